@@ -1,0 +1,6 @@
+/**
+ * Reverse-mode differentiation for `@dl/tensor`. Importing it installs it.
+ *
+ * @packageDocumentation
+ */
+export {};

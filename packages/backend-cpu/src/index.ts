@@ -1,0 +1,6 @@
+/**
+ * The CPU backend. Importing it registers it as the device `"cpu"`.
+ *
+ * @packageDocumentation
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * The WebGPU backend.
+ *
+ * @packageDocumentation
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * Saving and loading tensors, modules and optimizers.
+ *
+ * @packageDocumentation
+ */
+export {};

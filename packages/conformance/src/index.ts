@@ -1,0 +1,6 @@
+/**
+ * Recorded PyTorch vectors against the packages.
+ *
+ * @packageDocumentation
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * Datasets, samplers and loaders.
+ *
+ * @packageDocumentation
+ */
+export {};

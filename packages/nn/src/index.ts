@@ -1,0 +1,6 @@
+/**
+ * Modules, parameters, layers and losses.
+ *
+ * @packageDocumentation
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * N-dimensional tensors over pluggable backends.
+ *
+ * @packageDocumentation
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * Conformance cases and numeric helpers for testing backends.
+ *
+ * @packageDocumentation
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * MNIST and its relatives, and image transforms.
+ *
+ * @packageDocumentation
+ */
+export {};
