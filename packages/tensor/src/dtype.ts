@@ -1,0 +1,76 @@
+/** The element types: how each is stored, and PyTorch's lattice of promotion between them. */
+import { fail } from "./errors.ts";
+
+export type FloatDType = "float32" | "float64" | "float16" | "bfloat16";
+export type IntDType = "int64" | "int32" | "int16" | "int8" | "uint8";
+export type DType = FloatDType | IntDType | "bool";
+
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint16Array
+  | Uint8Array;
+
+export type DTypeKind = "bool" | "int" | "float";
+
+export interface DTypeInfo {
+  readonly kind: DTypeKind;
+  /** Bytes per element. */
+  readonly bytes: number;
+  /** Raw storage; float16 and bfloat16 are kept as their 16 bits. */
+  readonly array: { new (length: number): TypedArray; new (buffer: ArrayBufferLike, offset: number, length: number): TypedArray };
+}
+
+export const dtypes: { readonly [D in DType]: DTypeInfo } = {
+  float32: { kind: "float", bytes: 4, array: Float32Array },
+  float64: { kind: "float", bytes: 8, array: Float64Array },
+  float16: { kind: "float", bytes: 2, array: Uint16Array },
+  bfloat16: { kind: "float", bytes: 2, array: Uint16Array },
+  int64: { kind: "int", bytes: 8, array: BigInt64Array },
+  int32: { kind: "int", bytes: 4, array: Int32Array },
+  int16: { kind: "int", bytes: 2, array: Int16Array },
+  int8: { kind: "int", bytes: 1, array: Int8Array },
+  uint8: { kind: "int", bytes: 1, array: Uint8Array },
+  bool: { kind: "bool", bytes: 1, array: Uint8Array },
+};
+
+export function isFloat(dtype: DType): dtype is FloatDType {
+  return dtypes[dtype].kind === "float";
+}
+
+export function checkDType(op: string, dtype: string): asserts dtype is DType {
+  if (!Object.hasOwn(dtypes, dtype)) {
+    fail(op, `unknown dtype ${JSON.stringify(dtype)}`, `Use one of ${Object.keys(dtypes).join(", ")}`);
+  }
+}
+
+const rank: { readonly [K in DTypeKind]: number } = { bool: 0, int: 1, float: 2 };
+
+/**
+ * The dtype that holds both operands.
+ * @see https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+ */
+export function promoteTypes(a: DType, b: DType): DType {
+  if (a === b) return a;
+  const [x, y] = [dtypes[a], dtypes[b]];
+  if (x.kind !== y.kind) return rank[x.kind] > rank[y.kind] ? a : b;
+  if (x.kind === "float") return x.bytes === y.bytes ? "float32" : x.bytes > y.bytes ? a : b;
+  if (a === "uint8" || b === "uint8") return x.bytes + y.bytes === 2 ? "int16" : a === "uint8" ? b : a;
+  return x.bytes > y.bytes ? a : b;
+}
+
+/** PyTorch's rule for operands of different ranks: a 0-d tensor matters only where its kind outranks the others'. */
+export function resultType(...operands: readonly { readonly dtype: DType; readonly shape: readonly number[] }[]): DType {
+  const best = (zeroDim: boolean): DType | undefined =>
+    operands
+      .filter(({ shape }) => (shape.length === 0) === zeroDim)
+      .map(({ dtype }) => dtype)
+      .reduce<DType | undefined>((sofar, dtype) => (sofar ? promoteTypes(sofar, dtype) : dtype), undefined);
+  const [wide, scalar] = [best(false), best(true)];
+  if (!wide || !scalar) return wide ?? scalar ?? "float32";
+  return rank[dtypes[scalar].kind] > rank[dtypes[wide].kind] ? promoteTypes(wide, scalar) : wide;
+}

@@ -1,0 +1,103 @@
+/** Where differentiation attaches: a slot that `@dl/autograd` fills, and the switch that every op looks at. */
+import { fail } from "./errors.ts";
+import type { Attrs, Op } from "./ops/table.ts";
+import { state } from "./state.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** One recorded call, as the rest of the library sees it. */
+export interface GradNode {
+  /** As PyTorch prints it: `AddBackward0`. */
+  readonly name: string;
+}
+
+/** What an op was given: numbers need no gradient. */
+export type Operand = Tensor | number;
+
+export interface BackwardOptions {
+  /** Keep what the graph saved, so that backward may pass again. */
+  readonly retainGraph?: boolean;
+  /** Record the backward pass itself, for higher derivatives. Implies `retainGraph`. */
+  readonly createGraph?: boolean;
+  /** Accumulate into these leaves only. */
+  readonly inputs?: readonly Tensor[];
+}
+
+export interface Recorder {
+  /** Hangs a node for this call on its outputs. Called only when gradients are on and some input requires one. */
+  record<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, outputs: readonly Tensor[]): void;
+  /**
+   * The same for a call that wrote its result into `target`. `inputs` hold `target` as it was before (its old history);
+   * the storage's version has already risen.
+   */
+  recordInPlace<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, target: Tensor): void;
+  /** The history of a view whose base was written through another view. */
+  refreshView(view: Tensor): void;
+  backward(roots: readonly Tensor[], gradients: readonly (Tensor | null)[], options: BackwardOptions): void;
+}
+
+export function setRecorder(recorder: Recorder | null): void {
+  state.recorder = recorder;
+}
+
+/** The recorder, or an error that says what to import. */
+export function needRecorder(op: string): Recorder {
+  return state.recorder ?? fail(op, "no autograd is installed", 'Add import "@dl/autograd"');
+}
+
+export function isGradEnabled(): boolean {
+  return state.gradEnabled;
+}
+
+/**
+ * Runs `body` without recording. Synchronous only: the switch is global and must not cross an `await`.
+ * Without a body: a guard for `using _ = noGrad()`.
+ * @throws TensorError when `body` returns a promise
+ * @see https://pytorch.org/docs/stable/generated/torch.no_grad.html
+ */
+export function noGrad(): GradGuard;
+export function noGrad<T>(body: () => T extends PromiseLike<unknown> ? never : T): T;
+export function noGrad<T>(body?: () => T): T | GradGuard {
+  return body ? withGrad("noGrad", false, body) : new GradGuard(false);
+}
+
+/** The opposite of {@link noGrad}, for use inside it. */
+export function enableGrad(): GradGuard;
+export function enableGrad<T>(body: () => T extends PromiseLike<unknown> ? never : T): T;
+export function enableGrad<T>(body?: () => T): T | GradGuard {
+  return body ? withGrad("enableGrad", true, body) : new GradGuard(true);
+}
+
+/** Turns recording on or off until told otherwise. */
+export function setGradEnabled(enabled: boolean): void {
+  state.gradEnabled = enabled;
+}
+
+/** Restores the switch when disposed: `using _ = noGrad()`. */
+export class GradGuard {
+  readonly #before: boolean;
+  constructor(enabled: boolean) {
+    this.#before = state.gradEnabled;
+    state.gradEnabled = enabled;
+  }
+  [Symbol.dispose](): void {
+    state.gradEnabled = this.#before;
+  }
+}
+
+function withGrad<T>(name: string, enabled: boolean, body: () => T): T {
+  const before = state.gradEnabled;
+  state.gradEnabled = enabled;
+  try {
+    return refusePromise(name, body());
+  } finally {
+    state.gradEnabled = before;
+  }
+}
+
+/** Global switches end when the body returns, so an async body would run mostly outside them. */
+export function refusePromise<T>(name: string, result: T): T {
+  if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
+    fail(name, "its body returned a promise", `Put ${name}(() => …) inside the async function, around synchronous code`);
+  }
+  return result;
+}
