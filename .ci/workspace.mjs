@@ -1,0 +1,48 @@
+// What the checks share: the packages of the workspace, and how to run a program.
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** @param {string} file */
+export const readJson = (file) => JSON.parse(readFileSync(file, "utf8"));
+
+/** Every package under packages/, with its manifest. */
+export const packages = readdirSync("packages").map((folder) => ({
+  folder: `packages/${folder}`,
+  manifest: readJson(`packages/${folder}/package.json`),
+}));
+
+/** Every TypeScript source file of the packages. */
+export const sources = packages.flatMap(({ folder }) =>
+  readdirSync(`${folder}/src`, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(folder, "src", name)),
+);
+
+/**
+ * Runs a program and shows what it prints.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {string} [cwd]
+ */
+export function run(command, args, cwd) {
+  execFileSync(command, args, { stdio: "inherit", cwd });
+}
+
+/**
+ * Packs every public package as it would be published.
+ *
+ * @param {string} folder Where the tarballs go.
+ * @returns {string[]} Their paths.
+ */
+export function pack(folder) {
+  const pnpm = ["-y", readJson("package.json").packageManager];
+  const filters = packages
+    .filter(({ manifest }) => !manifest.private)
+    .map(({ manifest }) => `--filter=${manifest.name}`);
+  execFileSync("npx", [...pnpm, "-r", ...filters, "pack", "--pack-destination", folder], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  return readdirSync(folder).map((name) => join(folder, name));
+}
