@@ -1,5 +1,5 @@
 // What the checks share: the packages of the workspace, and how to run a program.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -20,14 +20,17 @@ export const sources = packages.flatMap(({ folder }) =>
 );
 
 /**
- * Runs a program and shows what it prints.
+ * Runs a program and shows what it prints. When it fails, so will this process, after the rest of its checks.
  *
  * @param {string} command
  * @param {readonly string[]} args
  * @param {string} [cwd]
  */
 export function run(command, args, cwd) {
-  execFileSync(command, args, { stdio: "inherit", cwd });
+  const { status, error } = spawnSync(command, args, { stdio: "inherit", cwd });
+  if (status === 0) return;
+  console.error(`${command} ${args.join(" ")}: ${error?.message ?? `exit code ${status}`}`);
+  process.exitCode = 1;
 }
 
 /**
