@@ -1,0 +1,9 @@
+export * as autograd from "@dl/autograd";
+export * as cpu from "@dl/backend-cpu";
+export * as webgpu from "@dl/backend-webgpu";
+export * as checkpoint from "@dl/checkpoint";
+export * as data from "@dl/data";
+export * as nn from "@dl/nn";
+export * as optim from "@dl/optim";
+export * as core from "@dl/tensor";
+export * as vision from "@dl/vision-datasets";
