@@ -16,7 +16,6 @@ const resolutions = [
 const home = mkdtempSync(join(tmpdir(), "dl-consumer-"));
 try {
   cpSync(".ci/consumer", home, { recursive: true });
-  writeFileSync(join(home, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
   install();
   for (const compiler of Object.keys(compilers)) {
     for (const resolution of resolutions) compile(compiler, resolution);
