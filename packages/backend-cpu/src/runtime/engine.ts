@@ -1,0 +1,80 @@
+/**
+ * Compiles modules and keeps them. A module is emitted on first use, under a key that names everything it was specialised
+ * by; emitting and compiling take milliseconds, so keys must not vary from call to call.
+ */
+import { Module, type ModuleOptions } from "../wasm/emitter.ts";
+import { detectFeatures, type Features } from "./features.ts";
+import { SCRATCH_TABLE } from "./layout.ts";
+import type { Memory } from "./memory.ts";
+
+/** A kernel: numbers in (addresses and sizes in i32, the rest as declared), at most one number out. */
+export type Kernel = (...args: number[]) => number;
+export type Exports<N extends string = string> = { readonly [K in N]: Kernel };
+
+/** A compiled module, as threads need it. */
+export interface Compiled {
+  /** Counts from 0 in the order of compilation. */
+  readonly id: number;
+  readonly key: string;
+  readonly module: WebAssembly.Module;
+  readonly exports: Exports;
+  /** Exported functions in the order of the module, the same in every thread. */
+  readonly names: readonly string[];
+}
+
+export class Engine {
+  readonly memory: Memory;
+  readonly features: Features;
+  readonly #options: ModuleOptions;
+  readonly #modules = new Map<string, Compiled>();
+
+  /** @throws if the host lacks WebAssembly SIMD. */
+  constructor(memory: Memory, features: Features = detectFeatures()) {
+    if (!features.simd) {
+      throw new Error(
+        "cpu: this host has no WebAssembly SIMD. Remedy: Node 20 or newer, or a browser of 2023 or newer.",
+      );
+    }
+    this.memory = memory;
+    this.features = features;
+    this.#options = { shared: memory.heap.shared, relaxed: features.relaxedSimd };
+  }
+
+  /**
+   * The functions of the module `key`; `build` writes it the first time. Hold the result where calls are frequent.
+   *
+   * @throws if the host forbids or refuses the module.
+   */
+  module<N extends string = string>(key: string, build: (m: Module) => void): Exports<N> {
+    const compiled = this.#modules.get(key) ?? this.#compile(key, build);
+    return compiled.exports as Exports<N>;
+  }
+
+  /** A module that was built before. @throws if it was not. */
+  compiled(key: string): Compiled {
+    const compiled = this.#modules.get(key);
+    if (compiled === undefined) throw new Error(`compiled: there is no module ${key}. Remedy: build it with module().`);
+    return compiled;
+  }
+
+  #compile(key: string, build: (m: Module) => void): Compiled {
+    const writer = new Module(this.#options);
+    build(writer);
+    const module = compile(key, writer.bytes());
+    const env = { memory: this.memory.heap.memory, scratch: SCRATCH_TABLE };
+    const instance = new WebAssembly.Instance(module, { env, math: Math as unknown as WebAssembly.ModuleImports });
+    const exports = instance.exports as Exports;
+    const compiled = { id: this.#modules.size, key, module, exports, names: Object.keys(exports) };
+    this.#modules.set(key, compiled);
+    return compiled;
+  }
+}
+
+function compile(key: string, bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch (cause) {
+    const remedy = "Remedy: if a content security policy forbids it, add 'wasm-unsafe-eval' to script-src.";
+    throw new Error(`cpu: the module ${key} was refused: ${(cause as Error).message} ${remedy}`, { cause });
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * The allocator: free lists by size class over the heap. Memory is never given back to the system, because touching fresh
+ * pages is many times slower than using old ones again.
+ *
+ * Blocks are released by hand; what was forgotten comes back when the garbage collector finds the block unreachable. A
+ * registry entry costs as much as a small kernel, so a block is registered once, when it is first made, and keeps its
+ * entry as it goes through the free list; small blocks (≤ 4 KiB) share pages of 64 KiB, and one entry a page.
+ */
+import { Heap } from "./heap.ts";
+import { collectGarbage, macrotask, soon } from "./host.ts";
+import { ARENA_START } from "./layout.ts";
+import { CLASS_COUNT, classOf, sizeOf } from "./size-classes.ts";
+
+const SMALL = 4096;
+const PAGE = 65536;
+const WATERMARK = 192 * 2 ** 20;
+
+/** A range of the heap that has a registry entry: one block, or a page of small ones. */
+class Span {
+  readonly address: number;
+  readonly bytes: number;
+  /** The class of its blocks. */
+  readonly sizeClass: number;
+  /** Bytes in blocks that are in use. */
+  live = 0;
+
+  constructor(address: number, bytes: number, sizeClass: number) {
+    this.address = address;
+    this.bytes = bytes;
+    this.sizeClass = sizeClass;
+  }
+}
+
+/** Kept alive by its blocks: once all are gone, so is the page. */
+class Page {
+  readonly span: Span;
+  used = 0;
+
+  constructor(span: Span) {
+    this.span = span;
+  }
+}
+
+/** A piece of the heap. Keep the object as long as the memory is needed. */
+export class Block {
+  /** Byte address, a multiple of 64. */
+  readonly address: number;
+  /** Its real size, at least what was asked for. */
+  readonly bytes: number;
+  /** @internal */
+  readonly sizeClass: number;
+  /** @internal */
+  readonly span: Span;
+  /** @internal */
+  readonly page: Page | null;
+  /** @internal */
+  held = false;
+
+  /** @internal */
+  constructor(address: number, sizeClass: number, span: Span, page: Page | null) {
+    this.address = address;
+    this.bytes = sizeOf(sizeClass);
+    this.sizeClass = sizeClass;
+    this.span = span;
+    this.page = page;
+  }
+}
+
+interface Gap {
+  address: number;
+  bytes: number;
+}
+
+export interface MemoryOptions {
+  /** The memory to manage; by default a new one, shared between threads where the host allows it. */
+  readonly heap?: Heap;
+  /** The most bytes that may be held; by default all that the host offers, up to 4 GiB. */
+  readonly limit?: number;
+}
+
+export interface MemoryStatistics {
+  /** Bytes in blocks that are in use, or forgotten and not collected yet. */
+  readonly live: number;
+  /** Bytes taken from the system. */
+  readonly reserved: number;
+  /** Bytes in blocks that wait in free lists. */
+  readonly cached: number;
+  /** Blocks in use. */
+  readonly blocks: number;
+  /** The most bytes that were ever live. */
+  readonly peak: number;
+}
+
+export class Memory {
+  readonly heap: Heap;
+  /** The most bytes that may be held. */
+  limit: number;
+  readonly #free: Block[][] = Array.from({ length: CLASS_COUNT }, () => []);
+  readonly #openPages: (Page | null)[] = new Array(classOf(SMALL) + 1).fill(null);
+  #freePages: number[] = [];
+  #gaps: Gap[] = [];
+  #top: number = ARENA_START;
+  #live = 0;
+  #peak = 0;
+  #blocks = 0;
+  #baseline = 0;
+  #reclaiming = false;
+  readonly #registry: FinalizationRegistry<Span>;
+
+  constructor({ heap = new Heap(), limit = Number.POSITIVE_INFINITY }: MemoryOptions = {}) {
+    this.heap = heap;
+    this.limit = Math.min(limit, heap.maximumBytes);
+    this.#registry = new FinalizationRegistry((span) => this.#recover(span));
+  }
+
+  /**
+   * A block of at least `bytes` bytes, aligned to 64; its content is whatever was there.
+   *
+   * @throws RangeError if the limit or the host does not allow it.
+   */
+  allocate(bytes: number): Block {
+    if (!(bytes >= 0 && bytes <= this.heap.maximumBytes)) throw this.#exhausted(bytes);
+    const sizeClass = classOf(bytes);
+    const block = this.#free[sizeClass]!.pop() ?? this.#fresh(sizeClass);
+    block.held = true;
+    block.span.live += block.bytes;
+    this.#live += block.bytes;
+    this.#blocks++;
+    if (this.#live > this.#peak) this.#peak = this.#live;
+    return block;
+  }
+
+  /** Gives a block back at once. The caller must forget it: the next `allocate` may hand out the same object. */
+  release(block: Block): void {
+    if (!block.held) throw new Error("release: the block at this address is free already. Remedy: release it once.");
+    block.held = false;
+    block.span.live -= block.bytes;
+    this.#live -= block.bytes;
+    this.#blocks--;
+    this.#free[block.sizeClass]!.push(block);
+  }
+
+  /** Bytes that were allocated and not released since garbage was last collected for us. */
+  pressure(): number {
+    return Math.max(0, this.#live - this.#baseline);
+  }
+
+  /** Whether so much is held that was not before that a collection is worth its milliseconds. */
+  needsReclaim(): boolean {
+    return this.pressure() > Math.max(WATERMARK, this.#live / 4);
+  }
+
+  /**
+   * Collects garbage (where the host can be asked to) and takes back what was forgotten. Finalizers only run between
+   * macrotasks, hence the promise. `allocate` asks for this by itself under pressure; purely synchronous code never
+   * gets there and must use `scope` or `dispose`.
+   */
+  async reclaim(): Promise<void> {
+    collectGarbage();
+    await macrotask();
+    await macrotask();
+    this.#baseline = this.#live;
+  }
+
+  /**
+   * Dissolves all free blocks, joins neighbours, and makes the room available to blocks of any size. Nothing goes back to
+   * the system. Returns the bytes that were freed so.
+   */
+  trim(): number {
+    const gaps = [...this.#gaps, ...this.#freePages.map((address) => ({ address, bytes: PAGE }))];
+    for (const list of this.#free) {
+      for (const block of list) if (block.page === null) gaps.push(this.#dissolve(block, block.span));
+    }
+    for (const page of this.#emptyPages()) gaps.push(this.#dissolve(page, page.span));
+    this.#free.forEach((list, sizeClass) => {
+      this.#free[sizeClass] = list.filter((block) => block.page !== null && block.page.span.live > 0);
+    });
+    this.#openPages.forEach((page, i) => {
+      if (page?.span.live === 0) this.#openPages[i] = null;
+    });
+    this.#freePages = [];
+    return this.#adopt(gaps);
+  }
+
+  statistics(): MemoryStatistics {
+    let cached = this.#freePages.length * PAGE;
+    this.#free.forEach((list, sizeClass) => {
+      cached += list.length * sizeOf(sizeClass);
+    });
+    return { live: this.#live, reserved: this.heap.bytes, cached, blocks: this.#blocks, peak: this.#peak };
+  }
+
+  #fresh(sizeClass: number): Block {
+    if (this.needsReclaim()) this.#reclaimSoon();
+    const bytes = sizeOf(sizeClass);
+    if (bytes <= SMALL) return this.#freshSlot(sizeClass, bytes);
+    const span = new Span(this.#carve(bytes), bytes, sizeClass);
+    return this.#blockOver(span);
+  }
+
+  #blockOver(span: Span): Block {
+    const block = new Block(span.address, span.sizeClass, span, null);
+    this.#registry.register(block, span, block);
+    return block;
+  }
+
+  #freshSlot(sizeClass: number, bytes: number): Block {
+    let page = this.#openPages[sizeClass] ?? null;
+    if (page === null || page.used + bytes > PAGE) {
+      page = new Page(new Span(this.#freePages.pop() ?? this.#carve(PAGE), PAGE, sizeClass));
+      this.#registry.register(page, page.span, page);
+      this.#openPages[sizeClass] = page;
+    }
+    const block = new Block(page.span.address + page.used, sizeClass, page.span, page);
+    page.used += bytes;
+    // A full page must be kept alive by its blocks alone.
+    if (page.used + bytes > PAGE) this.#openPages[sizeClass] = null;
+    return block;
+  }
+
+  /** Fresh addresses: from what `trim` joined, else from the top of the heap. */
+  #carve(bytes: number): number {
+    const address = this.#fromGaps(bytes) ?? this.#fromTop(bytes);
+    if (address !== undefined) return address;
+    this.trim();
+    const second = this.#fromGaps(bytes) ?? this.#fromTop(bytes);
+    if (second !== undefined) return second;
+    this.#reclaimSoon();
+    throw this.#exhausted(bytes);
+  }
+
+  #fromTop(bytes: number): number | undefined {
+    const address = this.#top;
+    if (address + bytes > this.limit || !this.heap.grow(address + bytes)) return undefined;
+    this.#top += bytes;
+    return address;
+  }
+
+  #fromGaps(bytes: number): number | undefined {
+    const index = this.#gaps.findIndex((gap) => gap.bytes >= bytes);
+    if (index < 0) return undefined;
+    const gap = this.#gaps[index]!;
+    const { address } = gap;
+    gap.address += bytes;
+    gap.bytes -= bytes;
+    if (gap.bytes === 0) this.#gaps.splice(index, 1);
+    return address;
+  }
+
+  #dissolve(target: object, { address, bytes }: Span): Gap {
+    this.#registry.unregister(target);
+    return { address, bytes };
+  }
+
+  #emptyPages(): Set<Page> {
+    const pages = new Set<Page>();
+    const add = (page: Page | null): void => {
+      if (page?.span.live === 0) pages.add(page);
+    };
+    for (const list of this.#free) for (const block of list) add(block.page);
+    for (const page of this.#openPages) add(page);
+    return pages;
+  }
+
+  /** Sorts and joins gaps; the last one goes back to the top. */
+  #adopt(gaps: Gap[]): number {
+    const joined: Gap[] = [];
+    let total = 0;
+    for (const { address, bytes } of gaps.sort((a, b) => a.address - b.address)) {
+      const last = joined.at(-1);
+      total += bytes;
+      if (last !== undefined && last.address + last.bytes === address) last.bytes += bytes;
+      else joined.push({ address, bytes });
+    }
+    const last = joined.at(-1);
+    if (last !== undefined && last.address + last.bytes === this.#top) {
+      this.#top = last.address;
+      joined.pop();
+    }
+    this.#gaps = joined;
+    return total;
+  }
+
+  /** The collector found that nobody has the block, or any block of the page. */
+  #recover(span: Span): void {
+    const blockBytes = sizeOf(span.sizeClass);
+    this.#live -= span.live;
+    this.#blocks -= span.live / blockBytes;
+    span.live = 0;
+    if (blockBytes <= SMALL) this.#freePages.push(span.address);
+    else this.#free[span.sizeClass]!.push(this.#blockOver(span));
+  }
+
+  #reclaimSoon(): void {
+    if (this.#reclaiming) return;
+    this.#reclaiming = true;
+    soon(() => {
+      void this.reclaim().finally(() => {
+        this.#reclaiming = false;
+      });
+    });
+  }
+
+  #exhausted(bytes: number): RangeError {
+    const { live, cached, blocks } = this.statistics();
+    return new RangeError(
+      `allocate: ${readable(bytes)} are not to be had: ${readable(live)} of ${readable(this.limit)} are held by ` +
+        `${blocks} blocks (${readable(cached)} more are free, in other sizes). ` +
+        "Remedy: free results with scope(), using or dispose(), await between steps, or make the batch smaller.",
+    );
+  }
+}
+
+function readable(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB"];
+  const power = Math.min(3, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const value = bytes / 1024 ** power;
+  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${units[power]}`;
+}

@@ -1,0 +1,235 @@
+/** Statements: what a function does in order. Labels are objects, so that a branch never counts depths by hand. */
+import { pushCode, pushUnsigned, type ValType } from "./encoding.ts";
+import { laneStoreOps, storeOps } from "./opcodes-memory.ts";
+import { asExpr, type Expr, type Local, local, type Operand, op, pushMemoryOp } from "./values.ts";
+
+/** A place to branch to: the end of a `block`, the start of a `loop`. */
+export interface Label {
+  readonly depth: number;
+}
+
+/** Parameters are named; `"n"` is an i32, `"x:f32"` says its type. */
+export type ParamName<S extends string> = S extends `${infer N}:${string}` ? N : S;
+export type ParamType<S extends string> = S extends `${string}:${infer T extends ValType}` ? T : "i32";
+export type ParamLocals<P extends readonly string[]> = {
+  readonly [S in P[number] as ParamName<S>]: Local<ParamType<S>>;
+};
+export type Arguments<P extends readonly string[]> = { readonly [I in keyof P]: Operand<ParamType<P[I]>> };
+
+/** A function that can be called: one of the module's own, or an imported one. */
+export interface FuncRef<
+  P extends readonly string[] = readonly string[],
+  R extends ValType | undefined = ValType | undefined,
+> {
+  readonly index: number;
+  readonly name: string;
+  readonly params: P;
+  readonly result: R;
+}
+
+export function paramTypes(params: readonly string[]): ValType[] {
+  return params.map((param) => (param.split(":")[1] ?? "i32") as ValType);
+}
+
+function pushCall(code: number[], callee: FuncRef, args: readonly Operand[]): void {
+  paramTypes(callee.params).forEach((type, i) => {
+    asExpr(type, args[i]!, callee.name).emit(code);
+  });
+  code.push(0x10);
+  pushUnsigned(code, callee.index);
+}
+
+/** The result of a call, as a value. For functions without a result see `f.call`. */
+export function call<P extends readonly string[], R extends ValType>(
+  callee: FuncRef<P, R>,
+  ...args: Arguments<P>
+): Expr<R> {
+  return { type: callee.result, emit: (code) => pushCall(code, callee, args) };
+}
+
+/** The body of a function while it is being written; `Module.func` makes it. */
+export class Func {
+  readonly code: number[] = [];
+  readonly #paramCount: number;
+  readonly #locals: ValType[] = [];
+  readonly #relaxed: boolean;
+  #depth = 0;
+
+  constructor(paramCount: number, relaxed: boolean) {
+    this.#paramCount = paramCount;
+    this.#relaxed = relaxed;
+  }
+
+  /** The types of the locals that are not parameters. */
+  get localTypes(): readonly ValType[] {
+    return this.#locals;
+  }
+
+  /** A new local, zero on entry to the function. */
+  local<T extends ValType>(type: T): Local<T> {
+    this.#locals.push(type);
+    return local(type, this.#paramCount + this.#locals.length - 1);
+  }
+
+  locals<T extends ValType>(type: T, count: number): Local<T>[] {
+    return Array.from({ length: count }, () => this.local(type));
+  }
+
+  /** Computes a value once, into a new local. */
+  let<T extends ValType>(value: Expr<T>): Local<T> {
+    const result = this.local(value.type);
+    this.set(result, value);
+    return result;
+  }
+
+  set<T extends ValType>(target: Local<T>, value: Operand<T>): void {
+    asExpr(target.type, value, "set").emit(this.code);
+    this.code.push(0x21);
+    pushUnsigned(this.code, target.index);
+  }
+
+  /** `target += value`, for counters and pointers. */
+  inc(target: Local<"i32">, value: Operand<"i32">): void {
+    this.set(target, op("i32.add", target, value));
+  }
+
+  /** Stores at `address + offset` (bytes; the offset is a constant ≥ 0). */
+  store<N extends keyof typeof storeOps>(
+    name: N,
+    address: Operand<"i32">,
+    value: Operand<(typeof storeOps)[N][2]>,
+    offset = 0,
+  ): void {
+    const [opcode, alignment, type] = storeOps[name];
+    asExpr("i32", address, name).emit(this.code);
+    asExpr(type as ValType, value, name).emit(this.code);
+    pushMemoryOp(this.code, opcode, alignment, offset);
+  }
+
+  /** Stores one lane of a vector. */
+  storeLane(
+    name: keyof typeof laneStoreOps,
+    address: Operand<"i32">,
+    vector: Expr<"v128">,
+    lane: number,
+    offset = 0,
+  ): void {
+    const [opcode, alignment] = laneStoreOps[name];
+    asExpr("i32", address, name).emit(this.code);
+    vector.emit(this.code);
+    pushMemoryOp(this.code, opcode, alignment, offset);
+    this.code.push(lane);
+  }
+
+  /** `memory.fill`: sets `bytes` bytes from `address` to `value`. */
+  fill(address: Operand<"i32">, value: Operand<"i32">, bytes: Operand<"i32">): void {
+    for (const operand of [address, value, bytes]) asExpr("i32", operand, "memory.fill").emit(this.code);
+    this.code.push(0xfc, 0x0b, 0);
+  }
+
+  /** `memory.copy`: the ranges may overlap. */
+  copy(target: Operand<"i32">, source: Operand<"i32">, bytes: Operand<"i32">): void {
+    for (const operand of [target, source, bytes]) asExpr("i32", operand, "memory.copy").emit(this.code);
+    this.code.push(0xfc, 0x0a, 0, 0);
+  }
+
+  /** Runs `body`; branching to its label leaves it. */
+  block(body: (exit: Label) => void): void {
+    this.#nest(0x02, body);
+  }
+
+  /** Runs `body` once; branching to its label starts it again. */
+  loop(body: (again: Label) => void): void {
+    this.#nest(0x03, body);
+  }
+
+  if(condition: Operand<"i32">, then: (exit: Label) => void, otherwise?: (exit: Label) => void): void {
+    asExpr("i32", condition, "if").emit(this.code);
+    this.#nest(0x04, (exit) => {
+      then(exit);
+      if (otherwise === undefined) return;
+      this.code.push(0x05);
+      otherwise(exit);
+    });
+  }
+
+  br(label: Label): void {
+    this.code.push(0x0c);
+    pushUnsigned(this.code, this.#depth - label.depth);
+  }
+
+  brIf(label: Label, condition: Operand<"i32">): void {
+    asExpr("i32", condition, "brIf").emit(this.code);
+    this.code.push(0x0d);
+    pushUnsigned(this.code, this.#depth - label.depth);
+  }
+
+  /** Leaves the function. */
+  return(value?: Expr): void {
+    value?.emit(this.code);
+    this.code.push(0x0f);
+  }
+
+  unreachable(): void {
+    this.code.push(0x00);
+  }
+
+  /** `for (i = from; i < to; i += step)`, signed; `to` is computed before every round, so keep it simple. */
+  for(i: Local<"i32">, from: Operand<"i32">, to: Operand<"i32">, step: Operand<"i32">, body: () => void): void {
+    this.set(i, from);
+    this.while(op("i32.lt_s", i, to), () => {
+      body();
+      this.inc(i, step);
+    });
+  }
+
+  /** Counts a new local from 0 up to `to`, in ones. */
+  range(to: Operand<"i32">, body: (i: Local<"i32">) => void): void {
+    const i = this.local("i32");
+    this.for(i, 0, to, 1, () => body(i));
+  }
+
+  while(condition: Operand<"i32">, body: () => void): void {
+    this.block((exit) => {
+      this.loop((again) => {
+        this.brIf(exit, op("i32.eqz", condition));
+        body();
+        this.br(again);
+      });
+    });
+  }
+
+  /** The cheapest loop: tests at the bottom, so it runs at least once. */
+  doWhile(body: () => void, condition: Operand<"i32">): void {
+    this.loop((again) => {
+      body();
+      this.brIf(again, condition);
+    });
+  }
+
+  /** Calls a function that has no result. */
+  call<P extends readonly string[]>(callee: FuncRef<P, undefined>, ...args: Arguments<P>): void {
+    pushCall(this.code, callee, args);
+  }
+
+  /** Computes a value for its effects only. */
+  drop(value: Expr): void {
+    value.emit(this.code);
+    this.code.push(0x1a);
+  }
+
+  /** `a * b + c` by lane: fused and rounded once where the host has relaxed SIMD, else multiplied, then added. */
+  madd(shape: "f32x4" | "f64x2", a: Operand<"v128">, b: Operand<"v128">, c: Operand<"v128">): Expr<"v128"> {
+    if (this.#relaxed) return op(`${shape}.relaxed_madd`, a, b, c);
+    return op(`${shape}.add`, c, op(`${shape}.mul`, a, b));
+  }
+
+  #nest(opcode: number, body: (label: Label) => void): void {
+    pushCode(this.code, opcode);
+    this.code.push(0x40);
+    this.#depth++;
+    body({ depth: this.#depth });
+    this.#depth--;
+    this.code.push(0x0b);
+  }
+}
