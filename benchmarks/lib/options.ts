@@ -1,0 +1,98 @@
+// The command line: what may be asked, and clear words for what may not.
+import os from "node:os";
+import { parseArgs } from "node:util";
+import { peers } from "./libraries.ts";
+import { works } from "./works.ts";
+
+export interface Options {
+  readonly help: boolean;
+  readonly installPeers: boolean;
+  readonly quick: boolean;
+  /** Names of cases to run. */
+  readonly only: readonly string[];
+  readonly threads: readonly number[];
+  /** Names of libraries to run beside ours. */
+  readonly peers: readonly string[];
+  /** Where the rows go: a file, "-" for the standard output, or nowhere. */
+  readonly json: string | undefined;
+}
+
+/** A mistake on the command line: its message is the whole answer. */
+export class UsageError extends Error {}
+
+export const help = `npm run --silent bench -- [options]
+
+  --only NAME[,NAME]     works to run: ${Object.keys(works).join(", ")},
+                         or a single case such as sgemm-512 (default: all)
+  --threads N[,N]        threads for us and for the libraries that have any (default: 1,2)
+  --peers NAME[,NAME]    torch, tfjs, jax-js, or none (default: all)
+  --quick                short measurements: to see that it works, not for figures
+  --json FILE            write the rows as JSON; "-" prints them instead of the table
+  --install-peers        install the JavaScript peers and stop
+  --help                 this text
+
+Every library runs in its own process, one after the other, with ours between them. What is not installed is skipped.
+`;
+
+const list = (text: string): string[] =>
+  text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+
+/** The items that `names` ask for, in the order of the table; each name must ask for at least one. */
+function choose<T>(option: string, names: readonly string[], items: readonly T[], keys: (item: T) => string[]): T[] {
+  const known = [...new Set(items.flatMap(keys))];
+  const wrong = names.find((name) => !known.includes(name));
+  if (wrong !== undefined || names.length === 0) {
+    throw new UsageError(`bench: --${option} got "${wrong ?? ""}". Use one or more of: ${known.join(", ")}`);
+  }
+  return items.filter((item) => keys(item).some((key) => names.includes(key)));
+}
+
+function parseThreads(text: string | undefined): number[] {
+  if (text === undefined) return os.availableParallelism() > 1 ? [1, 2] : [1];
+  const threads = list(text).map(Number);
+  if (threads.length === 0 || threads.some((count) => !Number.isInteger(count) || count < 1 || count > 256)) {
+    throw new UsageError(`bench: --threads got "${text}". Use whole numbers from 1 to 256, e.g. --threads 1,2`);
+  }
+  return [...new Set(threads)];
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        only: { type: "string" },
+        threads: { type: "string" },
+        peers: { type: "string" },
+        json: { type: "string" },
+        quick: { type: "boolean", default: false },
+        "install-peers": { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(`bench: ${(error as Error).message.split(". ")[0]}. See npm run bench -- --help`);
+  }
+}
+
+const allCases = Object.entries(works).flatMap(([work, cases]) => cases.map(({ name }) => ({ work, name })));
+
+export function parseOptions(args: readonly string[]): Options {
+  const values = parse(args);
+  if (values.json === "") throw new UsageError('bench: --json got "". Use the name of a file, or "-"');
+  const only = values.only === undefined ? allCases.map(({ work }) => work) : list(values.only);
+  const asked = values.peers === undefined ? peers.map(({ peer }) => peer) : list(values.peers);
+  const none = asked.length === 1 && asked[0] === "none";
+  return {
+    help: values.help,
+    installPeers: values["install-peers"],
+    quick: values.quick,
+    only: choose("only", only, allCases, ({ work, name }) => [work, name]).map(({ name }) => name),
+    threads: parseThreads(values.threads),
+    peers: none ? [] : choose("peers", asked, peers, ({ peer, name }) => [peer, name]).map(({ name }) => name),
+    json: values.json,
+  };
+}
