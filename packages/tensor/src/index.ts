@@ -1,6 +1,46 @@
 /**
- * N-dimensional tensors over pluggable backends.
+ * N-dimensional tensors over pluggable backends: creation, indexing, views, arithmetic, reductions.
  *
  * @packageDocumentation
  */
-export {};
+export {
+  type Backend,
+  type KernelCall,
+  type KernelInput,
+  type MemoryReport,
+  Storage,
+  type TensorMeta,
+  type UpdateCall,
+  type UpdateRule,
+  type View,
+} from "./backend.ts";
+export { type DType, type DTypeInfo, type DTypeKind, dtypes, type FloatDType, type IntDType, isFloat, promoteTypes, resultType, type TypedArray } from "./dtype.ts";
+export { fail, showShape, TensorError } from "./errors.ts";
+export { formatTensor } from "./format.ts";
+export { convert, decode, encode, fromBfloat16, fromFloat16, type Scalar, toBfloat16, toFloat16 } from "./host.ts";
+export { type Arithmetic, type Methods, Tensor } from "./methods.ts";
+export { nonzero } from "./ops/advanced.ts";
+export { apply, applyAll, applyInPlace, applyView } from "./ops/apply.ts";
+export * from "./ops/arithmetic.ts";
+export * from "./ops/composite.ts";
+export { cpu, equal, type NDArray, numpy, to, type ToOptions, toArray } from "./ops/convert.ts";
+export * from "./ops/creation.ts";
+export * from "./ops/elementwise.ts";
+export * from "./ops/gathering.ts";
+export { at, type Index, set_ } from "./ops/indexing.ts";
+export * from "./ops/joining.ts";
+export * from "./ops/linalg.ts";
+export { valuesIndices, type ValuesIndices } from "./ops/pairs.ts";
+export { peek, rawData } from "./ops/reading.ts";
+export * from "./ops/reduce.ts";
+export { isOptions, type Method, type Names, op, type OpFunction, type Sizes, sizes } from "./ops/signature.ts";
+export * from "./ops/table.ts";
+export { updateParameters } from "./ops/update.ts";
+export * from "./ops/views.ts";
+export * from "./random.ts";
+export { type BackwardOptions, enableGrad, GradGuard, type GradNode, isGradEnabled, noGrad, type Operand, type Recorder, setGradEnabled, setRecorder } from "./recorder.ts";
+export { devices, getBackend, getDefaultDevice, getDefaultDtype, memory, reclaim, registerBackend, setDefaultDevice, setDefaultDtype, setTypePromotion, unregisterBackend, withTypePromotion } from "./registry.ts";
+export { Scope, scope } from "./scope.ts";
+export { broadcastShapes, isContiguous, normalizeDim, normalizeDims, sameShape, type Shape, sizeOf, stridesOf } from "./shape.ts";
+export { version } from "./state.ts";
+export { type GradHook, isTensor, setTraceDisposal } from "./tensor.ts";

@@ -222,10 +222,15 @@ export interface ViewOps {
   asStrided: { readonly shape: Shape; readonly strides: Shape; readonly offset: number };
 }
 
+/** Between devices: done by reading and uploading, so no backend sees it either. */
+export interface TransferOps {
+  transfer: { readonly device: string };
+}
+
 export type KernelOp = UnaryOp | BinaryOp | ReduceOp | ScanOp | keyof OtherOps;
 export type FusedOp = keyof FusedOps;
 export type ViewOp = keyof ViewOps;
-export type Op = KernelOp | FusedOp | ViewOp;
+export type Op = KernelOp | FusedOp | ViewOp | keyof TransferOps;
 
 export type Attrs<K extends Op> = K extends keyof OtherOps
   ? OtherOps[K]
@@ -233,6 +238,8 @@ export type Attrs<K extends Op> = K extends keyof OtherOps
     ? FusedOps[K]
     : K extends keyof ViewOps
       ? ViewOps[K]
+      : K extends keyof TransferOps
+        ? TransferOps[K]
       : K extends ReduceOp
         ? { readonly dims: readonly number[]; readonly keepdim: boolean }
         : K extends ScanOp

@@ -1,0 +1,120 @@
+/** Every operation as a method: installed from the same functions, so that neither list can lag behind the other. */
+import type { DType } from "./dtype.ts";
+import { formatTensor } from "./format.ts";
+import { applyInPlace } from "./ops/apply.ts";
+import * as arithmetic from "./ops/arithmetic.ts";
+import * as casts from "./ops/casts.ts";
+import * as composite from "./ops/composite.ts";
+import * as convert from "./ops/convert.ts";
+import * as elementwise from "./ops/elementwise.ts";
+import * as gathering from "./ops/gathering.ts";
+import * as indexing from "./ops/indexing.ts";
+import * as inplace from "./ops/inplace.ts";
+import * as joining from "./ops/joining.ts";
+import * as linalg from "./ops/linalg.ts";
+import type { ValuesIndices } from "./ops/pairs.ts";
+import * as reduce from "./ops/reduce.ts";
+import type { Method } from "./ops/signature.ts";
+import { binaryOps, unaryOps } from "./ops/table.ts";
+import * as views from "./ops/views.ts";
+import type { Operand } from "./recorder.ts";
+import { Tensor } from "./tensor.ts";
+
+type Same = keyof typeof views | "relu" | "neg" | "abs" | "square" | "floor" | "ceil" | "round" | "trunc" | "sign";
+
+/** A module's functions as methods; those that keep the dtype say so in types. */
+type MethodsOf<M, D extends DType> = {
+  readonly [K in Exclude<keyof M, keyof Arithmetic<D> | "to" | "max" | "min" | "cat" | "stack">]: K extends Same
+    ? (...args: Parameters<Method<M[K]>>) => Tensor<D>
+    : Method<M[K]>;
+};
+
+type InPlaceRow = keyof typeof unaryOps | Exclude<keyof typeof binaryOps, `${string}Backward`>;
+type InPlaceOf<D extends DType> = {
+  /** The op of that name, its result written into this tensor. */
+  readonly [K in Exclude<InPlaceRow, "add" | "sub"> as `${K}_`]: K extends keyof typeof unaryOps
+    ? () => Tensor<D>
+    : (other: Operand) => Tensor<D>;
+};
+
+/** Arithmetic between two tensors of known dtypes compiles only where they agree. */
+export interface Arithmetic<D extends DType> {
+  /** this + alpha · other. */
+  add<E extends DType>(other: (Tensor<E> & arithmetic.Agrees<D, E>) | number, options?: { readonly alpha?: number }): Tensor<D>;
+  /** this − alpha · other. */
+  sub<E extends DType>(other: (Tensor<E> & arithmetic.Agrees<D, E>) | number, options?: { readonly alpha?: number }): Tensor<D>;
+  /** this · other. */
+  mul<E extends DType>(other: (Tensor<E> & arithmetic.Agrees<D, E>) | number): Tensor<D>;
+  /** this / other. */
+  div<E extends DType>(
+    other: (Tensor<E> & arithmetic.Agrees<D, E>) | number,
+    options?: { readonly roundingMode?: "trunc" | "floor" | null },
+  ): Tensor<D>;
+  /** The matrix product. */
+  matmul<E extends DType>(other: Tensor<E> & arithmetic.Agrees<D, E>): Tensor<D>;
+}
+
+/** Forms that a table cannot type. */
+interface Overloaded {
+  to<E extends DType>(dtype: E): Tensor<E>;
+  to<E extends DType = DType>(target: string | Tensor<E> | convert.ToOptions<E>): Tensor<E>;
+  max(): Tensor;
+  max(other: Tensor): Tensor;
+  max(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  min(): Tensor;
+  min(other: Tensor): Tensor;
+  min(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+}
+
+/** Everything that ops/ offers, as methods of {@link Tensor}. */
+export interface Methods<D extends DType = DType>
+  extends Arithmetic<D>,
+    Overloaded,
+    InPlaceOf<D>,
+    MethodsOf<typeof arithmetic, D>,
+    MethodsOf<typeof casts, D>,
+    MethodsOf<typeof composite, D>,
+    MethodsOf<typeof convert, D>,
+    MethodsOf<typeof elementwise, D>,
+    MethodsOf<typeof gathering, D>,
+    MethodsOf<typeof indexing, D>,
+    MethodsOf<typeof inplace, D>,
+    MethodsOf<typeof joining, D>,
+    MethodsOf<typeof linalg, D>,
+    MethodsOf<typeof reduce, D>,
+    MethodsOf<typeof views, D> {}
+
+const modules = [arithmetic, casts, composite, convert, elementwise, gathering, indexing, inplace, joining, linalg, reduce, views];
+
+function method(name: string, body: (this: Tensor, ...args: never[]) => unknown): void {
+  Object.defineProperty(Tensor.prototype, name, { value: body, writable: true, configurable: true });
+}
+
+for (const module of modules) {
+  for (const [name, fn] of Object.entries(module) as [string, (...args: unknown[]) => unknown][]) {
+    method(name, function (this: Tensor, ...args: unknown[]) {
+      return fn(this, ...args);
+    });
+  }
+}
+for (const name of Object.keys(unaryOps) as (keyof typeof unaryOps)[]) {
+  method(`${name}_`, function () {
+    return applyInPlace(name, [this], this);
+  });
+}
+for (const name of Object.keys(binaryOps) as (keyof typeof binaryOps)[]) {
+  if (name in inplace || `${name}_` in inplace) continue;
+  method(`${name}_`, function (other: Operand) {
+    return applyInPlace(name, [this, other], this);
+  });
+}
+method("toString", function () {
+  return formatTensor(this);
+});
+Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: Tensor) {
+    return this.isDisposed ? "Tensor(disposed)" : formatTensor(this);
+  },
+});
+
+export { Tensor };

@@ -1,0 +1,74 @@
+/** What happens before a kernel sees its operands: devices agree, dtypes agree (or are promoted), shapes are expanded. */
+import type { KernelInput } from "../backend.ts";
+import { type DType, dtypes, isFloat, resultType } from "../dtype.ts";
+import { fail } from "../errors.ts";
+import type { Operand } from "../recorder.ts";
+import { broadcastShapes, expandStrides, type Shape, sameShape } from "../shape.ts";
+import { state } from "../state.ts";
+import type { Tensor } from "../tensor.ts";
+import type { DTypeRule } from "./table.ts";
+
+/** The first tensor: it decides the device. Calls without tensors have none. */
+export function firstTensor(inputs: readonly Operand[]): Tensor | undefined {
+  for (const input of inputs) if (typeof input !== "number") return input;
+  return undefined;
+}
+
+export function checkDevices(op: string, inputs: readonly Operand[]): void {
+  const first = firstTensor(inputs);
+  for (const input of inputs) {
+    if (typeof input !== "number" && input.storage.backend !== first!.storage.backend) {
+      fail(op, `tensors are on "${first!.device}" and "${input.device}"`, `Move one with .to("${first!.device}")`);
+    }
+  }
+}
+
+/** The dtype that element-wise `inputs` meet in. Mixed dtypes are refused unless promotion is on. */
+export function commonDType(op: string, inputs: readonly Operand[]): DType {
+  let common: DType | undefined;
+  let fractional = false;
+  for (const input of inputs) {
+    if (typeof input === "number") fractional ||= !Number.isInteger(input);
+    else if (common === undefined || common === input.dtype) common = input.dtype;
+    else common = state.promotion ? promote(inputs) : failMixed(op, common, input.dtype);
+  }
+  common ??= fractional ? state.defaultDType : "int64";
+  return fractional && !isFloat(common) ? state.defaultDType : common;
+}
+
+/** The dtype an element-wise row computes in. */
+export function computeDType(op: string, rule: DTypeRule, inputs: readonly Operand[]): DType {
+  const common = commonDType(op, inputs);
+  if (rule === "float" && !isFloat(common)) return state.defaultDType;
+  const withNumber = common === "bool" && rule === "same" && inputs.some((input) => typeof input === "number");
+  return withNumber ? "int64" : common;
+}
+
+function promote(inputs: readonly Operand[]): DType {
+  return resultType(...inputs.filter((input) => typeof input !== "number"));
+}
+
+function failMixed(op: string, a: DType, b: DType): never {
+  const wider = dtypes[a].bytes >= dtypes[b].bytes ? a : b;
+  return fail(
+    op,
+    `operands have dtypes ${a} and ${b}, and they do not mix`,
+    `Cast one with .to("${wider}"), or allow promotion with setTypePromotion(true)`,
+  );
+}
+
+export function broadcastAll(op: string, inputs: readonly Operand[]): Shape {
+  let shape: Shape | undefined;
+  for (const input of inputs) {
+    if (typeof input === "number") continue;
+    shape = shape === undefined ? input.shape : broadcastShapes(op, shape, input.shape);
+  }
+  return shape ?? [];
+}
+
+/** The operand as a view of exactly `shape`. */
+export function expanded(input: Operand, shape: Shape): KernelInput {
+  if (typeof input === "number" || sameShape(input.shape, shape)) return input;
+  const { storage, dtype, offset } = input;
+  return { storage, dtype, shape, strides: expandStrides(input.shape, input.strides, shape), offset };
+}

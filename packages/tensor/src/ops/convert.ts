@@ -1,0 +1,118 @@
+/** Between dtypes, devices and JavaScript values. */
+import { checkDType, type DType, dtypes, type TypedArray } from "../dtype.ts";
+import { fail, showShape } from "../errors.ts";
+import { decode } from "../host.ts";
+import { getBackend } from "../registry.ts";
+import { type Shape, sizeOf, stridesOf } from "../shape.ts";
+import { state } from "../state.ts";
+import { Tensor } from "../tensor.ts";
+import { apply } from "./apply.ts";
+import type { Nested } from "./creation.ts";
+import { rawData, readNow } from "./reading.ts";
+import { isOptions } from "./signature.ts";
+
+export interface ToOptions<D extends DType = DType> {
+  readonly dtype?: D | undefined;
+  readonly device?: string | undefined;
+}
+
+/**
+ * The tensor in another dtype or on another device; itself when nothing changes. Leaving a GPU waits where the host
+ * can (Node, workers); elsewhere it throws, and `await x.cpu()` is the way.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to.html
+ */
+export function to<D extends DType>(input: Tensor, dtype: D): Tensor<D>;
+export function to<D extends DType = DType>(input: Tensor, target: string | Tensor<D> | ToOptions<D>): Tensor<D>;
+export function to(input: Tensor, target: string | Tensor | ToOptions): Tensor {
+  const { dtype, device } = parseTarget(target);
+  const cast = dtype && dtype !== input.dtype ? apply("cast", [input], { dtype }) : input;
+  return device && device !== input.device ? move(cast, device) : cast;
+}
+
+function parseTarget(target: string | Tensor | ToOptions): ToOptions {
+  if (typeof target === "string") return Object.hasOwn(dtypes, target) ? { dtype: target as DType } : { device: target };
+  if (target instanceof Tensor) return { dtype: target.dtype, device: target.device };
+  if (!isOptions(target)) fail("to", "needs a dtype, a device, a tensor or options");
+  if ((target as ToOptions).dtype) checkDType("to", (target as { dtype: string }).dtype);
+  return target;
+}
+
+function move(input: Tensor, device: string): Tensor {
+  const backend = getBackend(device);
+  const raw = readNow(input, "to", "Use await x.cpu()");
+  return adopt(input, device, backend.upload(raw, input.dtype));
+}
+
+/** A transfer keeps the history: its gradient travels back the other way. */
+function adopt(input: Tensor, device: string, storage: Tensor["storage"]): Tensor {
+  const made = new Tensor(storage, input.shape, stridesOf(input.shape), 0, input.dtype);
+  if (state.gradEnabled && input.requiresGrad) state.recorder?.record("transfer", [input], { device }, [made]);
+  return made;
+}
+
+/** The tensor on the CPU: the portable way home from a GPU. Keeps the history. */
+export async function cpu(input: Tensor): Promise<Tensor> {
+  if (input.device === "cpu") return input;
+  const raw = await input.backend.read(input);
+  return adopt(input, "cpu", getBackend("cpu").upload(raw, input.dtype));
+}
+
+/** Row-major elements as a fresh typed array, from any device. 16-bit floats come as their bits, bools as 0 and 1. */
+export function data(input: Tensor): Promise<TypedArray> {
+  return input.backend.read(input);
+}
+
+/**
+ * The only element, as a number (a bigint where an int64 is beyond 2⁵³) or a boolean.
+ * @throws TensorError for more than one element
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.item.html
+ */
+export function item(input: Tensor): number {
+  if (input.numel() !== 1) {
+    fail("item", `needs a single element, got shape ${showShape(input.shape)}`, "Reduce it first, or use .toArray()");
+  }
+  // Typed as the common case; see the docstring for the others.
+  return decode(rawData(input, "item"), 0, input.dtype) as number;
+}
+
+/** Nested arrays of numbers; a plain number for a 0-d tensor. @see https://pytorch.org/docs/stable/generated/torch.Tensor.tolist.html */
+export function toArray(input: Tensor): Nested {
+  const raw = rawData(input, "toArray");
+  const build = (dim: number, start: number): Nested => {
+    if (dim === input.shape.length) return decode(raw, start, input.dtype);
+    const step = sizeOf(input.shape.slice(dim + 1));
+    return Array.from({ length: input.shape[dim]! }, (_, i) => build(dim + 1, start + i * step));
+  };
+  return build(0, 0);
+}
+
+/** {@link toArray} under PyTorch's name. */
+export const tolist: typeof toArray = toArray;
+
+/** The fields of npm's `ndarray`. */
+export interface NDArray {
+  readonly data: TypedArray;
+  readonly shape: Shape;
+  readonly stride: readonly number[];
+  readonly offset: number;
+}
+
+/**
+ * The tensor's own memory as an n-d array: writing there writes the tensor. int64 is a BigInt64Array.
+ * @throws TensorError for a tensor on a GPU or one that requires grad
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.numpy.html
+ */
+export function numpy(input: Tensor): NDArray {
+  const { backend, storage } = input;
+  if (!backend.hostMemory) {
+    fail("numpy", `the tensor is on "${backend.device}"`, 'Bring it to the CPU first: x.to("cpu") or await x.cpu()');
+  }
+  if (input.requiresGrad) fail("numpy", "the tensor requires grad", "Use .detach().numpy()");
+  return { data: backend.hostMemory(storage), shape: input.shape, stride: input.strides, offset: input.offset };
+}
+
+/** Whether both have the same shape and elements. @see https://pytorch.org/docs/stable/generated/torch.equal.html */
+export function equal(input: Tensor, other: Tensor): boolean {
+  if (input.shape.length !== other.shape.length || input.shape.some((size, d) => size !== other.shape[d])) return false;
+  return Boolean(input.eq(other).all().item());
+}

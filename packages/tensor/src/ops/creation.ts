@@ -1,0 +1,232 @@
+/** Tensors from data, from a rule, or from the random generator. */
+import { checkDType, type DType, dtypes, isFloat, type TypedArray } from "../dtype.ts";
+import { fail, showShape } from "../errors.ts";
+import { convert, encode, type Scalar } from "../host.ts";
+import { getBackend } from "../registry.ts";
+import { checkShape, type Shape, sizeOf, stridesOf } from "../shape.ts";
+import { state } from "../state.ts";
+import { Tensor } from "../tensor.ts";
+import { applyAll } from "./apply.ts";
+import { isOptions } from "./signature.ts";
+
+/** A number, or lists of lists of numbers of equal lengths. */
+export type Nested = Scalar | readonly Nested[];
+
+export interface TensorOptions<D extends DType = DType> {
+  readonly dtype?: D | undefined;
+  readonly device?: string | undefined;
+  readonly requiresGrad?: boolean | undefined;
+}
+
+/**
+ * A tensor from nested lists, a number or a typed array. Whole numbers make int64, fractional ones the default float
+ * dtype, booleans bool; JavaScript does not tell `2.0` from `2`, so give a dtype where that matters.
+ * @throws TensorError for ragged lists, naming the place and both lengths
+ * @see https://pytorch.org/docs/stable/generated/torch.tensor.html
+ * @example tensor([[1, 2], [3, 4]], { dtype: "float64" })
+ */
+export function tensor<D extends DType = DType>(data: Nested | TypedArray | Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+  if (data instanceof Tensor) return finish(data.detach().clone().to(options) as Tensor<D>, options);
+  if (ArrayBuffer.isView(data)) return fromArray(data as TypedArray, [data.length], options);
+  const shape = shapeOf(data);
+  const flat: Scalar[] = [];
+  flatten(data, shape, 0, [], flat);
+  const dtype = options.dtype ?? guess(flat);
+  checkDType("tensor", dtype);
+  const raw = new dtypes[dtype].array(flat.length);
+  for (let i = 0; i < flat.length; i++) encode(raw, i, dtype, flat[i]!);
+  return upload(raw, shape, dtype as D, options);
+}
+
+/** A float32 tensor from a list, as `torch.FloatTensor`. */
+export function floatTensor(data: Nested, options: Omit<TensorOptions, "dtype"> = {}): Tensor<"float32"> {
+  return tensor(data, { ...options, dtype: "float32" });
+}
+
+const byArray = new Map<unknown, DType>([
+  [Float32Array, "float32"],
+  [Float64Array, "float64"],
+  [BigInt64Array, "int64"],
+  [Int32Array, "int32"],
+  [Int16Array, "int16"],
+  [Int8Array, "int8"],
+  [Uint8Array, "uint8"],
+  [Uint8ClampedArray, "uint8"],
+]);
+
+/**
+ * A tensor of `shape` from row-major elements, copied as a whole. Without a dtype the array's own; a Uint16Array holds
+ * the bits of float16 or bfloat16 and needs it.
+ */
+export function fromArray<D extends DType = DType>(data: TypedArray, shape: Shape, options: TensorOptions<D> = {}): Tensor<D> {
+  checkShape("fromArray", shape);
+  if (sizeOf(shape) !== data.length) fail("fromArray", `${data.length} elements do not fill shape ${showShape(shape)}`);
+  const own = byArray.get(data.constructor);
+  const dtype = options.dtype ?? own ?? fail("fromArray", `cannot tell the dtype of a ${data.constructor.name}`, "Give { dtype }");
+  checkDType("fromArray", dtype);
+  const raw = data.constructor === dtypes[dtype].array ? data : convert(data, own ?? dtype, dtype);
+  return upload(raw, shape, dtype as D, options);
+}
+
+function upload<D extends DType>(raw: TypedArray, shape: Shape, dtype: D, options: TensorOptions<D>): Tensor<D> {
+  const storage = getBackend(options.device).upload(raw, dtype);
+  return finish(new Tensor(storage, shape, stridesOf(shape), 0, dtype), options);
+}
+
+function finish<D extends DType>(made: Tensor<D>, { requiresGrad }: TensorOptions<D>): Tensor<D> {
+  if (requiresGrad) made.requiresGrad = true;
+  return made;
+}
+
+function shapeOf(data: Nested): number[] {
+  const shape: number[] = [];
+  for (let inner: Nested | undefined = data; Array.isArray(inner); inner = inner[0]) shape.push(inner.length);
+  return shape;
+}
+
+function flatten(data: Nested, shape: Shape, depth: number, place: number[], out: Scalar[]): void {
+  if (depth === shape.length && !Array.isArray(data)) {
+    if (typeof data !== "number" && typeof data !== "boolean" && typeof data !== "bigint") {
+      fail("tensor", `${JSON.stringify(data)} at [${place.join(", ")}] is no number`);
+    }
+    out.push(data as Scalar);
+    return;
+  }
+  const length = Array.isArray(data) ? data.length : undefined;
+  if (length !== shape[depth]) failRagged(place, shape[depth], length);
+  (data as readonly Nested[]).forEach((item, i) => flatten(item, shape, depth + 1, [...place, i], out));
+}
+
+function failRagged(place: readonly number[], wanted: number | undefined, got: number | undefined): never {
+  const name = (length: number | undefined): string => (length === undefined ? "a single number" : `${length} elements`);
+  fail(
+    "tensor",
+    `lists are ragged: the list at [${place.join(", ")}] has ${name(got)} where its first sibling has ${name(wanted)}`,
+    "All lists of one depth need the same length",
+  );
+}
+
+function guess(flat: readonly Scalar[]): DType {
+  if (flat.length === 0) return state.defaultDType;
+  if (flat.every((value) => typeof value === "boolean")) return "bool";
+  return flat.some((value) => typeof value === "number" && !Number.isInteger(value)) ? state.defaultDType : "int64";
+}
+
+/** `zeros(2, 3)`, `zeros([2, 3])`, with or without options behind. */
+export type SizesAndOptions<D extends DType = DType> =
+  | readonly [...size: number[]]
+  | readonly [...size: number[], options: TensorOptions<D>]
+  | readonly [size: readonly number[], options?: TensorOptions<D>];
+
+export function parseSizes<D extends DType>(op: string, args: SizesAndOptions<D>): [Shape, TensorOptions<D>] {
+  const last = args[args.length - 1];
+  const options = (isOptions(last) ? last : {}) as TensorOptions<D>;
+  const rest = isOptions(last) || last === undefined ? args.slice(0, -1) : args;
+  return [checkShape(op, (Array.isArray(rest[0]) ? rest[0] : rest) as Shape), options];
+}
+
+function filled<D extends DType>(value: number, shape: Shape, dtype: DType, options: TensorOptions<D>): Tensor<D> {
+  checkDType("full", dtype);
+  const [made] = applyAll("full", [], { shape, dtype, value }, options.device);
+  return finish(made as Tensor<D>, options);
+}
+
+/** All zeros; float32 unless said otherwise. @see https://pytorch.org/docs/stable/generated/torch.zeros.html */
+export function zeros<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
+  const [shape, options] = parseSizes("zeros", args);
+  return filled(0, shape, options.dtype ?? state.defaultDType, options);
+}
+
+/** All ones. @see https://pytorch.org/docs/stable/generated/torch.ones.html */
+export function ones<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
+  const [shape, options] = parseSizes("ones", args);
+  return filled(1, shape, options.dtype ?? state.defaultDType, options);
+}
+
+/** One value everywhere; its kind gives the dtype, as in {@link tensor}. @see https://pytorch.org/docs/stable/generated/torch.full.html */
+export function full<D extends DType = DType>(size: Shape, fillValue: Scalar, options: TensorOptions<D> = {}): Tensor<D> {
+  return filled(Number(fillValue), checkShape("full", size), options.dtype ?? guess([fillValue]), options);
+}
+
+/** Memory as it was: fill it before reading it. @see https://pytorch.org/docs/stable/generated/torch.empty.html */
+export function empty<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
+  const [shape, options] = parseSizes("empty", args);
+  const dtype = options.dtype ?? (state.defaultDType as D);
+  checkDType("empty", dtype);
+  const storage = getBackend(options.device).allocate(dtype, sizeOf(shape));
+  return finish(new Tensor(storage, shape, stridesOf(shape), 0, dtype), options);
+}
+
+function likeOptions<D extends DType>(input: Tensor, options: TensorOptions<D>): TensorOptions<D> & { dtype: D } {
+  return { device: input.device, ...options, dtype: options.dtype ?? (input.dtype as D) };
+}
+
+/** Zeros of `input`'s shape, dtype and device. */
+export function zerosLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+  return zeros(input.shape, likeOptions(input, options));
+}
+
+/** Ones of `input`'s shape, dtype and device. */
+export function onesLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+  return ones(input.shape, likeOptions(input, options));
+}
+
+/** One value in `input`'s shape, dtype and device. */
+export function fullLike<D extends DType = DType>(input: Tensor, fillValue: Scalar, options: TensorOptions<D> = {}): Tensor<D> {
+  return full(input.shape, fillValue, likeOptions(input, options));
+}
+
+/** Uninitialised memory of `input`'s shape, dtype and device. */
+export function emptyLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+  return empty(input.shape, likeOptions(input, options));
+}
+
+/**
+ * start, start + step, … below `end`; `arange(end)` counts from 0. int64 where all three are whole.
+ * @see https://pytorch.org/docs/stable/generated/torch.arange.html
+ */
+export function arange<D extends DType = DType>(
+  ...args:
+    | readonly [end: number, options?: TensorOptions<D>]
+    | readonly [start: number, end: number, options?: TensorOptions<D>]
+    | readonly [start: number, end: number, step: number, options?: TensorOptions<D>]
+): Tensor<D> {
+  const numbers = args.filter((arg) => typeof arg === "number");
+  const options = (args.find((arg) => isOptions(arg)) ?? {}) as TensorOptions<D>;
+  const [start, end, step] = numbers.length === 1 ? [0, numbers[0]!, 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? 1];
+  if (!(step !== 0 && (end - start) / step >= 0) || !Number.isFinite(start + end + step)) {
+    fail("arange", `start ${start}, end ${end} and step ${step} describe no finite range`, "The step must lead from start to end");
+  }
+  const dtype = options.dtype ?? guess(numbers);
+  checkDType("arange", dtype);
+  const size = Math.max(Math.ceil((end - start) / step), 0);
+  const [made] = applyAll("arange", [], { shape: [size], dtype, start, step }, options.device);
+  return finish(made as Tensor<D>, options);
+}
+
+/** `steps` values evenly from `start` to `end`, both included. @see https://pytorch.org/docs/stable/generated/torch.linspace.html */
+export function linspace<D extends DType = "float32">(
+  start: number,
+  end: number,
+  steps: number,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
+  checkShape("linspace", [steps]);
+  const dtype = options.dtype ?? state.defaultDType;
+  const values = new Float64Array(steps);
+  const step = steps > 1 ? (end - start) / (steps - 1) : 0;
+  // From both ends, so that the last value is exactly `end`.
+  for (let i = 0; i < steps; i++) values[i] = i < steps / 2 ? start + i * step : end - (steps - 1 - i) * step;
+  return fromArray(isFloat(dtype) ? values : values.map(Math.trunc), [steps], { ...options, dtype: dtype as D });
+}
+
+/** The identity matrix, n × m. @see https://pytorch.org/docs/stable/generated/torch.eye.html */
+export function eye<D extends DType = "float32">(
+  ...args: readonly [n: number, options?: TensorOptions<D>] | readonly [n: number, m: number, options?: TensorOptions<D>]
+): Tensor<D> {
+  const [sizes, options] = parseSizes<D>("eye", args as SizesAndOptions<D>);
+  const [n, m = n] = sizes as [number, number?];
+  const dtype = options.dtype ?? (state.defaultDType as D);
+  const ones = Uint8Array.from({ length: n! * m! }, (_, i) => (Math.floor(i / m!) === i % m! ? 1 : 0));
+  return fromArray(ones, [n!, m!], { ...options, dtype });
+}

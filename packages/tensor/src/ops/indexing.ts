@@ -1,0 +1,139 @@
+/**
+ * `t.at(…)` reads and `t.set_(…, value)` writes by what Python writes between brackets, one argument a dimension:
+ * a number; `[start, stop, step]` for a slice (any part may be null or missing); `null` for a new dimension; `"..."` for
+ * all that is left; a bool tensor (mask) or an int64 tensor of positions.
+ */
+import { fail } from "../errors.ts";
+import type { Operand } from "../recorder.ts";
+import type { Tensor } from "../tensor.ts";
+import { nonzero, pick, place } from "./advanced.ts";
+import { fill_, maskedFill_, copy_ } from "./inplace.ts";
+import { tensor } from "./creation.ts";
+import { to } from "./convert.ts";
+import { window } from "./windows.ts";
+
+/** One position between the brackets. */
+export type Index = number | null | "..." | readonly (number | null)[] | boolean | Tensor;
+
+/** A view cut by the plain items, and the index tensors still to apply, by dimension of that view. */
+interface Cut {
+  readonly view: Tensor;
+  readonly picks: readonly (Tensor | null)[];
+}
+
+/**
+ * Reads by index: numbers, slices, null and "..." give a view of the same memory, masks and index tensors a copy.
+ * @throws TensorError for an index outside its dimension or too many of them
+ * @see https://pytorch.org/docs/stable/tensor_view.html
+ * @example
+ * t.at(0); t.at([2, 5]); t.at("...", -1); t.at([null, null, 2], 3); t.at(t.gt(0)); t.at(tensor([0, 2]))
+ */
+export function at(input: Tensor, ...index: readonly Index[]): Tensor {
+  const { view, picks } = cut(input, index);
+  return picks.some((item) => item !== null) ? pick(view, picks) : view;
+}
+
+/**
+ * Writes by index, in place: `t.set_([2, 5], 0)`, `t.set_(0, 1, value)`, `t.set_(mask, 1)`. The value broadcasts.
+ * @returns the tensor itself
+ */
+export function set_(input: Tensor, ...indexAndValue: readonly [...index: Index[], value: Operand | boolean]): Tensor {
+  const value = indexAndValue.at(-1) as Operand | boolean;
+  const index = indexAndValue.slice(0, -1) as readonly Index[];
+  const { view, picks } = cut(input, index);
+  const content = typeof value === "boolean" ? Number(value) : value;
+  if (picks.every((item) => item === null)) {
+    if (typeof content === "number") fill_(view, content);
+    else copy_(view, squeezeTo(content, view.ndim));
+    return input;
+  }
+  if (index.length === 1 && isMask(index[0]) && typeof content === "number") {
+    maskedFill_(input, widen(index[0], input), content);
+    return input;
+  }
+  const values = typeof content === "number" ? tensor(content, { dtype: view.dtype, device: view.device }) : content;
+  copy_(view, place(view, picks, to(values, view.dtype), false));
+  return input;
+}
+
+/** Leading dimensions of size 1 beyond the target's rank are dropped, as PyTorch does on assignment. */
+function squeezeTo(value: Tensor, rank: number): Tensor {
+  const extra = value.ndim - rank;
+  return extra > 0 && value.shape.slice(0, extra).every((size) => size === 1) ? value.view(value.shape.slice(extra)) : value;
+}
+
+function isMask(item: Index | undefined): item is Tensor {
+  return typeof item === "object" && item !== null && "dtype" in item && item.dtype === "bool";
+}
+
+/** The mask with dimensions of size 1 behind, so that it covers the leading dimensions of `input`. */
+function widen(mask: Tensor, input: Tensor): Tensor {
+  return mask.view([...mask.shape, ...input.shape.slice(mask.ndim).map(() => 1)]);
+}
+
+function cut(input: Tensor, index: readonly Index[]): Cut {
+  const items = spell(input, index);
+  let view = input;
+  const picks: (Tensor | null)[] = [];
+  let dim = 0;
+  for (const item of items) {
+    if (typeof item === "number") view = view.select(dim, item);
+    else if (item === null || typeof item === "boolean") {
+      view = view.unsqueeze(dim++);
+      picks.push(typeof item === "boolean" ? tensor(item ? [0] : [], { dtype: "int64", device: input.device }) : null);
+    } else if (Array.isArray(item)) {
+      view = slice(view, dim++, item);
+      picks.push(null);
+    } else {
+      const tensors = positions(item as Tensor, view, dim);
+      picks.push(...tensors);
+      dim += tensors.length;
+    }
+  }
+  return { view, picks };
+}
+
+/** Replaces "..." by full slices and checks the count. */
+function spell(input: Tensor, index: readonly Index[]): Exclude<Index, "...">[] {
+  const used = index.reduce<number>((sum, item) => sum + consumed(item), 0);
+  const missing = input.ndim - used;
+  if (missing < 0) fail("at", `too many indices: ${used} for a tensor of ${input.ndim} dimensions`);
+  const dots = index.filter((item) => item === "...").length;
+  if (dots > 1) fail("at", 'at most one "..." can stand for the rest');
+  const rest = Array.from({ length: missing }, () => [] as readonly number[]);
+  const full = dots === 0 ? [...index, ...rest] : index.flatMap((item) => (item === "..." ? rest : [item]));
+  return full as Exclude<Index, "...">[];
+}
+
+function consumed(item: Index): number {
+  if (item === null || item === "..." || typeof item === "boolean") return 0;
+  return isMask(item) ? item.ndim : 1;
+}
+
+function slice(view: Tensor, dim: number, parts: readonly (number | null)[]): Tensor {
+  const size = view.shape[dim]!;
+  const [start, stop, step] = [parts[0] ?? 0, parts[1] ?? size, parts[2] ?? 1];
+  if (parts.length > 3 || ![start, stop, step].every(Number.isInteger)) {
+    fail("at", `a slice is [start, stop, step] of whole numbers, got [${parts.join(", ")}]`);
+  }
+  if (step < 1) fail("at", `the step of a slice must be positive, got ${step}`, "Use .flip(dim) to reverse");
+  const clip = (i: number): number => Math.min(Math.max(i < 0 ? i + size : i, 0), size);
+  const [from, until] = [clip(start), clip(stop)];
+  const count = Math.max(Math.ceil((until - from) / step), 0);
+  return count === size && step === 1 ? view : window(view, dim, from, count, step);
+}
+
+/** Index tensors of a mask (one a dimension) or of positions. */
+function positions(item: Tensor, view: Tensor, dim: number): Tensor[] {
+  if (item.dtype === "bool") {
+    const covered = view.shape.slice(dim, dim + item.ndim);
+    if (item.shape.some((size, d) => size !== covered[d])) {
+      fail("at", `a mask of shape [${item.shape.join(", ")}] does not cover [${covered.join(", ")}]`);
+    }
+    return nonzero(item).unbind(1);
+  }
+  if (item.dtype === "uint8" || item.isFloatingPoint()) {
+    fail("at", `index tensors are int64 or bool, got ${item.dtype}`, 'Cast with .to("int64") or .to("bool")');
+  }
+  return [to(item, "int64")];
+}

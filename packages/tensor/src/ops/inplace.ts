@@ -1,0 +1,71 @@
+/** In-place operations that take more than a row of the op table. The names end in `_`; the result is the tensor itself. */
+import { fail, showShape } from "../errors.ts";
+import type { Operand } from "../recorder.ts";
+import { noGrad } from "../recorder.ts";
+import { sameShape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { applyInPlace } from "./apply.ts";
+import { to } from "./convert.ts";
+import { op } from "./signature.ts";
+
+/** Adds alpha · other. */
+export const add_ = op("add_(input, other, alpha?)", (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
+  applyInPlace("add", [input, scaled(other, alpha)], input),
+);
+
+/** Subtracts alpha · other. */
+export const sub_ = op("sub_(input, other, alpha?)", (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
+  applyInPlace("sub", [input, scaled(other, alpha)], input),
+);
+
+function scaled(other: Operand, alpha: number): Operand {
+  if (alpha === 1) return other;
+  return typeof other === "number" ? other * alpha : other.mul(alpha);
+}
+
+/**
+ * Takes the values of `src`, which broadcasts and is cast.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
+ */
+export function copy_(input: Tensor, src: Tensor): Tensor {
+  const moved = src.device === input.device ? src : to(src, input.device);
+  const values = to(moved, input.dtype);
+  const lead = input.ndim - values.ndim;
+  if (lead < 0 || values.shape.some((size, dim) => size !== 1 && size !== input.shape[dim + lead])) {
+    fail("copy_", `${showShape(src.shape)} does not broadcast to ${showShape(input.shape)}`);
+  }
+  return applyInPlace("copy", [sameShape(values.shape, input.shape) ? values : values.expand(input.shape)], input);
+}
+
+/** One value everywhere. @see https://pytorch.org/docs/stable/generated/torch.Tensor.fill_.html */
+export function fill_(input: Tensor, value: Operand): Tensor {
+  if (typeof value !== "number") return copy_(input, value);
+  return applyInPlace("full", [], input, { shape: input.shape, dtype: input.dtype, value });
+}
+
+/** Zero everywhere. @see https://pytorch.org/docs/stable/generated/torch.Tensor.zero_.html */
+export function zero_(input: Tensor): Tensor {
+  return fill_(input, 0);
+}
+
+/** Limits every element to [min, max]. */
+export const clamp_ = op("clamp_(input, min?, max?)", (input: Tensor, min?: Operand | null, max?: Operand | null): Tensor => {
+  if (min == null && max == null) fail("clamp_", "needs min, max or both");
+  if (min != null) applyInPlace("maximum", [input, min], input);
+  return max == null ? input : applyInPlace("minimum", [input, max], input);
+});
+
+/** `value` where `mask` holds. */
+export function maskedFill_(input: Tensor, mask: Tensor, value: Operand): Tensor {
+  return copy_(input, input.maskedFill(mask, value));
+}
+
+/** Drops the tensor's history, turning it into a leaf. @see https://pytorch.org/docs/stable/generated/torch.Tensor.detach_.html */
+export function detach_(input: Tensor): Tensor {
+  if (input.base) fail("detach_", "a view cannot be detached in place", "Use .detach()");
+  input.node = null;
+  noGrad(() => {
+    input.requiresGrad = false;
+  });
+  return input;
+}

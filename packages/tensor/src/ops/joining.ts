@@ -1,0 +1,89 @@
+/** Tensors put together and taken apart. */
+import { fail, showShape } from "../errors.ts";
+import { normalizeDim } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { apply } from "./apply.ts";
+import { commonDType } from "./coerce.ts";
+import { to } from "./convert.ts";
+import { op } from "./signature.ts";
+
+function needSome(name: string, tensors: readonly Tensor[]): void {
+  if (tensors.length === 0) fail(name, "needs at least one tensor, got an empty list");
+}
+
+/**
+ * Tensors joined along an existing dimension; they agree in all others. Empty 1-d tensors are skipped, as in PyTorch.
+ * @see https://pytorch.org/docs/stable/generated/torch.cat.html
+ */
+export const cat = op("cat(tensors, dim?)", (tensors: readonly Tensor[], dim: number = 0): Tensor => {
+  needSome("cat", tensors);
+  const dtype = commonDType("cat", tensors);
+  const solid = tensors.filter(({ shape }) => !(shape.length === 1 && shape[0] === 0));
+  const parts = (solid.length > 0 ? solid : tensors.slice(0, 1)).map((x) => to(x, dtype));
+  if (parts[0]!.ndim === 0) fail("cat", "0-d tensors cannot be joined", "Use stack");
+  const at = normalizeDim("cat", dim, parts[0]!.ndim);
+  return apply("cat", parts, { dim: at });
+});
+
+/** Tensors of one shape joined along a new dimension. @see https://pytorch.org/docs/stable/generated/torch.stack.html */
+export const stack = op("stack(tensors, dim?)", (tensors: readonly Tensor[], dim: number = 0): Tensor => {
+  needSome("stack", tensors);
+  const [first] = tensors;
+  for (const { shape } of tensors) {
+    if (shape.length !== first!.ndim || shape.some((size, d) => size !== first!.shape[d])) {
+      fail("stack", `needs equal shapes, got ${showShape(first!.shape)} and ${showShape(shape)}`);
+    }
+  }
+  return cat(
+    tensors.map((x) => x.unsqueeze(dim)),
+    normalizeDim("stack", dim, first!.ndim + 1),
+  );
+});
+
+/**
+ * Views of `splitSize` elements each along `dim` (the last may be smaller), or of the sizes listed.
+ * @see https://pytorch.org/docs/stable/generated/torch.split.html
+ */
+export const split = op(
+  "split(input, splitSize, dim?)",
+  (input: Tensor, splitSize: number | readonly number[], dim: number = 0): Tensor[] => {
+    const at = normalizeDim("split", dim, input.ndim);
+    const size = input.shape[at] ?? fail("split", "a 0-d tensor cannot be split");
+    const sizes = typeof splitSize === "number" ? evenly(size, splitSize) : splitSize;
+    if (sizes.reduce((sum, s) => sum + s, 0) !== size) {
+      fail("split", `sizes ${showShape(sizes)} do not add up to ${size}, the size of dimension ${at}`);
+    }
+    let start = 0;
+    return sizes.map((length) => input.narrow(at, (start += length) - length, length));
+  },
+);
+
+function evenly(size: number, step: number): number[] {
+  if (!(step > 0) && size > 0) fail("split", `a part needs at least one element, got ${step}`);
+  const count = Math.max(Math.ceil(size / step), 1);
+  return Array.from({ length: count }, (_, i) => Math.min(step, size - i * step));
+}
+
+/** At most `chunks` views of equal size along `dim`. @see https://pytorch.org/docs/stable/generated/torch.chunk.html */
+export const chunk = op("chunk(input, chunks, dim?)", (input: Tensor, chunks: number, dim: number = 0): Tensor[] => {
+  if (!(chunks > 0)) fail("chunk", `needs at least one chunk, got ${chunks}`);
+  const size = input.shape[normalizeDim("chunk", dim, input.ndim)]!;
+  return size === 0 ? Array.from({ length: chunks }, () => input.narrow(dim, 0, 0)) : split(input, Math.ceil(size / chunks), dim);
+});
+
+/** One view for each position of `dim`, without that dimension. @see https://pytorch.org/docs/stable/generated/torch.unbind.html */
+export const unbind = op("unbind(input, dim?)", (input: Tensor, dim: number = 0): Tensor[] => {
+  const at = normalizeDim("unbind", dim, input.ndim);
+  return Array.from({ length: input.shape[at]! }, (_, i) => input.select(at, i));
+});
+
+/** Repeats the whole tensor along each dimension. @see https://pytorch.org/docs/stable/generated/torch.Tensor.repeat.html */
+export function repeat(input: Tensor, ...sizes: readonly number[] | readonly [readonly number[]]): Tensor {
+  const times = (Array.isArray(sizes[0]) ? sizes[0] : sizes) as readonly number[];
+  if (times.length < input.ndim) fail("repeat", `needs ${input.ndim} or more counts, got ${showShape(times)}`);
+  const lead = times.length - input.ndim;
+  const padded = input.reshape([...times.slice(0, lead).map(() => 1), ...input.shape]);
+  const spread = padded.shape.flatMap((size, dim) => [times[dim]!, size]);
+  const grown = padded.reshape(padded.shape.flatMap((size) => [1, size])).expand(spread);
+  return grown.clone().view(padded.shape.map((size, dim) => size * times[dim]!));
+}

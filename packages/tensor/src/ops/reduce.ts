@@ -1,0 +1,128 @@
+/** Reductions over dimensions and running folds along one. `dim` is one dimension, several, or none for all. */
+import { type DType, dtypes } from "../dtype.ts";
+import { fail, showShape } from "../errors.ts";
+import { normalizeDim, normalizeDims, sizeOf } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { apply, applyAll } from "./apply.ts";
+import { valuesIndices, type ValuesIndices } from "./pairs.ts";
+import { op } from "./signature.ts";
+import type { ReduceOp, ScanOp } from "./table.ts";
+
+/** One dimension, several, or all (`null`, nothing, or an empty list). */
+export type Dims = number | readonly number[] | null;
+
+function reduce(name: ReduceOp, input: Tensor, dim: Dims | undefined, keepdim: boolean): Tensor {
+  const dims = normalizeDims(name, dim, input.ndim);
+  return apply(name, [input], { dims, keepdim });
+}
+
+function needElements(name: ReduceOp, input: Tensor, dim: Dims | undefined): void {
+  const dims = normalizeDims(name, dim, input.ndim);
+  if (sizeOf(dims.map((d) => input.shape[d]!)) === 0) {
+    fail(name, `cannot reduce zero elements along [${dims}] of ${showShape(input.shape)}`, "Give dimensions of size > 0");
+  }
+}
+
+function castTo(input: Tensor, dtype: DType | null | undefined): Tensor {
+  return dtype && dtype !== input.dtype ? apply("cast", [input], { dtype }) : input;
+}
+
+/** The sum; int64 for whole numbers and bools. @see https://pytorch.org/docs/stable/generated/torch.sum.html */
+export const sum = op(
+  "sum(input, dim?, keepdim?, dtype?)",
+  (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor =>
+    reduce("sum", castTo(input, dtype), dim, keepdim),
+);
+
+/** The product over one dimension or all. @see https://pytorch.org/docs/stable/generated/torch.prod.html */
+export const prod = op(
+  "prod(input, dim?, keepdim?, dtype?)",
+  (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor =>
+    reduce("prod", castTo(input, dtype), dim, keepdim),
+);
+
+/** The mean of a float tensor. @see https://pytorch.org/docs/stable/generated/torch.mean.html */
+export const mean = op(
+  "mean(input, dim?, keepdim?, dtype?)",
+  (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor => {
+    const x = castTo(input, dtype);
+    if (dtypes[x.dtype].kind !== "float") fail("mean", `needs a float dtype, got ${x.dtype}`, 'Give { dtype: "float32" }');
+    const count = sizeOf(normalizeDims("mean", dim, x.ndim).map((d) => x.shape[d]!));
+    return reduce("sum", x, dim, keepdim).div(count);
+  },
+);
+
+/** The largest element. @see https://pytorch.org/docs/stable/generated/torch.amax.html */
+export const amax = op("amax(input, dim?, keepdim?)", (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => {
+  needElements("amax", input, dim);
+  return reduce("amax", input, dim, keepdim);
+});
+
+/** The smallest element. @see https://pytorch.org/docs/stable/generated/torch.amin.html */
+export const amin = op("amin(input, dim?, keepdim?)", (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => {
+  needElements("amin", input, dim);
+  return reduce("amin", input, dim, keepdim);
+});
+
+function arg(name: "argmax" | "argmin", input: Tensor, dim: number | null | undefined, keepdim: boolean): Tensor {
+  needElements(name, input, dim);
+  return reduce(name, input, dim, keepdim);
+}
+
+/** int64 position of the first largest element, in the flattened tensor when no `dim` is given. @see https://pytorch.org/docs/stable/generated/torch.argmax.html */
+export const argmax = op(
+  "argmax(input, dim?, keepdim?)",
+  (input: Tensor, dim?: number | null, keepdim: boolean = false): Tensor => arg("argmax", input, dim, keepdim),
+);
+
+/** int64 position of the first smallest element. @see https://pytorch.org/docs/stable/generated/torch.argmin.html */
+export const argmin = op(
+  "argmin(input, dim?, keepdim?)",
+  (input: Tensor, dim?: number | null, keepdim: boolean = false): Tensor => arg("argmin", input, dim, keepdim),
+);
+
+/** Whether any element is non-zero. @see https://pytorch.org/docs/stable/generated/torch.any.html */
+export const any = op(
+  "any(input, dim?, keepdim?)",
+  (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => reduce("any", input, dim, keepdim),
+);
+
+/** Whether all elements are non-zero. @see https://pytorch.org/docs/stable/generated/torch.all.html */
+export const all = op(
+  "all(input, dim?, keepdim?)",
+  (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => reduce("all", input, dim, keepdim),
+);
+
+function scan(name: ScanOp, input: Tensor, dim: number): Tensor[] {
+  return applyAll(name, [input], { dim: normalizeDim(name, dim, input.ndim) });
+}
+
+/** The running sum. @see https://pytorch.org/docs/stable/generated/torch.cumsum.html */
+export const cumsum = op(
+  "cumsum(input, dim, dtype?)",
+  (input: Tensor, dim: number, dtype?: DType | null): Tensor => scan("cumsum", castTo(input, dtype), dim)[0]!,
+);
+
+/** The running product. @see https://pytorch.org/docs/stable/generated/torch.cumprod.html */
+export const cumprod = op(
+  "cumprod(input, dim, dtype?)",
+  (input: Tensor, dim: number, dtype?: DType | null): Tensor => scan("cumprod", castTo(input, dtype), dim)[0]!,
+);
+
+/** The running log(Σ eˣ). @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html */
+export const logcumsumexp = op(
+  "logcumsumexp(input, dim)",
+  (input: Tensor, dim: number): Tensor => scan("logcumsumexp", input, dim)[0]!,
+);
+
+/** The running maximum and where it was met. @see https://pytorch.org/docs/stable/generated/torch.cummax.html */
+export const cummax = op("cummax(input, dim)", (input: Tensor, dim: number): ValuesIndices => {
+  const [values, indices] = scan("cummax", input, dim);
+  return valuesIndices(values!, indices!);
+});
+
+/** The running minimum and where it was met. @see https://pytorch.org/docs/stable/generated/torch.cummin.html */
+export const cummin = op("cummin(input, dim)", (input: Tensor, dim: number): ValuesIndices => {
+  const [values, indices] = scan("cummin", input, dim);
+  return valuesIndices(values!, indices!);
+});

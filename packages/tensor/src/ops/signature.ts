@@ -1,0 +1,96 @@
+/**
+ * Python's calling manners in TypeScript: `sum(x, 1, true)`, `sum(x, 1, { keepdim: true })` and `sum(x, { dim: 1 })` are
+ * one function. The signature text names the parameters once, for the types, for the run time and for whoever maps
+ * calls by name.
+ */
+import { fail } from "../errors.ts";
+
+type Clean<S extends string> = S extends `${infer A}?` ? A : S extends `...${infer A}` ? A : S;
+type Split<S extends string> = S extends `${infer A}, ${infer B}` ? [Clean<A>, ...Split<B>] : [Clean<S>];
+/** `"sum(input, dim?)"` → `["input", "dim"]`. */
+export type Names<S extends string> = S extends `${string}(${infer A})` ? Split<A> : never;
+
+type Zip<N extends readonly string[], P extends readonly unknown[]> = N extends readonly [
+  infer H extends string,
+  ...infer T extends string[],
+]
+  ? P extends readonly [(infer A)?, ...infer R]
+    ? { readonly [K in H]?: A | undefined } & Zip<T, R>
+    : unknown
+  : unknown;
+
+/** The positional form cut at any place after `input`, the rest in one options object. */
+type Forms<N extends readonly string[], P extends readonly unknown[]> = N extends readonly [
+  string,
+  ...infer T extends string[],
+]
+  ? P extends readonly [infer A, ...infer R]
+    ? [A, ...Forms<T, R>] | [options: Zip<N, P>]
+    : P extends readonly [(infer A)?, ...infer R]
+      ? [options?: Zip<N, P>] | [A | undefined, ...Forms<T, R>]
+      : []
+  : [];
+
+/** A function that takes its parameters by position or in a trailing options object. */
+export interface OpFunction<N extends readonly string[], P extends readonly unknown[], R> {
+  (...args: P): R;
+  (...args: Forms<N, P>): R;
+  /** Parameter names in order. */
+  readonly names: N;
+  /** @internal types only */
+  readonly types?: (...args: P) => R;
+}
+
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : [];
+
+/** The same function as a method of its first parameter. */
+export type Method<F> = F extends {
+  readonly names: infer N extends readonly string[];
+  readonly types?: (...args: infer P) => infer R;
+}
+  ? { (...args: Tail<P>): R; (...args: Forms<Tail<N>, Tail<P>>): R }
+  : F extends (input: never, ...rest: infer P) => infer R
+    ? (...rest: P) => R
+    : never;
+
+/** Makes `body`, which takes everything by position, callable with named options too. */
+export function op<const S extends string, P extends readonly unknown[], R>(
+  signature: S,
+  body: (...args: P) => R,
+): OpFunction<Names<S>, P, R> {
+  const open = signature.indexOf("(");
+  const name = signature.slice(0, open);
+  const names = signature
+    .slice(open + 1, -1)
+    .split(", ")
+    .map((part) => part.replace(/\?$|^\.\.\./g, ""));
+  const call = (...args: unknown[]): R => {
+    const last = args[args.length - 1];
+    if (isOptions(last)) spread(name, names, args, last);
+    return body(...(args as unknown as P));
+  };
+  Object.defineProperty(call, "name", { value: name });
+  return Object.assign(call, { names }) as never;
+}
+
+/** A literal `{…}`: not an array, a tensor, a generator or another class's instance. */
+export function isOptions(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function spread(name: string, names: readonly string[], args: unknown[], options: Record<string, unknown>): void {
+  args.pop();
+  for (const [key, value] of Object.entries(options)) {
+    const at = names.indexOf(key);
+    if (at < 0) fail(name, `unknown option ${JSON.stringify(key)}`, `It takes ${names.join(", ")}`);
+    if (at < args.length && args[at] !== undefined) fail(name, `${key} is given twice, by position and by name`);
+    args[at] = value;
+  }
+}
+
+/** `f(2, 3)` and `f([2, 3])` are the same, with or without options behind. */
+export type Sizes = number[] | [readonly number[]];
+
+export function sizes(args: Sizes): readonly number[] {
+  return Array.isArray(args[0]) ? (args[0] as readonly number[]) : (args as readonly number[]);
+}

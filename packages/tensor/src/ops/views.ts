@@ -1,0 +1,167 @@
+/** Other views of the same memory: strides only. What cannot be a view is copied (reshape, contiguous) or refused (view). */
+import { fail, showShape } from "../errors.ts";
+import {
+  checkShape,
+  expandStrides,
+  inferSize,
+  isContiguous,
+  normalizeDim,
+  reshapeStrides,
+  type Shape,
+  sizeOf,
+} from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import { apply, applyView } from "./apply.ts";
+import { op, type Sizes, sizes } from "./signature.ts";
+import { strided, window } from "./windows.ts";
+
+/**
+ * The same elements under another shape, one size of which may be -1; always shares memory.
+ * @throws TensorError when the element counts differ or the strides allow no view
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.view.html
+ */
+export function view(input: Tensor, ...shape: Sizes): Tensor {
+  const wanted = inferSize("view", sizes(shape), input.numel(), input.shape);
+  const strides = reshapeStrides(input.shape, input.strides, wanted);
+  if (!strides) {
+    fail(
+      "view",
+      `shape ${showShape(wanted)} does not fit the strides ${showShape(input.strides)} of ${showShape(input.shape)}`,
+      "Use .reshape(…), which copies where it must",
+    );
+  }
+  return applyView("reshape", input, { shape: wanted }, wanted, strides);
+}
+
+/** Like {@link view}, but copies where no view is possible. @see https://pytorch.org/docs/stable/generated/torch.reshape.html */
+export function reshape(input: Tensor, ...shape: Sizes): Tensor {
+  const wanted = inferSize("reshape", sizes(shape), input.numel(), input.shape);
+  const strides = reshapeStrides(input.shape, input.strides, wanted);
+  return strides ? applyView("reshape", input, { shape: wanted }, wanted, strides) : view(contiguous(input), wanted);
+}
+
+/** Itself where it already lies row-major, else a row-major copy. */
+export function contiguous(input: Tensor): Tensor {
+  return isContiguous(input.shape, input.strides) ? input : clone(input);
+}
+
+/** A row-major copy, through which gradients flow. @see https://pytorch.org/docs/stable/generated/torch.clone.html */
+export function clone(input: Tensor): Tensor {
+  return apply("copy", [input]);
+}
+
+/** The dimensions in another order. @see https://pytorch.org/docs/stable/generated/torch.permute.html */
+export function permute(input: Tensor, ...order: Sizes): Tensor {
+  const dims = sizes(order).map((dim) => normalizeDim("permute", dim, input.ndim));
+  if (dims.length !== input.ndim || new Set(dims).size !== dims.length) {
+    fail("permute", `needs each of ${input.ndim} dimensions once, got [${sizes(order).join(", ")}]`);
+  }
+  const pick = (from: Shape): number[] => dims.map((dim) => from[dim]!);
+  return applyView("permute", input, { dims }, pick(input.shape), pick(input.strides));
+}
+
+/** Two dimensions swapped. @see https://pytorch.org/docs/stable/generated/torch.transpose.html */
+export const transpose = op("transpose(input, dim0, dim1)", (input: Tensor, dim0: number, dim1: number): Tensor => {
+  const [a, b] = [normalizeDim("transpose", dim0, input.ndim), normalizeDim("transpose", dim1, input.ndim)];
+  const order = input.shape.map((_, dim) => (dim === a ? b : dim === b ? a : dim));
+  return permute(input, order);
+});
+
+/** The transpose of a matrix; tensors of fewer dimensions as they are. */
+export function t(input: Tensor): Tensor {
+  if (input.ndim > 2) fail("t", `needs at most 2 dimensions, got ${showShape(input.shape)}`, "Use .transpose(a, b)");
+  return input.ndim < 2 ? permute(input, input.shape.map((_, dim) => dim)) : transpose(input, 0, 1);
+}
+
+/** Repeats dimensions of size 1 without copying; -1 keeps a size. @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html */
+export function expand(input: Tensor, ...shape: Sizes): Tensor {
+  const wanted = sizes(shape);
+  const lead = wanted.length - input.ndim;
+  const target = wanted.map((size, dim) => (size === -1 && dim >= lead ? input.shape[dim - lead]! : size));
+  checkShape("expand", target);
+  const fits = lead >= 0 && input.shape.every((size, dim) => size === 1 || size === target[dim + lead]);
+  if (!fits) fail("expand", `${showShape(input.shape)} cannot become ${showShape(wanted)}`, "Only sizes of 1 repeat");
+  return applyView("expand", input, { shape: target }, target, expandStrides(input.shape, input.strides, target));
+}
+
+/** `length` elements of one dimension from `start`. @see https://pytorch.org/docs/stable/generated/torch.narrow.html */
+export const narrow = op(
+  "narrow(input, dim, start, length)",
+  (input: Tensor, dim: number, start: number, length: number): Tensor => {
+    const at = normalizeDim("narrow", dim, input.ndim);
+    const size = input.shape[at] ?? fail("narrow", "a 0-d tensor has no dimension to narrow");
+    const from = start < 0 ? start + size : start;
+    if (from < 0 || length < 0 || from + length > size) {
+      fail("narrow", `start ${start} and length ${length} leave dimension ${at} of size ${size}`);
+    }
+    return window(input, at, from, length, 1);
+  },
+);
+
+/** One position of a dimension, which disappears. @see https://pytorch.org/docs/stable/generated/torch.select.html */
+export const select = op("select(input, dim, index)", (input: Tensor, dim: number, index: number): Tensor => {
+  const at = normalizeDim("select", dim, input.ndim);
+  const size = input.shape[at] ?? fail("select", "a 0-d tensor cannot be indexed", "Read it with .item()");
+  if (!Number.isInteger(index) || index < -size || index >= size) {
+    fail("select", `index ${index} is out of range for dimension ${at} of size ${size}`);
+  }
+  return drop(window(input, at, index < 0 ? index + size : index, 1, 1), [at]);
+});
+
+function drop(input: Tensor, dims: readonly number[]): Tensor {
+  const rest = (from: Shape): number[] => from.filter((_, dim) => !dims.includes(dim));
+  const shape = rest(input.shape);
+  return applyView("reshape", input, { shape }, shape, rest(input.strides));
+}
+
+/** Without the dimensions of size 1, or without those named that have it. @see https://pytorch.org/docs/stable/generated/torch.squeeze.html */
+export const squeeze = op("squeeze(input, dim?)", (input: Tensor, dim?: number | readonly number[] | null): Tensor => {
+  const list = typeof dim === "number" ? [dim] : dim;
+  const named = list?.map((d) => normalizeDim("squeeze", d, input.ndim));
+  return drop(
+    input,
+    input.shape.flatMap((size, d) => (size === 1 && (!named || named.includes(d)) ? [d] : [])),
+  );
+});
+
+/** A new dimension of size 1 at `dim`. @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html */
+export const unsqueeze = op("unsqueeze(input, dim)", (input: Tensor, dim: number): Tensor => {
+  const at = normalizeDim("unsqueeze", dim, input.ndim + 1);
+  const shape = input.shape.toSpliced(at, 0, 1);
+  const stride = at < input.ndim ? input.strides[at]! * input.shape[at]! : 1;
+  return applyView("reshape", input, { shape }, shape, input.strides.toSpliced(at, 0, stride));
+});
+
+/** The elements in reverse order along `dims`; a copy, as in PyTorch. @see https://pytorch.org/docs/stable/generated/torch.flip.html */
+export function flip(input: Tensor, ...order: Sizes): Tensor {
+  const dims = sizes(order).map((dim) => normalizeDim("flip", dim, input.ndim));
+  const start = input.shape.map((size, dim) => (dims.includes(dim) ? Math.max(size - 1, 0) : 0));
+  const step = input.shape.map((_, dim) => (dims.includes(dim) ? -1 : 1));
+  return clone(strided(input, start, input.shape, step));
+}
+
+/**
+ * A view with any shape and strides (in elements) over the storage.
+ * @throws TensorError when it would reach outside the storage
+ * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
+ */
+export const asStrided = op(
+  "asStrided(input, size, stride, storageOffset?)",
+  (input: Tensor, size: Shape, stride: readonly number[], storageOffset?: number | null): Tensor => {
+    checkShape("asStrided", size);
+    const offset = storageOffset ?? input.offset;
+    const last = size.reduce((sum, extent, dim) => sum + (extent - 1) * stride[dim]!, offset);
+    if (size.length !== stride.length || stride.some((s) => s < 0) || offset < 0) {
+      fail("asStrided", `needs a stride ≥ 0 for each size, got ${showShape(size)} and ${showShape(stride)}`);
+    }
+    if (sizeOf(size) > 0 && last >= input.storage.length) {
+      fail("asStrided", `reaches element ${last} of a storage of ${input.storage.length}`);
+    }
+    return applyView("asStrided", input, { shape: size, strides: stride, offset }, size, stride, offset);
+  },
+);
+
+/** The same memory without history. @see https://pytorch.org/docs/stable/generated/torch.Tensor.detach.html */
+export function detach(input: Tensor): Tensor {
+  return new Tensor(input.storage, input.shape, input.strides, input.offset, input.dtype);
+}

@@ -1,0 +1,164 @@
+/**
+ * Random numbers from one counter-based generator (Philox-4x32-10): a seed and an offset give the same numbers on every
+ * device. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011.
+ */
+import type { DType } from "./dtype.ts";
+import { isFloat } from "./dtype.ts";
+import { fail } from "./errors.ts";
+import { applyAll } from "./ops/apply.ts";
+import { fromArray, parseSizes, type SizesAndOptions, type TensorOptions } from "./ops/creation.ts";
+import { checkShape, type Shape, sizeOf } from "./shape.ts";
+import { state } from "./state.ts";
+import type { Tensor } from "./tensor.ts";
+
+export interface GeneratorState {
+  readonly seed: readonly [number, number];
+  /** Blocks of four 32-bit words drawn so far. */
+  readonly offset: number;
+}
+
+/** A stream of random numbers of its own. @see https://pytorch.org/docs/stable/generated/torch.Generator.html */
+export class Generator {
+  #seed: readonly [number, number] = [0, 0];
+  #offset = 0;
+
+  /** Starts the stream of `seed`, a whole number below 2⁵³. */
+  manualSeed(seed: number): this {
+    if (!Number.isSafeInteger(seed)) fail("manualSeed", `the seed must be a whole number, got ${seed}`);
+    this.#seed = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+    this.#offset = 0;
+    return this;
+  }
+
+  getState(): GeneratorState {
+    return { seed: this.#seed, offset: this.#offset };
+  }
+
+  setState({ seed, offset }: GeneratorState): this {
+    this.#seed = seed;
+    this.#offset = offset;
+    return this;
+  }
+
+  /** @internal Sets aside blocks for `words` 32-bit words; the seed and the first block. */
+  take(words: number): GeneratorState {
+    const taken = this.getState();
+    this.#offset += Math.ceil(words / 4);
+    return taken;
+  }
+}
+
+/** The generator that everything random uses unless given another. */
+export const defaultGenerator: Generator = new Generator().manualSeed(Math.floor(Math.random() * 2 ** 32));
+
+/** Seeds the default generator. @see https://pytorch.org/docs/stable/generated/torch.manual_seed.html */
+export function manualSeed(seed: number): Generator {
+  return defaultGenerator.manualSeed(seed);
+}
+
+export interface RandomOptions<D extends DType = DType> extends TensorOptions<D> {
+  readonly generator?: Generator | undefined;
+}
+
+function draw<D extends DType>(
+  distribution: "uniform" | "normal",
+  shape: Shape,
+  options: RandomOptions<D>,
+): Tensor<D> {
+  const dtype = options.dtype ?? state.defaultDType;
+  if (!isFloat(dtype)) fail(distribution, `needs a float dtype, got ${dtype}`);
+  const words = sizeOf(shape) * (dtype === "float64" ? 2 : 1);
+  const { seed, offset } = (options.generator ?? defaultGenerator).take(distribution === "normal" ? words + 4 : words);
+  const [made] = applyAll("random", [], { shape, dtype, distribution, seed, offset }, options.device);
+  if (options.requiresGrad) made!.requiresGrad = true;
+  return made as Tensor<D>;
+}
+
+/** Uniform in [0, 1). @see https://pytorch.org/docs/stable/generated/torch.rand.html */
+export function rand<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
+  const [shape, options] = parseSizes("rand", args);
+  return draw("uniform", shape, options);
+}
+
+/** Normal with mean 0 and variance 1. @see https://pytorch.org/docs/stable/generated/torch.randn.html */
+export function randn<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
+  const [shape, options] = parseSizes("randn", args);
+  return draw("normal", shape, options);
+}
+
+/** {@link rand} in the shape, dtype and device of `input`. */
+export function randLike(input: Tensor, options: RandomOptions = {}): Tensor {
+  return draw("uniform", input.shape, { dtype: input.dtype, device: input.device, ...options });
+}
+
+/** {@link randn} in the shape, dtype and device of `input`. */
+export function randnLike(input: Tensor, options: RandomOptions = {}): Tensor {
+  return draw("normal", input.shape, { dtype: input.dtype, device: input.device, ...options });
+}
+
+/** Whole numbers in [low, high). @see https://pytorch.org/docs/stable/generated/torch.randint.html */
+export function randint<D extends DType = "int64">(
+  low: number,
+  high: number,
+  size: Shape,
+  options: RandomOptions<D> = {},
+): Tensor<D> {
+  if (!(high > low)) fail("randint", `needs low < high, got ${low} and ${high}`);
+  const { dtype = "int64" as D, ...rest } = options;
+  const uniform = draw("uniform", checkShape("randint", size), { ...rest, dtype: "float64", requiresGrad: false });
+  return uniform.mul(high - low).floor().add(low).to(dtype);
+}
+
+/** 0 … n − 1 in random order. @see https://pytorch.org/docs/stable/generated/torch.randperm.html */
+export function randperm<D extends DType = "int64">(n: number, options: RandomOptions<D> = {}): Tensor<D> {
+  const { generator, ...rest } = options;
+  const order = permutation(n, generator);
+  return fromArray(order, [n], { ...rest, dtype: options.dtype ?? ("int64" as D) });
+}
+
+/** The numbers of {@link randperm} on the host. */
+export function permutation(n: number, generator: Generator = defaultGenerator): Int32Array {
+  const order = Int32Array.from({ length: n }, (_, i) => i);
+  const next = words(generator.take(n));
+  for (let i = n - 1; i > 0; i--) {
+    const j = Math.floor((next() / 2 ** 32) * (i + 1));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
+/** The generator's 32-bit words on the host, one at a time. */
+export function words({ seed, offset }: GeneratorState): () => number {
+  let block: Uint32Array = new Uint32Array(4);
+  let at = 4;
+  let counter = offset;
+  return () => {
+    if (at === 4) {
+      block = philox(counter++, seed);
+      at = 0;
+    }
+    return block[at++]!;
+  };
+}
+
+/** One Philox-4x32-10 block: four words for a 64-bit counter and a 64-bit key. */
+export function philox(counter: number, key: readonly [number, number]): Uint32Array {
+  const c = new Uint32Array([counter, Math.floor(counter / 2 ** 32), 0, 0]);
+  let [k0, k1] = key;
+  for (let round = 0; round < 10; round++) {
+    const [high0, low0] = multiply(0xd2511f53, c[0]!);
+    const [high1, low1] = multiply(0xcd9e8d57, c[2]!);
+    c.set([high1 ^ c[1]! ^ k0, low1, high0 ^ c[3]! ^ k1, low0]);
+    k0 = (k0 + 0x9e3779b9) >>> 0;
+    k1 = (k1 + 0xbb67ae85) >>> 0;
+  }
+  return c;
+}
+
+/** The high and low words of a 32 × 32-bit product. */
+function multiply(a: number, b: number): [number, number] {
+  const low = (a & 0xffff) * b;
+  const high = (a >>> 16) * b;
+  const carry = Math.floor(low / 65536) + high;
+  return [Math.floor(carry / 65536) >>> 0, Math.imul(a, b) >>> 0];
+}

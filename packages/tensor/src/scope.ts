@@ -1,0 +1,72 @@
+import { refusePromise } from "./recorder.ts";
+import { state } from "./state.ts";
+import type { Tensor } from "./tensor.ts";
+
+/**
+ * Frees, when `body` ends, every tensor made inside except what it returns (tensors anywhere in arrays, maps and plain
+ * objects), parameters, gradients, optimizer state and what the tape saved for a backward still to come.
+ * Without a body: a guard for `using _ = scope()` inside a synchronous block.
+ * @throws TensorError when `body` returns a promise: use scope inside the async function, around synchronous code
+ * @example
+ * const loss = scope(() => { const l = criterion(model(x), y); l.backward(); optimizer.step(); return l.item(); });
+ */
+export function scope(): Scope;
+export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T): T;
+export function scope<T>(body?: () => T): T | Scope {
+  if (!body) return new Scope();
+  const guard = new Scope();
+  try {
+    const result = refusePromise("scope", body());
+    guard.keep(result);
+    return result;
+  } finally {
+    guard[Symbol.dispose]();
+  }
+}
+
+/** The handles made since it was opened. */
+export class Scope {
+  readonly #outer: Tensor[] | null = state.scope;
+  readonly #made: Tensor[] = [];
+  readonly #results = new Set<Tensor>();
+
+  constructor() {
+    state.scope = this.#made;
+  }
+
+  /** Lets tensors inside `value` live on, in the enclosing scope if there is one. */
+  keep<T>(value: T): T {
+    collect(value, this.#results);
+    return value;
+  }
+
+  [Symbol.dispose](): void {
+    state.scope = this.#outer;
+    for (const tensor of this.#made) {
+      if (tensor.kept) continue;
+      if (this.#results.has(tensor)) this.#outer?.push(tensor);
+      else tensor.dispose();
+    }
+  }
+}
+
+function collect(value: unknown, into: Set<Tensor>, seen: Set<unknown> = new Set()): void {
+  if (typeof value !== "object" || value === null || seen.has(value)) return;
+  seen.add(value);
+  if (isHandle(value)) {
+    into.add(value);
+    return;
+  }
+  const inside = value instanceof Map || value instanceof Set ? value.values() : plain(value);
+  for (const item of inside) collect(item, into, seen);
+}
+
+function plain(value: object): Iterable<unknown> {
+  if (Array.isArray(value)) return value;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null ? Object.values(value) : [];
+}
+
+function isHandle(value: object): value is Tensor {
+  return "storage" in value && "dispose" in value;
+}

@@ -1,0 +1,214 @@
+/** The tensor: a strided view on a storage, and its place in the recorded graph. Its operations are in ops/. */
+import type { Backend, Storage, View } from "./backend.ts";
+import { type DType, isFloat } from "./dtype.ts";
+import { fail, TensorError } from "./errors.ts";
+import type { Methods } from "./methods.ts";
+import { type BackwardOptions, type GradNode, needRecorder } from "./recorder.ts";
+import { isContiguous, normalizeDim, type Shape, sizeOf } from "./shape.ts";
+import { state } from "./state.ts";
+
+export interface Tensor<D extends DType = DType> extends Methods<D> {}
+
+/** What a hook may do to a gradient: look, or replace it. */
+export type GradHook = (grad: Tensor) => Tensor | undefined | void;
+
+/**
+ * An n-dimensional array on a device. Made by {@link tensor}, {@link zeros} and friends, never by `new`.
+ * @see https://pytorch.org/docs/stable/tensors.html
+ */
+export class Tensor<D extends DType = DType> implements View {
+  readonly shape: Shape;
+  readonly strides: Shape;
+  /** Elements between the storage's start and the first element. */
+  readonly offset: number;
+  readonly dtype: D;
+  /** The gradient that backward accumulated here, or `null`. */
+  grad: Tensor<D> | null = null;
+  /** @internal Survives scopes: parameters, gradients, optimizer state. */
+  kept = false;
+  /** @internal The tensor that this one is a differentiable view of. */
+  base: Tensor | null = null;
+  /** @internal Rises whenever in-place work gives this tensor a new history. */
+  history = 0;
+  /** @internal The base's `history` when this view's own was made. */
+  baseHistory = 0;
+  /** @internal Which output of its node this tensor is. */
+  outputIndex = 0;
+  /** @internal */
+  retainsGrad = false;
+  /** @internal Set by hooks on leaves and on results. */
+  hooks: GradHook[] | null = null;
+  #storage: Storage | null;
+  #node: GradNode | null = null;
+  #requiresGrad = false;
+  #disposedAt: string | undefined;
+
+  /** @internal */
+  constructor(storage: Storage, shape: Shape, strides: Shape, offset: number, dtype: D) {
+    this.#storage = storage;
+    this.shape = shape;
+    this.strides = strides;
+    this.offset = offset;
+    this.dtype = dtype;
+    storage.retain();
+    if (state.scope !== null) state.scope.push(this as never);
+  }
+
+  /** @throws TensorError after {@link dispose} */
+  get storage(): Storage {
+    return this.#storage ?? failDisposed(this.#disposedAt);
+  }
+
+  get backend(): Backend {
+    return this.storage.backend;
+  }
+
+  get device(): string {
+    return this.storage.backend.device;
+  }
+
+  /** Number of dimensions. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** @internal The call that made this tensor. */
+  get node(): GradNode | null {
+    if (this.base !== null && this.base.history !== this.baseHistory) state.recorder?.refreshView(this as never);
+    return this.#node;
+  }
+  set node(node: GradNode | null) {
+    this.#node = node;
+  }
+
+  /** The recorded call that made this tensor, `null` for leaves. */
+  get gradFn(): GradNode | null {
+    return this.node;
+  }
+
+  /** Whether backward reaches this tensor. Setting it is for leaves of a float dtype. */
+  get requiresGrad(): boolean {
+    return this.node !== null || this.#requiresGrad;
+  }
+  set requiresGrad(value: boolean) {
+    if (value && !isFloat(this.dtype)) {
+      fail("requiresGrad", `only float tensors can require gradients, got ${this.dtype}`, 'Cast with .to("float32")');
+    }
+    if (!value && this.node !== null) {
+      fail("requiresGrad", "this tensor is the result of a recorded op", "Use .detach() for a tensor without history");
+    }
+    this.#requiresGrad = value;
+  }
+
+  /** Whether the user made it, rather than a recorded op. */
+  get isLeaf(): boolean {
+    return this.node === null;
+  }
+
+  requiresGrad_(value = true): this {
+    this.requiresGrad = value;
+    return this;
+  }
+
+  /** Elements. */
+  numel(): number {
+    return sizeOf(this.shape);
+  }
+
+  dim(): number {
+    return this.shape.length;
+  }
+
+  /** The shape, or the size of one dimension. */
+  size(): Shape;
+  size(dim: number): number;
+  size(dim?: number): Shape | number {
+    return dim === undefined ? this.shape : (this.shape[normalizeDim("size", dim, this.ndim)] ?? failScalar("size"));
+  }
+
+  stride(): Shape;
+  stride(dim: number): number;
+  stride(dim?: number): Shape | number {
+    return dim === undefined
+      ? this.strides
+      : (this.strides[normalizeDim("stride", dim, this.ndim)] ?? failScalar("stride"));
+  }
+
+  storageOffset(): number {
+    return this.offset;
+  }
+
+  isContiguous(): boolean {
+    return isContiguous(this.shape, this.strides);
+  }
+
+  isFloatingPoint(): boolean {
+    return isFloat(this.dtype);
+  }
+
+  /**
+   * Accumulates the gradient of this tensor into the leaves it was computed from.
+   * @param gradient of the same shape; may be left out for a single element
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+   */
+  backward(gradient: Tensor | null = null, options: BackwardOptions = {}): void {
+    needRecorder("backward").backward([this as never], [gradient], options);
+  }
+
+  /** Keeps the gradient of a tensor that is no leaf in `.grad`. */
+  retainGrad(): void {
+    if (!this.requiresGrad) fail("retainGrad", "this tensor does not require grad");
+    this.retainsGrad = this.node !== null;
+  }
+
+  /** Calls `hook` with the gradient when backward reaches this tensor. The result removes it. */
+  registerHook(hook: GradHook): { remove(): void } {
+    if (!this.requiresGrad) fail("registerHook", "this tensor does not require grad");
+    const hooks = (this.hooks ??= []);
+    hooks.push(hook);
+    return { remove: () => void (hooks.includes(hook) && hooks.splice(hooks.indexOf(hook), 1)) };
+  }
+
+  /** Frees this handle's share of the memory at once; other views and the tape keep theirs. */
+  dispose(): void {
+    const storage = this.#storage;
+    if (storage === null) return;
+    this.#storage = null;
+    if (state.traceDisposal) this.#disposedAt = new Error("disposed").stack;
+    storage.release();
+  }
+
+  get isDisposed(): boolean {
+    return this.#storage === null;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** @internal Lets a tensor outlive the scope it was made in. */
+  keep(): this {
+    this.kept = true;
+    return this;
+  }
+}
+
+function failDisposed(at: string | undefined): never {
+  throw new TensorError(
+    `dispose: this tensor was disposed${at ? `:\n${at}` : " (setTraceDisposal(true) remembers where)"}. ` +
+      "Return it from its scope, or keep what you need with .clone()",
+  );
+}
+
+function failScalar(op: string): never {
+  return fail(op, "a 0-d tensor has no dimensions");
+}
+
+/** Makes using a disposed tensor say where it was disposed; slow, for debugging. */
+export function setTraceDisposal(enabled: boolean): void {
+  state.traceDisposal = enabled;
+}
+
+export function isTensor(value: unknown): value is Tensor {
+  return value instanceof Tensor;
+}
