@@ -113,7 +113,7 @@ method("toString", function () {
 });
 Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), {
   value(this: Tensor) {
-    return this.isDisposed ? "Tensor(disposed)" : formatTensor(this);
+    return this.isDisposed ? "Tensor(disposed)" : this.toString();
   },
 });
 
