@@ -44,6 +44,7 @@ export {
   type Shape,
   select,
   shuffle,
+  signatureOf,
   splat,
   tee,
   v128,

@@ -1,0 +1,166 @@
+/**
+ * Fork and join over the shared memory. A task is one exported function called for chunks 0 … n-1; threads claim chunks by
+ * ticket. The caller takes part, and at the end waits only for chunks that others have claimed: a worker that is asleep,
+ * busy starting or starved of a core costs nothing. Which thread runs a chunk is chance, so kernels must split their work
+ * by the shapes alone and write to separate places; then results do not depend on the number of threads.
+ */
+import * as control from "./control.ts";
+import type { Compiled, Engine } from "./engine.ts";
+import { builtin, environment } from "./host.ts";
+import { CONTROL, MAX_ARGUMENTS, MAX_THREADS, TASK_ARGUMENTS } from "./layout.ts";
+import { Scratch } from "./scratch.ts";
+import { startWorker, type WorkerHandle } from "./worker.ts";
+
+export class Threads {
+  readonly #engine: Engine;
+  readonly #scratch: Scratch;
+  readonly #words: Int32Array;
+  readonly #values: Float64Array;
+  readonly #workers: WorkerHandle[] = [];
+  readonly #sent = new Map<number, WebAssembly.Module>();
+  readonly #canWait: boolean;
+  #count: number;
+  #broken: boolean;
+  #tag = 0;
+
+  constructor(engine: Engine) {
+    const { heap } = engine.memory;
+    this.#engine = engine;
+    this.#scratch = new Scratch(engine.memory);
+    // Views of their own: in non-shared memory they lose their buffer when it grows, but then there are no workers.
+    this.#words = new Int32Array(heap.memory.buffer, CONTROL, control.CONTROL_WORDS);
+    this.#values = new Float64Array(heap.memory.buffer, TASK_ARGUMENTS, MAX_ARGUMENTS);
+    this.#broken = !heap.shared;
+    this.#canWait = heap.shared && canWait(this.#words);
+    this.#count = defaultCount();
+    if (heap.shared) this.#words[control.STATE] = control.CLOSED;
+  }
+
+  /** Threads that take part in a task, the caller included. */
+  get count(): number {
+    return this.#broken ? 1 : this.#count;
+  }
+
+  /** @throws RangeError unless it is a whole number from 1 to 256. */
+  set count(value: number) {
+    if (!Number.isInteger(value) || value < 1 || value > MAX_THREADS) {
+      throw new RangeError(`setNumThreads: needs a whole number from 1 to ${MAX_THREADS}, got ${value}.`);
+    }
+    this.#count = value;
+  }
+
+  /**
+   * Calls `name` of the module `key` as `name(chunk, chunks, ...args)` for every chunk, on as many threads as there are.
+   * Each running call has a scratch area of `scratchBytes` to itself.
+   *
+   * @throws if there are more than 4096 chunks or 32 arguments, or if the kernel traps.
+   */
+  parallel(key: string, name: string, chunks: number, args: readonly number[], scratchBytes = 0): void {
+    const compiled = this.#engine.compiled(key);
+    const active = Math.min(this.count, chunks);
+    if (scratchBytes > 0) this.#scratch.reserve(scratchBytes, Math.max(1, active));
+    if (active <= 1) {
+      const kernel = compiled.exports[name]!;
+      for (let chunk = 0; chunk < chunks; chunk++) kernel(chunk, chunks, ...args);
+      return;
+    }
+    this.#prepare(compiled, active);
+    this.#publish(compiled, name, chunks, args, active);
+    this.#work(compiled, name, chunks, args);
+  }
+
+  /** Enough workers, and all of them have been sent the module. */
+  #prepare(compiled: Compiled, active: number): void {
+    if (!this.#sent.has(compiled.id)) {
+      this.#sent.set(compiled.id, compiled.module);
+      for (const worker of this.#workers) worker.post({ id: compiled.id, module: compiled.module });
+    }
+    while (this.#workers.length < active - 1 && !this.#broken) this.#startWorker();
+  }
+
+  #startWorker(): void {
+    try {
+      const worker = startWorker(() => {
+        this.#broken = true;
+      });
+      worker.post({ memory: this.#engine.memory.heap.memory, thread: this.#workers.length + 1 });
+      for (const [id, module] of this.#sent) worker.post({ id, module });
+      this.#workers.push(worker);
+    } catch {
+      this.#broken = true;
+    }
+  }
+
+  /** Writes the task down while nothing can be claimed, then opens it. */
+  #publish(compiled: Compiled, name: string, chunks: number, args: readonly number[], active: number): void {
+    const words = this.#words;
+    const kernel = compiled.names.indexOf(name);
+    if (kernel < 0 || chunks > control.MAX_CHUNKS || args.length > MAX_ARGUMENTS) {
+      throw new RangeError(
+        `parallel: cannot run ${chunks} chunks of ${compiled.key}.${name} with ${args.length} arguments.`,
+      );
+    }
+    this.#tag = ((this.#tag + 1) << control.TICKET_BITS) >>> control.TICKET_BITS;
+    const open = this.#tag << control.TICKET_BITS;
+    Atomics.store(words, control.STATE, open | control.CLOSED);
+    Atomics.store(words, control.DONE, 0);
+    Atomics.store(words, control.FAILED, 0);
+    Atomics.store(words, control.TOTAL, chunks);
+    Atomics.store(words, control.MODULE, compiled.id);
+    Atomics.store(words, control.FUNCTION, kernel);
+    Atomics.store(words, control.ACTIVE, active);
+    Atomics.store(words, control.ARGUMENTS, args.length);
+    for (let i = 0; i < args.length; i++) this.#values[i] = args[i]!;
+    Atomics.store(words, control.STATE, open);
+    if (Atomics.load(words, control.SLEEPERS) > 0) Atomics.notify(words, control.STATE);
+  }
+
+  #work(compiled: Compiled, name: string, chunks: number, args: readonly number[]): void {
+    const words = this.#words;
+    const kernel = compiled.exports[name]!;
+    let claimed = 0;
+    try {
+      for (;;) {
+        const state = Atomics.load(words, control.STATE);
+        const chunk = state & control.TICKET_MASK;
+        if (chunk >= chunks) break;
+        if (Atomics.compareExchange(words, control.STATE, state, state + 1) !== state) continue;
+        claimed++;
+        kernel(chunk, chunks, ...args);
+      }
+    } finally {
+      // After a trap nothing more must be claimed.
+      const claimedByAll = Math.min(chunks, Atomics.or(words, control.STATE, control.CLOSED) & control.TICKET_MASK);
+      this.#join(claimedByAll - claimed);
+    }
+    if (Atomics.load(words, control.FAILED) !== 0) {
+      throw new Error(`parallel: the kernel ${compiled.key}.${name} trapped in a worker.`);
+    }
+  }
+
+  #join(others: number): void {
+    const words = this.#words;
+    for (let round = 0; ; round++) {
+      const done = Atomics.load(words, control.DONE);
+      if (done === others) return;
+      if (round > control.SPIN && this.#canWait) Atomics.wait(words, control.DONE, done, 1);
+    }
+  }
+}
+
+/** The main thread of a browser may not sleep: it has to spin. */
+function canWait(words: Int32Array): boolean {
+  try {
+    Atomics.wait(words, control.DONE, -1, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function defaultCount(): number {
+  const wanted = Number(environment("DL_NUM_THREADS"));
+  const offered = builtin("node:os")?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+  const count = Number.isInteger(wanted) && wanted > 0 ? wanted : offered;
+  return Math.max(1, Math.min(MAX_THREADS, count));
+}

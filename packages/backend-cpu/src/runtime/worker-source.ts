@@ -1,0 +1,79 @@
+/**
+ * The program of a worker, as text: started by `eval: true` in Node and from a Blob in browsers. A file of its own would
+ * need `new URL("./worker.js", import.meta.url)`, which some bundlers leave dangling, and which Node 20 cannot load from
+ * TypeScript sources; a function turned to text breaks when a compiler adds helpers to it. In browsers a content security
+ * policy must allow `worker-src blob:`; where it does not, everything runs on the calling thread.
+ *
+ * The worker never returns to its event loop while it knows all modules; when a task uses one it has not received, it
+ * claims nothing, goes to get its messages and comes back.
+ */
+import * as control from "./control.ts";
+import { CONTROL, MAX_ARGUMENTS, SCRATCH_TABLE, TASK_ARGUMENTS } from "./layout.ts";
+
+/** Sent once, first. */
+export interface WorkerStart {
+  readonly memory: WebAssembly.Memory;
+  /** 1, 2, …; the caller is thread 0. */
+  readonly thread: number;
+}
+
+/** Sent for every module before a task may use it. */
+export interface WorkerModule {
+  readonly id: number;
+  readonly module: WebAssembly.Module;
+}
+
+export const workerSource = `"use strict";
+const port = typeof require === "function" ? require("node:worker_threads").parentPort : self;
+const modules = [];
+let memory, thread, words, values;
+
+function idle(state) {
+  for (let i = 0; i < ${control.SPIN}; i++) if (Atomics.load(words, ${control.STATE}) !== state) return;
+  Atomics.add(words, ${control.SLEEPERS}, 1);
+  Atomics.wait(words, ${control.STATE}, state);
+  Atomics.sub(words, ${control.SLEEPERS}, 1);
+}
+
+function execute(functions, chunk) {
+  const args = [chunk, Atomics.load(words, ${control.TOTAL})];
+  const count = Atomics.load(words, ${control.ARGUMENTS});
+  for (let i = 0; i < count; i++) args.push(values[i]);
+  try {
+    functions[Atomics.load(words, ${control.FUNCTION})](...args);
+  } catch {
+    Atomics.store(words, ${control.FAILED}, 1);
+  }
+  Atomics.add(words, ${control.DONE}, 1);
+  Atomics.notify(words, ${control.DONE});
+}
+
+function run() {
+  for (;;) {
+    const state = Atomics.load(words, ${control.STATE});
+    const chunk = state & ${control.TICKET_MASK};
+    if (chunk >= Atomics.load(words, ${control.TOTAL}) || thread >= Atomics.load(words, ${control.ACTIVE})) {
+      idle(state);
+      continue;
+    }
+    const functions = modules[Atomics.load(words, ${control.MODULE})];
+    if (functions === undefined) {
+      setTimeout(run, 0);
+      return;
+    }
+    if (Atomics.compareExchange(words, ${control.STATE}, state, state + 1) === state) execute(functions, chunk);
+  }
+}
+
+port.onmessage = ({ data }) => {
+  if (data.module !== undefined) {
+    const env = { memory, scratch: ${SCRATCH_TABLE} + 4 * thread };
+    modules[data.id] = Object.values(new WebAssembly.Instance(data.module, { env, math: Math }).exports);
+    return;
+  }
+  ({ memory, thread } = data);
+  words = new Int32Array(memory.buffer, ${CONTROL}, ${control.CONTROL_WORDS});
+  values = new Float64Array(memory.buffer, ${TASK_ARGUMENTS}, ${MAX_ARGUMENTS});
+  setTimeout(run, 0);
+};
+`;
