@@ -3,4 +3,8 @@
  *
  * @packageDocumentation
  */
-export {};
+import { registerBackend } from "@dl/tensor";
+// Stands in until the WebAssembly kernels are complete.
+import { ReferenceBackend } from "@dl/tensor/testing";
+
+registerBackend(new ReferenceBackend("cpu"));

@@ -1,6 +1,7 @@
 /**
- * Conformance cases and numeric helpers for testing backends.
+ * For testing backends: the reference that says what every kernel means, and special functions to compare with.
  *
  * @packageDocumentation
  */
-export {};
+export { ReferenceBackend } from "./reference/backend.ts";
+export * from "./special.ts";
