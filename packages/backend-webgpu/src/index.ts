@@ -1,6 +1,8 @@
 /**
- * The WebGPU backend.
+ * The WebGPU backend: element-wise calls are remembered and fused into the kernel that needs them.
  *
  * @packageDocumentation
  */
-export {};
+export type { WebGPUBackend } from "./backend.ts";
+export { createWebGPU, useWebGPU, type WebGPUOptions } from "./open.ts";
+export type { Profile } from "./profile.ts";

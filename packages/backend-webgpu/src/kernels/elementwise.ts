@@ -1,0 +1,59 @@
+/** Element-wise calls and sources of numbers: remembered, not launched. */
+import { type BinaryOp, type DType, type KernelOp, sizeOf, type TensorMeta, type UnaryOp } from "@dl/tensor";
+import type { Cell, Row } from "../cell.ts";
+import type { Engine } from "../engine.ts";
+import { type BinaryRow, binary, cast as convert, type UnaryRow, unary, where as choose } from "../wgsl/elementwise.ts";
+import { kindOf } from "../wgsl/types.ts";
+import type { Call, Kernel } from "./kernel.ts";
+
+function expressed(engine: Engine, call: Call<KernelOp>, row: Row, computes: DType): Cell[] {
+  const { dtype, shape } = call.outputs[0]!;
+  return [engine.express(call.op, row, call.inputs, computes, dtype, sizeOf(shape))];
+}
+
+/** The dtype of the first operand that is no number. */
+function operandDType({ inputs, outputs }: { inputs: Call<KernelOp>["inputs"]; outputs: readonly TensorMeta[] }): DType {
+  for (const input of inputs) if (typeof input !== "number") return input.cell.dtype;
+  return outputs[0]!.dtype;
+}
+
+function unaryKernel(row: UnaryRow): Kernel<UnaryOp> {
+  return (engine, call) => {
+    const dtype = operandDType(call);
+    return expressed(engine, call, ([x]) => row(x!, kindOf(dtype)), dtype);
+  };
+}
+
+function binaryKernel(row: BinaryRow): Kernel<BinaryOp> {
+  return (engine, call) => {
+    const dtype = operandDType(call);
+    return expressed(engine, call, ([x, y]) => row(x!, y!, kindOf(dtype)), dtype);
+  };
+}
+
+const mapRows = <R, K>(rows: { readonly [op: string]: R }, make: (row: R) => K): Record<string, K> =>
+  Object.fromEntries(Object.entries(rows).map(([op, row]) => [op, make(row)]));
+
+export const unaryKernels = mapRows(unary, unaryKernel) as { readonly [K in UnaryOp]: Kernel<K> };
+export const binaryKernels = mapRows(binary, binaryKernel) as { readonly [K in BinaryOp]: Kernel<K> };
+
+export const where: Kernel<"where"> = (engine, call) =>
+  expressed(engine, call, ([condition, x, y]) => choose(condition!, x!, y!), call.outputs[0]!.dtype);
+
+export const cast: Kernel<"cast"> = (engine, call) => {
+  const from = operandDType(call);
+  const to = kindOf(call.outputs[0]!.dtype);
+  return expressed(engine, call, ([x]) => convert(x!, kindOf(from), to), from);
+};
+
+export const copy: Kernel<"copy"> = (engine, call) => expressed(engine, call, ([x]) => x!, operandDType(call));
+
+export const full: Kernel<"full"> = (engine, { op, attrs: { shape, dtype, value } }) => [
+  engine.express(op, ([x]) => x!, [value], dtype, dtype, sizeOf(shape)),
+];
+
+export const arange: Kernel<"arange"> = (engine, { op, attrs: { shape, dtype, start, step } }) => {
+  const kind = kindOf(dtype);
+  const row: Row = ([first, by], i) => `${first} + ${convert(`bitcast<i32>(${i})`, "int", kind)} * ${by}`;
+  return [engine.express(op, row, [start, step], dtype, dtype, sizeOf(shape))];
+};

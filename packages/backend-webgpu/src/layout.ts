@@ -1,0 +1,39 @@
+/** Strides: merging dimensions, so that most views become one or two of them. */
+import { isContiguous, sizeOf } from "@dl/tensor";
+import type { Cell, CellView } from "./cell.ts";
+
+export interface Dim {
+  readonly size: number;
+  readonly stride: number;
+}
+
+/** The fewest dimensions that walk the same elements in the same order. */
+export function collapse(shape: readonly number[], strides: readonly number[]): Dim[] {
+  const dims: { size: number; stride: number }[] = [];
+  for (let d = 0; d < shape.length; d++) {
+    const size = shape[d]!;
+    const stride = strides[d]!;
+    const last = dims[dims.length - 1];
+    if (size === 1) continue;
+    if (last && last.stride === stride * size) {
+      last.size *= size;
+      last.stride = stride;
+    } else dims.push({ size, stride });
+  }
+  return dims;
+}
+
+/** Whether a view is its whole cell in order. */
+export function isWhole({ cell, shape, strides, offset }: CellView): boolean {
+  return offset === 0 && sizeOf(shape) === cell.length && isContiguous(shape, strides);
+}
+
+/** The whole cell as one dimension. */
+export function whole(cell: Cell): CellView {
+  return { cell, shape: [cell.length], strides: [1], offset: 0 };
+}
+
+/** The same elements with dimensions in another order (or fewer: the rest must be walked by other means). */
+export function pick(view: CellView, dims: readonly number[]): CellView {
+  return { ...view, shape: dims.map((d) => view.shape[d]!), strides: dims.map((d) => view.strides[d]!) };
+}

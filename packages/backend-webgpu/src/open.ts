@@ -1,0 +1,66 @@
+/** Opening a device: an adapter, its limits, and what the host adds. */
+import { fail, registerBackend } from "@dl/tensor";
+import { WebGPUBackend } from "./backend.ts";
+import { catchPump } from "./pump.ts";
+
+export interface WebGPUOptions {
+  /** The entry point to WebGPU: `navigator.gpu` unless said, or what `create()` of npm `webgpu` returns. */
+  readonly gpu?: GPU;
+  readonly powerPreference?: GPUPowerPreference;
+  /** Bytes of device memory that this backend may hold; 4 GiB unless said. */
+  readonly memoryLimit?: number;
+}
+
+const defaultLimit = 4 * 2 ** 30;
+
+/**
+ * Opens a GPU. Register it to make tensors on `"webgpu"`: `registerBackend(await createWebGPU())`.
+ * @throws TensorError when there is no WebGPU or no adapter
+ */
+export async function createWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
+  const { gpu = hostGPU(), memoryLimit = defaultLimit, powerPreference = "high-performance" } = options;
+  const adapter = gpu && (await gpu.requestAdapter({ powerPreference }));
+  if (!gpu || !adapter) return failToOpen(gpu ? "no adapter" : "this runtime has no WebGPU");
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
+  return new WebGPUBackend({ gpu, device, memoryLimit, pump: await catchPump(device) });
+}
+
+/**
+ * The convenient way: opens `navigator.gpu` in browsers or npm `webgpu` in Node, and registers it as `"webgpu"`.
+ * @throws TensorError when there is no adapter, with how to get one
+ * @example
+ * await useWebGPU();
+ * const x = tensor([1, 2, 3], { device: "webgpu" });
+ */
+export async function useWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
+  const gpu = options.gpu ?? hostGPU() ?? (await dawn());
+  const backend = await createWebGPU(gpu ? { ...options, gpu } : options);
+  registerBackend(backend);
+  return backend;
+}
+
+function hostGPU(): GPU | undefined {
+  return (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+}
+
+/** Dawn for Node, an optional peer. The name is kept from bundlers: browsers need no such package. */
+async function dawn(): Promise<GPU | undefined> {
+  const name = "webgpu";
+  try {
+    const { create } = (await import(/* @vite-ignore */ name)) as { create(options: readonly string[]): GPU };
+    return create([]);
+  } catch {
+    return undefined;
+  }
+}
+
+function failToOpen(what: string): never {
+  return fail(
+    "webgpu",
+    what,
+    "In Node: npm install webgpu, and a Vulkan, Metal or Direct3D driver; without a GPU, a software driver such as " +
+      "SwiftShader, named by the environment variable VK_ICD_FILENAMES. In browsers: an up-to-date one, served over " +
+      "https or localhost; Chromium on Linux may need --enable-unsafe-webgpu --enable-features=Vulkan",
+  );
+}
