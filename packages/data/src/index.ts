@@ -3,4 +3,18 @@
  *
  * @packageDocumentation
  */
-export {};
+export { type Collated, defaultCollate } from "./collate.ts";
+export { ConcatDataset, Dataset, IterableDataset, randomSplit, Subset, TensorDataset } from "./dataset.ts";
+export { DataLoader } from "./loader.ts";
+export type { DataLoaderOptions, DataSource, Stream } from "./options.ts";
+export {
+  BatchSampler,
+  type GeneratorOption,
+  RandomSampler,
+  type RandomSamplerOptions,
+  type Sampler,
+  SequentialSampler,
+  SubsetRandomSampler,
+  WeightedRandomSampler,
+  type WeightedRandomSamplerOptions,
+} from "./sampler.ts";

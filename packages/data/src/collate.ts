@@ -1,0 +1,123 @@
+/** From a list of samples to one batch: tensors are stacked, numbers become a tensor, lists and objects keep their form. */
+import {
+  type DType,
+  fail,
+  fromArray,
+  isTensor,
+  type Scalar,
+  stack,
+  type Tensor,
+  type TypedArray,
+  tensor,
+} from "@dl/tensor";
+
+/** What {@link defaultCollate} makes of samples of type `T`. */
+export type Collated<T> = unknown extends T
+  ? unknown
+  : T extends Tensor<infer D>
+    ? Tensor<D>
+    : T extends number | bigint | boolean | TypedArray
+      ? Tensor<DType>
+      : T extends string
+        ? string[]
+        : T extends object
+          ? { -readonly [K in keyof T]: Collated<T[K]> }
+          : never;
+
+type Kind = "tensor" | "number" | "boolean" | "string" | "typed array" | "list" | "object";
+
+/** How samples of one kind join. `place` names where in the sample they stand, for errors. */
+const joiners: { readonly [K in Kind]: (items: readonly never[], place: string) => unknown } = {
+  tensor: (items: readonly Tensor[]) => stack(items),
+  number: (items: readonly Scalar[]) => tensor(items),
+  boolean: (items: readonly boolean[]) => tensor(items),
+  string: (items: readonly string[]) => [...items],
+  "typed array": (items: readonly TypedArray[]) => stack(items.map((item) => fromArray(item, [item.length]))),
+  list: (items: readonly (readonly unknown[])[], place) => {
+    const wrong = items.findIndex(({ length }) => length !== items[0]!.length);
+    if (wrong > 0) {
+      fail(
+        "defaultCollate",
+        `sample ${wrong}${place} has ${items[wrong]!.length} elements where sample 0 has ${items[0]!.length}`,
+        "Make all samples alike, or pass a collateFn",
+      );
+    }
+    return items[0]!.map((_, i) =>
+      join(
+        items.map((item) => item[i]),
+        `${place}[${i}]`,
+      ),
+    );
+  },
+  object: (items: readonly Readonly<Record<string, unknown>>[], place) => {
+    const keys = Object.keys(items[0]!);
+    return Object.fromEntries(
+      keys.map((key) => [
+        key,
+        join(
+          items.map((item) => item[key]),
+          `${place}.${key}`,
+        ),
+      ]),
+    );
+  },
+};
+
+/**
+ * Joins samples into a batch along a new first dimension. Numbers become int64 where all are whole, as `tensor` does
+ * it; give tensors where the dtype must not depend on the values.
+ *
+ * @throws TensorError for samples that differ in kind or shape, and for kinds that do not join
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+ */
+export function defaultCollate<T>(samples: readonly T[]): Collated<T> {
+  if (samples.length === 0) fail("defaultCollate", "needs at least one sample, got none");
+  return join(samples, "") as Collated<T>;
+}
+
+function join(items: readonly unknown[], place: string): unknown {
+  const kinds = items.map(kindOf);
+  const [kind] = kinds;
+  const wrong = kinds.findIndex((other) => other !== kind);
+  if (wrong > 0) {
+    const [got, needed] = [describe(items[wrong]), describe(items[0])];
+    fail("defaultCollate", `sample ${wrong}${place} is ${got} where sample 0 is ${needed}`, "Make all samples alike");
+  }
+  if (kind === undefined) {
+    fail(
+      "defaultCollate",
+      `cannot join samples that are ${describe(items[0])}${place && ` (at ${place})`}`,
+      "Turn them into tensors (a transform such as ToTensor does), or pass a collateFn",
+    );
+  }
+  return joiners[kind](items as readonly never[], place);
+}
+
+function kindOf(value: unknown): Kind | undefined {
+  if (isTensor(value)) return "tensor";
+  if (Array.isArray(value)) return "list";
+  if (ArrayBuffer.isView(value)) return value instanceof DataView ? undefined : "typed array";
+  if (typeof value === "number" || typeof value === "bigint") return "number";
+  if (typeof value === "boolean" || typeof value === "string") return typeof value as "boolean" | "string";
+  return isPlain(value) ? "object" : undefined;
+}
+
+function isPlain(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function describe(value: unknown): string {
+  const kind = kindOf(value);
+  if (kind) return kind === "object" ? "an object" : `a ${kind}`;
+  return typeof value === "object" && value !== null ? `a ${value.constructor.name}` : String(value);
+}
+
+/** The batch with every tensor in it on `device`. */
+export function toDevice<B>(batch: B, device: string): B {
+  if (isTensor(batch)) return batch.to(device) as B;
+  if (Array.isArray(batch)) return batch.map((item) => toDevice(item, device)) as B;
+  if (!isPlain(batch)) return batch;
+  return Object.fromEntries(Object.entries(batch as object).map(([key, item]) => [key, toDevice(item, device)])) as B;
+}

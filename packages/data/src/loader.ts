@@ -1,0 +1,89 @@
+/** Batches from a data set: made one at a time when they are asked for, from indices that a sampler draws. */
+import { fail, reclaim } from "@dl/tensor";
+import { type Collated, defaultCollate, toDevice } from "./collate.ts";
+import type { Dataset } from "./dataset.ts";
+import { arrivingBatches, asDataset, type Grouping, indexedBatches, present, streamBatches } from "./fetch.ts";
+import { checkOptions, chooseSampler, type DataLoaderOptions, type DataSource, isStream } from "./options.ts";
+import { abortable, lookAhead } from "./prefetch.ts";
+import { BatchSampler, checkCount, type Sampler } from "./sampler.ts";
+
+/**
+ * Iterates over batches: `for await (const batch of loader)`, or `for (const batch of loader)` where the data set is
+ * synchronous. Each iteration is an epoch with an order of its own; leaving it early ends it. A data set's `getBatch`
+ * is used unless a `collateFn` is given.
+ *
+ * @throws TensorError for options that contradict each other; while iterating, with the index, for a sample that
+ *   could not be had
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+ */
+export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterable<B> {
+  readonly dataset: DataSource<T>;
+  /** `undefined` where a batch sampler was given. */
+  readonly batchSize: number | undefined;
+  readonly dropLast: boolean;
+  /** What draws the samples; `undefined` for streams and where a batch sampler was given. */
+  readonly sampler: Sampler | undefined;
+  /** What draws the batches; `undefined` for streams. */
+  readonly batchSampler: Sampler<readonly number[]> | undefined;
+  readonly #options: DataLoaderOptions<T, B>;
+
+  constructor(dataset: DataSource<T>, options: DataLoaderOptions<T, B> = {}) {
+    const stream = isStream(dataset);
+    checkOptions(options, stream);
+    const { batchSize = 1, dropLast = false, batchSampler } = options;
+    this.dataset = dataset;
+    this.#options = options;
+    this.dropLast = dropLast;
+    this.batchSize = batchSampler ? undefined : checkCount("DataLoader", "batchSize", batchSize);
+    this.sampler = stream || batchSampler ? undefined : chooseSampler(dataset, options);
+    this.batchSampler = this.sampler ? new BatchSampler(this.sampler, batchSize, dropLast) : batchSampler;
+  }
+
+  /** Batches in an epoch. */
+  get length(): number {
+    if (this.batchSampler) return this.batchSampler.length;
+    const { length } = this.dataset as { readonly length?: number };
+    if (length !== undefined) return (this.dropLast ? Math.floor : Math.ceil)(length / this.batchSize!);
+    return fail("DataLoader", "a stream has no length", "Count its batches, or give it a length");
+  }
+
+  *[Symbol.iterator](): Generator<B, void, undefined> {
+    const { dataset } = this;
+    const batches = isStream(dataset) ? streamBatches(dataset, this.#grouping) : this.#indexed();
+    for (const batch of batches) {
+      this.#options.signal?.throwIfAborted();
+      yield this.#place(present(batch));
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
+    const { dataset } = this;
+    const { signal, prefetch = 0 } = this.#options;
+    signal?.throwIfAborted();
+    const batches = isStream(dataset) ? arrivingBatches(dataset, this.#grouping) : this.#indexed();
+    for await (const batch of lookAhead(batches, prefetch, signal)) {
+      yield this.#place(batch);
+      const pause = reclaim();
+      if (pause) await abortable(pause, signal);
+    }
+  }
+
+  get #grouping(): Grouping<T, B> {
+    return { batchSize: this.batchSize!, dropLast: this.dropLast, collate: this.#collate };
+  }
+
+  get #collate(): (samples: T[]) => B {
+    return this.#options.collateFn ?? (defaultCollate as (samples: T[]) => B);
+  }
+
+  #indexed(): Generator<B | Promise<B>, void, undefined> {
+    const dataset = asDataset(this.dataset as Dataset<T> | readonly T[]);
+    const whole = this.#options.collateFn === undefined && dataset.getBatch !== undefined;
+    return indexedBatches(dataset, this.batchSampler!, this.#collate, whole);
+  }
+
+  #place(batch: B): B {
+    const { device } = this.#options;
+    return device === undefined ? batch : toDevice(batch, device);
+  }
+}

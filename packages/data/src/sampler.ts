@@ -1,0 +1,188 @@
+/** The orders in which indices are drawn. Each iteration is a new epoch. */
+import { fail, type Generator, permutation } from "@dl/tensor";
+import { uniforms } from "./random.ts";
+
+/** Indices in some order, as often as it is iterated. */
+export interface Sampler<I = number> {
+  readonly length: number;
+  [Symbol.iterator](): Iterator<I>;
+}
+
+export interface GeneratorOption {
+  /** Where randomness comes from; without it, from the generator that `manualSeed` seeds. */
+  readonly generator?: Generator | undefined;
+}
+
+interface Sized {
+  readonly length: number;
+}
+
+/** 0, 1, 2, … @see https://pytorch.org/docs/stable/data.html#torch.utils.data.SequentialSampler */
+export class SequentialSampler implements Sampler {
+  readonly #source: Sized;
+
+  constructor(dataSource: Sized) {
+    this.#source = dataSource;
+  }
+
+  get length(): number {
+    return this.#source.length;
+  }
+
+  *[Symbol.iterator](): Iterator<number, void, undefined> {
+    for (let i = 0; i < this.length; i++) yield i;
+  }
+}
+
+export interface RandomSamplerOptions extends GeneratorOption {
+  /** Draw each index independently of what was drawn before. */
+  readonly replacement?: boolean | undefined;
+  /** How many to draw; the data set's length if left out. */
+  readonly numSamples?: number | undefined;
+}
+
+/** A new random order in every epoch. @see https://pytorch.org/docs/stable/data.html#torch.utils.data.RandomSampler */
+export class RandomSampler implements Sampler {
+  readonly #source: Sized;
+  readonly #options: RandomSamplerOptions;
+
+  constructor(dataSource: Sized, options: RandomSamplerOptions = {}) {
+    if (options.numSamples !== undefined) checkCount("RandomSampler", "numSamples", options.numSamples);
+    this.#source = dataSource;
+    this.#options = options;
+  }
+
+  get length(): number {
+    return this.#options.numSamples ?? this.#source.length;
+  }
+
+  *[Symbol.iterator](): Iterator<number, void, undefined> {
+    const { replacement = false, generator } = this.#options;
+    const n = this.#source.length;
+    if (n === 0) return;
+    if (replacement) {
+      for (const u of uniforms(this.length, generator)) yield Math.floor(u * n);
+      return;
+    }
+    for (let left = this.length; left > 0; left -= n) yield* permutation(n, generator).subarray(0, left);
+  }
+}
+
+/** The given indices in a new random order each epoch. @see https://pytorch.org/docs/stable/data.html#torch.utils.data.SubsetRandomSampler */
+export class SubsetRandomSampler implements Sampler {
+  readonly #indices: ArrayLike<number>;
+  readonly #generator: Generator | undefined;
+
+  constructor(indices: ArrayLike<number>, { generator }: GeneratorOption = {}) {
+    this.#indices = indices;
+    this.#generator = generator;
+  }
+
+  get length(): number {
+    return this.#indices.length;
+  }
+
+  *[Symbol.iterator](): Iterator<number, void, undefined> {
+    for (const i of permutation(this.length, this.#generator)) yield this.#indices[i]!;
+  }
+}
+
+export interface WeightedRandomSamplerOptions extends GeneratorOption {
+  /** Draw each index independently of what was drawn before (the default). */
+  readonly replacement?: boolean | undefined;
+}
+
+/**
+ * `numSamples` indices, each with a chance in proportion to its weight; weights need not add up to 1.
+ *
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
+ */
+export class WeightedRandomSampler implements Sampler {
+  readonly length: number;
+  readonly #weights: readonly number[];
+  readonly #options: WeightedRandomSamplerOptions;
+
+  constructor(weights: Iterable<number>, numSamples: number, options: WeightedRandomSamplerOptions = {}) {
+    this.#weights = [...weights];
+    this.length = checkCount("WeightedRandomSampler", "numSamples", numSamples);
+    this.#options = options;
+    const wrong = this.#weights.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
+    if (wrong >= 0)
+      fail("WeightedRandomSampler", `weight ${wrong} is ${this.#weights[wrong]}, needs a number from 0 up`);
+    const possible = this.#weights.filter((weight) => weight > 0).length;
+    const needed = (options.replacement ?? true) ? 1 : numSamples;
+    if (possible < needed) {
+      const remedy = "Draw fewer, or with replacement, or give more indices a chance";
+      fail("WeightedRandomSampler", `${possible} weights are above 0, ${needed} are needed`, remedy);
+    }
+  }
+
+  [Symbol.iterator](): Iterator<number, void, undefined> {
+    const { replacement = true, generator } = this.#options;
+    return (replacement ? this.#independent(generator) : this.#distinct(generator))[Symbol.iterator]();
+  }
+
+  /** Where a uniform number falls among the running sums. */
+  *#independent(generator: Generator | undefined): Iterable<number, void, undefined> {
+    let sum = 0;
+    const ends = this.#weights.map((weight) => (sum += weight));
+    for (const u of uniforms(this.length, generator)) yield firstAbove(ends, u * sum);
+  }
+
+  /** The first to ring among exponential clocks that run at the speed of their weights (Efraimidis and Spirakis, 2006). */
+  #distinct(generator: Generator | undefined): Iterable<number> {
+    const draws = uniforms(this.#weights.length, generator);
+    const clocks = this.#weights.map((weight, index) => ({ index, rings: -Math.log1p(-draws[index]!) / weight }));
+    const running = clocks.filter(({ index }) => this.#weights[index]! > 0);
+    return running
+      .sort((a, b) => a.rings - b.rings)
+      .slice(0, this.length)
+      .map(({ index }) => index);
+  }
+}
+
+/** The first position whose value exceeds `x`, by halving. */
+function firstAbove(ascending: readonly number[], x: number): number {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! > x) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Lists of `batchSize` indices from another sampler. @see https://pytorch.org/docs/stable/data.html#torch.utils.data.BatchSampler */
+export class BatchSampler implements Sampler<readonly number[]> {
+  readonly sampler: Sampler;
+  readonly batchSize: number;
+  readonly dropLast: boolean;
+
+  constructor(sampler: Sampler, batchSize: number, dropLast = false) {
+    this.sampler = sampler;
+    this.batchSize = checkCount("BatchSampler", "batchSize", batchSize);
+    this.dropLast = dropLast;
+  }
+
+  get length(): number {
+    return (this.dropLast ? Math.floor : Math.ceil)(this.sampler.length / this.batchSize);
+  }
+
+  *[Symbol.iterator](): Iterator<readonly number[], void, undefined> {
+    let batch: number[] = [];
+    for (const index of this.sampler) {
+      batch.push(index);
+      if (batch.length < this.batchSize) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0 && !this.dropLast) yield batch;
+  }
+}
+
+/** `value` if it is a whole number above 0. */
+export function checkCount(op: string, name: string, value: number): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  return fail(op, `${name} is ${value}, needs a whole number above 0`);
+}

@@ -1,0 +1,111 @@
+import "@dl/backend-cpu";
+import { arange, Generator, tensor, zeros } from "@dl/tensor";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ConcatDataset, Dataset, randomSplit, Subset, TensorDataset } from "../src/index.ts";
+
+/** Its samples are its indices, from a first one on. */
+class Numbers extends Dataset<number> {
+  readonly length: number;
+  readonly #first: number;
+
+  constructor(length: number, first = 0) {
+    super();
+    this.length = length;
+    this.#first = first;
+  }
+
+  get(index: number): number {
+    return this.#first + index;
+  }
+}
+
+const all = <T>(dataset: Dataset<T>): (T | Promise<T>)[] =>
+  Array.from({ length: dataset.length }, (_, i) => dataset.get(i));
+
+describe("TensorDataset", () => {
+  const dataset = new TensorDataset(arange(6).view(3, 2), tensor([7, 8, 9]));
+
+  it("takes a row of each tensor", () => {
+    expect(dataset.length).toBe(3);
+    expect(dataset.get(1).map((x) => x.toArray())).toEqual([[2, 3], 8]);
+  });
+
+  it("takes many rows at once", () => {
+    const [rows, numbers] = dataset.getBatch([2, 0]);
+    expect(rows!.toArray()).toEqual([
+      [4, 5],
+      [0, 1],
+    ]);
+    expect(numbers!.toArray()).toEqual([9, 7]);
+  });
+
+  it("refuses tensors of different lengths, and indices beyond", () => {
+    expect(() => new TensorDataset(zeros(3), zeros(4))).toThrow(
+      "TensorDataset: needs tensors of one length, got [3, 4]",
+    );
+    expect(() => new TensorDataset()).toThrow("needs tensors of one length");
+    expect(() => dataset.get(3)).toThrow("TensorDataset: index 3 is not in 0 … 2");
+    expect(() => dataset.getBatch([0, -1])).toThrow("TensorDataset: index -1 is not in 0 … 2");
+  });
+});
+
+describe("Subset", () => {
+  it("shows the chosen samples, in their order", () => {
+    expect(all(new Subset(new Numbers(10), [7, 3]))).toEqual([7, 3]);
+    expect(() => new Subset(new Numbers(10), [7, 3]).get(2)).toThrow("Subset: index 2 is not in 0 … 1");
+  });
+
+  it("passes whole batches on where its data set makes them", () => {
+    const subset = new Subset(new TensorDataset(arange(10)), [4, 5, 6]);
+    expect(subset.getBatch!([2, 0])).toHaveLength(1);
+    expect(new Subset(new Numbers(3), [0]).getBatch).toBeUndefined();
+  });
+});
+
+describe("ConcatDataset", () => {
+  it("is its parts one after the other", () => {
+    const parts = [new Numbers(2, 10), new Numbers(0), new Numbers(3, 20)];
+    const whole = new ConcatDataset(parts);
+    expect(whole.cumulativeSizes).toEqual([2, 2, 5]);
+    expect(all(whole)).toEqual([10, 11, 20, 21, 22]);
+    expect(() => whole.get(5)).toThrow("ConcatDataset: index 5 is not in 0 … 4");
+    expect(() => new ConcatDataset([])).toThrow("needs at least one data set");
+  });
+});
+
+describe("randomSplit", () => {
+  it("parts every data set into disjoint subsets that cover it", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 30 }), { minLength: 1, maxLength: 5 }), fc.nat(), (lengths, seed) => {
+        const total = lengths.reduce((a, b) => a + b, 0);
+        const parts = randomSplit(new Numbers(total), lengths, { generator: new Generator().manualSeed(seed) });
+        expect(parts.map(({ length }) => length)).toEqual(lengths);
+        const covered = parts.flatMap(all).sort((a, b) => Number(a) - Number(b));
+        expect(covered).toEqual(Array.from({ length: total }, (_, i) => i));
+      }),
+    );
+  });
+
+  it("takes fractions; what is left over goes to the first parts", () => {
+    const lengths = (total: number, fractions: number[]): number[] =>
+      randomSplit(new Numbers(total), fractions).map(({ length }) => length);
+    expect(lengths(10, [0.8, 0.2])).toEqual([8, 2]);
+    expect(lengths(10, [1 / 3, 1 / 3, 1 / 3])).toEqual([4, 3, 3]);
+    expect(lengths(5, [1, 0])).toEqual([5, 0]);
+  });
+
+  it("follows the seed", () => {
+    const split = (seed: number) =>
+      all(randomSplit(new Numbers(50), [25, 25], { generator: new Generator().manualSeed(seed) })[0]!);
+    expect(split(1)).toEqual(split(1));
+    expect(split(1)).not.toEqual(split(2));
+  });
+
+  it("refuses lengths that do not add up", () => {
+    expect(() => randomSplit(new Numbers(10), [5, 4])).toThrow(
+      "randomSplit: got lengths [5, 4] (sum 9) for 10 samples",
+    );
+    expect(() => randomSplit(new Numbers(10), [10.5, -0.5])).toThrow("Give whole lengths");
+  });
+});
