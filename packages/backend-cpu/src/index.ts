@@ -4,7 +4,9 @@
  * @packageDocumentation
  */
 import { registerBackend } from "@dl/tensor";
-// Stands in until the WebAssembly kernels are complete.
-import { ReferenceBackend } from "@dl/tensor/testing";
+import { cpu } from "./backend.ts";
 
-registerBackend(new ReferenceBackend("cpu"));
+export { cpu } from "./backend.ts";
+export { getNumThreads, setNumThreads } from "./runtime/index.ts";
+
+registerBackend(cpu);

@@ -4,7 +4,7 @@ import { type ArrayKernel, axisOf, elements, putIndex, wordsOf } from "./array-k
 
 type Step = (total: number, x: number) => number;
 
-function running(step: Step): ArrayKernel<"cumsum"> {
+function running<K extends "cumsum" | "cumprod" | "logcumsumexp">(step: Step): ArrayKernel<K> {
   return ([x], { dim }, [out]) => {
     const { outer, size, inner } = axisOf(x!.shape, dim);
     const [from, to] = [elements(x!), elements(out!)];
@@ -24,7 +24,7 @@ function running(step: Step): ArrayKernel<"cumsum"> {
   };
 }
 
-function runningExtreme(wins: (x: number, best: number) => boolean): ArrayKernel<"cummax"> {
+function runningExtreme<K extends "cummax" | "cummin">(wins: (x: number, best: number) => boolean): ArrayKernel<K> {
   return ([x], { dim }, [values, indices]) => {
     const { outer, size, inner } = axisOf(x!.shape, dim);
     const [from, to, words] = [elements(x!), elements(values!), wordsOf(indices!)];

@@ -3,5 +3,5 @@
  *
  * @packageDocumentation
  */
-export { ReferenceBackend } from "./reference/backend.ts";
+export { compute, ReferenceBackend, storeInto } from "./reference/backend.ts";
 export * from "./special.ts";

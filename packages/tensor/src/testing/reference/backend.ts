@@ -52,12 +52,7 @@ export class ReferenceBackend implements Backend {
     });
   }
   runInto(call: KernelCall, target: View): void {
-    const raw = store(compute(call)[0]!, target);
-    const home = (target.storage as HostStorage).raw;
-    let i = 0;
-    for (const at of coordinates(target.shape)) {
-      (home as Float64Array)[flatIndex(at, target.strides, target.offset)] = raw[i++] as number;
-    }
+    storeInto(compute(call), [target]);
   }
   read(view: View): Promise<TypedArray> {
     return Promise.resolve(this.readSync(view));
@@ -79,7 +74,20 @@ export class ReferenceBackend implements Backend {
   }
 }
 
-function compute(call: KernelCall): number[][] {
+/** Writes results into views whose storages show their elements as `raw`. */
+export function storeInto(results: readonly (readonly number[])[], outputs: readonly View[]): void {
+  outputs.forEach((target, o) => {
+    const values = store(results[o]!, target);
+    const home = (target.storage as unknown as { readonly raw: Float64Array }).raw;
+    let i = 0;
+    for (const at of coordinates(target.shape)) {
+      home[flatIndex(at, target.strides, target.offset)] = values[i++] as number;
+    }
+  });
+}
+
+/** The data of each output of a call; inputs' storages show their elements as `raw`. */
+export function compute(call: KernelCall): number[][] {
   const { op, attrs, outputs } = call;
   const shape = outputs[0]!.shape;
   const inputs = call.inputs.map((input) => load(input, shape));
