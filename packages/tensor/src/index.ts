@@ -33,7 +33,7 @@ export * from "./ops/linalg.ts";
 export { valuesIndices, type ValuesIndices } from "./ops/pairs.ts";
 export { peek, rawData } from "./ops/reading.ts";
 export * from "./ops/reduce.ts";
-export { isOptions, type Method, type Names, op, type OpFunction, type Sizes, sizes } from "./ops/signature.ts";
+export { type Arguments, isOptions, type Method, type Names, op, type OpFunction, readArguments, type Sizes, sizes } from "./ops/signature.ts";
 export * from "./ops/table.ts";
 export { updateParameters } from "./ops/update.ts";
 export * from "./ops/views.ts";

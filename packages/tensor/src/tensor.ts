@@ -186,6 +186,15 @@ export class Tensor<D extends DType = DType> implements View {
     this.dispose();
   }
 
+  /** @internal Takes over another tensor's memory and dtype and stays itself: how a parameter changes its device. */
+  adopt(source: Tensor): void {
+    const before = this.storage;
+    source.storage.retain();
+    this.#storage = source.storage;
+    Object.assign(this, { shape: source.shape, strides: source.strides, offset: source.offset, dtype: source.dtype });
+    before.release();
+  }
+
   /** @internal Lets a tensor outlive the scope it was made in. */
   keep(): this {
     this.kept = true;

@@ -65,9 +65,7 @@ export function op<const S extends string, P extends readonly unknown[], R>(
     .split(", ")
     .map((part) => part.replace(/\?$|^\.\.\./g, ""));
   const call = (...args: unknown[]): R => {
-    const last = args[args.length - 1];
-    if (isOptions(last)) spread(name, names, args, last);
-    return body(...(args as unknown as P));
+    return body(...(positional(name, names, args) as unknown as P));
   };
   Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, { names }) as never;
@@ -78,7 +76,10 @@ export function isOptions(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-function spread(name: string, names: readonly string[], args: unknown[], options: Record<string, unknown>): void {
+/** The arguments by position: those of a trailing options object take the places of their names. */
+export function positional(name: string, names: readonly string[], args: unknown[]): unknown[] {
+  const options = args[args.length - 1];
+  if (!isOptions(options)) return args;
   args.pop();
   for (const [key, value] of Object.entries(options)) {
     const at = names.indexOf(key);
@@ -86,6 +87,42 @@ function spread(name: string, names: readonly string[], args: unknown[], options
     if (at < args.length && args[at] !== undefined) fail(name, `${key} is given twice, by position and by name`);
     args[at] = value;
   }
+  return args;
+}
+
+type IsOptional<P, K> = K extends keyof P ? (object extends Pick<P, K> ? true : false) : false;
+
+/** The parameter behind the parameters `I`, as an entry of the options object. */
+type Entry<P, I extends readonly unknown[], K extends string, A> =
+  IsOptional<P, `${I["length"] & number}`> extends true ? { readonly [N in K]?: A | undefined } : { readonly [N in K]: A };
+
+type Cut<
+  P extends readonly unknown[],
+  N extends readonly string[],
+  Q extends readonly unknown[] = Required<P>,
+  O = unknown,
+> = Q extends readonly [...infer I, infer A]
+  ? N extends readonly [...infer M extends readonly string[], infer K extends string]
+    ? readonly [...I, options: O & Entry<P, I, K, A>] | Cut<P, M, I, O & Entry<P, I, K, A>>
+    : never
+  : never;
+
+/** What a constructor with parameters `P` of names `N` takes: all by position, or any tail of them in one options object. */
+export type Arguments<N extends readonly string[], P extends readonly unknown[]> = P | Cut<P, N>;
+
+/**
+ * The arguments of a class that lists its parameters in a static `names`, by position.
+ * @throws TensorError for an unknown name, or for more arguments than there are names
+ */
+export function readArguments<P extends readonly unknown[]>(
+  owner: { readonly name: string; readonly names: readonly string[] },
+  args: readonly unknown[],
+): P {
+  const { name, names } = owner;
+  if (args.length > names.length + 1 || (args.length > names.length && !isOptions(args.at(-1)))) {
+    fail(name, `takes at most ${names.length} arguments (${names.join(", ")}), got ${args.length}`);
+  }
+  return positional(name, names, [...args]) as unknown as P;
 }
 
 /** `f(2, 3)` and `f([2, 3])` are the same, with or without options behind. */
