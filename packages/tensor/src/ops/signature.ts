@@ -49,7 +49,7 @@ export type Method<F> = F extends {
   readonly types?: (...args: infer P) => infer R;
 }
   ? { (...args: Tail<P>): R; (...args: Forms<Tail<N>, Tail<P>>): R }
-  : F extends (input: never, ...rest: infer P) => infer R
+  : F extends (input: never, ...rest: infer P extends readonly unknown[]) => infer R
     ? (...rest: P) => R
     : never;
 
