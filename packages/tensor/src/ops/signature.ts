@@ -49,8 +49,8 @@ export type Method<F> = F extends {
   readonly types?: (...args: infer P) => infer R;
 }
   ? { (...args: Tail<P>): R; (...args: Forms<Tail<N>, Tail<P>>): R }
-  : F extends (input: never, ...rest: infer P extends readonly unknown[]) => infer R
-    ? (...rest: P) => R
+  : F extends (...args: infer A) => infer R
+    ? (...rest: Tail<A>) => R
     : never;
 
 /** Makes `body`, which takes everything by position, callable with named options too. */
