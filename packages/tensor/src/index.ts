@@ -17,6 +17,7 @@ export {
 export { type DType, type DTypeInfo, type DTypeKind, dtypes, type FloatDType, type IntDType, isFloat, promoteTypes, resultType, type TypedArray } from "./dtype.ts";
 export { fail, showShape, TensorError } from "./errors.ts";
 export { formatTensor, getPrintOptions, type PrintOptions, setPrintOptions } from "./format.ts";
+export { clearGradients } from "./gradients.ts";
 export { convert, decode, encode, fromBfloat16, fromFloat16, type Scalar, toBfloat16, toFloat16 } from "./host.ts";
 export { type Arithmetic, type Methods, Tensor } from "./methods.ts";
 export { nonzero } from "./ops/advanced.ts";
