@@ -1,0 +1,30 @@
+/** A picture before it is a tensor: what PIL's images are to torchvision. */
+import { fail } from "@dl/tensor";
+
+/** Bytes row by row, the channels of a pixel side by side. */
+export class RawImage {
+  readonly height: number;
+  readonly width: number;
+  /** 1: grey, 3: red, green and blue. */
+  readonly channels: number;
+  /** height × width × channels values from 0 to 255. */
+  readonly data: Uint8Array;
+
+  constructor(data: Uint8Array, height: number, width: number, channels = 1) {
+    if (data.length !== height * width * channels) {
+      fail("RawImage", `${data.length} bytes do not fill ${height} x ${width} pixels of ${channels} channels`);
+    }
+    this.data = data;
+    this.height = height;
+    this.width = width;
+    this.channels = channels;
+  }
+
+  toString(): string {
+    return `RawImage(height=${this.height}, width=${this.width}, channels=${this.channels})`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}

@@ -1,0 +1,53 @@
+/** Where data sets lie on disk: the user's folder, then the cache. */
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import envPaths from "env-paths";
+import { localNames, type RemoteFile, subfolders } from "../files.ts";
+
+/** `$DL_HOME/datasets`, or the same in the operating system's folder for caches. It is laid out as a root is. */
+export function cacheRoot(): string {
+  const home = process.env["DL_HOME"];
+  return join(home ? resolve(home) : envPaths("dl", { suffix: "" }).cache, "datasets");
+}
+
+/** `DL_OFFLINE=1` forbids downloads. */
+export function isOffline(): boolean {
+  return !["", "0", "false"].includes(process.env["DL_OFFLINE"] ?? "");
+}
+
+/** `~/data` as shells expand it. */
+export function expandHome(path: string): string {
+  return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path;
+}
+
+/** Where downloads go below a root. */
+export function rawFolder(root: string, dataset: string): string {
+  return join(root, dataset, "raw");
+}
+
+/** Every path at which `file` may lie below `root`, the likeliest first. */
+export function candidates(root: string, dataset: string, file: RemoteFile): readonly string[] {
+  return subfolders(dataset).flatMap((folder) => localNames(file).map((name) => join(root, folder, name)));
+}
+
+export async function fileSize(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() ? found.size : undefined;
+}
+
+export async function firstFile(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if ((await fileSize(path)) !== undefined) return path;
+  return undefined;
+}
+
+/** Whether the file at `path` is there and has the checksum of `file`. */
+export async function isGood(path: string, { md5, size }: RemoteFile): Promise<boolean> {
+  return (
+    (await fileSize(path)) === size &&
+    createHash("md5")
+      .update(await readFile(path))
+      .digest("hex") === md5
+  );
+}

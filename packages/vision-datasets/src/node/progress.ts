@@ -1,0 +1,73 @@
+/** One progress bar per file in tqdm's look; where nobody watches, only its last line. */
+import { SingleBar } from "cli-progress";
+import type { DownloadReporter } from "../files.ts";
+
+const width = 5;
+const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+export interface Progress {
+  readonly received: number;
+  readonly total: number;
+  /** What was there when the clock started. */
+  readonly initial: number;
+  readonly seconds: number;
+}
+
+/** `100%|█████| 9.91M/9.91M [00:02<00:00, 4.13MB/s]` */
+export function tqdmLine({ received, total, initial, seconds }: Progress): string {
+  const fraction = total > 0 ? received / total : 1;
+  const percent = String(Math.floor(fraction * 100)).padStart(3);
+  const rate = seconds > 0 ? (received - initial) / seconds : 0;
+  const left = received >= total ? "00:00" : rate > 0 ? clock((total - received) / rate) : "?";
+  const speed = rate > 0 ? showSize(rate) : "?";
+  return `${percent}%|${bar(fraction)}| ${showSize(received)}/${showSize(total)} [${clock(seconds)}<${left}, ${speed}B/s]`;
+}
+
+function bar(fraction: number): string {
+  const filled = Math.floor(fraction * width * 8);
+  return ("█".repeat(filled >> 3) + eighths[filled & 7]).padEnd(width);
+}
+
+/** Three significant digits with an SI prefix. */
+function showSize(value: number): string {
+  let scaled = value;
+  for (const prefix of ["", "k", "M"]) {
+    if (scaled < 999.5) return scaled.toFixed(scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0) + prefix;
+    scaled /= 1000;
+  }
+  return `${scaled.toFixed(2)}G`;
+}
+
+function clock(seconds: number): string {
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, "0");
+  const hours = seconds >= 3600 ? `${Math.floor(seconds / 3600)}:` : "";
+  return `${hours}${two((seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
+
+/** Draws on a terminal, writes lines elsewhere. */
+export function terminalReporter(stream: NodeJS.WriteStream = process.stderr): DownloadReporter {
+  let current = { received: 0, total: 0, initial: 0, since: 0 };
+  let live: SingleBar | undefined;
+  const line = (): string => tqdmLine({ ...current, seconds: (Date.now() - current.since) / 1000 });
+  return {
+    start({ url, total, received }) {
+      stream.write(`Downloading ${url}\n`);
+      current = { received, total, initial: received, since: Date.now() };
+      if (!stream.isTTY) return;
+      live = new SingleBar({ format: line, stream, fps: 10, gracefulExit: false });
+      live.start(total, received);
+    },
+    advance(received) {
+      current.received = received;
+      live?.update(received);
+    },
+    stop(failure) {
+      if (live) live.stop();
+      else if (!failure) stream.write(`${line()}\n`);
+      live = undefined;
+      if (failure) stream.write(`Failed to download ${failure.url}: ${failure.reason}\n`);
+    },
+  };
+}
+
+export const silentReporter: DownloadReporter = { start() {}, advance() {}, stop() {} };

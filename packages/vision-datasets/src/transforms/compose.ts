@@ -1,0 +1,47 @@
+import { showTransform, Transform, type TransformFunction } from "./transform.ts";
+
+type Chain<In, Out> =
+  | readonly [TransformFunction<In, Out>]
+  | readonly [TransformFunction<In, unknown>, ...TransformFunction<never, unknown>[], TransformFunction<never, Out>];
+
+/**
+ * One transform after the other. Whatever takes one argument may be in it: transforms, functions, modules.
+ *
+ * @example new Compose([new ToTensor(), new Normalize([0.5], [1.0])])
+ * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.Compose.html
+ */
+export class Compose<In, Out> extends Transform<In, Out> {
+  readonly transforms: readonly TransformFunction<never, unknown>[];
+
+  constructor(transforms: Chain<In, Out>) {
+    super();
+    this.transforms = transforms as readonly TransformFunction<never, unknown>[];
+  }
+
+  forward(input: In): Out {
+    return this.transforms.reduce<unknown>((value, transform) => transform(value as never), input) as Out;
+  }
+
+  override toString(): string {
+    const lines = this.transforms.map((transform) => `    ${showTransform(transform)}\n`);
+    return `Compose(\n${lines.join("")})`;
+  }
+}
+
+/**
+ * Any function as a transform.
+ *
+ * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.Lambda.html
+ */
+export class Lambda<In, Out> extends Transform<In, Out> {
+  readonly lambda: TransformFunction<In, Out>;
+
+  constructor(lambda: TransformFunction<In, Out>) {
+    super();
+    this.lambda = lambda;
+  }
+
+  forward(input: In): Out {
+    return this.lambda(input);
+  }
+}

@@ -1,0 +1,210 @@
+/** Transforms that move pixels. They take raw pictures and tensors, and give back what they took. */
+import { defaultGenerator, fail, words } from "@dl/tensor";
+import { mirrored, type Picture, sizeOf, withMargins } from "./picture.ts";
+import { showFloat, showTuple, Transform } from "./transform.ts";
+
+/** A length for both sides, or [height, width]. */
+export type Size = number | readonly [height: number, width: number];
+
+/** The same on all sides, [left and right, top and bottom], or [left, top, right, bottom]. */
+export type Padding =
+  | number
+  | readonly [horizontal: number, vertical: number]
+  | readonly [left: number, top: number, right: number, bottom: number];
+
+export interface FillOption {
+  /** The value of new pixels; 0 if left out. */
+  readonly fill?: number | undefined;
+}
+
+export interface PictureTransform {
+  <P extends Picture>(picture: P): P;
+}
+
+/** A transform that keeps its input's kind. */
+export abstract class PictureTransform extends Transform<Picture, Picture> {
+  abstract override forward<P extends Picture>(picture: P): P;
+}
+
+/** A number in [0, 1) from the generator that `manualSeed` seeds. */
+function uniform(): number {
+  return words(defaultGenerator.take(1))() / 2 ** 32;
+}
+
+function parseSize(op: string, size: Size): readonly [number, number] {
+  const [height, width] = typeof size === "number" ? [size, size] : size;
+  if ([height, width].every((length) => Number.isInteger(length) && length > 0)) return [height, width];
+  return fail(op, `size is ${size}, needs whole numbers above 0`);
+}
+
+function parsePadding(op: string, padding: Padding): readonly [number, number, number, number] {
+  const [left, top, right = left, bottom = top] = typeof padding === "number" ? [padding, padding] : padding;
+  if ([left, top, right, bottom].every(Number.isInteger)) return [left, top, right, bottom];
+  return fail(op, `padding is ${padding}, needs 1, 2 or 4 whole numbers`);
+}
+
+function showPadding(padding: Padding): string {
+  return typeof padding === "number" ? String(padding) : showTuple(padding.map(String));
+}
+
+function pad<P extends Picture>(picture: P, padding: readonly [number, number, number, number], fill: number): P {
+  const [left, top, right, bottom] = padding;
+  return withMargins(picture, { left, top, right, bottom }, fill);
+}
+
+/** The part of `height` x `width` pixels whose upper left corner is at (`left`, `top`). */
+function cut<P extends Picture>(picture: P, [height, width]: readonly [number, number], top: number, left: number): P {
+  const size = sizeOf(picture, "crop");
+  return withMargins(picture, {
+    top: -top,
+    left: -left,
+    bottom: top + height - size.height,
+    right: left + width - size.width,
+  });
+}
+
+/**
+ * A border of new pixels. Negative widths cut off.
+ *
+ * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.Pad.html
+ */
+export class Pad extends PictureTransform {
+  readonly padding: Padding;
+  readonly fill: number;
+
+  constructor(padding: Padding, { fill = 0 }: FillOption = {}) {
+    super();
+    parsePadding("Pad", padding);
+    this.padding = padding;
+    this.fill = fill;
+  }
+
+  forward<P extends Picture>(picture: P): P {
+    return pad(picture, parsePadding("Pad", this.padding), this.fill);
+  }
+
+  protected override extraRepr(): string {
+    return `padding=${showPadding(this.padding)}, fill=${this.fill}, padding_mode=constant`;
+  }
+}
+
+/**
+ * The middle of a picture. What is smaller is padded with 0.
+ *
+ * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.CenterCrop.html
+ */
+export class CenterCrop extends PictureTransform {
+  readonly size: readonly [height: number, width: number];
+
+  constructor(size: Size) {
+    super();
+    this.size = parseSize("CenterCrop", size);
+  }
+
+  forward<P extends Picture>(picture: P): P {
+    const [height, width] = this.size;
+    const size = sizeOf(picture, "CenterCrop");
+    return cut(picture, this.size, middle(size.height - height), middle(size.width - width));
+  }
+
+  protected override extraRepr(): string {
+    return `size=${showTuple(this.size.map(String))}`;
+  }
+}
+
+/** torchvision rounds half to even when it cuts, and down when it pads. */
+function middle(excess: number): number {
+  if (excess < 0) return -Math.floor(-excess / 2);
+  const half = excess / 2;
+  return Number.isInteger(half) ? half : Math.floor(half) + (Math.floor(half) % 2);
+}
+
+export interface RandomCropOptions extends FillOption {
+  /** A border to add first. */
+  readonly padding?: Padding | undefined;
+  /** Pad what is smaller than the part, instead of failing. */
+  readonly padIfNeeded?: boolean | undefined;
+}
+
+/**
+ * A part of a picture at a random place, from the generator that `manualSeed` seeds.
+ *
+ * @throws TensorError for a picture that is smaller than the part
+ * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.RandomCrop.html
+ */
+export class RandomCrop extends PictureTransform {
+  readonly size: readonly [height: number, width: number];
+  readonly options: RandomCropOptions;
+
+  constructor(size: Size, options: RandomCropOptions = {}) {
+    super();
+    this.size = parseSize("RandomCrop", size);
+    if (options.padding !== undefined) parsePadding("RandomCrop", options.padding);
+    this.options = options;
+  }
+
+  forward<P extends Picture>(picture: P): P {
+    const [height, width] = this.size;
+    const padded = this.#padded(picture);
+    const { height: fullHeight, width: fullWidth } = sizeOf(padded, "RandomCrop");
+    if (fullHeight < height || fullWidth < width) {
+      const got = `${fullHeight} x ${fullWidth} is smaller than ${height} x ${width}`;
+      fail("RandomCrop", got, "Give { padding } or { padIfNeeded: true }");
+    }
+    const place = (room: number): number => Math.floor(uniform() * (room + 1));
+    return cut(padded, this.size, place(fullHeight - height), place(fullWidth - width));
+  }
+
+  #padded<P extends Picture>(picture: P): P {
+    const { padding, fill = 0, padIfNeeded = false } = this.options;
+    const padded = padding === undefined ? picture : pad(picture, parsePadding("RandomCrop", padding), fill);
+    if (!padIfNeeded) return padded;
+    const { height, width } = sizeOf(padded, "RandomCrop");
+    const [x, y] = [Math.max(this.size[1] - width, 0), Math.max(this.size[0] - height, 0)];
+    return pad(padded, [x, y, x, y], fill);
+  }
+
+  protected override extraRepr(): string {
+    const { padding } = this.options;
+    const border = padding === undefined ? "None" : showPadding(padding);
+    return `size=${showTuple(this.size.map(String))}, padding=${border}`;
+  }
+}
+
+/** Mirrors a picture with probability `p`. */
+export abstract class RandomFlip extends PictureTransform {
+  readonly p: number;
+  protected abstract readonly axis: "horizontal" | "vertical";
+
+  constructor(p = 0.5) {
+    super();
+    if (!(p >= 0 && p <= 1)) fail(this.constructor.name, `p is ${p}, needs a probability from 0 to 1`);
+    this.p = p;
+  }
+
+  forward<P extends Picture>(picture: P): P {
+    return uniform() < this.p ? mirrored(picture, this.axis) : picture;
+  }
+
+  protected override extraRepr(): string {
+    return `p=${showFloat(this.p)}`;
+  }
+}
+
+/**
+ * Exchanges left and right with probability `p`, from the generator that `manualSeed` seeds.
+ *
+ * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.RandomHorizontalFlip.html
+ */
+export class RandomHorizontalFlip extends RandomFlip {
+  protected readonly axis = "horizontal";
+}
+
+/**
+ * Exchanges top and bottom with probability `p`, from the generator that `manualSeed` seeds.
+ *
+ * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.RandomVerticalFlip.html
+ */
+export class RandomVerticalFlip extends RandomFlip {
+  protected readonly axis = "vertical";
+}

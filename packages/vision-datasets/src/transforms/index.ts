@@ -1,0 +1,18 @@
+/** Transforms of pictures, under torchvision's names. */
+export { Compose, Lambda } from "./compose.ts";
+export {
+  CenterCrop,
+  type FillOption,
+  Pad,
+  type Padding,
+  type PictureTransform,
+  RandomCrop,
+  type RandomCropOptions,
+  RandomHorizontalFlip,
+  RandomVerticalFlip,
+  type Size,
+} from "./geometry.ts";
+export { Grayscale } from "./grayscale.ts";
+export type { Picture } from "./picture.ts";
+export { Normalize, ToTensor } from "./pixels.ts";
+export { Transform, type TransformFunction } from "./transform.ts";

@@ -1,0 +1,76 @@
+/** Cutting, padding and mirroring, for raw pictures and for tensors [..., height, width]. */
+import { cat, fail, full, isTensor, showShape, type Tensor } from "@dl/tensor";
+import { RawImage } from "../image.ts";
+
+/** What transforms of geometry take, and give back in kind. */
+export type Picture = RawImage | Tensor;
+
+/** How many pixels to add on each side; negative: to cut off. */
+export interface Margins {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+export function sizeOf(picture: Picture, op: string): { readonly height: number; readonly width: number } {
+  if (!isTensor(picture)) return picture;
+  const [height, width] = picture.shape.slice(-2);
+  if (width !== undefined) return { height: height!, width };
+  return fail(op, `needs a tensor [..., height, width], got shape ${showShape(picture.shape)}`);
+}
+
+/** The picture with other margins; new pixels are `fill`. */
+export function withMargins<P extends Picture>(picture: P, margins: Margins, fill = 0): P {
+  const { left, top, right, bottom } = margins;
+  const { height, width } = sizeOf(picture, "Pad");
+  if (height + top + bottom <= 0 || width + left + right <= 0) {
+    fail("Pad", `nothing is left of ${height} x ${width} pixels without [${left}, ${top}, ${right}, ${bottom}]`);
+  }
+  return (
+    isTensor(picture) ? tensorWithMargins(picture, margins, fill) : imageWithMargins(picture, margins, fill)
+  ) as P;
+}
+
+function imageWithMargins(image: RawImage, { left, top, right, bottom }: Margins, fill: number): RawImage {
+  const [height, width] = [image.height + top + bottom, image.width + left + right];
+  const { channels, data } = image;
+  const out = new Uint8Array(height * width * channels).fill(fill);
+  const [from, to] = [Math.max(-left, 0), Math.min(image.width + right, image.width)];
+  for (let y = Math.max(top, 0); y < height - Math.max(bottom, 0); y++) {
+    const row = (y - top) * image.width;
+    const kept = data.subarray((row + from) * channels, (row + to) * channels);
+    out.set(kept, (y * width + Math.max(left, 0)) * channels);
+  }
+  return new RawImage(out, height, width, channels);
+}
+
+function tensorWithMargins(image: Tensor, { left, top, right, bottom }: Margins, fill: number): Tensor {
+  return [
+    { before: top, after: bottom },
+    { before: left, after: right },
+  ].reduce((x, { before, after }, axis) => {
+    const dim = x.ndim - 2 + axis;
+    const size = x.shape[dim]!;
+    const start = Math.max(-before, 0);
+    const inner = x.narrow(dim, start, size - start - Math.max(-after, 0));
+    const border = (width: number): Tensor[] =>
+      width > 0 ? [full(inner.shape.with(dim, width), fill, { dtype: x.dtype, device: x.device })] : [];
+    const parts = [...border(before), inner, ...border(after)];
+    return parts.length === 1 ? inner : cat(parts, dim);
+  }, image);
+}
+
+/** The picture seen in a mirror: left and right, or top and bottom, change places. */
+export function mirrored<P extends Picture>(picture: P, axis: "horizontal" | "vertical"): P {
+  if (isTensor(picture)) return picture.flip(axis === "horizontal" ? -1 : -2) as P;
+  const { data, height, width, channels } = picture;
+  const out = new Uint8Array(data.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const from = axis === "horizontal" ? y * width + width - 1 - x : (height - 1 - y) * width + x;
+      for (let c = 0; c < channels; c++) out[(y * width + x) * channels + c] = data[from * channels + c]!;
+    }
+  }
+  return new RawImage(out, height, width, channels) as P;
+}

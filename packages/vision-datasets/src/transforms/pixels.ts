@@ -1,0 +1,118 @@
+/** From bytes to numbers that a net likes. */
+import { fail, fromArray, isTensor, showShape, type Tensor, tensor } from "@dl/tensor";
+import { RawImage } from "../image.ts";
+import { showFloat, showTuple, Transform } from "./transform.ts";
+
+/**
+ * A picture as a float32 tensor of shape [channels, height, width] with values from 0 to 1.
+ *
+ * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.ToTensor.html
+ */
+export class ToTensor extends Transform<RawImage, Tensor<"float32">> {
+  forward(image: RawImage): Tensor<"float32"> {
+    if (!(image instanceof RawImage)) {
+      fail(
+        "ToTensor",
+        `needs a RawImage, got ${isTensor(image) ? "a tensor" : typeof image}`,
+        "Put it before what makes tensors",
+      );
+    }
+    return floatTensor([image], Array(image.channels).fill(unitTable)).squeeze(0);
+  }
+}
+
+/**
+ * (x − mean) ÷ std for each channel of tensors [..., channels, height, width]. One value serves all channels.
+ *
+ * @throws TensorError for a std of 0, for other numbers of values than channels, and for what is no float tensor
+ * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html
+ */
+export class Normalize extends Transform<Tensor, Tensor> {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+
+  constructor(mean: readonly number[], std: readonly number[]) {
+    super();
+    const [means, deviations] = [showShape(mean), showShape(std)];
+    if (mean.length !== std.length) fail("Normalize", `mean ${means} and std ${deviations} differ in length`);
+    if (std.includes(0))
+      fail("Normalize", `std ${deviations} has a 0 to divide by`, "Use 1 to leave a channel as it is");
+    this.mean = mean;
+    this.std = std;
+  }
+
+  forward(image: Tensor): Tensor {
+    const channels = image.shape.at(-3);
+    if (channels === undefined || !image.isFloatingPoint()) {
+      const got = `${image.dtype} of shape ${showShape(image.shape)}`;
+      fail("Normalize", `needs a float tensor [..., channels, height, width], got ${got}`, "Put ToTensor before it");
+    }
+    this.checkChannels(channels);
+    const spread = (values: readonly number[]): Tensor =>
+      tensor(values, { dtype: image.dtype, device: image.device }).view(-1, 1, 1);
+    return image.sub(spread(this.mean)).div(spread(this.std));
+  }
+
+  /** @internal */
+  checkChannels(channels: number): void {
+    if (this.mean.length !== 1 && this.mean.length !== channels) {
+      fail(
+        "Normalize",
+        `has ${this.mean.length} means for ${channels} channels`,
+        "Give one for each channel, or one for all",
+      );
+    }
+  }
+
+  protected override extraRepr(): string {
+    return `mean=${showTuple(this.mean.map(showFloat))}, std=${showTuple(this.std.map(showFloat))}`;
+  }
+}
+
+/** What each of the 256 bytes becomes: exact, and faster than arithmetic for each pixel. */
+export type ByteTable = Float32Array;
+
+/** ToTensor's: byte ÷ 255. */
+export const unitTable: ByteTable = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
+
+/** The tables, one a channel, after a further Normalize; float32 is rounded to where the tensor ops would. */
+export function normalizeTables(tables: readonly ByteTable[], normalize: Normalize): readonly ByteTable[] {
+  normalize.checkChannels(tables.length);
+  const { mean, std } = normalize;
+  return tables.map((table, channel) => {
+    const [m, s] = [mean, std].map((values) => Math.fround(values[values.length === 1 ? 0 : channel]!)) as [
+      number,
+      number,
+    ];
+    return table.map((value) => Math.fround(value - m) / s);
+  });
+}
+
+/** Pictures of one size as one tensor [n, channels, height, width], each byte looked up in its channel's table. */
+export function floatTensor(images: readonly RawImage[], tables: readonly ByteTable[]): Tensor<"float32"> {
+  const { height, width, channels } = images[0]!;
+  const pixels = height * width;
+  const out = new Float32Array(images.length * pixels * channels);
+  images.forEach((image, i) => {
+    if (image.height !== height || image.width !== width || image.channels !== channels) {
+      fail("ToTensor", `the batch holds ${images[0]} and ${image}`, "Bring all pictures to one size first");
+    }
+    for (let channel = 0; channel < channels; channel++) {
+      const table = tables[channel]!;
+      lookUp(out, (i * channels + channel) * pixels, image.data, channel, channels, table);
+    }
+  });
+  return fromArray(out, [images.length, channels, height, width], { dtype: "float32" });
+}
+
+/** out[start…] = table[data[first]], table[data[first + step]], … */
+function lookUp(
+  out: Float32Array,
+  start: number,
+  data: Uint8Array,
+  first: number,
+  step: number,
+  table: ByteTable,
+): void {
+  for (let from = first, to = start; from < data.length; from += step, to++) out[to] = table[data[from]!]!;
+}
