@@ -41,7 +41,7 @@ export * from "./ops/views.ts";
 export * from "./random.ts";
 export { type BackwardOptions, enableGrad, GradGuard, type GradNode, isGradEnabled, noGrad, type Operand, type Recorder, setGradEnabled, setRecorder } from "./recorder.ts";
 export { devices, getBackend, getDefaultDevice, getDefaultDtype, memory, reclaim, registerBackend, setDefaultDevice, setDefaultDtype, setTypePromotion, unregisterBackend, withTypePromotion } from "./registry.ts";
-export { Scope, scope } from "./scope.ts";
+export { Scope, scope, tidy } from "./scope.ts";
 export { broadcastShapes, isContiguous, normalizeDim, normalizeDims, sameShape, type Shape, sizeOf, stridesOf } from "./shape.ts";
 export { version } from "./state.ts";
 export { type GradHook, isTensor, setTraceDisposal } from "./tensor.ts";

@@ -70,3 +70,27 @@ function plain(value: object): Iterable<unknown> {
 function isHandle(value: object): value is Tensor {
   return "storage" in value && "dispose" in value;
 }
+
+/**
+ * Runs an op made of others and frees its temporaries at once; the result (a tensor or a list of them) lives on in the
+ * enclosing scope. Cheaper than {@link scope}, which looks for results anywhere.
+ */
+export function tidy<T>(body: () => T): T {
+  const outer = state.scope;
+  const made: Tensor[] = [];
+  state.scope = made;
+  let result: T | undefined;
+  try {
+    result = body();
+    return result;
+  } finally {
+    state.scope = outer;
+    for (const tensor of made) settle(tensor, result, outer);
+  }
+}
+
+function settle(tensor: Tensor, result: unknown, outer: Tensor[] | null): void {
+  if (tensor.kept) return;
+  if (tensor === result || (Array.isArray(result) && result.includes(tensor))) outer?.push(tensor);
+  else tensor.dispose();
+}

@@ -1,6 +1,6 @@
 /** The one road that every operation takes: coerce, infer, launch, record. */
 import type { KernelCall, KernelInput, TensorMeta, View } from "../backend.ts";
-import type { DType } from "../dtype.ts";
+import { dtypes } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { getBackend } from "../registry.ts";
@@ -66,8 +66,8 @@ export function applyInPlace<K extends KernelOp | FusedOp>(
 ): Tensor {
   checkWritable(op, target);
   const plan = planCall(op, inputs, attrs);
-  const [output] = plan.outputs;
-  checkFits(op, output!, target);
+  checkFits(op, plan.outputs[0]!, target);
+  if (plan.outputs[0]!.dtype !== target.dtype) return throughCopy(op, inputs, target, attrs);
   const views = plan.views.map((view) => apart(view, target));
   const watched = recording(plan.inputs);
   const before = watched ? historyOf(target) : target;
@@ -125,8 +125,8 @@ function folded(op: string, input: Tensor, attrs: object): readonly TensorMeta[]
   }
   const { dims, keepdim } = attrs as Attrs<"sum">;
   const rule = reduceOps[op as "sum"].dtype as (typeof reduceOps)[keyof typeof reduceOps]["dtype"];
-  const dtypes = { acc: accumulatorOf(input.dtype), same: input.dtype, index: "int64", logical: "bool" } as const;
-  return [{ shape: reduceShape(input.shape, dims, keepdim), dtype: dtypes[rule] }];
+  const results = { acc: accumulatorOf(input.dtype), same: input.dtype, index: "int64", logical: "bool" } as const;
+  return [{ shape: reduceShape(input.shape, dims, keepdim), dtype: results[rule] }];
 }
 
 function inferred(op: string, inputs: readonly Operand[], attrs: object): readonly TensorMeta[] {
@@ -164,15 +164,20 @@ function checkWritable(op: string, target: Tensor): void {
   }
 }
 
-function checkFits(op: string, output: TensorMeta, target: Tensor): void {
-  if (!sameShape(output.shape, target.shape)) {
-    fail(`${op}_`, `the result has shape ${showShape(output.shape)}, the target ${showShape(target.shape)}`);
+function checkFits(op: string, { shape, dtype }: TensorMeta, target: Tensor): void {
+  if (!sameShape(shape, target.shape)) {
+    fail(`${op}_`, `the result has shape ${showShape(shape)}, the target ${showShape(target.shape)}`);
   }
-  if (output.dtype !== target.dtype) failDtype(op, output.dtype, target.dtype);
+  const kinds = ["bool", "int", "float"];
+  if (kinds.indexOf(dtypes[dtype].kind) > kinds.indexOf(dtypes[target.dtype].kind)) {
+    fail(`${op}_`, `the result is ${dtype} and cannot be kept in ${target.dtype}`, `Use ${op} for a new tensor`);
+  }
 }
 
-function failDtype(op: string, result: DType, target: DType): never {
-  return fail(`${op}_`, `the result is ${result} and cannot be kept in ${target}`, `Use ${op} for a new tensor`);
+/** A result of another dtype is made first, then cast into the target. */
+function throughCopy<K extends KernelOp | FusedOp>(op: K, inputs: readonly Operand[], target: Tensor, attrs: Attrs<K>): Tensor {
+  const result = apply("cast", [apply(op, inputs, attrs)], { dtype: target.dtype });
+  return applyInPlace("copy", [result], target);
 }
 
 /** Inputs that overlap the target without being the same view are copied first. */

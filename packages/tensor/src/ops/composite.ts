@@ -7,10 +7,10 @@ import { where } from "./arithmetic.ts";
 import { to } from "./convert.ts";
 import type { DType } from "../dtype.ts";
 import { type Dims } from "./reduce.ts";
-import { op } from "./signature.ts";
+import { composite } from "./signature.ts";
 
 /** eˣ / Σ eˣ along `dim`. @see https://pytorch.org/docs/stable/generated/torch.softmax.html */
-export const softmax = op("softmax(input, dim, dtype?)", (input: Tensor, dim: number, dtype?: DType | null): Tensor => {
+export const softmax = composite("softmax(input, dim, dtype?)", (input: Tensor, dim: number, dtype?: DType | null): Tensor => {
   const x = dtype ? to(input, dtype) : input;
   const at = normalizeDim("softmax", dim, x.ndim);
   if (!x.isFloatingPoint()) fail("softmax", `needs a float dtype, got ${x.dtype}`, 'Cast with .to("float32")');
@@ -21,7 +21,7 @@ export const softmax = op("softmax(input, dim, dtype?)", (input: Tensor, dim: nu
 });
 
 /** log(softmax(x)), without overflow. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html */
-export const logSoftmax = op("logSoftmax(input, dim, dtype?)", (input: Tensor, dim: number, dtype?: DType | null): Tensor => {
+export const logSoftmax = composite("logSoftmax(input, dim, dtype?)", (input: Tensor, dim: number, dtype?: DType | null): Tensor => {
   const x = dtype ? to(input, dtype) : input;
   const at = normalizeDim("logSoftmax", dim, x.ndim);
   if (!x.isFloatingPoint()) fail("logSoftmax", `needs a float dtype, got ${x.dtype}`, 'Cast with .to("float32")');
@@ -32,7 +32,7 @@ export const logSoftmax = op("logSoftmax(input, dim, dtype?)", (input: Tensor, d
 });
 
 /** log(Σ eˣ), without overflow. @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html */
-export const logsumexp = op("logsumexp(input, dim, keepdim?)", (input: Tensor, dim: Dims, keepdim: boolean = false): Tensor => {
+export const logsumexp = composite("logsumexp(input, dim, keepdim?)", (input: Tensor, dim: Dims, keepdim: boolean = false): Tensor => {
   const top = input.amax(dim, true).detach();
   const finite = where(top.abs().eq(Number.POSITIVE_INFINITY), 0, top);
   const out = input.sub(finite).exp().sum(dim, true).log().add(finite);
@@ -40,7 +40,7 @@ export const logsumexp = op("logsumexp(input, dim, keepdim?)", (input: Tensor, d
 });
 
 /** Limits every element to [min, max]; either may be missing, or a tensor. @see https://pytorch.org/docs/stable/generated/torch.clamp.html */
-export const clamp = op(
+export const clamp = composite(
   "clamp(input, min?, max?)",
   (input: Tensor, min?: Tensor | number | null, max?: Tensor | number | null): Tensor => {
     if (min == null && max == null) fail("clamp", "needs min, max or both");
@@ -50,7 +50,7 @@ export const clamp = op(
 );
 
 /** `value` where `mask` holds. @see https://pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html */
-export const maskedFill = op(
+export const maskedFill = composite(
   "maskedFill(input, mask, value)",
   (input: Tensor, mask: Tensor, value: Tensor | number): Tensor => {
     if (mask.dtype !== "bool") fail("maskedFill", `the mask must be bool, got ${mask.dtype}`, 'Cast it with .to("bool")');
@@ -59,7 +59,7 @@ export const maskedFill = op(
 );
 
 /** The variance over `dim`, of a sample (n − 1) unless `correction` is 0. @see https://pytorch.org/docs/stable/generated/torch.var.html */
-export const variance = op(
+export const variance = composite(
   "var(input, dim?, unbiased?, keepdim?, correction?)",
   (input: Tensor, dim?: Dims | boolean, unbiased?: boolean | number | null, keepdim: boolean = false, correction?: number | null): Tensor => {
     const dims = typeof dim === "boolean" ? null : dim;
@@ -73,14 +73,14 @@ export const variance = op(
 );
 
 /** The standard deviation: the root of {@link variance}. @see https://pytorch.org/docs/stable/generated/torch.std.html */
-export const std = op(
+export const std = composite(
   "std(input, dim?, unbiased?, keepdim?, correction?)",
   (input: Tensor, dim?: Dims | boolean, unbiased?: boolean | number | null, keepdim: boolean = false, correction?: number | null): Tensor =>
     variance(input, dim, unbiased, keepdim, correction).sqrt(),
 );
 
 /** One dimension from several: `startDim` to `endDim`. @see https://pytorch.org/docs/stable/generated/torch.flatten.html */
-export const flatten = op("flatten(input, startDim?, endDim?)", (input: Tensor, startDim: number = 0, endDim: number = -1): Tensor => {
+export const flatten = composite("flatten(input, startDim?, endDim?)", (input: Tensor, startDim: number = 0, endDim: number = -1): Tensor => {
   if (input.ndim === 0) return input.reshape(1);
   const [from, until] = [normalizeDim("flatten", startDim, input.ndim), normalizeDim("flatten", endDim, input.ndim)];
   if (from > until) fail("flatten", `startDim ${startDim} comes after endDim ${endDim}`);

@@ -1,7 +1,7 @@
 /** Element-wise functions of one tensor. Whole numbers are computed in the default float dtype where the maths needs it. */
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
-import { op } from "./signature.ts";
+import { composite } from "./signature.ts";
 import type { UnaryOp } from "./table.ts";
 
 export type Unary = (input: Tensor) => Tensor;
@@ -99,7 +99,7 @@ export const signbit: Unary = unary("signbit");
  * Rounds to whole numbers, halves to even, or to `decimals` places.
  * @see https://pytorch.org/docs/stable/generated/torch.round.html
  */
-export const round = op("round(input, decimals?)", (input: Tensor, decimals: number = 0): Tensor => {
+export const round = composite("round(input, decimals?)", (input: Tensor, decimals: number = 0): Tensor => {
   if (decimals === 0) return apply("round", [input]);
   const scale = 10 ** Math.abs(decimals);
   return decimals > 0 ? input.mul(scale).round().div(scale) : input.div(scale).round().mul(scale);

@@ -1,11 +1,12 @@
 /** Elements and slices picked or placed by index tensors along one dimension. Gradients flow through the values. */
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
+import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply, applyAll } from "./apply.ts";
 import { to } from "./convert.ts";
 import { valuesIndices, type ValuesIndices } from "./pairs.ts";
-import { op } from "./signature.ts";
+import { composite, op } from "./signature.ts";
 import type { ScatterReduce } from "./table.ts";
 import { corner } from "./windows.ts";
 
@@ -54,7 +55,7 @@ const reductions: Readonly<Record<string, ScatterReduce>> = { add: "add", multip
  * A copy of `input` with out[index[i][j]][j] = src[i][j] for dim 0; `src` may be a number.
  * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
  */
-export const scatter = op(
+export const scatter = composite(
   "scatter(input, dim, index, src, reduce?)",
   (input: Tensor, dim: number, index: Tensor, src: Tensor | number, reduce?: string | null): Tensor => {
     if (reduce && !reductions[reduce]) fail("scatter", `unknown reduce "${reduce}"`, 'Use "add" or "multiply"');
@@ -63,13 +64,13 @@ export const scatter = op(
 );
 
 /** Like {@link scatter}, adding. @see https://pytorch.org/docs/stable/generated/torch.scatter_add.html */
-export const scatterAdd = op(
+export const scatterAdd = composite(
   "scatterAdd(input, dim, index, src)",
   (input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor => scatterInto(input, dim, index, src, "add", true),
 );
 
 /** Whole slices of `dim` at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.index_select.html */
-export const indexSelect = op("indexSelect(input, dim, index)", (input: Tensor, dim: number, index: Tensor): Tensor => {
+export const indexSelect = composite("indexSelect(input, dim, index)", (input: Tensor, dim: number, index: Tensor): Tensor => {
   if (index.ndim > 1) fail("indexSelect", `the index must be 1-d, got ${showShape(index.shape)}`);
   const at = checkIndex("indexSelect", index.ndim === 0 ? index.view(1) : index);
   if (input.ndim === 0) return apply("indexSelect", [input.view(1), at], { dim: 0 }).view([]);
@@ -77,14 +78,14 @@ export const indexSelect = op("indexSelect(input, dim, index)", (input: Tensor, 
 });
 
 /** A copy with slices of `source` added at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.index_add.html */
-export const indexAdd = op(
+export const indexAdd = composite(
   "indexAdd(input, dim, index, source, alpha?)",
   (input: Tensor, dim: number, index: Tensor, source: Tensor, alpha: number = 1): Tensor =>
     place("indexAdd", input, dim, index, alpha === 1 ? source : source.mul(alpha)),
 );
 
 /** A copy with slices of `source` written at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_copy.html */
-export const indexCopy = op(
+export const indexCopy = composite(
   "indexCopy(input, dim, index, source)",
   (input: Tensor, dim: number, index: Tensor, source: Tensor): Tensor => place("indexCopy", input, dim, index, source),
 );
@@ -112,7 +113,7 @@ export const sort = op(
 );
 
 /** The positions that would sort. @see https://pytorch.org/docs/stable/generated/torch.argsort.html */
-export const argsort = op(
+export const argsort = composite(
   "argsort(input, dim?, descending?, stable?)",
   (input: Tensor, dim: number = -1, descending: boolean = false, _stable?: boolean): Tensor => sort(input, dim, descending).indices,
 );
@@ -146,7 +147,7 @@ export function max(input: Tensor, dim: number, keepdim?: boolean | { keepdim?: 
 export function max(input: Tensor, dim?: number | Tensor, keepdim: boolean | { keepdim?: boolean } = false): Tensor | ValuesIndices {
   if (dim === undefined) return input.amax();
   if (typeof dim !== "number") return apply("maximum", [input, dim]);
-  return extreme("argmax", input, dim, typeof keepdim === "boolean" ? keepdim : (keepdim.keepdim ?? false));
+  return tidy(() => extreme("argmax", input, dim, typeof keepdim === "boolean" ? keepdim : (keepdim.keepdim ?? false)));
 }
 
 /** The smallest, in the three forms of {@link max}. @see https://pytorch.org/docs/stable/generated/torch.min.html */
@@ -156,5 +157,5 @@ export function min(input: Tensor, dim: number, keepdim?: boolean | { keepdim?: 
 export function min(input: Tensor, dim?: number | Tensor, keepdim: boolean | { keepdim?: boolean } = false): Tensor | ValuesIndices {
   if (dim === undefined) return input.amin();
   if (typeof dim !== "number") return apply("minimum", [input, dim]);
-  return extreme("argmin", input, dim, typeof keepdim === "boolean" ? keepdim : (keepdim.keepdim ?? false));
+  return tidy(() => extreme("argmin", input, dim, typeof keepdim === "boolean" ? keepdim : (keepdim.keepdim ?? false)));
 }

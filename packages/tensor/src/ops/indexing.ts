@@ -3,8 +3,9 @@
  * a number; `[start, stop, step]` for a slice (any part may be null or missing); `null` for a new dimension; `"..."` for
  * all that is left; a bool tensor (mask) or an int64 tensor of positions.
  */
-import { fail } from "../errors.ts";
+import { fail, showShape } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
+import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { nonzero, pick, place } from "./advanced.ts";
 import { fill_, maskedFill_, copy_ } from "./inplace.ts";
@@ -29,8 +30,10 @@ interface Cut {
  * t.at(0); t.at([2, 5]); t.at("...", -1); t.at([null, null, 2], 3); t.at(t.gt(0)); t.at(tensor([0, 2]))
  */
 export function at(input: Tensor, ...index: readonly Index[]): Tensor {
-  const { view, picks } = cut(input, index);
-  return picks.some((item) => item !== null) ? pick(view, picks) : view;
+  return tidy(() => {
+    const { view, picks } = cut(input, index);
+    return picks.some((item) => item !== null) ? pick(view, picks) : view;
+  });
 }
 
 /**
@@ -39,21 +42,23 @@ export function at(input: Tensor, ...index: readonly Index[]): Tensor {
  */
 export function set_(input: Tensor, ...indexAndValue: readonly [...index: Index[], value: Operand | boolean]): Tensor {
   const value = indexAndValue.at(-1) as Operand | boolean;
-  const index = indexAndValue.slice(0, -1) as readonly Index[];
-  const { view, picks } = cut(input, index);
-  const content = typeof value === "boolean" ? Number(value) : value;
-  if (picks.every((item) => item === null)) {
-    if (typeof content === "number") fill_(view, content);
-    else copy_(view, squeezeTo(content, view.ndim));
-    return input;
-  }
-  if (index.length === 1 && isMask(index[0]) && typeof content === "number") {
-    maskedFill_(input, widen(index[0], input), content);
-    return input;
-  }
-  const values = typeof content === "number" ? tensor(content, { dtype: view.dtype, device: view.device }) : content;
-  copy_(view, place(view, picks, to(values, view.dtype), false));
+  tidy(() => write(input, indexAndValue.slice(0, -1) as Index[], typeof value === "boolean" ? Number(value) : value));
   return input;
+}
+
+function write(input: Tensor, index: readonly Index[], value: Operand): void {
+  const [first] = index;
+  if (index.length === 1 && isMask(first) && typeof value === "number" && first.ndim <= input.ndim) {
+    checkMask(first, input, 0);
+    maskedFill_(input, widen(first, input), value);
+    return;
+  }
+  const { view, picks } = cut(input, index);
+  if (picks.some((item) => item !== null)) {
+    const values = typeof value === "number" ? tensor(value, { dtype: view.dtype, device: view.device }) : value;
+    copy_(view, place(view, picks, to(values, view.dtype), false));
+  } else if (typeof value === "number") fill_(view, value);
+  else copy_(view, squeezeTo(value, view.ndim));
 }
 
 /** Leading dimensions of size 1 beyond the target's rank are dropped, as PyTorch does on assignment. */
@@ -126,14 +131,18 @@ function slice(view: Tensor, dim: number, parts: readonly (number | null)[]): Te
 /** Index tensors of a mask (one a dimension) or of positions. */
 function positions(item: Tensor, view: Tensor, dim: number): Tensor[] {
   if (item.dtype === "bool") {
-    const covered = view.shape.slice(dim, dim + item.ndim);
-    if (item.shape.some((size, d) => size !== covered[d])) {
-      fail("at", `a mask of shape [${item.shape.join(", ")}] does not cover [${covered.join(", ")}]`);
-    }
+    checkMask(item, view, dim);
     return nonzero(item).unbind(1);
   }
   if (item.dtype === "uint8" || item.isFloatingPoint()) {
     fail("at", `index tensors are int64 or bool, got ${item.dtype}`, 'Cast with .to("int64") or .to("bool")');
   }
   return [to(item, "int64")];
+}
+
+function checkMask(mask: Tensor, view: Tensor, dim: number): void {
+  const covered = view.shape.slice(dim, dim + mask.ndim);
+  if (mask.shape.some((size, d) => size !== covered[d])) {
+    fail("at", `a mask of shape ${showShape(mask.shape)} does not cover ${showShape(covered)}`);
+  }
 }

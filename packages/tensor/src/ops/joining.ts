@@ -1,11 +1,12 @@
 /** Tensors put together and taken apart. */
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
+import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
 import { to } from "./convert.ts";
-import { op } from "./signature.ts";
+import { composite, op } from "./signature.ts";
 
 function needSome(name: string, tensors: readonly Tensor[]): void {
   if (tensors.length === 0) fail(name, "needs at least one tensor, got an empty list");
@@ -26,7 +27,7 @@ export const cat = op("cat(tensors, dim?)", (tensors: readonly Tensor[], dim: nu
 });
 
 /** Tensors of one shape joined along a new dimension. @see https://pytorch.org/docs/stable/generated/torch.stack.html */
-export const stack = op("stack(tensors, dim?)", (tensors: readonly Tensor[], dim: number = 0): Tensor => {
+export const stack = composite("stack(tensors, dim?)", (tensors: readonly Tensor[], dim: number = 0): Tensor => {
   needSome("stack", tensors);
   const [first] = tensors;
   for (const { shape } of tensors) {
@@ -81,6 +82,10 @@ export const unbind = op("unbind(input, dim?)", (input: Tensor, dim: number = 0)
 export function repeat(input: Tensor, ...sizes: readonly number[] | readonly [readonly number[]]): Tensor {
   const times = (Array.isArray(sizes[0]) ? sizes[0] : sizes) as readonly number[];
   if (times.length < input.ndim) fail("repeat", `needs ${input.ndim} or more counts, got ${showShape(times)}`);
+  return tidy(() => tiled(input, times));
+}
+
+function tiled(input: Tensor, times: readonly number[]): Tensor {
   const lead = times.length - input.ndim;
   const padded = input.reshape([...times.slice(0, lead).map(() => 1), ...input.shape]);
   const spread = padded.shape.flatMap((size, dim) => [times[dim]!, size]);

@@ -1,6 +1,7 @@
 /** Products of matrices and vectors. */
 import { fail, showShape } from "../errors.ts";
 import { broadcastShapes, type Shape } from "../shape.ts";
+import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
@@ -15,11 +16,14 @@ export function matmul(input: Tensor, other: Tensor): Tensor {
   if (input.ndim === 0 || other.ndim === 0) {
     fail("matmul", `needs at least 1 dimension each, got ${showShape(input.shape)} and ${showShape(other.shape)}`, "Use .mul");
   }
-  const a = input.ndim === 1 ? input.unsqueeze(0) : input;
-  const b = other.ndim === 1 ? other.unsqueeze(1) : other;
-  const product = matrices("matmul", a, b);
-  const squeezed = other.ndim === 1 ? product.squeeze(-1) : product;
-  return input.ndim === 1 ? squeezed.squeeze(other.ndim === 1 ? -1 : -2) : squeezed;
+  if (input.ndim === 2 && other.ndim === 2) return matrices("matmul", input, other);
+  return tidy(() => {
+    const a = input.ndim === 1 ? input.unsqueeze(0) : input;
+    const b = other.ndim === 1 ? other.unsqueeze(1) : other;
+    const product = matrices("matmul", a, b);
+    const squeezed = other.ndim === 1 ? product.squeeze(-1) : product;
+    return input.ndim === 1 ? squeezed.squeeze(other.ndim === 1 ? -1 : -2) : squeezed;
+  });
 }
 
 function matrices(op: string, a: Tensor, b: Tensor): Tensor {
@@ -33,6 +37,7 @@ function matrices(op: string, a: Tensor, b: Tensor): Tensor {
     const rows = x.reshape(-1, x.shape.at(-1)!);
     return apply("matmul", [rows, y]).view([...x.shape.slice(0, -1), y.shape[1]!]);
   }
+  if (x.ndim === 2 && y.ndim === 2) return apply("matmul", [x, y]);
   const batch = broadcastShapes(op, x.shape.slice(0, -2), y.shape.slice(0, -2));
   return apply("matmul", [batched(x, batch), batched(y, batch)]);
 }

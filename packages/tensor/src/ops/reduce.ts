@@ -5,7 +5,7 @@ import { normalizeDim, normalizeDims, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply, applyAll } from "./apply.ts";
 import { valuesIndices, type ValuesIndices } from "./pairs.ts";
-import { op } from "./signature.ts";
+import { composite, op } from "./signature.ts";
 import type { ReduceOp, ScanOp } from "./table.ts";
 
 /** One dimension, several, or all (`null`, nothing, or an empty list). */
@@ -42,7 +42,7 @@ export const prod = op(
 );
 
 /** The mean of a float tensor. @see https://pytorch.org/docs/stable/generated/torch.mean.html */
-export const mean = op(
+export const mean = composite(
   "mean(input, dim?, keepdim?, dtype?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor => {
     const x = castTo(input, dtype);

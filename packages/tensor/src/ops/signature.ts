@@ -4,6 +4,7 @@
  * calls by name.
  */
 import { fail } from "../errors.ts";
+import { tidy } from "../scope.ts";
 
 type Clean<S extends string> = S extends `${infer A}?` ? A : S extends `...${infer A}` ? A : S;
 type Split<S extends string> = S extends `${infer A}, ${infer B}` ? [Clean<A>, ...Split<B>] : [Clean<S>];
@@ -69,6 +70,14 @@ export function op<const S extends string, P extends readonly unknown[], R>(
   };
   Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, { names }) as never;
+}
+
+/** {@link op} for a body that calls other ops: what it makes on the way is freed when it returns. */
+export function composite<const S extends string, P extends readonly unknown[], R>(
+  signature: S,
+  body: (...args: P) => R,
+): OpFunction<Names<S>, P, R> {
+  return op(signature, (...args: P) => tidy(() => body(...args)));
 }
 
 /** A literal `{…}`: not an array, a tensor, a generator or another class's instance. */

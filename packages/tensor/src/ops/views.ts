@@ -12,7 +12,7 @@ import {
 } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { apply, applyView } from "./apply.ts";
-import { op, type Sizes, sizes } from "./signature.ts";
+import { composite, op, type Sizes, sizes } from "./signature.ts";
 import { strided, window } from "./windows.ts";
 
 /**
@@ -99,7 +99,7 @@ export const narrow = op(
 );
 
 /** One position of a dimension, which disappears. @see https://pytorch.org/docs/stable/generated/torch.select.html */
-export const select = op("select(input, dim, index)", (input: Tensor, dim: number, index: number): Tensor => {
+export const select = composite("select(input, dim, index)", (input: Tensor, dim: number, index: number): Tensor => {
   const at = normalizeDim("select", dim, input.ndim);
   const size = input.shape[at] ?? fail("select", "a 0-d tensor cannot be indexed", "Read it with .item()");
   if (!Number.isInteger(index) || index < -size || index >= size) {

@@ -1,0 +1,109 @@
+import { backend } from "./reference.ts";
+import { readFileSync } from "node:fs";
+import { cat, floatTensor, fromArray, full, ones, scope, setTypePromotion, tensor, version, withTypePromotion, zeros } from "@dl/tensor";
+import { afterEach, expect, test } from "vitest";
+
+afterEach(() => setTypePromotion(false));
+
+test("dtypes follow the data, or are given", () => {
+  expect(tensor([1, 2]).dtype).toBe("int64");
+  expect(tensor([1, 2.5]).dtype).toBe("float32");
+  expect(tensor([true]).dtype).toBe("bool");
+  expect(tensor(new Float64Array(2)).dtype).toBe("float64");
+  expect(tensor([1.9, -1.9], { dtype: "int8" }).toArray()).toEqual([1, -1]);
+  expect(() => tensor([1], { dtype: "float" as never })).toThrow('unknown dtype "float"');
+});
+
+test("ragged lists name the place and both lengths", () => {
+  expect(() => tensor([[1, 2], [3, 4, 5]])).toThrow("the list at [1] has 3 elements where its first sibling has 2 elements");
+  expect(() => tensor([[1], 2] as never)).toThrow("the list at [1] has a single number");
+  expect(() => tensor([["x"]] as never)).toThrow('"x" at [0, 0] is no number');
+});
+
+test("int64 is exact beyond 2^53", () => {
+  const big = 2n ** 60n + 1n;
+  expect(tensor([big]).toArray()).toEqual([big]);
+  expect(tensor([2 ** 40]).item()).toBe(2 ** 40);
+});
+
+test("16-bit floats round to nearest even and come back", () => {
+  expect(tensor([65504, 65520, 2049, 6e-8, 0.1], { dtype: "float16" }).toArray()).toEqual([
+    65504, Number.POSITIVE_INFINITY, 2048, 5.960464477539063e-8, 0.0999755859375,
+  ]);
+  expect(tensor([1.00390625, 3.39e38], { dtype: "bfloat16" }).toArray()).toEqual([1, 3.3895313892515355e38]);
+});
+
+test("mixed dtypes are refused with the remedy, promoted when that is on", () => {
+  const [a, b] = [floatTensor([1]), tensor([1], { dtype: "float64" })];
+  // @ts-expect-error the compiler refuses it too
+  expect(() => a.add(b)).toThrow('add: operands have dtypes float32 and float64, and they do not mix. Cast one with .to("float64")');
+  expect(() => cat([a, b])).toThrow("cat: operands have dtypes");
+  // @ts-expect-error as above
+  expect(withTypePromotion(() => a.add(b)).dtype).toBe("float64");
+  expect(tensor([1, 2]).mul(0.5).dtype).toBe("float32");
+  expect(tensor([1, 2]).add(1).dtype).toBe("int64");
+  expect(tensor([4, 2]).div(2).dtype).toBe("float32");
+});
+
+test("numpy shares memory, and only where that can be", () => {
+  const x = zeros(2, 3);
+  const array = x.t().numpy();
+  expect(array).toMatchObject({ shape: [3, 2], stride: [1, 3], offset: 0 });
+  array.data[4] = 5;
+  expect(x.at(1, 1).item()).toBe(5);
+  expect(() => zeros(1, { requiresGrad: true }).numpy()).toThrow(".detach().numpy()");
+});
+
+test("options may be given by place or by name, wrong ones are named", () => {
+  const x = ones(2, 3);
+  expect(x.sum(1, true).shape).toEqual(x.sum({ dim: 1, keepdim: true }).shape);
+  expect(x.sum(1, { keepdim: true }).shape).toEqual([2, 1]);
+  // @ts-expect-error no such option
+  expect(() => x.sum({ dims: 1 })).toThrow('sum: unknown option "dims". It takes input, dim, keepdim, dtype');
+});
+
+test("in-place work needs room of its own, and a result that fits", () => {
+  const x = ones(2, 1);
+  expect(() => x.expand(2, 3).add_(1)).toThrow("several elements of an expanded tensor share one place");
+  expect(() => x.add_(ones(2, 2))).toThrow("the result has shape [2, 2], the target [2, 1]");
+  expect(() => tensor([1]).add_(0.5)).toThrow("the result is float32 and cannot be kept in int64");
+  const y = tensor([1, 2, 3, 4]);
+  y.at([1, 4]).copy_(y.at([0, 3]));
+  expect(y.toArray()).toEqual([1, 1, 2, 3]);
+  expect(y.storage.version).toBeGreaterThan(0);
+});
+
+test("scope frees what was made inside, except what it returns", () => {
+  const before = backend.live;
+  const kept = scope(() => {
+    const x = ones(3).add(1);
+    return { inside: [x.mul(2)], number: scope(() => x.sum().item()) };
+  });
+  expect(backend.live).toBe(before + 1);
+  expect(kept.number).toBe(6);
+  kept.inside[0]!.dispose();
+  expect(backend.live).toBe(before);
+  expect(() => kept.inside[0]!.add(1)).toThrow("this tensor was disposed");
+  expect(() => scope((async () => 1) as never)).toThrow("scope: its body returned a promise");
+});
+
+test("views keep the storage alive, the last one frees it", () => {
+  const before = backend.live;
+  const x = full([2, 2], 1.5);
+  const row = x.at(0);
+  x.dispose();
+  expect(row.toArray()).toEqual([1.5, 1.5]);
+  row.dispose();
+  row.dispose();
+  expect(backend.live).toBe(before);
+});
+
+test("fromArray takes whole arrays and counts them", () => {
+  expect(fromArray(Int32Array.of(1, 2, 3, 4), [2, 2]).toArray()).toEqual([[1, 2], [3, 4]]);
+  expect(() => fromArray(new Float32Array(3), [2, 2])).toThrow("fromArray: 3 elements do not fill shape [2, 2]");
+});
+
+test("the version is the package's", () => {
+  const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  expect(version).toBe(manifest.version);
+});
