@@ -2,8 +2,8 @@
 import {
   type Backend,
   type DType,
-  fail,
   type FusedOp,
+  fail,
   isContiguous,
   type KernelCall,
   type KernelInput,
@@ -165,7 +165,9 @@ export class WebGPUBackend implements Backend {
     if (length === 0) return { regions: [], done: reportNothing };
     const source = viewOf(view);
     const straight = isContiguous(source.shape, source.strides);
-    const cell = straight ? source.cell : this.#engine.express("copy", ([x]) => x!, [source], view.dtype, view.dtype, length);
+    const cell = straight
+      ? source.cell
+      : this.#engine.express("copy", ([x]) => x!, [source], view.dtype, view.dtype, length);
     this.#engine.retain(cell);
     const block = this.#engine.materialize(cell);
     const regions: Region[] = [{ block, offset: straight ? source.offset * 4 : 0, bytes: length * 4 }];
@@ -184,7 +186,11 @@ export class WebGPUBackend implements Backend {
     this.#check();
     const kernel = kernels[call.op] as Kernel<KernelOp> | undefined;
     if (!kernel) {
-      return fail(call.op, "the webgpu backend has no kernel for it", 'Move the tensors: await x.cpu(), or x.to("cpu")');
+      return fail(
+        call.op,
+        "the webgpu backend has no kernel for it",
+        'Move the tensors: await x.cpu(), or x.to("cpu")',
+      );
     }
     for (const { dtype } of call.outputs) codingOf(dtype);
     return kernel(this.#engine, { ...call, inputs: call.inputs.map(operandOf) } as unknown as Call<KernelOp>);

@@ -93,7 +93,7 @@ export class Commands {
     if (known) return known;
     if (this.#bindGroups.size >= maxBindGroups) this.#bindGroups.clear();
     const entries = [{ binding: 0, resource: { buffer: this.#arena, offset: 0, size: bytes } as GPUBufferBinding }];
-    blocks.forEach(({ buffer }, slot) => entries.push({ binding: slot + 1, resource: { buffer } }));
+    for (const { buffer } of blocks) entries.push({ binding: entries.length, resource: { buffer } });
     const made = this.#device.createBindGroup({ layout, entries });
     this.#bindGroups.set(key, made);
     this.#profile.bindGroups++;

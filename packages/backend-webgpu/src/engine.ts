@@ -13,6 +13,7 @@ import { newProfile } from "./profile.ts";
 import { Program, type Reader, workgroup } from "./program.ts";
 import { Status } from "./status.ts";
 import { Scope } from "./wgsl/scope.ts";
+import { checkNumber } from "./words.ts";
 
 /** WebGPU grants 8 storage buffers: at most this many are read by an expression, the rest is the kernel's own. */
 const maxLeaves = 6;
@@ -63,7 +64,10 @@ export class Engine {
     let leaves = 0;
     const seen = new Set<Cell>();
     for (const input of inputs) {
-      if (typeof input === "number") continue;
+      if (typeof input === "number") {
+        checkNumber(input, computes);
+        continue;
+      }
       this.retain(input.cell);
       if (seen.has(input.cell)) continue;
       seen.add(input.cell);

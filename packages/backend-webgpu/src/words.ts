@@ -5,9 +5,9 @@ import {
   fail,
   fromBfloat16,
   fromFloat16,
+  type TypedArray,
   toBfloat16,
   toFloat16,
-  type TypedArray,
 } from "@dl/tensor";
 
 export type Words = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
@@ -18,7 +18,10 @@ interface Coding {
 }
 
 /** The device's own layout: only copied. */
-const float32: Coding = { encode: (data) => Float32Array.from(data as Float32Array), decode: (w) => new Float32Array(w) };
+const float32: Coding = {
+  encode: (data) => Float32Array.from(data as Float32Array),
+  decode: (w) => new Float32Array(w),
+};
 
 const half = (from: (raw: number) => number, to: (value: number) => number): Coding => ({
   encode: (data) => Float32Array.from(data as Uint16Array, from),
@@ -36,7 +39,8 @@ const whole = (dtype: DType): Coding => ({
 });
 
 const int64: Coding = {
-  encode: (data) => Int32Array.from(data as unknown as ArrayLike<number>, narrow as unknown as (value: number) => number),
+  encode: (data) =>
+    Int32Array.from(data as unknown as ArrayLike<number>, narrow as unknown as (value: number) => number),
   decode: (words) => BigInt64Array.from(new Int32Array(words) as unknown as ArrayLike<bigint>, BigInt),
 };
 
@@ -68,12 +72,21 @@ export function codingOf(dtype: DType): Coding {
   );
 }
 
+/** @throws TensorError when a number does not fit into the 32 bits that whole numbers have here */
+export function checkNumber(value: number, dtype: DType): void {
+  if (dtypes[dtype].kind === "float" || Math.trunc(value) === (value | 0)) return;
+  failToFit(value, dtype);
+}
+
 function narrow(value: bigint): number {
   const word = Number(value);
-  if (word === (word | 0)) return word;
+  return word === (word | 0) ? word : failToFit(value, "int64");
+}
+
+function failToFit(value: number | bigint, dtype: DType): never {
   return fail(
     "webgpu",
-    `the int64 value ${value} does not fit, this device keeps int64 in 32 bits`,
+    `${value} does not fit, this device keeps ${dtype} in 32 bits`,
     'Use device "cpu" or a float dtype',
   );
 }

@@ -1,8 +1,8 @@
 /** The same kernel call on the reference backend and on the device. */
 import {
   type Attrs,
-  decode,
   type DType,
+  decode,
   dtypes,
   encode,
   type FusedOp,
@@ -34,11 +34,14 @@ export type Input = Source | number;
 
 export function raw(data: readonly number[], dtype: DType): TypedArray {
   const out = new dtypes[dtype].array(data.length);
-  data.forEach((value, i) => encode(out, i, dtype, value));
+  for (const [i, value] of data.entries()) encode(out, i, dtype, value);
   return out;
 }
 
-export function viewOn(storage: Storage, { shape, strides = stridesOf(shape), offset = 0 }: Omit<Source, "data" | "dtype">): View {
+export function viewOn(
+  storage: Storage,
+  { shape, strides = stridesOf(shape), offset = 0 }: Omit<Source, "data" | "dtype">,
+): View {
   return { storage, dtype: storage.dtype, shape, strides, offset };
 }
 
@@ -90,6 +93,7 @@ export async function agrees<K extends KernelOp | FusedOp>(
   attrs: Attrs<K>,
   outputs: readonly { readonly shape: Shape; readonly dtype: DType }[],
   tolerance = 2e-6,
+  absolute = tolerance / 1000,
 ): Promise<void> {
   const on = (backend: { upload(data: TypedArray, dtype: DType): Storage }): (View | number)[] =>
     inputs.map((input) =>
@@ -100,18 +104,24 @@ export async function agrees<K extends KernelOp | FusedOp>(
   expect(got.length).toBe(wanted.length);
   for (const [i, meta] of outputs.entries()) {
     const expected = numbers(reference.readSync(viewOn(wanted[i]!, meta)), meta.dtype);
-    close(await read(viewOn(got[i]!, meta)), expected, tolerance, op);
+    close(await read(viewOn(got[i]!, meta)), expected, tolerance, absolute, op);
   }
 }
 
-/** Equal up to a relative error; NaN and infinities exactly, the sign of zero not at all. */
-export function close(got: readonly number[], expected: readonly number[], tolerance: number, what = ""): void {
+/** Equal up to an error; NaN and infinities exactly, the sign of zero not at all. */
+export function close(
+  got: readonly number[],
+  expected: readonly number[],
+  relative: number,
+  absolute: number = relative,
+  what = "",
+): void {
   expect(got.length).toBe(expected.length);
   const bad = expected.findIndex((value, i) => {
     const mine = got[i]!;
     if (Number.isNaN(value) || Number.isNaN(mine)) return Number.isNaN(value) !== Number.isNaN(mine);
     if (value === mine) return false;
-    return !(Math.abs(value - mine) <= tolerance * Math.max(Math.abs(value), 1e-3));
+    return !(Math.abs(value - mine) <= absolute + relative * Math.abs(value));
   });
   if (bad >= 0) expect.fail(`${what}: element ${bad} is ${got[bad]}, expected ${expected[bad]}`);
 }

@@ -2,7 +2,7 @@
 import { type BinaryOp, type DType, type KernelOp, sizeOf, type TensorMeta, type UnaryOp } from "@dl/tensor";
 import type { Cell, Row } from "../cell.ts";
 import type { Engine } from "../engine.ts";
-import { type BinaryRow, binary, cast as convert, type UnaryRow, unary, where as choose } from "../wgsl/elementwise.ts";
+import { type BinaryRow, binary, where as choose, cast as convert, type UnaryRow, unary } from "../wgsl/elementwise.ts";
 import { kindOf } from "../wgsl/types.ts";
 import type { Call, Kernel } from "./kernel.ts";
 
@@ -12,7 +12,13 @@ function expressed(engine: Engine, call: Call<KernelOp>, row: Row, computes: DTy
 }
 
 /** The dtype of the first operand that is no number. */
-function operandDType({ inputs, outputs }: { inputs: Call<KernelOp>["inputs"]; outputs: readonly TensorMeta[] }): DType {
+function operandDType({
+  inputs,
+  outputs,
+}: {
+  inputs: Call<KernelOp>["inputs"];
+  outputs: readonly TensorMeta[];
+}): DType {
   for (const input of inputs) if (typeof input !== "number") return input.cell.dtype;
   return outputs[0]!.dtype;
 }

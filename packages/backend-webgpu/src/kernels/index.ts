@@ -1,14 +1,32 @@
 /** ★ The kernels of this backend. A missing row is an operation that it does not have; `supports` answers from here. */
-import type { FusedOp, KernelOp } from "@dl/tensor";
+import type { FusedOp, KernelOp, ReduceOp, ScanOp } from "@dl/tensor";
+import { reduce, scan } from "../wgsl/fold.ts";
+import { softmax } from "../wgsl/softmax.ts";
 import { arange, binaryKernels, cast, copy, full, unaryKernels, where } from "./elementwise.ts";
 import type { Kernel } from "./kernel.ts";
+import { matmul } from "./matmul.ts";
+import { reduceKernel } from "./reduce.ts";
+import { scanKernel } from "./scan.ts";
+import { softmaxKernel } from "./softmax.ts";
+
+/** A kernel for each row of a table. */
+function each<O extends KernelOp | FusedOp>(
+  rows: { readonly [K in O]: unknown },
+  make: <K extends O>(op: K) => Kernel<K>,
+): { readonly [K in O]: Kernel<K> } {
+  return Object.fromEntries((Object.keys(rows) as O[]).map((op) => [op, make(op)])) as never;
+}
 
 export const kernels: { readonly [K in KernelOp | FusedOp]?: Kernel<K> } = {
   ...unaryKernels,
   ...binaryKernels,
+  ...each<ReduceOp>(reduce, reduceKernel),
+  ...each<ScanOp>(scan, scanKernel),
+  ...each<FusedOp>(softmax, softmaxKernel),
   where,
   cast,
   copy,
   full,
   arange,
+  matmul,
 };

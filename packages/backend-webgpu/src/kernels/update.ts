@@ -37,7 +37,13 @@ export function update(engine: Engine, { rule, targets, gradients, attrs }: Upda
   return true;
 }
 
-function step(engine: Engine, rule: Update["rule"], attrs: UpdateAttrs, slots: readonly Slot[], gradient: CellView): void {
+function step(
+  engine: Engine,
+  rule: Update["rule"],
+  attrs: UpdateAttrs,
+  slots: readonly Slot[],
+  gradient: CellView,
+): void {
   engine.settle([gradient], room);
   const cells = slots.map((slot) => engine.own(slot));
   const program = new Program(rule);
@@ -52,9 +58,10 @@ function step(engine: Engine, rule: Update["rule"], attrs: UpdateAttrs, slots: r
     const scope = new Scope();
     const index = scope.let(`group * ${workgroup}u + lane`);
     scope.line(`if (${index} >= ${length}) { return; }`);
-    readers.forEach((reader, at) => scope.line(`var ${at ? `x${at - 1}` : "g"} = ${reader(scope, index)};`));
+    for (const [at, reader] of readers.entries())
+      scope.line(`var ${at ? `x${at - 1}` : "g"} = ${reader(scope, index)};`);
     for (const line of lines) scope.line(line);
-    writers.forEach((writer, at) => writer(scope, index, `x${at}`));
+    for (const [at, writer] of writers.entries()) writer(scope, index, `x${at}`);
     return program.source(scope.lines);
   });
 }

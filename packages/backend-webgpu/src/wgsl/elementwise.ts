@@ -8,7 +8,8 @@ export type UnaryRow = (x: string, kind: DTypeKind) => string;
 export type BinaryRow = (x: string, y: string, kind: DTypeKind) => string;
 
 const flag = (condition: string): string => `select(0, 1, ${condition})`;
-const nonzero = (x: string, kind: DTypeKind): string => (kind === "float" ? `${x} != 0.0` : `${x} != 0`);
+/** Drivers may answer false to NaN != x, so inequality is the negation of equality. */
+const nonzero = (x: string, kind: DTypeKind): string => `!(${x} == ${kind === "float" ? "0.0" : "0"})`;
 /** Rounding leaves whole numbers alone. */
 const rounding =
   (name: string): UnaryRow =>
@@ -33,8 +34,8 @@ export const unary: { readonly [K in UnaryOp]: UnaryRow } = {
   sqrt: call("sqrt"),
   rsqrt: call("inverseSqrt"),
   reciprocal: (x) => `1.0 / ${x}`,
-  exp: call("exp"),
-  exp2: call("exp2"),
+  exp: call("dl_exp"),
+  exp2: call("dl_exp2"),
   expm1: call("dl_expm1"),
   log: call("dl_log"),
   log2: (x) => `dl_log(${x}) * 1.4426950408889634`,
@@ -52,7 +53,7 @@ export const unary: { readonly [K in UnaryOp]: UnaryRow } = {
   asinh: call("dl_asinh"),
   acosh: call("dl_acosh"),
   atanh: call("dl_atanh"),
-  sigmoid: (x) => `1.0 / (1.0 + exp(-${x}))`,
+  sigmoid: (x) => `1.0 / (1.0 + dl_exp(-${x}))`,
   erf: call("dl_erf"),
   erfc: call("dl_erfc"),
   erfinv: call("dl_erfinv"),
@@ -107,7 +108,7 @@ export const binary: { readonly [K in BinaryOp]: BinaryRow } = {
   bitwiseLeftShift: (x, y) => `select(${x} << (bitcast<u32>(${y}) & 31u), 0, bitcast<u32>(${y}) > 31u)`,
   bitwiseRightShift: (x, y) => `${x} >> min(bitcast<u32>(${y}), 31u)`,
   eq: compare("=="),
-  ne: compare("!="),
+  ne: (x, y) => `select(1, 0, ${x} == ${y})`,
   lt: compare("<"),
   le: compare("<="),
   gt: compare(">"),
@@ -115,7 +116,8 @@ export const binary: { readonly [K in BinaryOp]: BinaryRow } = {
   logicalAnd: logic("&&"),
   logicalOr: logic("||"),
   logicalXor: logic("!="),
-  reluBackward: (g, y, kind) => `select(${g}, ${kind === "float" ? "0.0" : "0"}, ${y} <= ${kind === "float" ? "0.0" : "0"})`,
+  reluBackward: (g, y, kind) =>
+    `select(${g}, ${kind === "float" ? "0.0" : "0"}, ${y} <= ${kind === "float" ? "0.0" : "0"})`,
   sigmoidBackward: (g, y) => `${g} * (${y} * (1.0 - ${y}))`,
   tanhBackward: (g, y) => `${g} * (1.0 - ${y} * ${y})`,
   geluBackward: (g, x) => `${g} * dl_gelu_slope(${x})`,

@@ -103,10 +103,27 @@ const trigonometry: Readonly<Record<string, string>> = {
 };
 
 const exponential: Readonly<Record<string, string>> = {
+  // x times 2^n, by two factors since one cannot reach the ends of the range.
+  dl_scale: `fn dl_scale(x: f32, n: i32) -> f32 {
+  let near = clamp(n, -250, 250) / 2;
+  let far = clamp(n, -250, 250) - near;
+  return x * bitcast<f32>((near + 127) << 23u) * bitcast<f32>((far + 127) << 23u);
+}`,
+  dl_exp: `fn dl_exp(x: f32) -> f32 {
+  let n = round(clamp(x, -110.0, 110.0) * 1.4426950408889634);
+  let r = (clamp(x, -110.0, 110.0) - n * 0.693359375) + n * 2.12194440e-4;
+  let p = 1.0 + r + r * r * (5.0000001201e-1 + r * (1.6666665459e-1 + r * (4.1665795894e-2
+    + r * (8.3334519073e-3 + r * (1.3981999507e-3 + r * 1.9875691500e-4)))));
+  return select(dl_scale(p, i32(n)), x, dl_isnan(x));
+}`,
+  dl_exp2: `fn dl_exp2(x: f32) -> f32 {
+  let n = round(clamp(x, -160.0, 160.0));
+  return select(dl_scale(exp2(clamp(x, -160.0, 160.0) - n), i32(n)), x, dl_isnan(x));
+}`,
   dl_expm1: `fn dl_expm1(x: f32) -> f32 {
   let series = x + x * x * (0.5 + x * (1.6666667e-1 + x * (4.1666668e-2 + x * (8.333334e-3
     + x * (1.3888889e-3 + x * (1.984127e-4 + x * 2.4801588e-5))))));
-  return select(exp(x) - 1.0, series, abs(x) < 0.5);
+  return select(dl_exp(x) - 1.0, series, abs(x) < 0.5);
 }`,
   dl_log1p: `fn dl_log1p(x: f32) -> f32 {
   let s = x / (2.0 + x);
@@ -124,18 +141,18 @@ const exponential: Readonly<Record<string, string>> = {
   dl_sinh: `fn dl_sinh(x: f32) -> f32 {
   let z = x * x;
   let series = x + x * z * (1.66667160211e-1 + z * (8.33028376239e-3 + z * 2.03721912945e-4));
-  let root = exp(0.5 * abs(x));
+  let root = dl_exp(0.5 * abs(x));
   return select(dl_copysign((0.5 * root) * root - 0.5 / (root * root), x), series, abs(x) < 1.0);
 }`,
   dl_cosh: `fn dl_cosh(x: f32) -> f32 {
-  let root = exp(0.5 * abs(x));
+  let root = dl_exp(0.5 * abs(x));
   return (0.5 * root) * root + 0.5 / (root * root);
 }`,
   dl_tanh: `fn dl_tanh(x: f32) -> f32 {
   let z = x * x;
   let series = x + x * z * (-3.33332819422e-1 + z * (1.33314422036e-1 + z * (-5.37397155531e-2
     + z * (2.06390887954e-2 - z * 5.70498872745e-3))));
-  let far = dl_copysign(1.0 - 2.0 / (exp(2.0 * min(abs(x), 20.0)) + 1.0), x);
+  let far = dl_copysign(1.0 - 2.0 / (dl_exp(2.0 * min(abs(x), 20.0)) + 1.0), x);
   return select(select(far, series, abs(x) < 0.625), x, dl_isnan(x));
 }`,
   dl_asinh: `fn dl_asinh(x: f32) -> f32 {
@@ -187,7 +204,18 @@ const exponential: Readonly<Record<string, string>> = {
     return select(size, 1.0 / size, y < 0.0);
   }
   if (abs(y) == 0.5) { return select(sqrt(x), inverseSqrt(x), y < 0.0); }
-  let size = exp2(y * log2(a));
+  // y log2(a) with the exponent of a apart, which is the large part and exact.
+  let parts = frexp(a);
+  let low = parts.fract < 0.70710678;
+  let whole_part = y * f32(select(parts.exp, parts.exp - 1, low));
+  let fine = y * 1.4426950408889634 * dl_log1p(select(parts.fract, parts.fract * 2.0, low) - 1.0);
+  if (abs(whole_part + fine) > 200.0) {
+    let far = select(0.0, dl_inf(), whole_part + fine > 0.0);
+    return select(far, -far, odd && x < 0.0);
+  }
+  let n = round(whole_part);
+  let rest = fine + (whole_part - n);
+  let size = dl_scale(exp2(rest - round(rest)), i32(n) + i32(round(rest)));
   return select(size, -size, odd && x < 0.0);
 }`,
   // Exact: each turn takes away the divisor times a power of two.
@@ -270,7 +298,7 @@ const special: Readonly<Record<string, string>> = {
     p = 5.641895067754075e-1 + y * (-2.820767439740514e-1 + y * (4.218463358204948e-1 + y * (-1.015265279202700
       + y * (2.921019019210786 + y * (-7.495518717768503 + y * (12.97719955372516 - y * 10.47766399936249))))));
   }
-  return select(exp(-a * a) * q * p, 0.0, a > 11.0);
+  return select(dl_exp(-a * a) * q * p, 0.0, a > 11.0);
 }`,
   // Giles' approximation in single precision.
   dl_erfinv: `fn dl_erfinv(x: f32) -> f32 {
@@ -288,7 +316,7 @@ const special: Readonly<Record<string, string>> = {
 }`,
   dl_gelu: "fn dl_gelu(x: f32) -> f32 { return 0.5 * x * dl_erfc(-x * 0.7071067811865476); }",
   dl_gelu_slope: `fn dl_gelu_slope(x: f32) -> f32 {
-  return 0.5 * dl_erfc(-x * 0.7071067811865476) + x * exp(-0.5 * x * x) * 0.3989422804014327;
+  return 0.5 * dl_erfc(-x * 0.7071067811865476) + x * dl_exp(-0.5 * x * x) * 0.3989422804014327;
 }`,
   // sin(πx) by the distance to the nearest whole number: exact where it matters.
   dl_sinpi: `fn dl_sinpi(x: f32) -> f32 {
@@ -332,7 +360,13 @@ const special: Readonly<Record<string, string>> = {
 }`,
 };
 
-const functions: Readonly<Record<string, string>> = { ...number, ...trigonometry, ...exponential, ...integer, ...special };
+const functions: Readonly<Record<string, string>> = {
+  ...number,
+  ...trigonometry,
+  ...exponential,
+  ...integer,
+  ...special,
+};
 
 /** The source with the functions that it calls, and that they call. */
 export function withFunctions(source: string): string {

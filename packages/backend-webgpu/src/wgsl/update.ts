@@ -16,7 +16,13 @@ export const sgd: UpdateRow = ({ lr, momentum, dampening, nesterov, weightDecay,
 
 /** x0 parameter, x1 mean, x2 mean square, x3 its maximum. @see https://pytorch.org/docs/stable/generated/torch.optim.Adam.html */
 export const adam: UpdateRow = (attrs, number) => {
-  const [lr, beta1, beta2, step, decay] = [attrs["lr"], attrs["beta1"], attrs["beta2"], attrs["step"], attrs["weightDecay"]].map(Number) as [number, number, number, number, number];
+  const [lr, beta1, beta2, step, decay] = [
+    attrs["lr"],
+    attrs["beta1"],
+    attrs["beta2"],
+    attrs["step"],
+    attrs["weightDecay"],
+  ].map(Number) as [number, number, number, number, number];
   const lines = attrs["maximize"] ? ["g = -g;"] : [];
   if (decay) lines.push(attrs["decoupled"] ? `x0 *= ${number(1 - lr * decay)};` : `g += x0 * ${number(decay)};`);
   lines.push(`x1 = x1 * ${number(beta1)} + g * ${number(1 - beta1)};`);
