@@ -189,17 +189,15 @@ export class Func {
     this.for(i, 0, to, 1, () => body(i));
   }
 
+  /**
+   * Tests before every round; written as a guarded loop that tests at the bottom, so the condition is emitted twice. V8
+   * allocates vector registers well for just this form (for a bare `doWhile` the micro kernels ran at half the speed).
+   */
   while(condition: Operand<"i32">, body: () => void): void {
-    this.block((exit) => {
-      this.loop((again) => {
-        this.brIf(exit, op("i32.eqz", condition));
-        body();
-        this.br(again);
-      });
-    });
+    this.if(condition, () => this.doWhile(body, condition));
   }
 
-  /** The cheapest loop: tests at the bottom, so it runs at least once. */
+  /** Tests at the bottom, so it runs at least once. */
   doWhile(body: () => void, condition: Operand<"i32">): void {
     this.loop((again) => {
       body();

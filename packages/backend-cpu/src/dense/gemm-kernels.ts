@@ -1,0 +1,192 @@
+/**
+ * The pieces of matrix multiplication. All strides are in bytes. A sum is added to, if `add` is not 0, the element at
+ * `add` with row stride `addRow`: that is C itself to accumulate, or one row of biases with `addRow` 0.
+ *
+ * The micro kernels are leaf functions with one single-step loop and at most 15 live vectors: that is what V8 allocates
+ * without spilling.
+ */
+import { type Expr, type Func, type FuncRef, type Local, load, type Module, op, shuffle } from "../wasm/emitter.ts";
+import { at, type Element, loadScalar, storeScalar } from "./element.ts";
+
+/** A tile of C: rows, and vectors across. */
+export interface Tile {
+  readonly rows: number;
+  readonly vectors: number;
+}
+
+/** 6×8 (float64: 6×4) fills the registers; without fused multiply-add one more is needed for the product. */
+export function mainTile(m: Module): Tile {
+  return { rows: m.options.relaxed ? 6 : 5, vectors: 2 };
+}
+
+type MicroParams = readonly ["a", "aEnd", "b", "c", "cRow", "add", "addRow"];
+export type Micro = FuncRef<MicroParams, undefined>;
+
+/** C[rows × vectors] = add + A·B from packed panels: `rows` of A and `vectors` of B follow each other for every k ≥ 1. */
+export function packedMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
+  const params = ["a", "aEnd", "b", "c", "cRow", "add", "addRow"] as const;
+  return m.inner(`packed${rows}x${vectors}`, params, (f, { a, aEnd, b, c, cRow, add, addRow }) => {
+    const sums = f.locals("v128", rows * vectors);
+    const row = f.locals("v128", vectors);
+    const factor = f.local("v128");
+    f.while(op("i32.ne", a, aEnd), () => {
+      for (const [j, vector] of row.entries()) f.set(vector, load("v128.load", b, 16 * j));
+      for (let i = 0; i < rows; i++) {
+        f.set(factor, load(e.loadSplat, a, i * e.bytes));
+        row.forEach((vector, j) => {
+          const sum = sums[i * vectors + j]!;
+          f.set(sum, f.madd(e.shape, factor, vector, sum));
+        });
+      }
+      f.inc(a, rows * e.bytes);
+      f.inc(b, 16 * vectors);
+    });
+    storeTile(f, e, { sums, vectors, c, cRow, add, addRow });
+  });
+}
+
+/** The end of a micro kernel. Two branches: sums that were changed in one of them would not stay in registers before. */
+export function storeTile(f: Func, e: Element, tile: FinishedTile): void {
+  const { sums, vectors, c, cRow, add, addRow } = tile;
+  const rows = (each: (sum: Local<"v128">, offset: number) => void, endOfRow: () => void): void => {
+    for (const [s, sum] of sums.entries()) {
+      each(sum, 16 * (s % vectors));
+      if (s % vectors === vectors - 1 && s < sums.length - 1) endOfRow();
+    }
+  };
+  const plain = (): void => {
+    rows(
+      (sum, offset) => f.store("v128.store", c, sum, offset),
+      () => f.inc(c, cRow),
+    );
+  };
+  const added = (): void => {
+    rows(
+      (sum, offset) => {
+        const total = op(`${e.shape}.add`, sum, load("v128.load", add, offset));
+        f.store("v128.store", c, total, offset);
+      },
+      () => {
+        f.inc(c, cRow);
+        f.inc(add, addRow);
+      },
+    );
+  };
+  f.if(add, added, plain);
+}
+
+interface FinishedTile {
+  /** Row by row. */
+  readonly sums: readonly Local<"v128">[];
+  /** In a row. */
+  readonly vectors: number;
+  readonly c: Local<"i32">;
+  readonly cRow: Local<"i32">;
+  readonly add: Local<"i32">;
+  readonly addRow: Local<"i32">;
+}
+
+/**
+ * Packs `n` lines of `count` elements into panels of `width` lines, interleaved: the first elements of all lines, then
+ * the second ones. `line` is the stride from line to line, `step` along a line. The last panel is filled with zeros.
+ */
+export function packer(m: Module, e: Element, width: number): FuncRef<PackParams, undefined> {
+  return m.inner(`pack${width}`, packParams, (f, { target, source, n, count, line, step }) => {
+    const { name, bytes, lanes } = e;
+    const first = f.local("i32");
+    const k = f.local("i32");
+    const s = f.local("i32");
+    const full = f.local("i32");
+
+    /** Lines lie side by side: whole vectors. */
+    const copyVectors = (): void => {
+      f.for(k, 0, count, 1, () => {
+        for (let j = 0; j < width / lanes; j++) f.store("v128.store", target, load("v128.load", s, 16 * j), 16 * j);
+        f.inc(target, width * bytes);
+        f.inc(s, step);
+      });
+    };
+    /** Elements of a line lie side by side: `lanes` steps of all lines at once, transposed. */
+    const transpose = (): void => {
+      f.set(full, op("i32.and", count, -lanes));
+      f.for(k, 0, full, lanes, () => {
+        const p = f.let(s);
+        for (let j = 0; j < width; j += lanes) {
+          const group = Math.min(lanes, width - j);
+          const vectors = Array.from({ length: group }, () => {
+            const vector = f.let(load("v128.load", p));
+            f.inc(p, line);
+            return vector;
+          });
+          if (group === lanes) {
+            for (const [i, v] of transposed(f, vectors).entries()) {
+              f.store("v128.store", target, v, (i * width + j) * bytes);
+            }
+          } else {
+            vectors.forEach((vector, row) => {
+              for (let i = 0; i < lanes; i++)
+                f.storeLane(e.storeLane, target, vector, i, (i * width + j + row) * bytes);
+            });
+          }
+        }
+        f.inc(target, lanes * width * bytes);
+        f.inc(s, 16);
+      });
+    };
+    const scalars = (): void => {
+      f.while(op("i32.lt_s", k, count), () => {
+        const p = f.let(s);
+        for (let j = 0; j < width; j++) {
+          storeScalar(f, name, target, loadScalar(name, p), j * bytes);
+          if (j < width - 1) f.inc(p, line);
+        }
+        f.inc(target, width * bytes);
+        f.inc(s, step);
+        f.inc(k, 1);
+      });
+    };
+    const zeros = (from: Local<"i32">): void => {
+      f.fill(target, 0, op("i32.mul", count, width * bytes));
+      f.for(k, 0, count, 1, () => {
+        const p = f.let(s);
+        const t = f.let(target);
+        f.range(from, () => {
+          storeScalar(f, name, t, loadScalar(name, p));
+          f.inc(t, bytes);
+          f.inc(p, line);
+        });
+        f.inc(target, width * bytes);
+        f.inc(s, step);
+      });
+    };
+
+    f.for(first, 0, n, width, () => {
+      f.set(s, at(source, first, line));
+      f.set(k, 0);
+      const rest = f.let(op("i32.sub", n, first));
+      f.if(
+        op("i32.lt_s", rest, width),
+        () => zeros(rest),
+        () => {
+          if (width % lanes === 0) f.if(op("i32.eq", line, bytes), copyVectors);
+          f.if(op("i32.and", op("i32.eq", step, bytes), op("i32.eqz", k)), transpose);
+          scalars();
+        },
+      );
+    });
+  });
+}
+
+export const packParams = ["target", "source", "n", "count", "line", "step"] as const;
+export type PackParams = typeof packParams;
+
+/** A square of lanes, transposed. */
+function transposed(f: Func, rows: readonly Local<"v128">[]): Expr<"v128">[] {
+  const [a, b, c, d] = rows as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
+  if (rows.length === 2) return [shuffle(a, b, [0, 2]), shuffle(a, b, [1, 3])];
+  const interleaved = [
+    [0, 4, 1, 5],
+    [2, 6, 3, 7],
+  ].map((lanes) => [f.let(shuffle(a, b, lanes)), f.let(shuffle(c, d, lanes))]);
+  return interleaved.flatMap(([x, y]) => [shuffle(x!, y!, [0, 1, 4, 5]), shuffle(x!, y!, [2, 3, 6, 7])]);
+}

@@ -1,0 +1,86 @@
+/**
+ * The exported function of a matrix multiplication module: it computes a range of *units*, the blocks of a fixed grid over
+ * the matrices of a batch. The order of additions into an element of C depends on the shapes alone, never on the grid.
+ */
+import { type Func, type Local, load, type Module, op, when } from "../wasm/emitter.ts";
+import { at, elements, min, type ScalarName } from "./element.ts";
+import { directProduct, dotProduct, scalarProduct } from "./gemm-direct.ts";
+import { packedProduct } from "./gemm-packed.ts";
+import { callProduct, type Product, productParams } from "./product.ts";
+
+/** How the blocks are multiplied. */
+export const SCALAR = 0;
+export const DIRECT = 1;
+export const DOT = 2;
+export const PACKED = 3;
+
+/**
+ * `batch` matrices, each cut into `gridRows` × `gridColumns` blocks of `blockRows` × `blockColumns`. `offsets` is 0, or a
+ * table of three byte offsets (A, B, C) for each matrix of the batch.
+ */
+const unitParams = [
+  "chunk",
+  "chunks",
+  "mode",
+  "batch",
+  "gridRows",
+  "gridColumns",
+  "blockRows",
+  "blockColumns",
+  "offsets",
+] as const;
+export const gemmParams = [...unitParams, ...productParams] as const;
+
+type Locals = { readonly [K in (typeof gemmParams)[number]]: Local<"i32"> };
+
+export function buildGemm(m: Module, name: ScalarName): void {
+  const ways = productWays(m, name);
+  m.func("gemm", gemmParams, (f, p) => {
+    const units = f.let(op("i32.mul", p.batch, op("i32.mul", p.gridRows, p.gridColumns)));
+    const unit = f.local("i32");
+    const share = (chunk: Local<"i32">, plus: number) =>
+      op("i32.div_u", op("i32.mul", op("i32.add", chunk, plus), units), p.chunks);
+    const end = f.let(share(p.chunk, 1));
+    f.for(unit, share(p.chunk, 0), end, 1, () => multiplyUnit(f, p, unit, ways));
+  });
+}
+
+function productWays(m: Module, name: ScalarName): [number, Product][] {
+  const scalar = scalarProduct(m, name);
+  if (name === "i32" || name === "i64") return [[SCALAR, scalar]];
+  const e = elements[name];
+  return [
+    [SCALAR, scalar],
+    [DIRECT, directProduct(m, e, scalar)],
+    [DOT, dotProduct(m, e)],
+    [PACKED, packedProduct(m, e)],
+  ];
+}
+
+/** Units are numbered by matrix, then by row, then by column of the grid. */
+function multiplyUnit(f: Func, p: Locals, unit: Local<"i32">, ways: readonly [number, Product][]): void {
+  const column = op("i32.rem_u", unit, p.gridColumns);
+  const rest = f.let(op("i32.div_u", unit, p.gridColumns));
+  const i = f.let(op("i32.mul", op("i32.rem_u", rest, p.gridRows), p.blockRows));
+  const j = f.let(op("i32.mul", column, p.blockColumns));
+  const table = f.let(op("i32.add", p.offsets, op("i32.mul", op("i32.div_u", rest, p.gridRows), 12)));
+  const offset = (operand: number) => when(p.offsets, load("i32.load", table, 4 * operand), 0);
+  const rows = min(f, op("i32.sub", p.m, i), p.blockRows);
+  const columns = min(f, op("i32.sub", p.n, j), p.blockColumns);
+  const a = f.let(op("i32.add", at(p.a, i, p.aRow), offset(0)));
+  const b = f.let(op("i32.add", at(p.b, j, p.bColumn), offset(1)));
+  const inC = f.let(op("i32.add", at(op("i32.mul", i, p.cRow), j, p.cColumn), offset(2)));
+  const c = f.let(op("i32.add", p.c, inC));
+  const inAdd = at(op("i32.mul", i, p.addRow), j, p.addColumn);
+  // C itself moves with the batch, biases do not.
+  const ofBatch = when(op("i32.eq", p.add, p.c), offset(2), 0);
+  const add = f.let(when(p.add, op("i32.add", op("i32.add", p.add, inAdd), ofBatch), 0));
+  f.block((done) => {
+    for (const [mode, way] of ways) {
+      f.if(op("i32.eq", p.mode, mode), () => {
+        callProduct(f, way, { ...p, m: rows, n: columns, a, b, c, add });
+        f.br(done);
+      });
+    }
+  });
+}

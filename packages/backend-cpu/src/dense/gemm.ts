@@ -1,0 +1,182 @@
+/** Matrix multiplication over addresses: picks the way, cuts the grid, runs it on the threads. */
+import { engine, memory, threads } from "../runtime/index.ts";
+import type { Block } from "../runtime/memory.ts";
+import { bytesPerElement, elements, type ScalarName } from "./element.ts";
+import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
+import { packedScratch } from "./gemm-packed.ts";
+
+/** A matrix in memory. Strides are in elements, and may be 0 or negative; swap them to transpose. */
+export interface MatrixView {
+  readonly address: number;
+  readonly rowStride: number;
+  readonly columnStride: number;
+}
+
+/** Many products at once: for each, where its matrices lie relative to `a`, `b` and `c`, in elements. */
+export interface Batch {
+  readonly count: number;
+  readonly a: ArrayLike<number>;
+  readonly b: ArrayLike<number>;
+  readonly c: ArrayLike<number>;
+}
+
+export interface GemmCall {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** m × k. */
+  readonly a: MatrixView;
+  /** k × n. */
+  readonly b: MatrixView;
+  /** m × n, rows contiguous: `address` and the stride from row to row. */
+  readonly c: { readonly address: number; readonly rowStride: number };
+  readonly batch?: Batch;
+  /** Adds to what C has. */
+  readonly accumulate?: boolean;
+  /** The address of n biases, which are added to every row. Not together with `accumulate`. */
+  readonly bias?: number;
+}
+
+/** A product in byte strides, C with a column stride too. */
+interface Product {
+  mode: number;
+  transposed: boolean;
+  m: number;
+  n: number;
+  readonly k: number;
+  a: MatrixView;
+  b: MatrixView;
+  cRow: number;
+  cColumn: number;
+  addRow: number;
+  addColumn: number;
+}
+
+/** Below this many multiply-adds, packing and thread hand-over cost more than they save. */
+const SMALL = 32 * 32 * 32;
+const FORK = 2 ** 18;
+/** A side of a block from which on it makes no difference that neighbours pack the same rows or columns again. */
+const GOOD_BLOCK = 240;
+/** With fewer rows, packing B costs more than it saves. */
+const FEW_ROWS = 16;
+
+/**
+ * C = A · B (+ C, or + bias). Integers wrap around. C must not overlap with A, B or the biases.
+ *
+ * @throws RangeError if memory for packing is not to be had.
+ */
+export function gemm(type: ScalarName, call: GemmCall): void {
+  const batch = call.batch?.count ?? 1;
+  if (call.m === 0 || call.n === 0 || batch === 0) return;
+  const product = chooseWay(type, call);
+  const grid = cutGrid(product, batch);
+  const key = `gemm:${type}`;
+  engine.module(key, (m) => buildGemm(m, type));
+  const s = bytesPerElement[type];
+  const table = call.batch === undefined ? null : offsetTable(call.batch, s, product.transposed);
+  const { a, b, cRow, cColumn, addRow, addColumn } = product;
+  const args = [
+    ...[product.mode, batch, grid.rows, grid.columns, grid.blockRows, grid.blockColumns, table?.address ?? 0],
+    ...[product.m, product.n, call.k],
+    ...[a.address, a.rowStride * s, a.columnStride * s, b.address, b.rowStride * s, b.columnStride * s],
+    ...[call.c.address, cRow * s, cColumn * s],
+    ...[call.accumulate ? call.c.address : (call.bias ?? 0), addRow * s, addColumn * s],
+  ];
+  const scratch = product.mode === PACKED ? packedScratch(elements[type as "f32" | "f64"]) : 0;
+  try {
+    threads.parallel(key, "gemm", grid.chunks, args, scratch);
+  } finally {
+    if (table !== null) memory.release(table);
+  }
+}
+
+function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate }: GemmCall): Product {
+  const product: Product = {
+    mode: SCALAR,
+    transposed: false,
+    m,
+    n,
+    k,
+    a,
+    b,
+    cRow: c.rowStride,
+    cColumn: 1,
+    addRow: accumulate ? c.rowStride : 0,
+    addColumn: 1,
+  };
+  if (type === "i32" || type === "i64" || k === 0) return product;
+  // A column is a row of the transposed product: many dot products or one long row instead of many short ones.
+  if (n === 1) transpose(product);
+  const small = product.m < 6 || m * n * k < SMALL;
+  if (small && isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k)) product.mode = DOT;
+  else if (product.cColumn !== 1 || product.addColumn !== 1) product.mode = SCALAR;
+  else if ((small || product.m < FEW_ROWS) && product.b.columnStride === 1) product.mode = DIRECT;
+  else product.mode = PACKED;
+  return product;
+}
+
+function isUnit(stride: number, count: number): boolean {
+  return stride === 1 || count === 1;
+}
+
+/** Cᵀ = Bᵀ · Aᵀ. */
+function transpose(p: Product): void {
+  const { a, b } = p;
+  p.transposed = true;
+  p.a = { address: b.address, rowStride: b.columnStride, columnStride: b.rowStride };
+  p.b = { address: a.address, rowStride: a.columnStride, columnStride: a.rowStride };
+  [p.m, p.n] = [p.n, p.m];
+  [p.cRow, p.cColumn] = [p.cColumn, p.cRow];
+  [p.addRow, p.addColumn] = [p.addColumn, p.addRow];
+}
+
+interface Grid {
+  readonly rows: number;
+  readonly columns: number;
+  readonly blockRows: number;
+  readonly blockColumns: number;
+  readonly chunks: number;
+}
+
+/**
+ * Halves the longer side of the blocks, by the shape alone: until there are a few of them, then as long as they stay big
+ * enough for packing to pay.
+ */
+function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
+  const work = m * n * k * batch;
+  const smallest = mode === PACKED ? 64 : 16;
+  let blockRows = m;
+  let blockColumns = n;
+  for (;;) {
+    const rows = Math.ceil(m / blockRows);
+    const columns = Math.ceil(n / blockColumns);
+    const units = rows * columns * batch;
+    const half = Math.max(blockRows, blockColumns) / 2;
+    const wanted = half >= GOOD_BLOCK ? 64 : half >= smallest ? 4 : 0;
+    if (units >= wanted || work / units < FORK) {
+      const chunks = Math.max(1, Math.min(units, 256, Math.floor(work / FORK)));
+      return { rows, columns, blockRows, blockColumns, chunks };
+    }
+    if (blockRows > blockColumns) blockRows = roundUp(half, 30);
+    else blockColumns = roundUp(half, 8);
+  }
+}
+
+/** To whole tiles (30 = 6 · 5). */
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+/** Byte offsets of A, B and C, as the module wants them. */
+function offsetTable({ count, a, b, c }: Batch, bytes: number, transposed: boolean): Block {
+  const table = memory.allocate(12 * count);
+  const { i32 } = memory.heap;
+  const base = table.address >>> 2;
+  const [first, second] = transposed ? [b, a] : [a, b];
+  for (let i = 0; i < count; i++) {
+    i32[base + 3 * i] = first[i]! * bytes;
+    i32[base + 3 * i + 1] = second[i]! * bytes;
+    i32[base + 3 * i + 2] = c[i]! * bytes;
+  }
+  return table;
+}

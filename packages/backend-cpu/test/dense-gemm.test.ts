@@ -1,0 +1,142 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { bytesPerElement, type ScalarName } from "../src/dense/element.ts";
+import { type GemmCall, gemm } from "../src/dense/gemm.ts";
+import { getNumThreads, heap, memory, setNumThreads } from "../src/runtime/index.ts";
+
+type Numbers = Float32Array | Float64Array | Int32Array | BigInt64Array;
+
+function view(type: ScalarName, address: number, length: number): Numbers {
+  const views = { f32: heap.f32, f64: heap.f64, i32: heap.i32, i64: heap.i64 };
+  const start = address / bytesPerElement[type];
+  return views[type].subarray(start, start + length);
+}
+
+/** Whole numbers, so that every order of addition gives the same sum. */
+function fill(type: ScalarName, length: number, seed: number): number {
+  const { address } = memory.allocate((length + 8) * bytesPerElement[type]);
+  const target = view(type, address, length);
+  for (let i = 0; i < length; i++) {
+    const value = (((i + seed) * 2654435761) >>> 16) % 17;
+    target[i] = type === "i64" ? (BigInt(value - 8) as never) : value - 8;
+  }
+  return address;
+}
+
+interface Problem {
+  readonly type: ScalarName;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly count: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly gap: number;
+  readonly mode: "plain" | "accumulate" | "bias";
+}
+
+function check({ type, m, n, k, count, transposeA, transposeB, gap, mode }: Problem): void {
+  const strides = (rows: number, columns: number, transposed: boolean) =>
+    transposed ? { rowStride: 1, columnStride: rows + gap } : { rowStride: columns + gap, columnStride: 1 };
+  const sizes = { a: (m + gap) * (k + gap) * 2, b: (k + gap) * (n + gap) * 2, c: m * (n + gap) };
+  const a = { address: fill(type, sizes.a * count, 1), ...strides(m, k, transposeA) };
+  const b = { address: fill(type, sizes.b * count, 2), ...strides(k, n, transposeB) };
+  const c = { address: fill(type, sizes.c * count, 3), rowStride: n + gap };
+  const bias = fill(type, n, 4);
+  const offsets = (size: number) => Array.from({ length: count }, (_, i) => i * size);
+  const before = Array.from(view(type, c.address, sizes.c * count) as ArrayLike<number>, Number);
+  const call: GemmCall = {
+    ...{ m, n, k, a, b, c },
+    ...(count > 1 ? { batch: { count, a: offsets(sizes.a), b: offsets(sizes.b), c: offsets(sizes.c) } } : {}),
+    ...(mode === "accumulate" ? { accumulate: true } : mode === "bias" ? { bias } : {}),
+  };
+  gemm(type, call);
+  const [x, y, out, biases] = [
+    view(type, a.address, sizes.a * count),
+    view(type, b.address, sizes.b * count),
+    view(type, c.address, sizes.c * count),
+    view(type, bias, n),
+  ];
+  const expected = [...before];
+  for (let q = 0; q < count; q++) {
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) {
+        const to = q * sizes.c + i * c.rowStride + j;
+        let sum = mode === "accumulate" ? before[to]! : mode === "bias" ? Number(biases[j]) : 0;
+        for (let l = 0; l < k; l++) {
+          const left = Number(x[q * sizes.a + i * a.rowStride + l * a.columnStride]);
+          sum += left * Number(y[q * sizes.b + l * b.rowStride + j * b.columnStride]);
+        }
+        expected[to] = sum;
+      }
+    }
+  }
+  expect(Array.from(out as ArrayLike<number>, Number)).toEqual(expected);
+}
+
+const problem = (side: number, types: ScalarName[]) =>
+  fc.record<Problem>({
+    type: fc.constantFrom(...types),
+    m: fc.integer({ min: 1, max: side }),
+    n: fc.integer({ min: 1, max: side }),
+    k: fc.integer({ min: 0, max: side }),
+    count: fc.integer({ min: 1, max: 3 }),
+    transposeA: fc.boolean(),
+    transposeB: fc.boolean(),
+    gap: fc.constantFrom(0, 3),
+    mode: fc.constantFrom("plain", "accumulate", "bias"),
+  });
+
+describe("gemm", () => {
+  test("agrees with three loops for small matrices of any strides", () => {
+    fc.assert(fc.property(problem(12, ["f32", "f64", "i32", "i64"]), check), { numRuns: 300 });
+  });
+
+  test("agrees with three loops where blocks are packed", () => {
+    fc.assert(fc.property(problem(70, ["f32", "f64"]), check), { numRuns: 60 });
+  });
+
+  test("agrees across the boundaries of blocks", () => {
+    const base: Problem = {
+      ...{ type: "f32", m: 245, n: 20, k: 260, count: 1, gap: 0 },
+      ...{ transposeA: false, transposeB: true, mode: "plain" },
+    };
+    check(base);
+    check({ ...base, m: 7, n: 970, k: 300, mode: "bias" });
+    check({ ...base, type: "f64", m: 9, n: 963, k: 513, mode: "accumulate", transposeA: true });
+  });
+
+  test("gives the same bits on one thread and on several", async () => {
+    const [m, n, k] = [300, 310, 290];
+    const noise = (length: number) => {
+      const block = memory.allocate(4 * length + 64);
+      for (let i = 0; i < length; i++) heap.f32[(block.address >>> 2) + i] = Math.sin(i * 12.9898);
+      return block.address;
+    };
+    const a = { address: noise(m * k), rowStride: k, columnStride: 1 };
+    const b = { address: noise(k * n), rowStride: n, columnStride: 1 };
+    const run = (threads: number): Float32Array => {
+      setNumThreads(threads);
+      const c = { address: memory.allocate(4 * m * n).address, rowStride: n };
+      gemm("f32", { m, n, k, a, b, c });
+      return heap.f32.slice(c.address >>> 2, (c.address >>> 2) + m * n);
+    };
+    const before = getNumThreads();
+    const alone = run(1);
+    run(3);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(run(3)).toEqual(alone);
+    setNumThreads(before);
+  });
+
+  test("an empty product leaves biases, or zeros", () => {
+    const bias = fill("f32", 3, 5);
+    const c = { address: fill("f32", 6, 6), rowStride: 3 };
+    const empty = { address: 4096, rowStride: 0, columnStride: 0 };
+    gemm("f32", { m: 2, n: 3, k: 0, a: empty, b: empty, c, bias });
+    const biases = [...view("f32", bias, 3)];
+    expect([...view("f32", c.address, 6)]).toEqual([...biases, ...biases]);
+    gemm("f32", { m: 2, n: 3, k: 0, a: empty, b: empty, c });
+    expect([...view("f32", c.address, 6)]).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+});
