@@ -8,15 +8,16 @@ import {
   type MemoryReport,
   type Storage,
   sizeOf,
-  stridesOf,
   type TensorMeta,
   type TypedArray,
   type View,
 } from "@dl/tensor";
 import { compute, storeInto } from "@dl/tensor/testing";
-import { type AnyArrayKernel, arrayKernels } from "./kernels/index.ts";
+import { inPlaceKernels, kernels } from "./kernels/index.ts";
+import type { AnyKernel, Output } from "./kernels/kernel.ts";
+import { convert, viewOf, withTemporaries } from "./kernels/temporary.ts";
 import { memory } from "./runtime/index.ts";
-import { CpuStorage } from "./storage.ts";
+import { addressOf, CpuStorage } from "./storage.ts";
 
 class CpuBackend implements Backend {
   readonly device = "cpu";
@@ -38,15 +39,21 @@ class CpuBackend implements Backend {
 
   run(call: KernelCall): readonly Storage[] {
     const outputs = call.outputs.map((meta) => this.#fresh(meta));
-    this.#launch(call, outputs);
+    launch(call, outputs);
     return outputs.map(({ storage }) => storage);
   }
 
   runInto(call: KernelCall, target: View): void {
-    if (!(call.op in arrayKernels) || isContiguous(target.shape, target.strides)) return this.#launch(call, [target]);
-    const [storage] = this.run(call);
-    const result: View = { ...call.outputs[0]!, storage: storage!, strides: stridesOf(target.shape), offset: 0 };
-    this.#launch({ op: "copy", inputs: [result], attrs: {}, outputs: call.outputs }, [target]);
+    const { shape, dtype, strides } = target;
+    const output: Output = { storage: target.storage as CpuStorage, address: addressOf(target), shape, dtype, strides };
+    if (call.op in inPlaceKernels || isFreeFor(call, target)) launch(call, [output]);
+    else {
+      withTemporaries(target, (temporaries) => {
+        const result = temporaries.make(shape, dtype);
+        launch(call, [result]);
+        convert(result, output);
+      });
+    }
   }
 
   read(view: View): Promise<TypedArray> {
@@ -54,9 +61,10 @@ class CpuBackend implements Backend {
   }
 
   readSync(view: View): TypedArray {
-    const dense = this.#dense(view);
-    const raw = (dense.storage as CpuStorage).raw;
-    return raw.slice(dense.offset, dense.offset + sizeOf(view.shape)) as TypedArray;
+    return withTemporaries(view, (temporaries) => {
+      const { storage, shape, offset } = temporaries.rowMajor(view);
+      return (storage as CpuStorage).raw.slice(offset, offset + sizeOf(shape)) as TypedArray;
+    });
   }
 
   hostMemory(storage: Storage): TypedArray {
@@ -72,37 +80,23 @@ class CpuBackend implements Backend {
     return memory.needsReclaim() ? memory.reclaim() : undefined;
   }
 
-  #fresh({ shape, dtype }: TensorMeta): View {
+  #fresh({ shape, dtype }: TensorMeta): Output {
     const storage = new CpuStorage(this, dtype, sizeOf(shape));
-    return { storage, shape, dtype, strides: stridesOf(shape), offset: 0 };
-  }
-
-  /** The view itself where it lies row-major, else a row-major copy. */
-  #dense(view: View): View {
-    if (isContiguous(view.shape, view.strides)) return view;
-    const copy = this.#fresh(view);
-    this.#launch({ op: "copy", inputs: [view], attrs: {}, outputs: [copy] }, [copy]);
-    return copy;
-  }
-
-  #launch(call: KernelCall, outputs: readonly View[]): void {
-    const kernel = (arrayKernels as unknown as Readonly<Record<string, AnyArrayKernel>>)[call.op];
-    if (kernel) this.#overArrays(kernel, call, outputs);
-    else storeInto(compute(call), outputs);
-  }
-
-  #overArrays(kernel: AnyArrayKernel, call: KernelCall, outputs: readonly View[]): void {
-    const arrays = call.inputs.map((input) => arrayOf(this.#dense(input as View)));
-    (kernel as (inputs: unknown, attrs: unknown, outputs: unknown) => void)(arrays, call.attrs, outputs.map(arrayOf));
+    return { storage, address: storage.block.address, shape, dtype };
   }
 }
 
-function arrayOf(view: View): { shape: readonly number[]; dtype: DType; data: TypedArray } {
-  const { raw } = view.storage as CpuStorage;
-  const data = raw.subarray(view.offset, view.offset + sizeOf(view.shape)) as TypedArray;
-  return { shape: view.shape, dtype: view.dtype, data };
+function launch(call: KernelCall, outputs: readonly Output[]): void {
+  const kernel = kernels[call.op] as AnyKernel | undefined;
+  if (kernel) kernel(call, outputs);
+  else storeInto(compute(call), outputs.map(viewOf));
+}
+
+/** Whether a kernel may write `target` while it reads its inputs. */
+function isFreeFor({ inputs }: KernelCall, target: View): boolean {
+  const shared = inputs.some((input) => typeof input !== "number" && input.storage === target.storage);
+  return !shared && isContiguous(target.shape, target.strides);
 }
 
 /** The device `"cpu"`. */
 export const cpu: Backend = new CpuBackend();
-

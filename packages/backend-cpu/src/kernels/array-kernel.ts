@@ -2,7 +2,19 @@
  * Kernels that walk whole typed arrays in JavaScript: those that follow indices or comparisons rather than arithmetic, where
  * WebAssembly's vectors do not help. They see row-major inputs only, and 16-bit floats as their bits.
  */
-import type { Attrs, FusedOp, KernelOp, Shape, TensorMeta, TypedArray } from "@dl/tensor";
+import {
+  type Attrs,
+  type FusedOp,
+  type KernelOp,
+  type Shape,
+  sizeOf,
+  type TensorMeta,
+  type TypedArray,
+  type View,
+} from "@dl/tensor";
+import type { CpuStorage } from "../storage.ts";
+import type { Kernel } from "./kernel.ts";
+import { viewOf, withTemporaries } from "./temporary.ts";
 
 /** A row-major array over the heap. */
 export interface ArrayView {
@@ -17,6 +29,26 @@ export type ArrayKernel<K extends KernelOp | FusedOp> = (
   attrs: Attrs<K>,
   outputs: readonly ArrayView[],
 ) => void;
+
+/** The kernel on views: inputs that are not row-major are copied first. */
+export function overArrays<K extends KernelOp | FusedOp>(kernel: ArrayKernel<K>): Kernel<K> {
+  return ({ inputs, attrs }, outputs) => {
+    withTemporaries(outputs[0]!, (temporaries) => {
+      // Copies first: an array over the heap must not be kept while memory is allocated.
+      const dense = (inputs as readonly View[]).map((view) => temporaries.rowMajor(view));
+      kernel(
+        dense.map(arrayOf),
+        attrs as Attrs<K>,
+        outputs.map((out) => arrayOf(viewOf(out))),
+      );
+    });
+  };
+}
+
+function arrayOf({ storage, shape, dtype, offset }: View): ArrayView {
+  const data = (storage as CpuStorage).raw.subarray(offset, offset + sizeOf(shape)) as TypedArray;
+  return { shape, dtype, data };
+}
 
 /** Elements of any of the arrays: numbers, or bigints in all of them. */
 export type Elements = { [index: number]: number; readonly length: number };

@@ -1,21 +1,33 @@
-/**
- * ★ The CPU's kernels, one row per op, by family. A kernel reads its inputs and writes its outputs, which are views over
- * memory that is already there: fresh and row-major, or the target of an in-place op.
- */
-import type { KernelCall, KernelInput, View } from "@dl/tensor";
-import type { ArrayKernel } from "./array-kernel.ts";
+/** ★ The CPU's kernels, one row per op, by family. Families own the loops, rows say what is computed. */
+import type { FusedOp, KernelOp } from "@dl/tensor";
+import { overArrays } from "./array-kernel.ts";
 import * as indexing from "./indexing.ts";
+import type { Kernel } from "./kernel.ts";
+import { matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { scans } from "./scan.ts";
 import * as sorting from "./sorting.ts";
 
-/** Row-major arrays in, row-major arrays out. */
-export const arrayKernels = {
-  ...indexing,
-  ...movement,
-  ...scans,
-  ...sorting,
-} as const;
+type Kernels = { readonly [K in KernelOp | FusedOp]?: Kernel<K> };
 
-export type Kernel = (call: KernelCall, inputs: readonly KernelInput[], outputs: readonly View[]) => void;
-export type AnyArrayKernel = ArrayKernel<never>;
+/** Families that write any view, also over an input that is the very same view. */
+export const inPlaceKernels: Kernels = {};
+
+export const kernels: Kernels = {
+  ...inPlaceKernels,
+  matmul,
+  cat: overArrays(movement.cat),
+  pad: overArrays(movement.pad),
+  gather: overArrays(indexing.gather),
+  scatter: overArrays(indexing.scatter),
+  indexSelect: overArrays(indexing.indexSelect),
+  indexAdd: overArrays(indexing.indexAdd),
+  indexCopy: overArrays(indexing.indexCopy),
+  sort: overArrays(sorting.sort),
+  topk: overArrays(sorting.topk),
+  cumsum: overArrays(scans.cumsum),
+  cumprod: overArrays(scans.cumprod),
+  logcumsumexp: overArrays(scans.logcumsumexp),
+  cummax: overArrays(scans.cummax),
+  cummin: overArrays(scans.cummin),
+};

@@ -1,0 +1,21 @@
+/** What a kernel is. Rows of the table in `index.ts` are of this type, whatever family they belong to. */
+import type { FusedOp, KernelCall, KernelOp, Shape, TensorMeta } from "@dl/tensor";
+import type { CpuStorage } from "../storage.ts";
+
+/** Where a result goes. */
+export interface Output extends TensorMeta {
+  readonly storage: CpuStorage;
+  /** Of the first element, in bytes. */
+  readonly address: number;
+  /** In elements; row-major where there are none. */
+  readonly strides?: Shape;
+}
+
+/**
+ * Reads the inputs of a call, which may be strided, and writes its outputs: row-major memory that overlaps with no input.
+ * The element-wise families alone also write strided outputs, and over an input that is the very same view.
+ */
+export type Kernel<K extends KernelOp | FusedOp> = (call: KernelCall<K>, outputs: readonly Output[]) => void;
+
+/** A row without its op's type, as dispatch sees it. */
+export type AnyKernel = (call: KernelCall, outputs: readonly Output[]) => void;

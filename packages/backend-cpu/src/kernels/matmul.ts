@@ -1,0 +1,54 @@
+/** Products of matrices: strided views as they are, to the packed multiplication. */
+import { type DType, dtypes, type Shape, stridesOf, type View } from "@dl/tensor";
+import type { ScalarName } from "../dense/element.ts";
+import { type Batch, gemm, type MatrixView } from "../dense/gemm.ts";
+import { addressOf } from "../storage.ts";
+import type { Kernel, Output } from "./kernel.ts";
+import { convert, withTemporaries } from "./temporary.ts";
+
+/** The dtypes that are multiplied as they lie; the others as float32 or int32, and back. */
+export const denseTypes: { readonly [D in DType]?: ScalarName } = {
+  float32: "f32",
+  float64: "f64",
+  int32: "i32",
+  int64: "i64",
+};
+
+export const matmul: Kernel<"matmul"> = ({ inputs }, [out]) => {
+  const [a, b] = inputs as readonly [View, View];
+  const type = denseTypes[a.dtype];
+  if (type !== undefined) return multiply(type, a, b, out!);
+  withTemporaries(out!, (temporaries) => {
+    const dtype = dtypes[a.dtype].kind === "float" ? "float32" : "int32";
+    const product = temporaries.make(out!.shape, dtype);
+    multiply(denseTypes[dtype]!, temporaries.rowMajor(a, dtype), temporaries.rowMajor(b, dtype), product);
+    convert(product, out!);
+  });
+};
+
+function multiply(type: ScalarName, a: View, b: View, out: Output): void {
+  const rank = out.shape.length;
+  const [m, n] = [out.shape[rank - 2]!, out.shape[rank - 1]!];
+  const call = { m, n, k: a.shape[rank - 1]!, a: matrix(a), b: matrix(b), c: { address: out.address, rowStride: n } };
+  gemm(type, rank === 2 ? call : { ...call, batch: batchOf(a, b, out.shape) });
+}
+
+function matrix(view: View): MatrixView {
+  const rank = view.shape.length;
+  return { address: addressOf(view), rowStride: view.strides[rank - 2]!, columnStride: view.strides[rank - 1]! };
+}
+
+function batchOf(a: View, b: View, shape: Shape): Batch {
+  const offsets = [a.strides, b.strides, stridesOf(shape)].map((strides) => matrixOffsets(shape.slice(0, -2), strides));
+  return { count: offsets[0]!.length, a: offsets[0]!, b: offsets[1]!, c: offsets[2]! };
+}
+
+/** Where the matrices of a batch begin, in elements. */
+function matrixOffsets(shape: Shape, strides: Shape): number[] {
+  let offsets = [0];
+  for (let dim = 0; dim < shape.length; dim++) {
+    const steps = Array.from({ length: shape[dim]! }, (_, i) => i * strides[dim]!);
+    offsets = offsets.flatMap((start) => steps.map((step) => start + step));
+  }
+  return offsets;
+}
