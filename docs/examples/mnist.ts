@@ -16,8 +16,12 @@ async function main(options: Options): Promise<number> {
   await openDevice(options.device);
   manualSeed(options.seed);
   const digits = await openDigits(options);
-  console.log(`${digits.name}: ${digits.train.length} images to learn from, ${digits.test.length} in ${digits.testName}`);
-  console.log(`${options.optimizer}, lr ${options.lr}, batches of ${options.batchSize}, ${options.device}, ${getNumThreads()} threads`);
+  console.log(
+    `${digits.name}: ${digits.train.length} images to learn from, ${digits.test.length} in ${digits.testName}`,
+  );
+  console.log(
+    `${options.optimizer}, lr ${options.lr}, batches of ${options.batchSize}, ${options.device}, ${getNumThreads()} threads`,
+  );
 
   const model = new Net().to(options.device);
   const stopped = await train(model, digits.train, options);
@@ -28,7 +32,9 @@ async function main(options: Options): Promise<number> {
   }
   model.loadStateDict(await load(options.out));
   const result = evaluate(model, digits.test, options.device);
-  console.log(`\naccuracy: ${(100 * result.accuracy).toFixed(1)} % of ${digits.testName} (${digits.test.length} images)\n`);
+  console.log(
+    `\naccuracy: ${(100 * result.accuracy).toFixed(1)} % of ${digits.testName} (${digits.test.length} images)\n`,
+  );
   console.log(confusionTable(result.confusion));
   console.log(`\n${gallery(digits.test, result.predictions)}`);
   console.log(`\nThe weights are saved in ${options.out}`);
@@ -37,7 +43,8 @@ async function main(options: Options): Promise<number> {
 
 try {
   const options = parseOptions(process.argv.slice(2));
-  process.exitCode = options ? await main(options) : (console.log(help), 0);
+  if (options) process.exitCode = await main(options);
+  else console.log(help);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

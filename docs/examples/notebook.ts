@@ -5,8 +5,8 @@
 import "@dl/autograd";
 import "@dl/backend-cpu";
 import { pathToFileURL } from "node:url";
-import { device } from "./notebook/device.ts";
 import { data } from "./notebook/data.ts";
+import { device } from "./notebook/device.ts";
 import { models } from "./notebook/models.ts";
 import { tensors } from "./notebook/tensors.ts";
 import { training } from "./notebook/training.ts";

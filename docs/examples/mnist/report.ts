@@ -8,7 +8,9 @@ export function confusionTable(confusion: readonly (readonly number[])[]): strin
   const width = Math.max(4, ...confusion.flat().map((count) => String(count).length + 1));
   const cells = (values: readonly (string | number)[]): string => values.map((v) => String(v).padStart(width)).join("");
   const head = `taken for ${cells(confusion.map((_, digit) => digit))}`;
-  const rows = confusion.map((row, digit) => `digit ${digit}   ${cells(row.map((count) => (count === 0 ? "·" : count)))}`);
+  const rows = confusion.map(
+    (row, digit) => `digit ${digit}   ${cells(row.map((count) => (count === 0 ? "·" : count)))}`,
+  );
   return [head, ...rows].join("\n");
 }
 
@@ -23,7 +25,9 @@ export function gallery(digits: Dataset<Digit>, predictions: readonly number[], 
   const chosen = [...right.slice(0, Math.max(2, count - wrong.length)), ...wrong].slice(0, count);
   const pictures = chosen.map((i) => braille((digits.get(i) as Digit)[0]));
   const lines = pictures[0]!.map((_, row) => pictures.map((picture) => picture[row]).join("  "));
-  const captions = chosen.map((i) => `${predictions[i]} ${truth(i) === predictions[i] ? "✓" : `✗ is ${truth(i)}`}`.padEnd(14));
+  const captions = chosen.map((i) =>
+    `${predictions[i]} ${truth(i) === predictions[i] ? "✓" : `✗ is ${truth(i)}`}`.padEnd(14),
+  );
   return [...lines, captions.join("  ")].join("\n");
 }
 
@@ -44,7 +48,9 @@ function braille(image: Tensor): string[] {
   const pixels = (image.toArray() as number[][][])[0]!;
   return Array.from({ length: 7 }, (_, row) =>
     Array.from({ length: 14 }, (_, column) => {
-      const bits = dots.flatMap((pair, y) => pair.map((bit, x) => (pixels[4 * row + y]![2 * column + x]! > 0 ? bit : 0)));
+      const bits = dots.flatMap((pair, y) =>
+        pair.map((bit, x) => (pixels[4 * row + y]![2 * column + x]! > 0 ? bit : 0)),
+      );
       return String.fromCharCode(0x2800 + bits.reduce((sum, bit) => sum + bit, 0));
     }).join(""),
   );

@@ -10,7 +10,9 @@ const require = createRequire(import.meta.url);
 
 /** One digit's images, 0 … 255, one after the other. */
 export function imagesOf(digit: number): Uint8Array {
-  const { data } = JSON.parse(readFileSync(require.resolve(`mnist/src/digits/${digit}.json`), "utf8")) as { data: number[] };
+  const { data } = JSON.parse(readFileSync(require.resolve(`mnist/src/digits/${digit}.json`), "utf8")) as {
+    data: number[];
+  };
   return Uint8Array.from(data, (value) => Math.round(value * 255));
 }
 
@@ -23,7 +25,12 @@ export function sampleDigits(): Digits {
       (i % 5 === 4 ? test : train).add(images.subarray(i * pixels, (i + 1) * pixels), digit);
     }
   }
-  return { name: "Sample digits", testName: "the sample's held-out part", train: train.dataset(), test: test.dataset() };
+  return {
+    name: "Sample digits",
+    testName: "the sample's held-out part",
+    train: train.dataset(),
+    test: test.dataset(),
+  };
 }
 
 class Part {
@@ -44,6 +51,9 @@ class Part {
       });
     });
     const labels = BigInt64Array.from(this.#labels, BigInt);
-    return new TensorDataset(fromArray(values, [count, 1, 28, 28]), fromArray(labels, [count])) as unknown as Digits["train"];
+    return new TensorDataset(
+      fromArray(values, [count, 1, 28, 28]),
+      fromArray(labels, [count]),
+    ) as unknown as Digits["train"];
   }
 }

@@ -16,7 +16,11 @@ const optimizers = {
  * @returns where Ctrl-C stopped it, or undefined when it went through
  * @throws Error when the loss is no longer a number, with the step and what to change
  */
-export async function train(model: nn.Module, digits: Dataset<Digit> & { readonly length: number }, options: Options): Promise<string | undefined> {
+export async function train(
+  model: nn.Module,
+  digits: Dataset<Digit> & { readonly length: number },
+  options: Options,
+): Promise<string | undefined> {
   const loader = new DataLoader(digits, { batchSize: options.batchSize, shuffle: true, device: options.device });
   const optimizer = optimizers[options.optimizer](model.parameters(), options.lr);
   const criterion = new nn.CrossEntropyLoss();

@@ -3,14 +3,32 @@ import { cat, floatTensor, tensor, transpose } from "@dl/tensor";
 
 export function tensors(print: (text: unknown) => void): void {
   // 1. From nested lists.
-  const data = tensor([[1, 2], [3, 4]]);
+  const data = tensor([
+    [1, 2],
+    [3, 4],
+  ]);
   print(data.toString());
 
   // 2. Ragged lists are refused.
-  print(messageOf(() => tensor([[1, 2], [3, 4, 5]])));
+  print(
+    messageOf(() =>
+      tensor([
+        [1, 2],
+        [3, 4, 5],
+      ]),
+    ),
+  );
 
   // 4. Another dtype.
-  print(tensor([[1, 2], [3, 4]], { dtype: "float64" }).toString());
+  print(
+    tensor(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      { dtype: "float64" },
+    ).toString(),
+  );
 
   // 5. The same memory as an n-d array.
   const array = data.numpy();
@@ -52,7 +70,16 @@ export function tensors(print: (text: unknown) => void): void {
 
   // 14. Joined, and with dimensions swapped.
   print(cat([tensor([1, 2]), tensor([3, 4, 5])]).toString());
-  print(transpose(tensor([[1, 2, 3], [4, 5, 6]]), 0, 1).toString());
+  print(
+    transpose(
+      tensor([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+      0,
+      1,
+    ).toString(),
+  );
 }
 
 export function messageOf(body: () => unknown): string {

@@ -1,7 +1,7 @@
 /** Rows 26 to 30: losses, optimizers, schedules, metrics and the loop. */
 import * as nn from "@dl/nn";
 import { lrScheduler, Optimizer, SGD } from "@dl/optim";
-import { manualSeed, noGrad, randn, tensor, type Tensor } from "@dl/tensor";
+import { manualSeed, noGrad, randn, type Tensor, tensor } from "@dl/tensor";
 import { mlp } from "./models.ts";
 
 /** 27. An optimizer of one's own: p ← p − lr · sign(gradient). */

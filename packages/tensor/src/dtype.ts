@@ -22,7 +22,10 @@ export interface DTypeInfo {
   /** Bytes per element. */
   readonly bytes: number;
   /** Raw storage; float16 and bfloat16 are kept as their 16 bits. */
-  readonly array: { new (length: number): TypedArray; new (buffer: ArrayBufferLike, offset: number, length: number): TypedArray };
+  readonly array: {
+    new (length: number): TypedArray;
+    new (buffer: ArrayBufferLike, offset: number, length: number): TypedArray;
+  };
 }
 
 export const dtypes: { readonly [D in DType]: DTypeInfo } = {
@@ -64,7 +67,9 @@ export function promoteTypes(a: DType, b: DType): DType {
 }
 
 /** PyTorch's rule for operands of different ranks: a 0-d tensor matters only where its kind outranks the others'. */
-export function resultType(...operands: readonly { readonly dtype: DType; readonly shape: readonly number[] }[]): DType {
+export function resultType(
+  ...operands: readonly { readonly dtype: DType; readonly shape: readonly number[] }[]
+): DType {
   const best = (zeroDim: boolean): DType | undefined =>
     operands
       .filter(({ shape }) => (shape.length === 0) === zeroDim)

@@ -105,7 +105,12 @@ function vector(page: Page, dim: number, start: number, indent: number, cell: Ce
   return `[${lines.join(`,\n${" ".repeat(indent + 1)}`)}]`;
 }
 
-function formatter(dtype: DType, indices: readonly number[], read: (index: number) => number, text: (index: number) => string): Cell {
+function formatter(
+  dtype: DType,
+  indices: readonly number[],
+  read: (index: number) => number,
+  text: (index: number) => string,
+): Cell {
   const show = isFloat(dtype) ? floatText(indices.map(read)) : undefined;
   const plain = dtype === "bool" ? (index: number) => (read(index) ? "True" : "False") : text;
   const spell = show ? (index: number) => show.spell(read(index)) : plain;

@@ -16,7 +16,7 @@ export function fromBfloat16(raw: number): number {
 export function toBfloat16(value: number): number {
   float[0] = value;
   const word = bits[0]!;
-  if (value !== value) return 0x7fc0;
+  if (Number.isNaN(value)) return 0x7fc0;
   return ((word + 0x7fff + ((word >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
@@ -30,7 +30,7 @@ export function fromFloat16(raw: number): number {
 
 /** Rounds to nearest, ties to even; what is too large becomes infinite. */
 export function toFloat16(value: number): number {
-  if (value !== value) return 0x7e00;
+  if (Number.isNaN(value)) return 0x7e00;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const size = Math.abs(value);
   if (size >= 65520) return sign | 0x7c00;

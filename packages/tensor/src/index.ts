@@ -14,7 +14,18 @@ export {
   type UpdateRule,
   type View,
 } from "./backend.ts";
-export { type DType, type DTypeInfo, type DTypeKind, dtypes, type FloatDType, type IntDType, isFloat, promoteTypes, resultType, type TypedArray } from "./dtype.ts";
+export {
+  type DType,
+  type DTypeInfo,
+  type DTypeKind,
+  dtypes,
+  type FloatDType,
+  type IntDType,
+  isFloat,
+  promoteTypes,
+  resultType,
+  type TypedArray,
+} from "./dtype.ts";
 export { fail, showShape, TensorError } from "./errors.ts";
 export { formatTensor, getPrintOptions, type PrintOptions, setPrintOptions } from "./format.ts";
 export { clearGradients } from "./gradients.ts";
@@ -24,24 +35,67 @@ export { nonzero } from "./ops/advanced.ts";
 export { apply, applyAll, applyInPlace, applyView } from "./ops/apply.ts";
 export * from "./ops/arithmetic.ts";
 export * from "./ops/composite.ts";
-export { cpu, equal, type NDArray, numpy, to, type ToOptions, toArray } from "./ops/convert.ts";
+export { cpu, equal, type NDArray, numpy, type ToOptions, to, toArray } from "./ops/convert.ts";
 export * from "./ops/creation.ts";
 export * from "./ops/elementwise.ts";
 export * from "./ops/gathering.ts";
 export { at, type Index, set_ } from "./ops/indexing.ts";
 export * from "./ops/joining.ts";
 export * from "./ops/linalg.ts";
-export { valuesIndices, type ValuesIndices } from "./ops/pairs.ts";
+export { type ValuesIndices, valuesIndices } from "./ops/pairs.ts";
 export { peek, rawData } from "./ops/reading.ts";
 export * from "./ops/reduce.ts";
-export { type Arguments, isOptions, type Method, type Names, op, type OpFunction, readArguments, type Sizes, sizes } from "./ops/signature.ts";
+export {
+  type Arguments,
+  isOptions,
+  type Method,
+  type Names,
+  type OpFunction,
+  op,
+  readArguments,
+  type Sizes,
+  sizes,
+} from "./ops/signature.ts";
 export * from "./ops/table.ts";
 export { updateParameters } from "./ops/update.ts";
 export * from "./ops/views.ts";
 export * from "./random.ts";
-export { type BackwardOptions, enableGrad, GradGuard, type GradNode, isGradEnabled, noGrad, type Operand, type Recorder, setGradEnabled, setRecorder } from "./recorder.ts";
-export { devices, getBackend, getDefaultDevice, getDefaultDtype, memory, reclaim, registerBackend, setDefaultDevice, setDefaultDtype, setTypePromotion, unregisterBackend, withTypePromotion } from "./registry.ts";
+export {
+  type BackwardOptions,
+  enableGrad,
+  GradGuard,
+  type GradNode,
+  isGradEnabled,
+  noGrad,
+  type Operand,
+  type Recorder,
+  setGradEnabled,
+  setRecorder,
+} from "./recorder.ts";
+export {
+  devices,
+  getBackend,
+  getDefaultDevice,
+  getDefaultDtype,
+  memory,
+  reclaim,
+  registerBackend,
+  setDefaultDevice,
+  setDefaultDtype,
+  setTypePromotion,
+  unregisterBackend,
+  withTypePromotion,
+} from "./registry.ts";
 export { Scope, scope, tidy } from "./scope.ts";
-export { broadcastShapes, isContiguous, normalizeDim, normalizeDims, sameShape, type Shape, sizeOf, stridesOf } from "./shape.ts";
+export {
+  broadcastShapes,
+  isContiguous,
+  normalizeDim,
+  normalizeDims,
+  type Shape,
+  sameShape,
+  sizeOf,
+  stridesOf,
+} from "./shape.ts";
 export { version } from "./state.ts";
 export { type GradHook, isTensor, setTraceDisposal } from "./tensor.ts";

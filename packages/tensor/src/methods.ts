@@ -40,9 +40,15 @@ type InPlaceOf<D extends DType> = {
 /** Arithmetic between two tensors of known dtypes compiles only where they agree. */
 export interface Arithmetic<D extends DType> {
   /** this + alpha · other. */
-  add<E extends DType>(other: (Tensor<E> & arithmetic.Agrees<D, E>) | number, options?: { readonly alpha?: number }): Tensor<D>;
+  add<E extends DType>(
+    other: (Tensor<E> & arithmetic.Agrees<D, E>) | number,
+    options?: { readonly alpha?: number },
+  ): Tensor<D>;
   /** this − alpha · other. */
-  sub<E extends DType>(other: (Tensor<E> & arithmetic.Agrees<D, E>) | number, options?: { readonly alpha?: number }): Tensor<D>;
+  sub<E extends DType>(
+    other: (Tensor<E> & arithmetic.Agrees<D, E>) | number,
+    options?: { readonly alpha?: number },
+  ): Tensor<D>;
   /** this · other. */
   mul<E extends DType>(other: (Tensor<E> & arithmetic.Agrees<D, E>) | number): Tensor<D>;
   /** this / other. */
@@ -84,7 +90,20 @@ export interface Methods<D extends DType = DType>
     MethodsOf<typeof reduce, D>,
     MethodsOf<typeof views, D> {}
 
-const modules = [arithmetic, casts, composite, convert, elementwise, gathering, indexing, inplace, joining, linalg, reduce, views];
+const modules = [
+  arithmetic,
+  casts,
+  composite,
+  convert,
+  elementwise,
+  gathering,
+  indexing,
+  inplace,
+  joining,
+  linalg,
+  reduce,
+  views,
+];
 
 function method(name: string, body: (this: Tensor, ...args: never[]) => unknown): void {
   Object.defineProperty(Tensor.prototype, name, { value: body, writable: true, configurable: true });

@@ -60,11 +60,7 @@ export interface RandomOptions<D extends DType = DType> extends TensorOptions<D>
   readonly generator?: Generator | undefined;
 }
 
-function draw<D extends DType>(
-  distribution: "uniform" | "normal",
-  shape: Shape,
-  options: RandomOptions<D>,
-): Tensor<D> {
+function draw<D extends DType>(distribution: "uniform" | "normal", shape: Shape, options: RandomOptions<D>): Tensor<D> {
   const dtype = options.dtype ?? state.defaultDType;
   if (!isFloat(dtype)) fail(distribution, `needs a float dtype, got ${dtype}`);
   const words = sizeOf(shape) * (dtype === "float64" ? 2 : 1);
@@ -106,7 +102,11 @@ export function randint<D extends DType = "int64">(
   if (!(high > low)) fail("randint", `needs low < high, got ${low} and ${high}`);
   const { dtype = "int64" as D, ...rest } = options;
   const uniform = draw("uniform", checkShape("randint", size), { ...rest, dtype: "float64", requiresGrad: false });
-  return uniform.mul(high - low).floor().add(low).to(dtype);
+  return uniform
+    .mul(high - low)
+    .floor()
+    .add(low)
+    .to(dtype);
 }
 
 /** 0 … n − 1 in random order. @see https://pytorch.org/docs/stable/generated/torch.randperm.html */

@@ -87,7 +87,7 @@ export function memory(device?: string): MemoryReport {
 export function reclaim(): Promise<void> | undefined {
   for (const backend of state.backends.values()) {
     const turn = backend.reclaim?.();
-    if (turn) return turn;
+    if (turn !== undefined) return turn;
   }
   return undefined;
 }

@@ -46,4 +46,3 @@ function open(): State {
 }
 
 export const state: State = open();
-

@@ -5,10 +5,17 @@ import { afterEach, expect, test } from "vitest";
 
 afterEach(() => setPrintOptions({ profile: "default" }));
 
-const show = (data: Parameters<typeof tensor>[0], dtype?: "float64" | "float16" | "bool"): string => tensor(data, { dtype }).toString();
+const show = (data: Parameters<typeof tensor>[0], dtype?: "float64" | "float16" | "bool"): string =>
+  tensor(data, { dtype }).toString();
 
 test.each([
-  [[[1, 2], [3, 4]], "tensor([[1, 2],\n        [3, 4]])"],
+  [
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    "tensor([[1, 2],\n        [3, 4]])",
+  ],
   [[1.5, -2], "tensor([ 1.5000, -2.0000])"],
   [3, "tensor(3)"],
   [[true, false], "tensor([ True, False])"],

@@ -8,7 +8,10 @@ const grid = () => arange(12).view(3, 4);
 test("numbers, slices, new dimensions and the rest", () => {
   expect(grid().at(1).toArray()).toEqual([4, 5, 6, 7]);
   expect(grid().at(-1, -1).item()).toBe(11);
-  expect(grid().at([0, 2], [1, null, 2]).toArray()).toEqual([[1, 3], [5, 7]]);
+  expect(grid().at([0, 2], [1, null, 2]).toArray()).toEqual([
+    [1, 3],
+    [5, 7],
+  ]);
   expect(grid().at("...", 0).toArray()).toEqual([0, 4, 8]);
   expect(grid().at(null, 0).shape).toEqual([1, 4]);
   expect(grid().at([5, 9]).shape).toEqual([0, 4]);
@@ -34,9 +37,20 @@ test("a slice is a view: writing through it writes to the tensor", () => {
 test("masks and index tensors pick copies", () => {
   const x = grid();
   expect(x.at(x.gt(8)).toArray()).toEqual([9, 10, 11]);
-  expect(x.at(tensor([2, 0])).toArray()).toEqual([[8, 9, 10, 11], [0, 1, 2, 3]]);
+  expect(x.at(tensor([2, 0])).toArray()).toEqual([
+    [8, 9, 10, 11],
+    [0, 1, 2, 3],
+  ]);
   expect(x.at(tensor([0, 1]), tensor([-1, 1])).toArray()).toEqual([3, 5]);
-  expect(x.at([0, 3], tensor([[0, 3], [1, 1]])).shape).toEqual([3, 2, 2]);
+  expect(
+    x.at(
+      [0, 3],
+      tensor([
+        [0, 3],
+        [1, 1],
+      ]),
+    ).shape,
+  ).toEqual([3, 2, 2]);
   expect(x.view(2, 3, 2).at(tensor([1]), [0, 3], tensor([0])).shape).toEqual([1, 3]);
 });
 
@@ -45,10 +59,18 @@ test("set_ writes by every kind of index", () => {
   x.set_(0, 1);
   x.set_([1, 3], [0, 2], tensor([5, 6]));
   x.set_(tensor([2]), tensor([3]), 9);
-  expect(x.toArray()).toEqual([[1, 1, 1, 1], [5, 6, 0, 0], [5, 6, 0, 9]]);
+  expect(x.toArray()).toEqual([
+    [1, 1, 1, 1],
+    [5, 6, 0, 0],
+    [5, 6, 0, 9],
+  ]);
   x.set_(x.eq(0), -1);
   x.set_(x.gt(5), tensor([10, 20, 30]));
-  expect(x.toArray()).toEqual([[1, 1, 1, 1], [5, 10, -1, -1], [5, 20, -1, 30]]);
+  expect(x.toArray()).toEqual([
+    [1, 1, 1, 1],
+    [5, 10, -1, -1],
+    [5, 20, -1, 30],
+  ]);
 });
 
 test("what is outside is refused, and nothing is written", () => {

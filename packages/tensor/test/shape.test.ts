@@ -22,20 +22,27 @@ test("a mismatch names the op, both shapes and the dimension", () => {
 
 test("view keeps the elements in order wherever it is possible, and reshape everywhere", () => {
   fc.assert(
-    fc.property(shape, fc.shuffledSubarray([0, 1, 2, 3], { minLength: 4 }), fc.integer({ min: 0, max: 3 }), (s, order, at) => {
-      const x = arange(sizeOf(s)).view(s).permute(order.filter((d) => d < s.length));
-      const [left, right] = [x.shape.slice(0, at), x.shape.slice(at)];
-      const wanted = [sizeOf(left), sizeOf(right)];
-      expect(x.reshape(wanted).clone().view(-1).toArray()).toEqual(x.clone().view(-1).toArray());
-      try {
-        const view = x.view(wanted);
-        expect(view.clone().view(-1).toArray()).toEqual(x.clone().view(-1).toArray());
-        expect(view.storage).toBe(x.storage);
-      } catch (error) {
-        expect(String(error)).toContain(".reshape");
-        expect(x.isContiguous()).toBe(false);
-      }
-    }),
+    fc.property(
+      shape,
+      fc.shuffledSubarray([0, 1, 2, 3], { minLength: 4 }),
+      fc.integer({ min: 0, max: 3 }),
+      (s, order, at) => {
+        const x = arange(sizeOf(s))
+          .view(s)
+          .permute(order.filter((d) => d < s.length));
+        const [left, right] = [x.shape.slice(0, at), x.shape.slice(at)];
+        const wanted = [sizeOf(left), sizeOf(right)];
+        expect(x.reshape(wanted).clone().view(-1).toArray()).toEqual(x.clone().view(-1).toArray());
+        try {
+          const view = x.view(wanted);
+          expect(view.clone().view(-1).toArray()).toEqual(x.clone().view(-1).toArray());
+          expect(view.storage).toBe(x.storage);
+        } catch (error) {
+          expect(String(error)).toContain(".reshape");
+          expect(x.isContiguous()).toBe(false);
+        }
+      },
+    ),
   );
 });
 

@@ -100,7 +100,8 @@ function planCall<K extends KernelOp | FusedOp>(op: K, inputs: readonly Operand[
   checkDevices(op, inputs);
   const row = elementwise[op];
   if (row) return planElementwise(op, row.dtype, inputs);
-  const outputs = op in reduceOps || op in scanOps ? folded(op, inputs[0] as Tensor, attrs) : inferred(op, inputs, attrs);
+  const outputs =
+    op in reduceOps || op in scanOps ? folded(op, inputs[0] as Tensor, attrs) : inferred(op, inputs, attrs);
   return { inputs, views: inputs, outputs };
 }
 
@@ -175,7 +176,12 @@ function checkFits(op: string, { shape, dtype }: TensorMeta, target: Tensor): vo
 }
 
 /** A result of another dtype is made first, then cast into the target. */
-function throughCopy<K extends KernelOp | FusedOp>(op: K, inputs: readonly Operand[], target: Tensor, attrs: Attrs<K>): Tensor {
+function throughCopy<K extends KernelOp | FusedOp>(
+  op: K,
+  inputs: readonly Operand[],
+  target: Tensor,
+  attrs: Attrs<K>,
+): Tensor {
   const result = apply("cast", [apply(op, inputs, attrs)], { dtype: target.dtype });
   return applyInPlace("copy", [result], target);
 }

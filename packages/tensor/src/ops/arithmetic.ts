@@ -115,7 +115,9 @@ export const div = op(
     if (roundingMode === "floor") return apply("floorDivide", [input, other]);
     if (roundingMode !== "trunc") fail("div", `unknown rounding mode "${roundingMode}"`, 'Use "trunc" or "floor"');
     const exact = apply("sub", [input, apply("fmod", [input, other])]);
-    return exact.isFloatingPoint() ? apply("trunc", [apply("div", [input, other])]) : apply("floorDivide", [exact, other]);
+    return exact.isFloatingPoint()
+      ? apply("trunc", [apply("div", [input, other])])
+      : apply("floorDivide", [exact, other]);
   },
 );
 

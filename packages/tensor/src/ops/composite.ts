@@ -1,43 +1,53 @@
 /** Operations made of others: no kernel, no derivative. Softmax uses a backend's fused kernel where there is one. */
+
+import type { DType } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { to } from "./convert.ts";
-import type { DType } from "../dtype.ts";
-import { type Dims } from "./reduce.ts";
+import type { Dims } from "./reduce.ts";
 import { composite } from "./signature.ts";
 
 /** eˣ / Σ eˣ along `dim`. @see https://pytorch.org/docs/stable/generated/torch.softmax.html */
-export const softmax = composite("softmax(input, dim, dtype?)", (input: Tensor, dim: number, dtype?: DType | null): Tensor => {
-  const x = dtype ? to(input, dtype) : input;
-  const at = normalizeDim("softmax", dim, x.ndim);
-  if (!x.isFloatingPoint()) fail("softmax", `needs a float dtype, got ${x.dtype}`, 'Cast with .to("float32")');
-  if (x.ndim > 0 && x.backend.supports("softmax")) return apply("softmax", [x], { dim: at });
-  if (x.ndim === 0) return x.sub(x).exp();
-  const e = x.sub(x.amax(at, true).detach()).exp();
-  return e.div(e.sum(at, true));
-});
+export const softmax = composite(
+  "softmax(input, dim, dtype?)",
+  (input: Tensor, dim: number, dtype?: DType | null): Tensor => {
+    const x = dtype ? to(input, dtype) : input;
+    const at = normalizeDim("softmax", dim, x.ndim);
+    if (!x.isFloatingPoint()) fail("softmax", `needs a float dtype, got ${x.dtype}`, 'Cast with .to("float32")');
+    if (x.ndim > 0 && x.backend.supports("softmax")) return apply("softmax", [x], { dim: at });
+    if (x.ndim === 0) return x.sub(x).exp();
+    const e = x.sub(x.amax(at, true).detach()).exp();
+    return e.div(e.sum(at, true));
+  },
+);
 
 /** log(softmax(x)), without overflow. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html */
-export const logSoftmax = composite("logSoftmax(input, dim, dtype?)", (input: Tensor, dim: number, dtype?: DType | null): Tensor => {
-  const x = dtype ? to(input, dtype) : input;
-  const at = normalizeDim("logSoftmax", dim, x.ndim);
-  if (!x.isFloatingPoint()) fail("logSoftmax", `needs a float dtype, got ${x.dtype}`, 'Cast with .to("float32")');
-  if (x.ndim > 0 && x.backend.supports("logSoftmax")) return apply("logSoftmax", [x], { dim: at });
-  if (x.ndim === 0) return x.sub(x);
-  const shifted = x.sub(x.amax(at, true).detach());
-  return shifted.sub(shifted.exp().sum(at, true).log());
-});
+export const logSoftmax = composite(
+  "logSoftmax(input, dim, dtype?)",
+  (input: Tensor, dim: number, dtype?: DType | null): Tensor => {
+    const x = dtype ? to(input, dtype) : input;
+    const at = normalizeDim("logSoftmax", dim, x.ndim);
+    if (!x.isFloatingPoint()) fail("logSoftmax", `needs a float dtype, got ${x.dtype}`, 'Cast with .to("float32")');
+    if (x.ndim > 0 && x.backend.supports("logSoftmax")) return apply("logSoftmax", [x], { dim: at });
+    if (x.ndim === 0) return x.sub(x);
+    const shifted = x.sub(x.amax(at, true).detach());
+    return shifted.sub(shifted.exp().sum(at, true).log());
+  },
+);
 
 /** log(Σ eˣ), without overflow. @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html */
-export const logsumexp = composite("logsumexp(input, dim, keepdim?)", (input: Tensor, dim: Dims, keepdim: boolean = false): Tensor => {
-  const top = input.amax(dim, true).detach();
-  const finite = where(top.abs().eq(Number.POSITIVE_INFINITY), 0, top);
-  const out = input.sub(finite).exp().sum(dim, true).log().add(finite);
-  return keepdim ? out : out.squeeze(dim === null ? undefined : dim);
-});
+export const logsumexp = composite(
+  "logsumexp(input, dim, keepdim?)",
+  (input: Tensor, dim: Dims, keepdim: boolean = false): Tensor => {
+    const top = input.amax(dim, true).detach();
+    const finite = where(top.abs().eq(Number.POSITIVE_INFINITY), 0, top);
+    const out = input.sub(finite).exp().sum(dim, true).log().add(finite);
+    return keepdim ? out : out.squeeze(dim === null ? undefined : dim);
+  },
+);
 
 /** Limits every element to [min, max]; either may be missing, or a tensor. @see https://pytorch.org/docs/stable/generated/torch.clamp.html */
 export const clamp = composite(
@@ -53,7 +63,8 @@ export const clamp = composite(
 export const maskedFill = composite(
   "maskedFill(input, mask, value)",
   (input: Tensor, mask: Tensor, value: Tensor | number): Tensor => {
-    if (mask.dtype !== "bool") fail("maskedFill", `the mask must be bool, got ${mask.dtype}`, 'Cast it with .to("bool")');
+    if (mask.dtype !== "bool")
+      fail("maskedFill", `the mask must be bool, got ${mask.dtype}`, 'Cast it with .to("bool")');
     return where(mask, typeof value === "number" ? value : to(value, input.dtype), input).to(input.dtype);
   },
 );
@@ -61,7 +72,13 @@ export const maskedFill = composite(
 /** The variance over `dim`, of a sample (n − 1) unless `correction` is 0. @see https://pytorch.org/docs/stable/generated/torch.var.html */
 export const variance = composite(
   "var(input, dim?, unbiased?, keepdim?, correction?)",
-  (input: Tensor, dim?: Dims | boolean, unbiased?: boolean | number | null, keepdim: boolean = false, correction?: number | null): Tensor => {
+  (
+    input: Tensor,
+    dim?: Dims | boolean,
+    unbiased?: boolean | number | null,
+    keepdim: boolean = false,
+    correction?: number | null,
+  ): Tensor => {
     const dims = typeof dim === "boolean" ? null : dim;
     const flag = typeof dim === "boolean" ? dim : unbiased;
     const freedom = correction ?? (flag === false ? 0 : 1);
@@ -75,15 +92,23 @@ export const variance = composite(
 /** The standard deviation: the root of {@link variance}. @see https://pytorch.org/docs/stable/generated/torch.std.html */
 export const std = composite(
   "std(input, dim?, unbiased?, keepdim?, correction?)",
-  (input: Tensor, dim?: Dims | boolean, unbiased?: boolean | number | null, keepdim: boolean = false, correction?: number | null): Tensor =>
-    variance(input, dim, unbiased, keepdim, correction).sqrt(),
+  (
+    input: Tensor,
+    dim?: Dims | boolean,
+    unbiased?: boolean | number | null,
+    keepdim: boolean = false,
+    correction?: number | null,
+  ): Tensor => variance(input, dim, unbiased, keepdim, correction).sqrt(),
 );
 
 /** One dimension from several: `startDim` to `endDim`. @see https://pytorch.org/docs/stable/generated/torch.flatten.html */
-export const flatten = composite("flatten(input, startDim?, endDim?)", (input: Tensor, startDim: number = 0, endDim: number = -1): Tensor => {
-  if (input.ndim === 0) return input.reshape(1);
-  const [from, until] = [normalizeDim("flatten", startDim, input.ndim), normalizeDim("flatten", endDim, input.ndim)];
-  if (from > until) fail("flatten", `startDim ${startDim} comes after endDim ${endDim}`);
-  const middle = input.shape.slice(from, until + 1).reduce((size, extent) => size * extent, 1);
-  return input.reshape([...input.shape.slice(0, from), middle, ...input.shape.slice(until + 1)]);
-});
+export const flatten = composite(
+  "flatten(input, startDim?, endDim?)",
+  (input: Tensor, startDim: number = 0, endDim: number = -1): Tensor => {
+    if (input.ndim === 0) return input.reshape(1);
+    const [from, until] = [normalizeDim("flatten", startDim, input.ndim), normalizeDim("flatten", endDim, input.ndim)];
+    if (from > until) fail("flatten", `startDim ${startDim} comes after endDim ${endDim}`);
+    const middle = input.shape.slice(from, until + 1).reduce((size, extent) => size * extent, 1);
+    return input.reshape([...input.shape.slice(0, from), middle, ...input.shape.slice(until + 1)]);
+  },
+);

@@ -30,7 +30,8 @@ export function to(input: Tensor, target: string | Tensor | ToOptions): Tensor {
 }
 
 function parseTarget(target: string | Tensor | ToOptions): ToOptions {
-  if (typeof target === "string") return Object.hasOwn(dtypes, target) ? { dtype: target as DType } : { device: target };
+  if (typeof target === "string")
+    return Object.hasOwn(dtypes, target) ? { dtype: target as DType } : { device: target };
   if (target instanceof Tensor) return { dtype: target.dtype, device: target.device };
   if (!isOptions(target)) fail("to", "needs a dtype, a device, a tensor or options");
   if ((target as ToOptions).dtype) checkDType("to", (target as { dtype: string }).dtype);

@@ -25,7 +25,10 @@ export interface TensorOptions<D extends DType = DType> {
  * @see https://pytorch.org/docs/stable/generated/torch.tensor.html
  * @example tensor([[1, 2], [3, 4]], { dtype: "float64" })
  */
-export function tensor<D extends DType = DType>(data: Nested | TypedArray | Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+export function tensor<D extends DType = DType>(
+  data: Nested | TypedArray | Tensor,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
   if (data instanceof Tensor) return finish(data.detach().clone().to(options) as Tensor<D>, options);
   if (ArrayBuffer.isView(data)) return fromArray(data as TypedArray, [data.length], options);
   const shape = shapeOf(data);
@@ -58,11 +61,16 @@ const byArray = new Map<unknown, DType>([
  * A tensor of `shape` from row-major elements, copied as a whole. Without a dtype the array's own; a Uint16Array holds
  * the bits of float16 or bfloat16 and needs it.
  */
-export function fromArray<D extends DType = DType>(data: TypedArray, shape: Shape, options: TensorOptions<D> = {}): Tensor<D> {
+export function fromArray<D extends DType = DType>(
+  data: TypedArray,
+  shape: Shape,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
   checkShape("fromArray", shape);
   if (sizeOf(shape) !== data.length) fail("fromArray", `${data.length} elements do not fill shape ${showShape(shape)}`);
   const own = byArray.get(data.constructor);
-  const dtype = options.dtype ?? own ?? fail("fromArray", `cannot tell the dtype of a ${data.constructor.name}`, "Give { dtype }");
+  const dtype =
+    options.dtype ?? own ?? fail("fromArray", `cannot tell the dtype of a ${data.constructor.name}`, "Give { dtype }");
   checkDType("fromArray", dtype);
   const raw = data.constructor === dtypes[dtype].array ? data : convert(data, own ?? dtype, dtype);
   return upload(raw, shape, dtype as D, options);
@@ -94,11 +102,14 @@ function flatten(data: Nested, shape: Shape, depth: number, place: number[], out
   }
   const length = Array.isArray(data) ? data.length : undefined;
   if (length !== shape[depth]) failRagged(place, shape[depth], length);
-  (data as readonly Nested[]).forEach((item, i) => flatten(item, shape, depth + 1, [...place, i], out));
+  (data as readonly Nested[]).forEach((item, i) => {
+    flatten(item, shape, depth + 1, [...place, i], out);
+  });
 }
 
 function failRagged(place: readonly number[], wanted: number | undefined, got: number | undefined): never {
-  const name = (length: number | undefined): string => (length === undefined ? "a single number" : `${length} elements`);
+  const name = (length: number | undefined): string =>
+    length === undefined ? "a single number" : `${length} elements`;
   fail(
     "tensor",
     `lists are ragged: the list at [${place.join(", ")}] has ${name(got)} where its first sibling has ${name(wanted)}`,
@@ -144,7 +155,11 @@ export function ones<D extends DType = "float32">(...args: SizesAndOptions<D>): 
 }
 
 /** One value everywhere; its kind gives the dtype, as in {@link tensor}. @see https://pytorch.org/docs/stable/generated/torch.full.html */
-export function full<D extends DType = DType>(size: Shape, fillValue: Scalar, options: TensorOptions<D> = {}): Tensor<D> {
+export function full<D extends DType = DType>(
+  size: Shape,
+  fillValue: Scalar,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
   return filled(Number(fillValue), checkShape("full", size), options.dtype ?? guess([fillValue]), options);
 }
 
@@ -172,7 +187,11 @@ export function onesLike<D extends DType = DType>(input: Tensor, options: Tensor
 }
 
 /** One value in `input`'s shape, dtype and device. */
-export function fullLike<D extends DType = DType>(input: Tensor, fillValue: Scalar, options: TensorOptions<D> = {}): Tensor<D> {
+export function fullLike<D extends DType = DType>(
+  input: Tensor,
+  fillValue: Scalar,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
   return full(input.shape, fillValue, likeOptions(input, options));
 }
 
@@ -195,7 +214,11 @@ export function arange<D extends DType = DType>(
   const options = (args.find((arg) => isOptions(arg)) ?? {}) as TensorOptions<D>;
   const [start, end, step] = numbers.length === 1 ? [0, numbers[0]!, 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? 1];
   if (!(step !== 0 && (end - start) / step >= 0) || !Number.isFinite(start + end + step)) {
-    fail("arange", `start ${start}, end ${end} and step ${step} describe no finite range`, "The step must lead from start to end");
+    fail(
+      "arange",
+      `start ${start}, end ${end} and step ${step} describe no finite range`,
+      "The step must lead from start to end",
+    );
   }
   const dtype = options.dtype ?? guess(numbers);
   checkDType("arange", dtype);
@@ -222,7 +245,9 @@ export function linspace<D extends DType = "float32">(
 
 /** The identity matrix, n × m. @see https://pytorch.org/docs/stable/generated/torch.eye.html */
 export function eye<D extends DType = "float32">(
-  ...args: readonly [n: number, options?: TensorOptions<D>] | readonly [n: number, m: number, options?: TensorOptions<D>]
+  ...args:
+    | readonly [n: number, options?: TensorOptions<D>]
+    | readonly [n: number, m: number, options?: TensorOptions<D>]
 ): Tensor<D> {
   const [sizes, options] = parseSizes<D>("eye", args as SizesAndOptions<D>);
   const [n, m = n] = sizes as [number, number?];

@@ -1,11 +1,11 @@
 /** Elements and slices picked or placed by index tensors along one dimension. Gradients flow through the values. */
 import { fail, showShape } from "../errors.ts";
-import { normalizeDim } from "../shape.ts";
 import { tidy } from "../scope.ts";
+import { normalizeDim } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply, applyAll } from "./apply.ts";
 import { to } from "./convert.ts";
-import { valuesIndices, type ValuesIndices } from "./pairs.ts";
+import { type ValuesIndices, valuesIndices } from "./pairs.ts";
 import { composite, op } from "./signature.ts";
 import type { ScatterReduce } from "./table.ts";
 import { corner } from "./windows.ts";
@@ -36,13 +36,25 @@ export const gather = op("gather(input, dim, index)", (input: Tensor, dim: numbe
   return index.ndim === 0 ? out.view([]) : out;
 });
 
-function scatterInto(input: Tensor, dim: number, index: Tensor, src: Tensor | number, reduce: ScatterReduce, includeSelf: boolean): Tensor {
+function scatterInto(
+  input: Tensor,
+  dim: number,
+  index: Tensor,
+  src: Tensor | number,
+  reduce: ScatterReduce,
+  includeSelf: boolean,
+): Tensor {
   const [x, at] = alongside("scatter", input, index);
   const d = normalizeDim("scatter", dim, x.ndim);
-  const source = typeof src === "number" ? at.to(x.dtype).mul(0).add(src).to(x.dtype) : src.ndim === 0 ? src.view(1) : src;
-  if (source.dtype !== x.dtype) fail("scatter", `the source is ${source.dtype}, the tensor ${x.dtype}`, "Cast one with .to");
+  const source =
+    typeof src === "number" ? at.to(x.dtype).mul(0).add(src).to(x.dtype) : src.ndim === 0 ? src.view(1) : src;
+  if (source.dtype !== x.dtype)
+    fail("scatter", `the source is ${source.dtype}, the tensor ${x.dtype}`, "Cast one with .to");
   if (at.shape.some((size, i) => size > source.shape[i]! || (i !== d && size > x.shape[i]!))) {
-    fail("scatter", `index ${showShape(index.shape)} is larger than source ${showShape(source.shape)} or tensor ${showShape(input.shape)}`);
+    fail(
+      "scatter",
+      `index ${showShape(index.shape)} is larger than source ${showShape(source.shape)} or tensor ${showShape(input.shape)}`,
+    );
   }
   const used = corner(source, at.shape);
   const out = apply("scatter", [x, at, used], { dim: d, reduce, includeSelf });
@@ -70,12 +82,15 @@ export const scatterAdd = composite(
 );
 
 /** Whole slices of `dim` at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.index_select.html */
-export const indexSelect = composite("indexSelect(input, dim, index)", (input: Tensor, dim: number, index: Tensor): Tensor => {
-  if (index.ndim > 1) fail("indexSelect", `the index must be 1-d, got ${showShape(index.shape)}`);
-  const at = checkIndex("indexSelect", index.ndim === 0 ? index.view(1) : index);
-  if (input.ndim === 0) return apply("indexSelect", [input.view(1), at], { dim: 0 }).view([]);
-  return apply("indexSelect", [input, at], { dim: normalizeDim("indexSelect", dim, input.ndim) });
-});
+export const indexSelect = composite(
+  "indexSelect(input, dim, index)",
+  (input: Tensor, dim: number, index: Tensor): Tensor => {
+    if (index.ndim > 1) fail("indexSelect", `the index must be 1-d, got ${showShape(index.shape)}`);
+    const at = checkIndex("indexSelect", index.ndim === 0 ? index.view(1) : index);
+    if (input.ndim === 0) return apply("indexSelect", [input.view(1), at], { dim: 0 }).view([]);
+    return apply("indexSelect", [input, at], { dim: normalizeDim("indexSelect", dim, input.ndim) });
+  },
+);
 
 /** A copy with slices of `source` added at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.index_add.html */
 export const indexAdd = composite(
@@ -92,11 +107,18 @@ export const indexCopy = composite(
 
 function place(name: "indexAdd" | "indexCopy", input: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
   const scalar = input.ndim === 0;
-  const [x, at, src] = [scalar ? input.view(1) : input, index.ndim === 0 ? index.view(1) : index, source.ndim === 0 ? source.view(1) : source];
+  const [x, at, src] = [
+    scalar ? input.view(1) : input,
+    index.ndim === 0 ? index.view(1) : index,
+    source.ndim === 0 ? source.view(1) : source,
+  ];
   const d = normalizeDim(name, dim, x.ndim);
   const wanted = x.shape.with(d, at.numel());
   if (at.ndim > 1 || src.shape.length !== x.ndim || src.shape.some((size, i) => size !== wanted[i])) {
-    fail(name, `index ${showShape(index.shape)} into ${showShape(input.shape)} needs a source of ${showShape(wanted)}, got ${showShape(source.shape)}`);
+    fail(
+      name,
+      `index ${showShape(index.shape)} into ${showShape(input.shape)} needs a source of ${showShape(wanted)}, got ${showShape(source.shape)}`,
+    );
   }
   if (src.dtype !== x.dtype) fail(name, `the source is ${src.dtype}, the tensor ${x.dtype}`, "Cast one with .to");
   const out = apply(name, [x, checkIndex(name, at), src], { dim: d });
@@ -115,7 +137,8 @@ export const sort = op(
 /** The positions that would sort. @see https://pytorch.org/docs/stable/generated/torch.argsort.html */
 export const argsort = composite(
   "argsort(input, dim?, descending?, stable?)",
-  (input: Tensor, dim: number = -1, descending: boolean = false, _stable?: boolean): Tensor => sort(input, dim, descending).indices,
+  (input: Tensor, dim: number = -1, descending: boolean = false, _stable?: boolean): Tensor =>
+    sort(input, dim, descending).indices,
 );
 
 /** The `k` largest (or smallest) along `dim`, sorted, with int64 positions. @see https://pytorch.org/docs/stable/generated/torch.topk.html */
@@ -131,7 +154,8 @@ export const topk = op(
 );
 
 function extreme(name: "argmax" | "argmin", input: Tensor, dim: number, keepdim: boolean): ValuesIndices {
-  const indices = input.ndim === 0 ? input.to("int64").mul(0) : name === "argmax" ? input.argmax(dim, true) : input.argmin(dim, true);
+  const indices =
+    input.ndim === 0 ? input.to("int64").mul(0) : name === "argmax" ? input.argmax(dim, true) : input.argmin(dim, true);
   const values = input.ndim === 0 ? input.clone() : gather(input, dim, indices);
   const done = (x: Tensor): Tensor => (keepdim || input.ndim === 0 ? x : x.squeeze(dim));
   return valuesIndices(done(values), done(indices));
@@ -144,7 +168,11 @@ function extreme(name: "argmax" | "argmin", input: Tensor, dim: number, keepdim:
 export function max(input: Tensor): Tensor;
 export function max(input: Tensor, other: Tensor): Tensor;
 export function max(input: Tensor, dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
-export function max(input: Tensor, dim?: number | Tensor, keepdim: boolean | { keepdim?: boolean } = false): Tensor | ValuesIndices {
+export function max(
+  input: Tensor,
+  dim?: number | Tensor,
+  keepdim: boolean | { keepdim?: boolean } = false,
+): Tensor | ValuesIndices {
   if (dim === undefined) return input.amax();
   if (typeof dim !== "number") return apply("maximum", [input, dim]);
   return tidy(() => extreme("argmax", input, dim, typeof keepdim === "boolean" ? keepdim : (keepdim.keepdim ?? false)));
@@ -154,7 +182,11 @@ export function max(input: Tensor, dim?: number | Tensor, keepdim: boolean | { k
 export function min(input: Tensor): Tensor;
 export function min(input: Tensor, other: Tensor): Tensor;
 export function min(input: Tensor, dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
-export function min(input: Tensor, dim?: number | Tensor, keepdim: boolean | { keepdim?: boolean } = false): Tensor | ValuesIndices {
+export function min(
+  input: Tensor,
+  dim?: number | Tensor,
+  keepdim: boolean | { keepdim?: boolean } = false,
+): Tensor | ValuesIndices {
   if (dim === undefined) return input.amin();
   if (typeof dim !== "number") return apply("minimum", [input, dim]);
   return tidy(() => extreme("argmin", input, dim, typeof keepdim === "boolean" ? keepdim : (keepdim.keepdim ?? false)));

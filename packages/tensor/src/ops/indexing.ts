@@ -8,9 +8,9 @@ import type { Operand } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { nonzero, pick, place } from "./advanced.ts";
-import { fill_, maskedFill_, copy_ } from "./inplace.ts";
-import { tensor } from "./creation.ts";
 import { to } from "./convert.ts";
+import { tensor } from "./creation.ts";
+import { copy_, fill_, maskedFill_ } from "./inplace.ts";
 import { window } from "./windows.ts";
 
 /** One position between the brackets. */
@@ -64,7 +64,9 @@ function write(input: Tensor, index: readonly Index[], value: Operand): void {
 /** Leading dimensions of size 1 beyond the target's rank are dropped, as PyTorch does on assignment. */
 function squeezeTo(value: Tensor, rank: number): Tensor {
   const extra = value.ndim - rank;
-  return extra > 0 && value.shape.slice(0, extra).every((size) => size === 1) ? value.view(value.shape.slice(extra)) : value;
+  return extra > 0 && value.shape.slice(0, extra).every((size) => size === 1)
+    ? value.view(value.shape.slice(extra))
+    : value;
 }
 
 function isMask(item: Index | undefined): item is Tensor {

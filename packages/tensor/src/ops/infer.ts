@@ -89,7 +89,8 @@ function convShape(x: Shape, weight: Shape, { stride, padding, dilation, groups 
   }
   const spatial = stride.map((step, i) => {
     const size = x[2 + i]! + 2 * padding[i]! - dilation[i]! * (weight[2 + i]! - 1) - 1;
-    if (size < 0) fail("conv", `the kernel of weight ${showShape(weight)} is larger than the padded input ${showShape(x)}`);
+    if (size < 0)
+      fail("conv", `the kernel of weight ${showShape(weight)} is larger than the padded input ${showShape(x)}`);
     return Math.floor(size / step) + 1;
   });
   return [x[0]!, weight[0]!, ...spatial];

@@ -9,13 +9,17 @@ import { to } from "./convert.ts";
 import { op } from "./signature.ts";
 
 /** Adds alpha · other. */
-export const add_ = op("add_(input, other, alpha?)", (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
-  applyInPlace("add", [input, scaled(other, alpha)], input),
+export const add_ = op(
+  "add_(input, other, alpha?)",
+  (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
+    applyInPlace("add", [input, scaled(other, alpha)], input),
 );
 
 /** Subtracts alpha · other. */
-export const sub_ = op("sub_(input, other, alpha?)", (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
-  applyInPlace("sub", [input, scaled(other, alpha)], input),
+export const sub_ = op(
+  "sub_(input, other, alpha?)",
+  (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
+    applyInPlace("sub", [input, scaled(other, alpha)], input),
 );
 
 function scaled(other: Operand, alpha: number): Operand {
@@ -49,11 +53,14 @@ export function zero_(input: Tensor): Tensor {
 }
 
 /** Limits every element to [min, max]. */
-export const clamp_ = op("clamp_(input, min?, max?)", (input: Tensor, min?: Operand | null, max?: Operand | null): Tensor => {
-  if (min == null && max == null) fail("clamp_", "needs min, max or both");
-  if (min != null) applyInPlace("maximum", [input, min], input);
-  return max == null ? input : applyInPlace("minimum", [input, max], input);
-});
+export const clamp_ = op(
+  "clamp_(input, min?, max?)",
+  (input: Tensor, min?: Operand | null, max?: Operand | null): Tensor => {
+    if (min == null && max == null) fail("clamp_", "needs min, max or both");
+    if (min != null) applyInPlace("maximum", [input, min], input);
+    return max == null ? input : applyInPlace("minimum", [input, max], input);
+  },
+);
 
 /** `value` where `mask` holds. */
 export function maskedFill_(input: Tensor, mask: Tensor, value: Operand): Tensor {

@@ -1,7 +1,7 @@
 /** Tensors put together and taken apart. */
 import { fail, showShape } from "../errors.ts";
-import { normalizeDim } from "../shape.ts";
 import { tidy } from "../scope.ts";
+import { normalizeDim } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
@@ -69,7 +69,9 @@ function evenly(size: number, step: number): number[] {
 export const chunk = op("chunk(input, chunks, dim?)", (input: Tensor, chunks: number, dim: number = 0): Tensor[] => {
   if (!(chunks > 0)) fail("chunk", `needs at least one chunk, got ${chunks}`);
   const size = input.shape[normalizeDim("chunk", dim, input.ndim)]!;
-  return size === 0 ? Array.from({ length: chunks }, () => input.narrow(dim, 0, 0)) : split(input, Math.ceil(size / chunks), dim);
+  return size === 0
+    ? Array.from({ length: chunks }, () => input.narrow(dim, 0, 0))
+    : split(input, Math.ceil(size / chunks), dim);
 });
 
 /** One view for each position of `dim`, without that dimension. @see https://pytorch.org/docs/stable/generated/torch.unbind.html */

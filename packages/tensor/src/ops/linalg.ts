@@ -1,7 +1,7 @@
 /** Products of matrices and vectors. */
 import { fail, showShape } from "../errors.ts";
-import { broadcastShapes, type Shape } from "../shape.ts";
 import { tidy } from "../scope.ts";
+import { broadcastShapes, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
@@ -14,7 +14,11 @@ import { to } from "./convert.ts";
  */
 export function matmul(input: Tensor, other: Tensor): Tensor {
   if (input.ndim === 0 || other.ndim === 0) {
-    fail("matmul", `needs at least 1 dimension each, got ${showShape(input.shape)} and ${showShape(other.shape)}`, "Use .mul");
+    fail(
+      "matmul",
+      `needs at least 1 dimension each, got ${showShape(input.shape)} and ${showShape(other.shape)}`,
+      "Use .mul",
+    );
   }
   if (input.ndim === 2 && other.ndim === 2) return matrices("matmul", input, other);
   return tidy(() => {

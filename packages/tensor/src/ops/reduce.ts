@@ -4,7 +4,7 @@ import { fail, showShape } from "../errors.ts";
 import { normalizeDim, normalizeDims, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply, applyAll } from "./apply.ts";
-import { valuesIndices, type ValuesIndices } from "./pairs.ts";
+import { type ValuesIndices, valuesIndices } from "./pairs.ts";
 import { composite, op } from "./signature.ts";
 import type { ReduceOp, ScanOp } from "./table.ts";
 
@@ -19,7 +19,11 @@ function reduce(name: ReduceOp, input: Tensor, dim: Dims | undefined, keepdim: b
 function needElements(name: ReduceOp, input: Tensor, dim: Dims | undefined): void {
   const dims = normalizeDims(name, dim, input.ndim);
   if (sizeOf(dims.map((d) => input.shape[d]!)) === 0) {
-    fail(name, `cannot reduce zero elements along [${dims}] of ${showShape(input.shape)}`, "Give dimensions of size > 0");
+    fail(
+      name,
+      `cannot reduce zero elements along [${dims}] of ${showShape(input.shape)}`,
+      "Give dimensions of size > 0",
+    );
   }
 }
 
@@ -46,7 +50,8 @@ export const mean = composite(
   "mean(input, dim?, keepdim?, dtype?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor => {
     const x = castTo(input, dtype);
-    if (dtypes[x.dtype].kind !== "float") fail("mean", `needs a float dtype, got ${x.dtype}`, 'Give { dtype: "float32" }');
+    if (dtypes[x.dtype].kind !== "float")
+      fail("mean", `needs a float dtype, got ${x.dtype}`, 'Give { dtype: "float32" }');
     const count = sizeOf(normalizeDims("mean", dim, x.ndim).map((d) => x.shape[d]!));
     return reduce("sum", x, dim, keepdim).div(count);
   },

@@ -103,7 +103,9 @@ type IsOptional<P, K> = K extends keyof P ? (object extends Pick<P, K> ? true : 
 
 /** The parameter behind the parameters `I`, as an entry of the options object. */
 type Entry<P, I extends readonly unknown[], K extends string, A> =
-  IsOptional<P, `${I["length"] & number}`> extends true ? { readonly [N in K]?: A | undefined } : { readonly [N in K]: A };
+  IsOptional<P, `${I["length"] & number}`> extends true
+    ? { readonly [N in K]?: A | undefined }
+    : { readonly [N in K]: A };
 
 type Cut<
   P extends readonly unknown[],

@@ -240,8 +240,8 @@ export type Attrs<K extends Op> = K extends keyof OtherOps
       ? ViewOps[K]
       : K extends keyof TransferOps
         ? TransferOps[K]
-      : K extends ReduceOp
-        ? { readonly dims: readonly number[]; readonly keepdim: boolean }
-        : K extends ScanOp
-          ? { readonly dim: number }
-          : object;
+        : K extends ReduceOp
+          ? { readonly dims: readonly number[]; readonly keepdim: boolean }
+          : K extends ScanOp
+            ? { readonly dim: number }
+            : object;

@@ -70,7 +70,12 @@ export const transpose = op("transpose(input, dim0, dim1)", (input: Tensor, dim0
 /** The transpose of a matrix; tensors of fewer dimensions as they are. */
 export function t(input: Tensor): Tensor {
   if (input.ndim > 2) fail("t", `needs at most 2 dimensions, got ${showShape(input.shape)}`, "Use .transpose(a, b)");
-  return input.ndim < 2 ? permute(input, input.shape.map((_, dim) => dim)) : transpose(input, 0, 1);
+  return input.ndim < 2
+    ? permute(
+        input,
+        input.shape.map((_, dim) => dim),
+      )
+    : transpose(input, 0, 1);
 }
 
 /** Repeats dimensions of size 1 without copying; -1 keeps a size. @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html */

@@ -3,7 +3,17 @@
  * compared with the reference backend; float rows with a domain are also what gradients are checked on.
  */
 import type { DType } from "../dtype.ts";
-import { type Attrs, type BinaryOp, binaryOps, type FusedOp, type KernelOp, type ReduceOp, type ScanOp, type UnaryOp, unaryOps } from "../ops/table.ts";
+import {
+  type Attrs,
+  type BinaryOp,
+  binaryOps,
+  type FusedOp,
+  type KernelOp,
+  type ReduceOp,
+  type ScanOp,
+  type UnaryOp,
+  unaryOps,
+} from "../ops/table.ts";
 import type { Shape } from "../shape.ts";
 
 /** An input: values drawn from [low, high], or exactly `values`. */
@@ -64,8 +74,14 @@ function unaryCases(op: UnaryOp): readonly OpCase<UnaryOp>[] {
 
 function binaryCases(op: BinaryOp): readonly OpCase<BinaryOp>[] {
   const shapes: [Shape, Shape][] = [
-    [[3, 4], [3, 4]],
-    [[2, 3, 4], [3, 1]],
+    [
+      [3, 4],
+      [3, 4],
+    ],
+    [
+      [2, 3, 4],
+      [3, 1],
+    ],
     [[5], []],
   ];
   return shapes.map(([a, b]) => ({ inputs: [spec(op, a), spec(op, b)], ...none }));
@@ -140,7 +156,16 @@ export const opCases: OpCases = {
     { inputs: [{ shape: [2, 3] }, { shape: [2, 1] }, { shape: [2, 0] }], attrs: { dim: 1 } },
   ],
   pad: [
-    { inputs: [{ shape: [2, 3] }], attrs: { padding: [[1, 0], [2, 1]], value: 0.5 } },
+    {
+      inputs: [{ shape: [2, 3] }],
+      attrs: {
+        padding: [
+          [1, 0],
+          [2, 1],
+        ],
+        value: 0.5,
+      },
+    },
     { inputs: [{ shape: [4] }], attrs: { padding: [[0, 3]], value: 0 } },
   ],
   matmul: [
@@ -151,7 +176,10 @@ export const opCases: OpCases = {
   conv: [
     { inputs: [{ shape: [2, 3, 7, 8] }, { shape: [4, 3, 3, 2] }], attrs: conv2d },
     { inputs: [{ shape: [2, 4, 7, 8] }, { shape: [6, 2, 3, 2] }, { shape: [6] }], attrs: strided },
-    { inputs: [{ shape: [1, 2, 9] }, { shape: [3, 2, 4] }], attrs: { stride: [1], padding: [1], dilation: [1], groups: 1 } },
+    {
+      inputs: [{ shape: [1, 2, 9] }, { shape: [3, 2, 4] }],
+      attrs: { stride: [1], padding: [1], dilation: [1], groups: 1 },
+    },
   ],
   convInput: [
     { inputs: [{ shape: [2, 4, 5, 7] }, { shape: [4, 3, 3, 2] }], attrs: { ...conv2d, inputShape: [2, 3, 7, 8] } },
@@ -178,9 +206,7 @@ export const opCases: OpCases = {
       attrs: { ...odd, dilation: [1, 1], countIncludePad: false, divisor: 0 },
     },
   ],
-  avgPoolBackward: [
-    { inputs: [{ shape: [2, 3, 3, 4] }], attrs: { ...pool2d, ...average, inputShape: [2, 3, 6, 8] } },
-  ],
+  avgPoolBackward: [{ inputs: [{ shape: [2, 3, 3, 4] }], attrs: { ...pool2d, ...average, inputShape: [2, 3, 6, 8] } }],
   gather: [{ inputs: [{ shape: [3, 4] }, index([3, 2], [0, 3, 1, 1, 2, 0])], attrs: { dim: 1 } }],
   scatter: [
     {

@@ -91,9 +91,11 @@ export function arrange(spec: InputSpec, salt: number, layout: Layout, device: s
 function valuesOf({ shape, dtype = "float32", low = -2, high = 2, values }: InputSpec, salt: number): TypedArray {
   const size = sizeOf(shape);
   const whole = dtypes[dtype as DType].kind !== "float";
-  const drawn = values ?? Array.from({ length: size }, (_, i) => {
-    const unit = philox(i, [salt, size])[0]! / 2 ** 32;
-    return whole ? Math.floor(low + unit * (high - low + 1)) : low + unit * (high - low);
-  });
+  const drawn =
+    values ??
+    Array.from({ length: size }, (_, i) => {
+      const unit = philox(i, [salt, size])[0]! / 2 ** 32;
+      return whole ? Math.floor(low + unit * (high - low + 1)) : low + unit * (high - low);
+    });
   return dtype === "int64" ? BigInt64Array.from(drawn, BigInt) : Float64Array.from(drawn);
 }

@@ -36,7 +36,9 @@ export function load(input: KernelInput, shape: Shape): Dense {
 /** Rounds to what the dtype can hold. */
 export function store(values: readonly number[], { dtype }: TensorMeta): TypedArray {
   const raw = new dtypes[dtype].array(values.length);
-  values.forEach((value, i) => encode(raw, i, dtype, dtype === "int64" && !Number.isFinite(value) ? 0 : value));
+  values.forEach((value, i) => {
+    encode(raw, i, dtype, dtype === "int64" && !Number.isFinite(value) ? 0 : value);
+  });
   return raw;
 }
 

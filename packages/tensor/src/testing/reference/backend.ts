@@ -100,15 +100,30 @@ export function compute(call: KernelCall): number[][] {
   }
   if (op in scanOps || op in fused) {
     const { dim } = attrs as { readonly dim: number };
-    const step = op in scanOps ? scan[op as keyof typeof scan] : (...lines: number[][]) => [fused[op as FusedOp](...lines)];
-    return alongDim(inputs.map(({ data }) => data), x!.shape, dim, step as (...lines: number[][]) => number[][]);
+    const step =
+      op in scanOps ? scan[op as keyof typeof scan] : (...lines: number[][]) => [fused[op as FusedOp](...lines)];
+    return alongDim(
+      inputs.map(({ data }) => data),
+      x!.shape,
+      dim,
+      step as (...lines: number[][]) => number[][],
+    );
   }
-  const kernel = kernels[op as keyof typeof kernels] as (inputs: readonly unknown[], attrs: object, outputs: object) => number[][];
+  const kernel = kernels[op as keyof typeof kernels] as (
+    inputs: readonly unknown[],
+    attrs: object,
+    outputs: object,
+  ) => number[][];
   return kernel(inputs, attrs, outputs);
 }
 
 /** Runs `step` on the matching lines of all inputs and puts its lines back. */
-function alongDim(inputs: readonly number[][], shape: Shape, dim: number, step: (...lines: number[][]) => number[][]): number[][] {
+function alongDim(
+  inputs: readonly number[][],
+  shape: Shape,
+  dim: number,
+  step: (...lines: number[][]) => number[][],
+): number[][] {
   const out: number[][] = [];
   for (const line of linesAlong(shape, shape.length === 0 ? [] : [dim])) {
     step(...inputs.map((data) => line.map((at) => data[at]!))).forEach((values, o) => {

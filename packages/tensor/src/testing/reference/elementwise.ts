@@ -19,7 +19,7 @@ export const unary: { readonly [K in UnaryOp]: (x: number) => number } = {
   ceil: Math.ceil,
   round: halfEven,
   trunc: Math.trunc,
-  relu: (x) => (x <= 0 ? 0 : x),
+  relu: (x) => (Number.isNaN(x) ? x : Math.max(x, 0)),
   square: (x) => x * x,
   bitwiseNot: (x) => ~x,
   sqrt: Math.sqrt,

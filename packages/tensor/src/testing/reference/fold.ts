@@ -4,7 +4,11 @@ import type { FusedOp, ReduceOp, ScanOp } from "../../ops/table.ts";
 type Line = readonly number[];
 
 function extreme(better: (a: number, b: number) => boolean): (line: Line) => number {
-  return (line) => line.reduce((best, x, i) => (Number.isNaN(line[best]!) ? best : Number.isNaN(x) || better(x, line[best]!) ? i : best), 0);
+  return (line) =>
+    line.reduce(
+      (best, x, i) => (Number.isNaN(line[best]!) ? best : Number.isNaN(x) || better(x, line[best]!) ? i : best),
+      0,
+    );
 }
 
 const argmax = extreme((a, b) => a > b);

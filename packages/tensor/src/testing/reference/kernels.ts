@@ -9,7 +9,11 @@ import { coordinates, type Dense, flatIndex, linesAlong } from "./array.ts";
 import { order } from "./fold.ts";
 import { averages, conv, convInput, convWeight, maxPool, maxPoolBackward } from "./spatial.ts";
 
-type Kernel<K extends keyof OtherOps> = (inputs: readonly Dense[], attrs: Attrs<K>, outputs: readonly TensorMeta[]) => number[][];
+type Kernel<K extends keyof OtherOps> = (
+  inputs: readonly Dense[],
+  attrs: Attrs<K>,
+  outputs: readonly TensorMeta[],
+) => number[][];
 
 export const kernels: { readonly [K in keyof OtherOps]: Kernel<K> } = {
   cast: ([x], { dtype }) => [x!.data.map((value) => castValue(value, dtype))],
@@ -115,7 +119,14 @@ function scatter(self: Dense, index: Dense, source: Dense, { dim, reduce, includ
   return data;
 }
 
-function place(op: string, self: Dense, index: Dense, source: Dense, dim: number, put: (a: number, b: number) => number): number[] {
+function place(
+  op: string,
+  self: Dense,
+  index: Dense,
+  source: Dense,
+  dim: number,
+  put: (a: number, b: number) => number,
+): number[] {
   const data = [...self.data];
   let i = 0;
   for (const at of coordinates(source.shape)) {
@@ -132,7 +143,10 @@ function sorted(x: Dense, dim: number, descending: boolean, k: number | undefine
   const [values, indices] = [new Array<number>(sizeOf(shape)), new Array<number>(sizeOf(shape))];
   const targets = linesAlong(shape, [dim]);
   linesAlong(x.shape, [dim]).forEach((line, l) => {
-    const ranks = order(line.map((at) => x.data[at]!), descending);
+    const ranks = order(
+      line.map((at) => x.data[at]!),
+      descending,
+    );
     targets[l]!.forEach((to, i) => {
       indices[to] = ranks[i]!;
       values[to] = x.data[line[ranks[i]!]!]!;

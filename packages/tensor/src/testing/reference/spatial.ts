@@ -97,7 +97,12 @@ export function maxPoolBackward(grad: Dense, indices: Dense, input: Shape): numb
 }
 
 /** Shares of an average: window positions with the number they are divided by. */
-export function averages(x: Shape, out: Shape, attrs: Attrs<"avgPool">, visit: (out: number, at: number, divisor: number) => void): void {
+export function averages(
+  x: Shape,
+  out: Shape,
+  attrs: Attrs<"avgPool">,
+  visit: (out: number, at: number, divisor: number) => void,
+): void {
   const space = x.slice(x.length - attrs.kernel.length);
   eachWindow(x, out, attrs, (o, plane, inside, start) => {
     const padded = start.map((s, d) => Math.min(s + attrs.kernel[d]!, space[d]! + attrs.padding[d]!) - s);
