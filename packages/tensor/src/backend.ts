@@ -19,6 +19,11 @@ export abstract class Storage {
     this.length = length;
   }
 
+  /** Whether more than one tensor or tape entry holds it. */
+  get isShared(): boolean {
+    return this.#references > 1;
+  }
+
   retain(): void {
     this.#references++;
   }

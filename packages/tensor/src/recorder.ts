@@ -2,12 +2,16 @@
 import { fail } from "./errors.ts";
 import type { Attrs, Op } from "./ops/table.ts";
 import { state } from "./state.ts";
-import type { Tensor } from "./tensor.ts";
+import type { GradHook, Tensor } from "./tensor.ts";
 
 /** One recorded call, as the rest of the library sees it. */
 export interface GradNode {
   /** As PyTorch prints it: `AddBackward0`. */
   readonly name: string;
+  /** @internal A living tensor is its result. */
+  hold(): void;
+  /** @internal One of them was disposed: without the last one, and later nodes, nothing can ask for this gradient. */
+  drop(): void;
 }
 
 /** What an op was given: numbers need no gradient. */
@@ -26,12 +30,27 @@ export interface Recorder {
   /** Hangs a node for this call on its outputs. Called only when gradients are on and some input requires one. */
   record<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, outputs: readonly Tensor[]): void;
   /**
-   * The same for a call that wrote its result into `target`. `inputs` hold `target` as it was before (its old history);
-   * the storage's version has already risen.
+   * `target` with its history, before `op` writes into it: another handle of its memory, or a copy where the derivative
+   * needs the old values.
    */
-  recordInPlace<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, target: Tensor): void;
+  beforeInPlace<K extends Op>(op: K, inputs: readonly Operand[], target: Tensor): Tensor;
+  /**
+   * Like `record`, for a call that wrote its result into `target` and raised its version. `inputs` hold `before` in
+   * the place of `target`.
+   */
+  recordInPlace<K extends Op>(
+    op: K,
+    inputs: readonly Operand[],
+    attrs: Attrs<K>,
+    target: Tensor,
+    before: Tensor,
+  ): void;
   /** The history of a view whose base was written through another view. */
   refreshView(view: Tensor): void;
+  /** The list of hooks for this tensor's gradient. */
+  hooksOf(tensor: Tensor): GradHook[];
+  /** Fills `.grad` of a tensor that is no leaf. */
+  retainGrad(tensor: Tensor): void;
   backward(roots: readonly Tensor[], gradients: readonly (Tensor | null)[], options: BackwardOptions): void;
 }
 

@@ -2,6 +2,7 @@
 import type { Backend, Storage, View } from "./backend.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { fail, TensorError } from "./errors.ts";
+import { clearGradients } from "./gradients.ts";
 import type { Methods } from "./methods.ts";
 import { type BackwardOptions, type GradNode, needRecorder } from "./recorder.ts";
 import { isContiguous, normalizeDim, type Shape, sizeOf } from "./shape.ts";
@@ -36,8 +37,10 @@ export class Tensor<D extends DType = DType> implements View {
   outputIndex = 0;
   /** @internal */
   retainsGrad = false;
-  /** @internal Set by hooks on leaves and on results. */
+  /** @internal A leaf's hooks; those of results are their node's. */
   hooks: GradHook[] | null = null;
+  /** @internal Where recorded calls send a leaf's gradient. */
+  accumulator: GradNode | null = null;
   #storage: Storage | null;
   #node: GradNode | null = null;
   #requiresGrad = false;
@@ -78,7 +81,11 @@ export class Tensor<D extends DType = DType> implements View {
     return this.#node;
   }
   set node(node: GradNode | null) {
+    const before = this.#node;
     this.#node = node;
+    if (node === before || this.#storage === null) return;
+    node?.hold();
+    before?.drop();
   }
 
   /** The recorded call that made this tensor, `null` for leaves. */
@@ -158,13 +165,15 @@ export class Tensor<D extends DType = DType> implements View {
   /** Keeps the gradient of a tensor that is no leaf in `.grad`. */
   retainGrad(): void {
     if (!this.requiresGrad) fail("retainGrad", "this tensor does not require grad");
-    this.retainsGrad = this.node !== null;
+    if (this.node === null) return;
+    this.retainsGrad = true;
+    needRecorder("retainGrad").retainGrad(this as never);
   }
 
   /** Calls `hook` with the gradient when backward reaches this tensor. The result removes it. */
   registerHook(hook: GradHook): { remove(): void } {
     if (!this.requiresGrad) fail("registerHook", "this tensor does not require grad");
-    const hooks = (this.hooks ??= []);
+    const hooks = needRecorder("registerHook").hooksOf(this as never);
     hooks.push(hook);
     return { remove: () => void (hooks.includes(hook) && hooks.splice(hooks.indexOf(hook), 1)) };
   }
@@ -176,6 +185,8 @@ export class Tensor<D extends DType = DType> implements View {
     this.#storage = null;
     if (state.traceDisposal) this.#disposedAt = new Error("disposed").stack;
     storage.release();
+    this.#node?.drop();
+    if (this.grad !== null) clearGradients([this as never]);
   }
 
   get isDisposed(): boolean {

@@ -69,14 +69,15 @@ export function applyInPlace<K extends KernelOp | FusedOp>(
   checkFits(op, plan.outputs[0]!, target);
   if (plan.outputs[0]!.dtype !== target.dtype) return throughCopy(op, inputs, target, attrs);
   const views = plan.views.map((view) => apart(view, target));
-  const watched = recording(plan.inputs);
-  const before = watched ? historyOf(target) : target;
+  const recorder = recording(plan.inputs) || recording([target, target.base ?? target]) ? state.recorder : null;
+  const before = recorder?.beforeInPlace(op, plan.inputs, target);
   target.storage.backend.runInto({ op, inputs: views, attrs, outputs: plan.outputs } as unknown as KernelCall, target);
   target.storage.version++;
-  if (watched || (target.base?.requiresGrad && state.gradEnabled)) {
+  if (before) {
     const recorded = plan.inputs.map((input) => (input === target ? before : input));
-    state.recorder!.recordInPlace(op, recorded, attrs, target);
-  } else if (target.node !== null) target.node = null;
+    recorder!.recordInPlace(op, recorded, attrs, target, before);
+    before.dispose();
+  }
   return target;
 }
 
@@ -143,15 +144,6 @@ function recording(inputs: readonly Operand[]): boolean {
   if (!state.gradEnabled || state.recorder === null) return false;
   for (const input of inputs) if (typeof input !== "number" && input.requiresGrad) return true;
   return false;
-}
-
-/** The target as it was before an in-place op: same memory, its own history. */
-function historyOf(target: Tensor): Tensor {
-  const before = new Tensor(target.storage, target.shape, target.strides, target.offset, target.dtype);
-  before.node = target.node;
-  before.outputIndex = target.outputIndex;
-  if (target.node === null && target.requiresGrad) before.requiresGrad = true;
-  return before;
 }
 
 function checkWritable(op: string, target: Tensor): void {
