@@ -3,6 +3,7 @@ import { type BinaryOp, type DType, type KernelOp, sizeOf, type TensorMeta, type
 import type { Cell, Row } from "../cell.ts";
 import type { Engine } from "../engine.ts";
 import { type BinaryRow, binary, where as choose, cast as convert, type UnaryRow, unary } from "../wgsl/elementwise.ts";
+import { draw } from "../wgsl/philox.ts";
 import { kindOf } from "../wgsl/types.ts";
 import type { Call, Kernel } from "./kernel.ts";
 
@@ -62,4 +63,10 @@ export const arange: Kernel<"arange"> = (engine, { op, attrs: { shape, dtype, st
   const kind = kindOf(dtype);
   const row: Row = ([first, by], i) => `${first} + ${convert(`bitcast<i32>(${i})`, "int", kind)} * ${by}`;
   return [engine.express(op, row, [start, step], dtype, dtype, sizeOf(shape))];
+};
+
+/** Words as operands: they are read as the 32 bits that they are. */
+export const random: Kernel<"random"> = (engine, { attrs: { shape, dtype, distribution, seed, offset } }) => {
+  const words = [seed[0], seed[1], offset, Math.floor(offset / 2 ** 32)].map((word) => word | 0);
+  return [engine.express(`random ${distribution}`, draw(distribution), words, "int32", dtype, sizeOf(shape))];
 };

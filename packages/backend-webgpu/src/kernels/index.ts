@@ -2,12 +2,17 @@
 import type { FusedOp, KernelOp, ReduceOp, ScanOp } from "@dl/tensor";
 import { reduce, scan } from "../wgsl/fold.ts";
 import { softmax } from "../wgsl/softmax.ts";
-import { arange, binaryKernels, cast, copy, full, unaryKernels, where } from "./elementwise.ts";
+import { conv, convInput, convWeight } from "./convolution.ts";
+import { arange, binaryKernels, cast, copy, full, random, unaryKernels, where } from "./elementwise.ts";
+import { gather, indexAdd, indexCopy, indexSelect, scatter } from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
+import { cat, pad } from "./movement.ts";
+import { avgPool, avgPoolBackward, maxPool, maxPoolBackward } from "./pooling.ts";
 import { reduceKernel } from "./reduce.ts";
 import { scanKernel } from "./scan.ts";
 import { softmaxKernel } from "./softmax.ts";
+import { sort, topk } from "./sort.ts";
 
 /** A kernel for each row of a table. */
 function each<O extends KernelOp | FusedOp>(
@@ -28,5 +33,22 @@ export const kernels: { readonly [K in KernelOp | FusedOp]?: Kernel<K> } = {
   copy,
   full,
   arange,
+  random,
   matmul,
+  cat,
+  pad,
+  gather,
+  scatter,
+  indexSelect,
+  indexAdd,
+  indexCopy,
+  sort,
+  topk,
+  conv,
+  convInput,
+  convWeight,
+  maxPool,
+  maxPoolBackward,
+  avgPool,
+  avgPoolBackward,
 };

@@ -3,6 +3,8 @@
  * 2^-11). Polynomials are those of Cephes' single precision. Compilers may assume that NaN does not exist: it is told by
  * its bits, and made of a variable since constant expressions must be finite.
  */
+import { philox } from "./philox.ts";
+
 const number: Readonly<Record<string, string>> = {
   dl_nan: "fn dl_nan() -> f32 { var bits = 0x7fc00000u; return bitcast<f32>(bits); }",
   dl_inf: "fn dl_inf() -> f32 { var bits = 0x7f800000u; return bitcast<f32>(bits); }",
@@ -366,6 +368,7 @@ const functions: Readonly<Record<string, string>> = {
   ...exponential,
   ...integer,
   ...special,
+  ...philox,
 };
 
 /** The source with the functions that it calls, and that they call. */
