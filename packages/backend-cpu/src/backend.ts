@@ -15,7 +15,8 @@ import {
 import { compute, storeInto } from "@dl/tensor/testing";
 import { inPlaceKernels, kernels } from "./kernels/index.ts";
 import type { AnyKernel, Output } from "./kernels/kernel.ts";
-import { convert, viewOf, withTemporaries } from "./kernels/temporary.ts";
+import { convert } from "./kernels/copy.ts";
+import { viewOf, withTemporaries } from "./kernels/temporary.ts";
 import { memory } from "./runtime/index.ts";
 import { addressOf, CpuStorage } from "./storage.ts";
 

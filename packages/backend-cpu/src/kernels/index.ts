@@ -5,17 +5,20 @@ import * as indexing from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
+import { pointwise } from "./pointwise.ts";
+import { folds } from "./reduce.ts";
 import { scans } from "./scan.ts";
 import * as sorting from "./sorting.ts";
 
 type Kernels = { readonly [K in KernelOp | FusedOp]?: Kernel<K> };
 
 /** Families that write any view, also over an input that is the very same view. */
-export const inPlaceKernels: Kernels = {};
+export const inPlaceKernels: Kernels = pointwise;
 
 export const kernels: Kernels = {
   ...inPlaceKernels,
   matmul,
+  ...folds,
   cat: overArrays(movement.cat),
   pad: overArrays(movement.pad),
   gather: overArrays(indexing.gather),

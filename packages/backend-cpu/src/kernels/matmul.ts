@@ -3,8 +3,9 @@ import { type DType, dtypes, type Shape, stridesOf, type View } from "@dl/tensor
 import type { ScalarName } from "../dense/element.ts";
 import { type Batch, gemm, type MatrixView } from "../dense/gemm.ts";
 import { addressOf } from "../storage.ts";
+import { convert } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
-import { convert, withTemporaries } from "./temporary.ts";
+import { withTemporaries } from "./temporary.ts";
 
 /** The dtypes that are multiplied as they lie; the others as float32 or int32, and back. */
 export const denseTypes: { readonly [D in DType]?: ScalarName } = {

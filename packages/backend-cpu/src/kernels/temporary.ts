@@ -1,16 +1,7 @@
 /** Row-major copies that live as long as one kernel call. */
-import {
-  type Backend,
-  type DType,
-  isContiguous,
-  type KernelCall,
-  type Shape,
-  sizeOf,
-  stridesOf,
-  type View,
-} from "@dl/tensor";
-import { compute, storeInto } from "@dl/tensor/testing";
+import { type Backend, type DType, isContiguous, type Shape, sizeOf, stridesOf, type View } from "@dl/tensor";
 import { CpuStorage } from "../storage.ts";
+import { convert } from "./copy.ts";
 import type { Output } from "./kernel.ts";
 
 /** Memory that is written by one kernel and read by the next. */
@@ -56,16 +47,6 @@ export function withTemporaries<T>(owner: Output | View, body: (temporaries: Tem
   } finally {
     temporaries.release();
   }
-}
-
-/** Copies elements into memory of the same shape and of any dtype. */
-export function convert(from: View, to: Output): void {
-  const outputs = [{ shape: to.shape, dtype: to.dtype }];
-  const call: KernelCall =
-    from.dtype === to.dtype
-      ? { op: "copy", inputs: [from], attrs: {}, outputs }
-      : { op: "cast", inputs: [from], attrs: { dtype: to.dtype }, outputs };
-  storeInto(compute(call), [viewOf(to)]);
 }
 
 export function viewOf({ storage, shape, dtype, strides = stridesOf(shape), address }: Output): View {

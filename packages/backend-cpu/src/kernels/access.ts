@@ -1,0 +1,226 @@
+/**
+ * How elements of each dtype get into vectors and out again. Wherever they come from (packed, strided, one repeated), the
+ * raw elements are first brought side by side, then widened to lanes of the type that trees compute in.
+ */
+import type { DType } from "@dl/tensor";
+import { type Expr, type Func, type Local, load, loadLane, op, shuffle, splat } from "../wasm/emitter.ts";
+import {
+  add,
+  and,
+  bits,
+  constant,
+  convert,
+  float,
+  ge,
+  gt,
+  isNan,
+  lt,
+  mul,
+  type Node,
+  type NumberType,
+  ne,
+  or,
+  select,
+  shl,
+  shrUnsigned,
+} from "./expression.ts";
+import type { Lanes } from "./lower.ts";
+
+export interface Access {
+  /** Bytes of an element. */
+  readonly bytes: 1 | 2 | 4 | 8;
+  /** What a raw element is loaded as. */
+  readonly raw: NumberType;
+  readonly signed: boolean;
+  /** From the raw element to the number that trees compute with, and from a tree's result to what is stored. */
+  readonly decode: (raw: Node) => Node;
+  readonly encode: (value: Node) => Node;
+}
+
+const same = (x: Node): Node => x;
+const toFloat32 = (x: Node): Node => convert(x, "f32");
+const plain = (raw: NumberType, bytes: Access["bytes"], signed = true): Access => ({
+  bytes,
+  raw,
+  signed,
+  decode: same,
+  encode: (x) => convert(x, raw),
+});
+
+export const access: { readonly [D in DType]: Access } = {
+  float32: plain("f32", 4),
+  float64: plain("f64", 8),
+  float16: { bytes: 2, raw: "i32", signed: false, decode: fromHalf, encode: (x) => toHalf(toFloat32(x)) },
+  bfloat16: {
+    bytes: 2,
+    raw: "i32",
+    signed: false,
+    decode: (x) => float(shl(x, 16)),
+    encode: (x) => toBrain(toFloat32(x)),
+  },
+  int64: plain("i64", 8),
+  int32: plain("i32", 4),
+  int16: plain("i32", 2),
+  int8: plain("i32", 1),
+  uint8: plain("i32", 1, false),
+  bool: {
+    bytes: 1,
+    raw: "i32",
+    signed: false,
+    decode: same,
+    encode: (x) => convert(x.type.startsWith("m") ? x : ne(x, 0), "i32"),
+  },
+};
+
+/** The exponent is moved by a multiplication, which also gets subnormals right; infinities and NaN need theirs filled. */
+function fromHalf(raw: Node): Node {
+  const size = mul(float(shl(and(raw, 0x7fff), 13)), 2 ** 112);
+  const filled = select(ge(size, 65536), or(bits(size), 0x7f800000), bits(size));
+  return float(or(filled, shl(and(raw, 0x8000), 16)));
+}
+
+/** Adding a power of two, chosen by the exponent, rounds the fraction off to nearest even. */
+function toHalf(x: Node): Node {
+  const word = bits(x);
+  const size = and(word, 0x7fffffff);
+  const exponent = and(size, 0x7f800000);
+  const bias = select(lt(exponent, 0x38800000), constant("i32", 0x38800000), exponent);
+  const scaled = mul(mul(float(size), 2 ** 112), 2 ** -110);
+  const rounded = bits(add(scaled, float(add(bias, 0x07800000))));
+  const finite = add(and(shrUnsigned(rounded, 13), 0x7c00), and(rounded, 0x0fff));
+  return or(shrUnsigned(and(word, -0x80000000), 16), select(gt(size, 0x7f800000), constant("i32", 0x7e00), finite));
+}
+
+function toBrain(x: Node): Node {
+  const word = bits(x);
+  const rounded = shrUnsigned(add(add(word, 0x7fff), and(shrUnsigned(word, 16), 1)), 16);
+  return select(isNan(x), constant("i32", 0x7fc0), rounded);
+}
+
+type Address = Expr<"i32">;
+
+/** `lanes` packed elements from `address + offset`; may read up to 15 bytes further. */
+export function loadPacked({ bytes, signed }: Access, lanes: 2 | 4, address: Address, offset = 0): Expr<"v128"> {
+  const total = bytes * lanes;
+  if (bytes === 2 && lanes === 4) return load(signed ? "v128.load16x4_s" : "v128.load16x4_u", address, offset);
+  if (total === 16) return load("v128.load", address, offset);
+  if (total === 8) return load("v128.load64_zero", address, offset);
+  const packed =
+    total === 4
+      ? load("v128.load32_zero", address, offset)
+      : loadLane("v128.load16_lane", address, splat("i32x4", 0), 0, offset);
+  return widen(packed, bytes, signed);
+}
+
+/** One element in every lane. */
+export function loadRepeated({ bytes, signed }: Access, address: Address): Expr<"v128"> {
+  const names = {
+    1: "v128.load8_splat",
+    2: "v128.load16_splat",
+    4: "v128.load32_splat",
+    8: "v128.load64_splat",
+  } as const;
+  return widen(load(names[bytes], address), bytes, signed);
+}
+
+const loadLaneNames = {
+  1: "v128.load8_lane",
+  2: "v128.load16_lane",
+  4: "v128.load32_lane",
+  8: "v128.load64_lane",
+} as const;
+const storeLaneNames = {
+  1: "v128.store8_lane",
+  2: "v128.store16_lane",
+  4: "v128.store32_lane",
+  8: "v128.store64_lane",
+} as const;
+
+/** `count` elements `stride` bytes apart; the pointer moves past them. */
+export function loadStrided(
+  f: Func,
+  { bytes, signed }: Access,
+  count: number,
+  pointer: Local<"i32">,
+  stride: Address,
+): Expr<"v128"> {
+  const packed = f.let(splat("i32x4", 0));
+  for (let lane = 0; lane < count; lane++) {
+    f.set(packed, loadLane(loadLaneNames[bytes], pointer, packed, lane));
+    f.inc(pointer, stride);
+  }
+  return widen(packed, bytes, signed);
+}
+
+function widen(packed: Expr<"v128">, bytes: number, signed: boolean): Expr<"v128"> {
+  const sign = signed ? "s" : "u";
+  if (bytes === 2) return op(`i32x4.extend_low_i16x8_${sign}`, packed);
+  if (bytes === 1) return op(`i32x4.extend_low_i16x8_${sign}`, op(`i16x8.extend_low_i8x16_${sign}`, packed));
+  return packed;
+}
+
+/** Lanes of 32 bits cut to the element's width, side by side at the low end. */
+function narrow(value: Expr<"v128">, bytes: number): Expr<"v128"> {
+  if (bytes === 2) return shuffle(value, value, [0, 1, 4, 5, 8, 9, 12, 13, 0, 1, 4, 5, 8, 9, 12, 13]);
+  if (bytes === 1) return shuffle(value, value, [0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12]);
+  return value;
+}
+
+export function storePacked(
+  f: Func,
+  { bytes }: Access,
+  lanes: 2 | 4,
+  address: Address,
+  value: Expr<"v128">,
+  offset = 0,
+): void {
+  const packed = narrow(value, bytes);
+  const total = (bytes * lanes) as 2 | 4 | 8 | 16;
+  if (total === 16) f.store("v128.store", address, packed, offset);
+  else f.storeLane(storeLaneNames[total], address, packed, 0, offset);
+}
+
+/** The first `count` lanes, `stride` bytes apart; the pointer moves past them. */
+export function storeStrided(
+  f: Func,
+  { bytes }: Access,
+  count: number,
+  pointer: Local<"i32">,
+  stride: Address,
+  value: Expr<"v128">,
+): void {
+  const packed = f.let(narrow(value, bytes));
+  for (let lane = 0; lane < count; lane++) {
+    f.storeLane(storeLaneNames[bytes], pointer, packed, lane);
+    f.inc(pointer, stride);
+  }
+}
+
+/** Writes lanes 0 … `left`-1 of a last, partial vector. */
+export function storeFirst(
+  f: Func,
+  { bytes }: Access,
+  lanes: 2 | 4,
+  left: Address,
+  address: Address,
+  value: Expr<"v128">,
+): void {
+  const packed = f.let(narrow(value, bytes));
+  for (let lane = 0; lane < lanes - 1; lane++) {
+    f.if(op("i32.gt_s", left, lane), () => f.storeLane(storeLaneNames[bytes], address, packed, lane, lane * bytes));
+  }
+}
+
+export function loadScalar({ bytes, raw, signed }: Access, address: Address): Expr {
+  if (raw === "i32" && bytes < 4) return load(`i32.load${(8 * bytes) as 8 | 16}_${signed ? "s" : "u"}`, address);
+  return load(`${raw}.load`, address);
+}
+
+export function storeScalar(f: Func, { bytes, raw }: Access, address: Address, value: Expr): void {
+  const store = f.store.bind(f) as (name: string, address: Address, value: Expr) => void;
+  store(bytes < 4 ? `i32.store${8 * bytes}` : `${raw}.store`, address, value);
+}
+
+export function isVector(lanes: Lanes): lanes is 2 | 4 {
+  return lanes !== "scalar";
+}

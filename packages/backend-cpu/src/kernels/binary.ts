@@ -1,0 +1,137 @@
+/** ★ Element-wise functions of two operands: a row gives the tree for the type that it is computed in. */
+import type { BinaryOp, DType } from "@dl/tensor";
+import {
+  abs,
+  add,
+  and,
+  constant,
+  convert,
+  copySign,
+  div,
+  eq,
+  floor,
+  ge,
+  gt,
+  helper,
+  host,
+  isFloatType,
+  isNan,
+  le,
+  lt,
+  max,
+  min,
+  mul,
+  type Node,
+  ne,
+  neg,
+  nonzero,
+  or,
+  pmax,
+  pmin,
+  rem,
+  select,
+  shl,
+  shr,
+  sqrt,
+  sub,
+  xor,
+} from "./expression.ts";
+import * as m32 from "./math32.ts";
+import * as m64 from "./math64.ts";
+
+type Row = (a: Node, b: Node, dtype: DType) => Node;
+
+const wide =
+  (f: (a: Node, b: Node) => Node): Row =>
+  (a, b) =>
+    convert(f(convert(a, "f64"), convert(b, "f64")), a.type as "f32" | "f64");
+
+/** Whole numbers divided, and what is left; the smallest one divided by -1 wraps around, where the instruction traps. */
+function divide(a: Node, b: Node): { readonly quotient: Node; readonly rest: Node } {
+  const quotient = select(eq(b, -1), neg(a), div(a, select(eq(b, -1), constant(b.type, 1), b)));
+  return { quotient, rest: rem(a, b) };
+}
+
+/** A remainder moved to the divisor's side of 0. */
+function towards(rest: Node, b: Node): Node {
+  const wrong = and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0)));
+  return select(wrong, add(rest, b), rest);
+}
+
+function floorDivide(a: Node, b: Node): Node {
+  if (!isFloatType(a.type)) {
+    const { quotient, rest } = divide(a, b);
+    return sub(quotient, convert(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), a.type as "i32" | "i64"));
+  }
+  const rest = helper("fmod", a, b);
+  const exact = div(sub(a, rest), b);
+  const lower = select(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), sub(exact, 1), exact);
+  const whole = floor(lower);
+  const rounded = select(gt(sub(lower, whole), 0.5), add(whole, 1), whole);
+  const plain = div(a, b);
+  return select(eq(b, 0), plain, select(eq(lower, 0), copySign(constant(a.type, 0), plain), rounded));
+}
+
+function pow(a: Node, b: Node): Node {
+  if (a.type === "f32") return m64.power32(a, b);
+  if (a.type !== "f64") return helper("power", a, b);
+  const one = or(eq(a, 1), and(eq(a, -1), eq(abs(b), Number.POSITIVE_INFINITY)));
+  return select(one, constant("f64", 1), host("pow", a, b));
+}
+
+function hypot(a: Node, b: Node): Node {
+  if (a.type === "f64") return host("hypot", a, b);
+  const [x, y] = [convert(a, "f64"), convert(b, "f64")];
+  const infinite = or(eq(abs(x), Number.POSITIVE_INFINITY), eq(abs(y), Number.POSITIVE_INFINITY));
+  return convert(select(infinite, constant("f64", Number.POSITIVE_INFINITY), sqrt(add(mul(x, x), mul(y, y)))), "f32");
+}
+
+const bitsOf = (dtype: DType): number => (dtype === "int64" ? 64 : 32);
+const inRange = (shift: Node, dtype: DType): Node => and(ge(shift, 0), lt(shift, bitsOf(dtype)));
+
+function geluBackward(gradient: Node, x: Node): Node {
+  if (x.type === "f32") {
+    const { below, density } = m32.normal(x);
+    return mul(gradient, add(below, mul(x, density)));
+  }
+  const below = mul(m64.erfc(mul(x, -Math.SQRT1_2)), 0.5);
+  const density = mul(host("exp", mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+  return mul(gradient, add(below, mul(x, density)));
+}
+
+export const binary: { readonly [K in BinaryOp]: Row } = {
+  add,
+  sub,
+  mul,
+  div,
+  floorDivide,
+  remainder: (a, b) => towards(isFloatType(a.type) ? helper("fmod", a, b) : rem(a, b), b),
+  fmod: (a, b) => (isFloatType(a.type) ? helper("fmod", a, b) : rem(a, b)),
+  pow,
+  maximum: max,
+  minimum: min,
+  fmax: (a, b) => (isFloatType(a.type) ? select(isNan(a), b, select(isNan(b), a, pmax(a, b))) : max(a, b)),
+  fmin: (a, b) => (isFloatType(a.type) ? select(isNan(a), b, select(isNan(b), a, pmin(a, b))) : min(a, b)),
+  atan2: wide((a, b) => host("atan2", a, b)),
+  hypot,
+  copysign: copySign,
+  gcd: (a, b) => helper("gcd", a, b),
+  bitwiseAnd: and,
+  bitwiseOr: or,
+  bitwiseXor: xor,
+  bitwiseLeftShift: (a, b, dtype) => select(inRange(b, dtype), shl(a, b), 0),
+  bitwiseRightShift: (a, b, dtype) => select(inRange(b, dtype), shr(a, b), shr(a, bitsOf(dtype) - 1)),
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  logicalAnd: (a, b) => and(nonzero(a), nonzero(b)),
+  logicalOr: (a, b) => or(nonzero(a), nonzero(b)),
+  logicalXor: (a, b) => xor(nonzero(a), nonzero(b)),
+  reluBackward: (gradient, y) => select(gt(y, 0), gradient, 0),
+  sigmoidBackward: (gradient, y) => mul(mul(gradient, y), sub(1, y)),
+  tanhBackward: (gradient, y) => mul(gradient, sub(1, mul(y, y))),
+  geluBackward,
+};

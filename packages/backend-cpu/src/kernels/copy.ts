@@ -1,0 +1,29 @@
+/** Elements from one place to another, in whatever layout and dtype. */
+import { type DType, dtypes, type View } from "@dl/tensor";
+import { Elementwise, perDType } from "./elementwise.ts";
+import type { Output } from "./kernel.ts";
+
+/** Raw elements are moved without a look at what they mean. */
+const movers = {
+  1: new Elementwise("copy", ["uint8"], "uint8", (x) => x!),
+  2: new Elementwise("copy", ["int16"], "int16", (x) => x!),
+  4: new Elementwise("copy", ["int32"], "int32", (x) => x!),
+  8: new Elementwise("copy", ["int64"], "int64", (x) => x!),
+} as const;
+const casts: { readonly [D in DType]: (from: DType) => Elementwise } = perTarget(
+  (from, to) => new Elementwise(`cast ${to}`, [from], to, (x) => x!),
+);
+
+function perTarget(make: (from: DType, to: DType) => Elementwise): {
+  readonly [D in DType]: (from: DType) => Elementwise;
+} {
+  const rows = (Object.keys(dtypes) as DType[]).map((to) => [to, perDType((from) => make(from, to))]);
+  return Object.fromEntries(rows) as { readonly [D in DType]: (from: DType) => Elementwise };
+}
+
+/** Writes the elements of a view, in whatever dtype `out` has. */
+export function convert(from: View, out: Output): void {
+  const same = from.dtype === out.dtype;
+  const kernel = same ? movers[dtypes[out.dtype].bytes as keyof typeof movers] : casts[out.dtype](from.dtype);
+  kernel.launch([from], out);
+}

@@ -1,0 +1,173 @@
+/**
+ * Launches element-wise formulas: picks the loop by how the operands lie, compiles it on first use, and splits long work
+ * between threads. A call on a few contiguous elements must cost next to nothing, so nothing is allocated on that way.
+ */
+import { type DType, dtypes, encode, isContiguous, type KernelInput, type Shape, stridesOf } from "@dl/tensor";
+import type { Kernel as WasmKernel } from "../runtime/engine.ts";
+import { engine, heap, memory, threads } from "../runtime/index.ts";
+import { addressOf } from "../storage.ts";
+import type { Node } from "./expression.ts";
+import type { Output } from "./kernel.ts";
+import { buildElementwise, type Formula, formula, type Pattern } from "./loops.ts";
+import { Walk } from "./plan.ts";
+
+/** Elements times nodes below which a second thread does not pay. */
+const PARALLEL_WORK = 2 ** 18;
+const PARALLEL_ELEMENTS = 2 ** 14;
+const numbers = memory.allocate(64);
+const addresses: number[] = [0, 0, 0, 0];
+
+interface Variant {
+  readonly key: string;
+  readonly flat: WasmKernel;
+  readonly rows: WasmKernel;
+}
+
+/** One formula for operands of given dtypes, and the loops compiled for it so far. */
+export class Elementwise {
+  readonly name: string;
+  readonly inputs: readonly DType[];
+  readonly output: DType;
+  readonly #build: (...xs: Node[]) => Node;
+  /** By pattern: bit i says that input i is repeated; the last is for strides. */
+  readonly #variants: (Variant | undefined)[];
+  #formula: Formula | undefined;
+
+  constructor(name: string, inputs: readonly DType[], output: DType, build: (...xs: Node[]) => Node) {
+    this.name = name;
+    this.inputs = inputs;
+    this.output = output;
+    this.#build = build;
+    this.#variants = new Array<undefined>(2 ** inputs.length + 1).fill(undefined);
+  }
+
+  get #what(): Formula {
+    return (this.#formula ??= formula(this.inputs, this.output, this.#build));
+  }
+
+  /** Computes `out` from inputs that are expanded to its shape. */
+  launch(inputs: readonly KernelInput[], out: Output): void {
+    const { shape } = out;
+    let count = 1;
+    for (let dim = 0; dim < shape.length; dim++) count *= shape[dim]!;
+    if (count === 0) return;
+    let repeated = 0;
+    let simple = out.strides === undefined || isContiguous(shape, out.strides);
+    for (let i = 0; i < inputs.length; i++) {
+      const x = inputs[i]!;
+      if (typeof x === "number") {
+        addresses[i] = putNumber(i, this.inputs[i]!, x);
+        repeated |= 1 << i;
+      } else {
+        addresses[i] = addressOf(x);
+        const layout = layoutOf(shape, x.strides);
+        if (layout === REPEATED) repeated |= 1 << i;
+        else if (layout === STRIDED) simple = false;
+      }
+    }
+    addresses[inputs.length] = out.address;
+    if (simple) this.#launchFlat(count, repeated);
+    else this.#launchRows(inputs, out, count);
+  }
+
+  #launchFlat(count: number, repeated: number): void {
+    const { flat, key } = this.#variants[repeated] ?? this.#compile(repeated);
+    const [a, b, c, d] = addresses as [number, number, number, number];
+    if (count >= PARALLEL_ELEMENTS && this.#worthThreads(count)) {
+      const per = (Math.ceil(count / (4 * threads.count)) + 63) & ~63;
+      const args = [per, count, ...addresses.slice(0, this.inputs.length + 1)];
+      threads.parallel(key, "flatTask", Math.ceil(count / per), args);
+    } else if (this.inputs.length === 1) flat(a, b, count);
+    else if (this.inputs.length === 2) flat(a, b, c, count);
+    else flat(a, b, c, d, count);
+  }
+
+  #launchRows(inputs: readonly KernelInput[], out: Output, count: number): void {
+    const { shape } = out;
+    const operands = this.inputs.length + 1;
+    const sizes = [...this.inputs, this.output].map((dtype) => dtypes[dtype].bytes);
+    const none = new Array<number>(shape.length).fill(0);
+    const strides = inputs.map((x) => (typeof x === "number" ? none : x.strides));
+    const walk = new Walk(shape, [...strides, out.strides ?? stridesOf(shape)], sizes);
+    const variant = this.#runPattern(walk, sizes);
+    const index = variant ?? 2 ** this.inputs.length;
+    if (variant === undefined) walk.tile();
+    const parallel = count >= PARALLEL_ELEMENTS && this.#worthThreads(count);
+    if (parallel) walk.split();
+    const { key, rows } = this.#variants[index] ?? this.#compile(index);
+    const plan = walk.write(addresses.slice(0, operands));
+    const total = walk.rows;
+    if (!parallel || total === 1) rows(plan, 0, total);
+    else {
+      const per = Math.ceil(total / Math.min(total, 4 * threads.count));
+      threads.parallel(key, "rowsTask", Math.ceil(total / per), [per, total, plan]);
+    }
+  }
+
+  /** The pattern of a walk's runs; `undefined` where some operand is strided along them. */
+  #runPattern(walk: Walk, sizes: readonly number[]): number | undefined {
+    let repeated = 0;
+    for (let k = 0; k < sizes.length; k++) {
+      const stride = walk.inner(k);
+      if (stride === sizes[k]) continue;
+      if (stride !== 0 || k === this.inputs.length) return undefined;
+      repeated |= 1 << k;
+    }
+    return repeated;
+  }
+
+  #worthThreads(count: number): boolean {
+    return count * (this.#what.weight + 2) >= PARALLEL_WORK && threads.count > 1;
+  }
+
+  #compile(index: number): Variant {
+    const strided = index === 2 ** this.inputs.length;
+    const pattern: Pattern = strided
+      ? "strided"
+      : this.inputs.map((_, i) => (index & (1 << i) ? "repeated" : "packed"));
+    const key = `${this.name} ${this.inputs.join(" ")} ${index}`;
+    const { flat, rows } = engine.module<"flat" | "rows">(key, (m) => buildElementwise(m, this.#what, pattern));
+    return (this.#variants[index] = { key, flat, rows });
+  }
+}
+
+/** One {@link Elementwise} for each dtype that is met. */
+export function perDType(make: (dtype: DType) => Elementwise): (dtype: DType) => Elementwise {
+  const made: { [D in DType]?: Elementwise } = {};
+  return (dtype) => (made[dtype] ??= make(dtype));
+}
+
+const PACKED = 0;
+const REPEATED = 1;
+const STRIDED = 2;
+
+/** How elements lie that are visited in row-major order. */
+function layoutOf(shape: Shape, strides: Shape): number {
+  let packed = true;
+  let repeated = true;
+  for (let dim = shape.length - 1, expected = 1; dim >= 0; dim--) {
+    const size = shape[dim]!;
+    if (size === 1) continue;
+    if (strides[dim] !== expected) packed = false;
+    if (strides[dim] !== 0) repeated = false;
+    expected *= size;
+  }
+  return packed ? PACKED : repeated ? REPEATED : STRIDED;
+}
+
+/** Puts a number where kernels read it, as an element of `dtype`. */
+export function putNumber(slot: number, dtype: DType, value: number): number {
+  const address = numbers.address + 8 * slot;
+  if (dtype === "float32") heap.f32[address >>> 2] = value;
+  else if (dtype === "float64") heap.f64[address >>> 3] = value;
+  else if (dtype === "int64") putInt64(address, value);
+  else encode(new dtypes[dtype].array(heap.memory.buffer, address, 1), 0, dtype, value);
+  return address;
+}
+
+/** Two words are many times faster than a bigint. */
+function putInt64(address: number, value: number): void {
+  const whole = Math.trunc(value);
+  heap.i32[address >>> 2] = whole;
+  heap.i32[(address >>> 2) + 1] = Math.floor(whole / 2 ** 32);
+}

@@ -1,0 +1,108 @@
+/** What trees call: functions of `Math`, and small functions with loops that are added to the modules that need them. */
+import { type Expr, type FuncRef, type Local, type Module, op, select } from "../wasm/emitter.ts";
+import type { Helper, HostFunction, Node, NumberType } from "./expression.ts";
+import { collect } from "./lower.ts";
+
+type HostRef = FuncRef<readonly `${string}:f64`[], "f64">;
+const twoArguments = new Set<HostFunction>(["atan2", "hypot", "pow"]);
+
+/** The functions that some trees call, in one module. Make it before any function of the module. */
+export class Tools {
+  readonly #hosts = new Map<HostFunction, HostRef>();
+  readonly #helpers = new Map<string, FuncRef<readonly string[], NumberType>>();
+
+  constructor(m: Module, roots: readonly Node[]) {
+    const nodes = [...collect(roots)];
+    const all = [...nodes, ...nodes.flatMap((node) => (node.fallback ? [...collect([node.fallback])] : []))];
+    for (const node of all) if (node.op === "host") this.#addHost(m, node.detail as HostFunction);
+    for (const node of all) if (node.op === "helper") this.#addHelper(m, node);
+  }
+
+  host(name: HostFunction): HostRef {
+    return this.#hosts.get(name)!;
+  }
+
+  helper({ detail, type }: Node): FuncRef<readonly string[], NumberType> {
+    return this.#helpers.get(`${detail as Helper} ${type}`)!;
+  }
+
+  #addHost(m: Module, name: HostFunction): void {
+    if (this.#hosts.has(name)) return;
+    const params = twoArguments.has(name) ? (["a:f64", "b:f64"] as const) : (["a:f64"] as const);
+    this.#hosts.set(name, m.importMath(name, params as readonly ["a:f64"]) as unknown as HostRef);
+  }
+
+  #addHelper(m: Module, { detail, type }: Node): void {
+    const key = `${detail as Helper} ${type}`;
+    if (this.#helpers.has(key)) return;
+    this.#helpers.set(key, helpers[detail as Helper](m, type as NumberType) as FuncRef<readonly string[], NumberType>);
+  }
+}
+
+type FloatName = "f32" | "f64";
+type IntName = "i32" | "i64";
+
+const helpers: { readonly [H in Helper]: (m: Module, type: NumberType) => FuncRef } = {
+  fmod: (m, type) => addFmod(m, type as FloatName),
+  gcd: (m, type) => addGcd(m, type as IntName),
+  power: (m, type) => addPower(m, type as IntName),
+};
+
+/** Instructions of one type by their short names. */
+function instructions<T extends NumberType>(type: T): (name: string, ...args: readonly unknown[]) => Expr<T> {
+  return (name, ...args) => (op as (name: string, ...args: readonly unknown[]) => Expr<T>)(`${type}.${name}`, ...args);
+}
+
+const asBool = (x: Expr): Expr<"i32"> => x as Expr<"i32">;
+
+/** The exact remainder with a's sign: multiples of b, halving, are taken away from a. */
+function addFmod(m: Module, type: FloatName): FuncRef {
+  const of = instructions(type);
+  return m.inner(`fmod_${type}`, [`a:${type}`, `b:${type}`], (f, { a, b }: Record<"a" | "b", Local<FloatName>>) => {
+    const [rest, unit, step] = [f.let(of("abs", a)), f.let(of("abs", b)), f.local(type)];
+    const infinite = Number.POSITIVE_INFINITY;
+    const valid = op("i32.and", asBool(of("lt", rest, infinite)), asBool(of("gt", unit, 0)));
+    f.if(op("i32.eqz", valid), () => f.return(of("mul", of("div", a, b), Number.NaN)));
+    f.if(asBool(of("eq", unit, infinite)), () => f.return(a));
+    f.set(step, unit);
+    f.while(asBool(of("le", step, of("mul", rest, 0.5))), () => f.set(step, of("add", step, step)));
+    f.while(asBool(of("ge", step, unit)), () => {
+      f.set(rest, select(asBool(of("ge", rest, step)), of("sub", rest, step), rest));
+      f.set(step, of("mul", step, 0.5));
+    });
+    return of("copysign", rest, a);
+  }) as FuncRef;
+}
+
+function addGcd(m: Module, type: IntName): FuncRef {
+  const of = instructions(type);
+  return m.inner(`gcd_${type}`, [`a:${type}`, `b:${type}`], (f, { a, b }: Record<"a" | "b", Local<IntName>>) => {
+    const rest = f.local(type);
+    f.while(asBool(of("ne", b, 0)), () => {
+      f.set(rest, of("rem_s", a, b));
+      f.set(a, b);
+      f.set(b, rest);
+    });
+    return select(asBool(of("lt_s", a, 0)), of("sub", 0, a), a);
+  }) as FuncRef;
+}
+
+/** Whole powers by squaring, wrapping; negative exponents give what rounds towards zero: 0 unless a is 1 or -1. */
+function addPower(m: Module, type: IntName): FuncRef {
+  const of = instructions(type);
+  return m.inner(`power_${type}`, [`a:${type}`, `b:${type}`], (f, { a, b }: Record<"a" | "b", Local<IntName>>) => {
+    const result = f.local(type);
+    f.set(result, 1 as never);
+    f.if(asBool(of("lt_s", b, 0)), () => {
+      f.if(asBool(of("gt_u", of("add", a, 1), 2)), () => f.return(of("sub", 1, 1)));
+      f.if(asBool(of("eq", a, 0)), () => f.return(a));
+      f.set(b, of("and", b, 1));
+    });
+    f.while(asBool(of("ne", b, 0)), () => {
+      f.if(asBool(of("ne", of("and", b, 1), 0)), () => f.set(result, of("mul", result, a)));
+      f.set(a, of("mul", a, a));
+      f.set(b, of("shr_s", b, 1));
+    });
+    return result;
+  }) as FuncRef;
+}

@@ -1,0 +1,285 @@
+/**
+ * Turns expression trees into WebAssembly: for whole vectors where every node has a vector instruction, else for single
+ * elements. Which is which follows from the tree alone, so an element's result never depends on where it stands.
+ */
+import {
+  call,
+  type Expr,
+  extract,
+  type Func,
+  f32,
+  f64,
+  i32,
+  i64,
+  type Local,
+  type OpName,
+  op,
+  replace,
+  type Shape,
+  select,
+  shuffle,
+  splat,
+  v128,
+} from "../wasm/emitter.ts";
+import { instructionNames } from "../wasm/values.ts";
+import { type HostFunction, type Node, type NodeType, type NumberType, widthOf } from "./expression.ts";
+import type { Tools } from "./helpers.ts";
+
+/** `scalar`: one element at a time; 2 or 4: so many in a vector. */
+export type Lanes = "scalar" | 2 | 4;
+
+const known: ReadonlySet<string> = new Set(instructionNames);
+const shapes = { f32: "f32x4", f64: "f64x2", i32: "i32x4", i64: "i64x2" } as const;
+const signed = new Set(["div", "rem", "shr", "lt", "le", "gt", "ge"]);
+const bitwise = new Set(["and", "or", "xor", "not"]);
+const free = new Set(["input", "const", "select", "fma", "patch", "bits", "float"]);
+
+/** How many elements of a tree are computed at once. */
+export function lanesOf(...roots: readonly Node[]): Lanes {
+  const nodes = collect(roots);
+  if (![...nodes].every(hasVectorForm)) return "scalar";
+  return [...nodes].some((node) => widthOf(node.type) === 64) ? 2 : 4;
+}
+
+/** All nodes of some trees, without those of fallbacks. */
+export function collect(roots: readonly Node[], found: Set<Node> = new Set()): Set<Node> {
+  for (const root of roots) {
+    if (found.has(root)) continue;
+    found.add(root);
+    collect(root.args, found);
+  }
+  return found;
+}
+
+function hasVectorForm(node: Node): boolean {
+  if (free.has(node.op)) return true;
+  if (node.op === "convert") return vectorConversions[`${node.args[0]!.type}>${node.type}`] !== undefined;
+  if (node.op.startsWith("sh") && node.args[1]!.op !== "const") return false;
+  return known.has(vectorName(node));
+}
+
+function suffix({ op, args }: Node): string {
+  if (args[0]!.type.startsWith("f")) return op;
+  if (op === "shrUnsigned") return "shr_u";
+  return signed.has(op) ? `${op}_s` : op;
+}
+
+function vectorName(node: Node): string {
+  if (bitwise.has(node.op)) return `v128.${node.op}`;
+  return `${shapes[node.args[0]!.type as NumberType]}.${suffix(node)}`;
+}
+
+const low = (x: Expr<"v128">): Expr<"v128"> => shuffle(x, x, [0, 2, 0, 2]);
+const vectorConversions: Readonly<Record<string, (x: Expr<"v128">) => Expr<"v128">>> = {
+  "i32>f32": (x) => op("f32x4.convert_i32x4_s", x),
+  "f32>i32": (x) => op("i32x4.trunc_sat_f32x4_s", x),
+  "i32>f64": (x) => op("f64x2.convert_low_i32x4_s", x),
+  "f64>i32": (x) => op("i32x4.trunc_sat_f64x2_s_zero", x),
+  "f32>f64": (x) => op("f64x2.promote_low_f32x4", x),
+  "f64>f32": (x) => op("f32x4.demote_f64x2_zero", x),
+  "i32>i64": (x) => op("i64x2.extend_low_i32x4_s", x),
+  "m32>m64": (x) => op("i64x2.extend_low_i32x4_s", x),
+  "i64>i32": low,
+  "m64>m32": low,
+};
+
+const scalarConversions: Readonly<Record<string, OpName>> = {
+  "i32>f32": "f32.convert_i32_s",
+  "f32>i32": "i32.trunc_sat_f32_s",
+  "i32>f64": "f64.convert_i32_s",
+  "f64>i32": "i32.trunc_sat_f64_s",
+  "f32>f64": "f64.promote_f32",
+  "f64>f32": "f32.demote_f64",
+  "i32>i64": "i64.extend_i32_s",
+  "i64>i32": "i32.wrap_i64",
+  "i64>f32": "f32.convert_i64_s",
+  "f32>i64": "i64.trunc_sat_f32_s",
+  "i64>f64": "f64.convert_i64_s",
+  "f64>i64": "i64.trunc_sat_f64_s",
+};
+
+const scalarCasts: Readonly<Record<string, OpName>> = {
+  "f32>i32": "i32.reinterpret_f32",
+  "f64>i64": "i64.reinterpret_f64",
+  "i32>f32": "f32.reinterpret_i32",
+  "i64>f64": "f64.reinterpret_i64",
+};
+
+/** An instruction by a name that was put together. */
+function instruction(name: string, ...operands: readonly Expr[]): Expr {
+  return (op as (name: string, ...operands: readonly Expr[]) => Expr)(name, ...operands);
+}
+
+/** The code of some trees inside one function. Make it before the loop: it puts the constants into locals there. */
+export class Lowering {
+  readonly #f: Func;
+  readonly #lanes: Lanes;
+  readonly #tools: Tools;
+  readonly #constants = new Map<Node, Local>();
+  readonly #uses = new Map<Node, number>();
+
+  constructor(f: Func, roots: readonly Node[], lanes: Lanes, tools: Tools) {
+    this.#f = f;
+    this.#lanes = lanes;
+    this.#tools = tools;
+    for (const root of roots) this.#count(root);
+    if (lanes !== "scalar") this.#hoistConstants();
+  }
+
+  /** Computes the trees for these inputs. */
+  emit(roots: readonly Node[], inputs: readonly Expr[]): Expr[] {
+    const done = new Map<Node, Expr>();
+    return roots.map((root) => this.#visit(root, inputs, done));
+  }
+
+  #count(node: Node): void {
+    const uses = this.#uses.get(node) ?? 0;
+    this.#uses.set(node, uses + 1);
+    if (uses === 0) for (const arg of node.args) this.#count(arg);
+  }
+
+  #hoistConstants(): void {
+    const locals = new Map<string, Local>();
+    for (const node of this.#uses.keys()) {
+      if (node.op !== "const") continue;
+      const key = `${node.type} ${Object.is(node.detail, -0) ? "-0" : node.detail}`;
+      const local = locals.get(key) ?? this.#f.let(vectorConstant(node));
+      locals.set(key, local);
+      this.#constants.set(node, local);
+    }
+  }
+
+  #visit(node: Node, inputs: readonly Expr[], done: Map<Node, Expr>): Expr {
+    if (node.op === "input") return inputs[node.detail as number]!;
+    if (node.op === "const") return this.#constants.get(node) ?? scalarConstant(node);
+    const found = done.get(node);
+    if (found) return found;
+    const args = node.args.map((arg) => this.#visit(arg, inputs, done));
+    const value = this.#lanes === "scalar" ? this.#scalar(node, args) : this.#vector(node, args as Expr<"v128">[]);
+    if (this.#uses.get(node) === 1) return value;
+    const local = this.#f.let(value);
+    done.set(node, local);
+    return local;
+  }
+
+  #vector(node: Node, args: readonly Expr<"v128">[]): Expr {
+    const [a, b, c] = args as [Expr<"v128">, Expr<"v128">, Expr<"v128">];
+    switch (node.op) {
+      case "select":
+        return op("v128.bitselect", b, c, a);
+      case "fma":
+        return this.#f.madd(node.type === "f64" ? "f64x2" : "f32x4", a, b, c);
+      case "bits":
+      case "float":
+        return a;
+      case "convert":
+        return vectorConversions[`${node.args[0]!.type}>${node.type}`]!(a);
+      case "shl":
+      case "shr":
+      case "shrUnsigned":
+        return instruction(vectorName(node), a, i32(Number(node.args[1]!.detail)));
+      case "patch":
+        return this.#patchLanes(node, args);
+      default:
+        return instruction(vectorName(node), ...args);
+    }
+  }
+
+  #scalar(node: Node, args: readonly Expr[]): Expr {
+    const [a, b, c] = args as [Expr, Expr, Expr];
+    const from = node.args[0]?.type;
+    switch (node.op) {
+      case "select":
+        return select(a as Expr<"i32">, b, c);
+      case "fma":
+        return instruction(`${node.type}.add`, instruction(`${node.type}.mul`, a, b), c);
+      case "bits":
+      case "float":
+        return instruction(scalarCasts[`${from}>${node.type}`]!, a);
+      case "convert":
+        return from === "m32" || from === "m64" ? a : instruction(scalarConversions[`${from}>${node.type}`]!, a);
+      case "not":
+        return from === "m32" || from === "m64"
+          ? op("i32.eqz", a as Expr<"i32">)
+          : instruction(`${from}.xor`, a, scalarConstant({ ...node, op: "const", detail: -1 }));
+      case "pmin":
+      case "pmax":
+        return this.#pick(node, a, b);
+      case "host":
+        return call(this.#tools.host(node.detail as HostFunction), ...(args as Expr<"f64">[]));
+      case "helper":
+        return call(this.#tools.helper(node), ...(args as never[]));
+      case "patch":
+        return this.#patchScalar(node, args);
+      default:
+        return instruction(`${scalarType(from!)}.${suffix(node)}`, ...args);
+    }
+  }
+
+  #pick(node: Node, a: Expr, b: Expr): Expr {
+    const [x, y] = [this.#f.let(a), this.#f.let(b)];
+    const type = node.type as "f32" | "f64";
+    const condition = node.op === "pmax" ? instruction(`${type}.lt`, x, y) : instruction(`${type}.lt`, y, x);
+    return select(condition as Expr<"i32">, y, x);
+  }
+
+  #patchScalar(node: Node, [mask, fast, ...xs]: readonly Expr[]): Expr {
+    const f = this.#f;
+    const inputs = xs.map((x) => f.let(x));
+    const result = f.let(fast!);
+    f.if(mask as Expr<"i32">, () => f.set(result, this.#fallback(node, inputs)));
+    return result;
+  }
+
+  #patchLanes(node: Node, [mask, fast, ...xs]: readonly Expr<"v128">[]): Expr {
+    const f = this.#f;
+    const inputs = xs.map((x) => f.let(x));
+    const holes = f.let(mask!);
+    const result = f.let(fast!);
+    const shape = widthOf(node.type) === 64 ? "i64x2" : "i32x4";
+    f.if(op("v128.any_true", holes), () => {
+      for (let lane = 0; lane < (this.#lanes as number); lane++) {
+        f.if(op("i32.and", op(`${shape}.bitmask`, holes), 1 << lane), () => {
+          const scalars = inputs.map((x, i) => f.let(extractLane(node.args[2 + i]!.type, x, lane)));
+          f.set(result, replaceLane(node.type, result, lane, this.#fallback(node, scalars)));
+        });
+      }
+    });
+    return result;
+  }
+
+  #fallback({ fallback }: Node, inputs: readonly Expr[]): Expr {
+    return new Lowering(this.#f, [fallback!], "scalar", this.#tools).emit([fallback!], inputs)[0]!;
+  }
+}
+
+function scalarType(type: NodeType): NumberType {
+  return type === "m32" || type === "m64" ? "i32" : type;
+}
+
+export function scalarConstant({ type, detail }: Node): Expr {
+  if (type === "f32") return f32(detail as number);
+  if (type === "f64") return f64(detail as number);
+  return type === "i64" ? i64(detail as number | bigint) : i32(Number(detail));
+}
+
+function vectorConstant({ type, detail }: Node): Expr<"v128"> {
+  if (type === "m32" || type === "m64") return splat("i32x4", detail ? -1 : 0);
+  if (type === "i64") return v128(new BigInt64Array(2).fill(BigInt(detail as number | bigint)));
+  return splat(shapes[type] as Shape, Number(detail));
+}
+
+export function extractLane(type: NodeType, vector: Expr<"v128">, lane: number): Expr {
+  if (type === "f64") return extract("f64x2.extract_lane", vector, lane);
+  if (type === "f32") return extract("f32x4.extract_lane", vector, lane);
+  return widthOf(type) === 64
+    ? extract("i64x2.extract_lane", vector, lane)
+    : extract("i32x4.extract_lane", vector, lane);
+}
+
+function replaceLane(type: NodeType, vector: Expr<"v128">, lane: number, value: Expr): Expr<"v128"> {
+  if (type === "f64") return replace("f64x2.replace_lane", vector, lane, value as Expr<"f64">);
+  if (type === "f32") return replace("f32x4.replace_lane", vector, lane, value as Expr<"f32">);
+  if (type === "i64") return replace("i64x2.replace_lane", vector, lane, value as Expr<"i64">);
+  return replace("i32x4.replace_lane", vector, lane, value as Expr<"i32">);
+}

@@ -1,0 +1,265 @@
+/**
+ * Transcendental functions in float32 as polynomials over whole vectors, over the full range, within about 2 ulp.
+ * Coefficients are minimax fits (relative error below 3e-9) unless said otherwise.
+ */
+import {
+  abs,
+  add,
+  and,
+  bits,
+  constant,
+  convert,
+  copySign,
+  div,
+  eq,
+  float,
+  fma,
+  gt,
+  host,
+  lt,
+  mul,
+  type Node,
+  ne,
+  neg,
+  patch,
+  pmax,
+  pmin,
+  polynomial,
+  select,
+  shl,
+  shr,
+  sub,
+  xor,
+} from "./expression.ts";
+
+const INFINITY = Number.POSITIVE_INFINITY;
+/** Adding 1.5 · 2²³ rounds to a whole number, which then stands in the low bits. */
+const ROUND = 12582912;
+const ROUND_BITS = 0x4b400000;
+/** ln 2 in two parts; products of the first with small whole numbers are exact. */
+const LN2_HIGH = 0.693359375;
+const LN2_LOW = -2.1219444005469057e-4;
+
+interface Power {
+  /** x = n ln 2 + r, and n as an integer. */
+  readonly r: Node;
+  readonly n: Node;
+}
+
+/** `low` is added to the remainder: a second part of x that float32 could not hold. */
+function splitPower(x: Node, low?: Node): Power {
+  const shifted = fma(x, Math.LOG2E, ROUND);
+  const whole = sub(shifted, ROUND);
+  const r = fma(whole, -LN2_LOW, fma(whole, -LN2_HIGH, x));
+  return { r: low ? add(r, low) : r, n: sub(bits(shifted), ROUND_BITS) };
+}
+
+/** 2ⁿ for whole n in [-126, 127]. */
+function powerOfTwo(n: Node): Node {
+  return float(shl(add(n, 127), 23));
+}
+
+/** x · 2ⁿ in two steps, so that n may leave float32's exponents: results become subnormal, 0 or infinite. */
+function scale(x: Node, n: Node): Node {
+  const half = shr(n, 1);
+  return mul(mul(x, powerOfTwo(half)), powerOfTwo(sub(n, half)));
+}
+
+function expOf({ r, n }: Power): Node {
+  const q = polynomial(r, 1.3813765e-3, 8.3691179e-3, 4.1668426e-2, 0.16666517, 0.49999994);
+  return scale(add(fma(mul(r, r), q, r), 1), n);
+}
+
+export function exp(x: Node): Node {
+  return expOf(splitPower(pmin(pmax(x, -104), 89)));
+}
+
+export function exp2(x: Node): Node {
+  const inside = pmin(pmax(x, -151), 129);
+  const shifted = add(inside, ROUND);
+  const r = sub(inside, sub(shifted, ROUND));
+  // The last coefficient is ln 2; what float32 cannot hold of it is in the one before.
+  const p = polynomial(r, 1.53529444e-4, 1.33993919e-3, 9.6184425e-3, 5.55033125e-2, 0.24022648);
+  const q = fma(r, fma(r, p, 2.0914594e-8), mul(r, Math.fround(Math.LN2)));
+  return scale(add(q, 1), sub(bits(shifted), ROUND_BITS));
+}
+
+/** eˣ − 1, exact near 0. The halves keep 2¹²⁸ in range. */
+export function expm1(x: Node): Node {
+  const { r, n } = splitPower(pmin(pmax(x, -18), 89));
+  const q = polynomial(r, 1.982393e-4, 1.3933758e-3, 8.3334213e-3, 4.166648e-2, 0.16666666);
+  const square = mul(r, r);
+  const p = add(r, fma(mul(square, r), q, mul(square, 0.5)));
+  const half = powerOfTwo(sub(n, 1));
+  const y = mul(fma(p, half, sub(half, 0.5)), 2);
+  return select(lt(abs(x), 2 ** -25), x, y);
+}
+
+interface Logarithm {
+  /** x = 2ᵉ (1 + f), and log(1 + f) = f + rest. */
+  readonly e: Node;
+  readonly f: Node;
+  readonly rest: Node;
+}
+
+const SQRT_HALF_BITS = 0x3f3504f3;
+
+function splitLogarithm(x: Node): Logarithm {
+  const subnormal = lt(x, 2 ** -126);
+  const word = bits(select(subnormal, mul(x, 2 ** 23), x));
+  const e = shr(sub(word, SQRT_HALF_BITS), 23);
+  const f = sub(float(sub(word, shl(e, 23))), 1);
+  const p = polynomial(f, 0.067466, -0.1167564, 0.118881747, -0.1240559146, 0.142195508, -0.16667996, 0.2000212, -0.2500001, 0.33333313); // biome-ignore format: one list
+  const square = mul(f, f);
+  const rest = fma(mul(square, f), p, mul(square, -0.5));
+  return { e: sub(convert(e, "f32"), select(subnormal, constant("f32", 23), 0)), f, rest };
+}
+
+/** What any logarithm is outside the positive numbers. */
+function logarithmOf(x: Node, value: Node): Node {
+  const outside = select(eq(x, 0), constant("f32", -INFINITY), Number.NaN);
+  return select(gt(x, 0), select(lt(x, INFINITY), value, x), outside);
+}
+
+export function log(x: Node): Node {
+  const { e, f, rest } = splitLogarithm(x);
+  return logarithmOf(x, fma(e, LN2_HIGH, add(f, fma(e, LN2_LOW, rest))));
+}
+
+/** log₂ e = 1 + 0.4427: the 1 is not multiplied. */
+export function log2(x: Node): Node {
+  const { e, f, rest } = splitLogarithm(x);
+  const part = Math.LOG2E - 1;
+  const sum = add(add(fma(rest, part, mul(f, part)), rest), f);
+  return logarithmOf(x, add(sum, e));
+}
+
+export function log10(x: Node): Node {
+  const { e, f, rest } = splitLogarithm(x);
+  const [high, twoHigh] = [0.43359375, 0.30078125];
+  const low = mul(add(f, rest), Math.LOG10E - high);
+  const sum = fma(f, high, fma(rest, high, low));
+  return logarithmOf(x, fma(e, twoHigh, fma(e, Math.log10(2) - twoHigh, sum)));
+}
+
+/** log(1 + x): what rounding 1 + x lost is put back to first order. */
+export function log1p(x: Node): Node {
+  const u = add(x, 1);
+  const { e, f, rest } = splitLogarithm(u);
+  const back = sub(u, 1);
+  const lost = add(sub(1, sub(u, back)), sub(x, back));
+  const value = fma(e, LN2_HIGH, add(f, add(fma(e, LN2_LOW, rest), div(lost, u))));
+  return select(lt(abs(x), 2 ** -25), x, logarithmOf(u, value));
+}
+
+export function tanh(x: Node): Node {
+  const e = expm1(mul(pmin(abs(x), 20), 2));
+  return copySign(div(e, add(e, 2)), x);
+}
+
+/** Both branches come from e^-|x|, which never overflows. */
+export function sigmoid(x: Node): Node {
+  const e = exp(neg(abs(x)));
+  const y = div(1, add(e, 1));
+  return select(lt(x, 0), mul(e, y), y);
+}
+
+/** Near 0 an odd polynomial, beyond it 1 - exp(polynomial). @see N. Juffa's fits */
+export function erf(x: Node): Node {
+  const size = abs(x);
+  const square = mul(x, x);
+  const t = pmin(size, 4);
+  const s = mul(t, t);
+  const high = fma(t, -1.7285347e-5, 3.83197126e-4);
+  const low = fma(t, -3.88396438e-3, 2.42546219e-2);
+  const p = polynomialOn(t, fma(high, s, low), -1.06777877e-1, -6.34846687e-1, -1.28717512e-1);
+  const far = sub(1, exp(fma(p, t, neg(t))));
+  const q = polynomial(
+    square,
+    -5.96761703e-4,
+    4.99119423e-3,
+    -2.67681349e-2,
+    1.12819925e-1,
+    -3.76125336e-1,
+    1.28379166e-1,
+  );
+  return select(gt(size, 0.927734375), copySign(far, x), fma(q, x, x));
+}
+
+/** Horner's rule from a first coefficient that is itself an expression. */
+function polynomialOn(x: Node, first: Node, ...coefficients: readonly number[]): Node {
+  return coefficients.reduce((sum, c) => fma(sum, x, c), first);
+}
+
+/** exp(-t² · factor): the square is taken in two parts, because its rounding error would be magnified. */
+function gauss(t: Node, factor: number): Node {
+  const high = float(and(bits(t), -4096));
+  const rest = mul(sub(t, high), add(t, high));
+  return expOf(splitPower(mul(mul(high, high), -factor), mul(rest, -factor)));
+}
+
+/** Mills' ratio of the normal distribution at t = s √2 · `unit`, times (1 + t), in the variable (t - 4) / (t + 4). */
+function tailRatio(t: Node, unit: number): Node {
+  const q = div(sub(t, 4 / unit), add(t, 4 / unit));
+  const p = polynomial(q, -7.1612005e-5, -6.0558166e-5, 6.9285886e-4, -3.0375936e-4, -5.0043822e-3, 1.7940203e-2, -3.219727e-2, 2.8599981e-2, 1.3999596e-2, -9.670347e-2, 0.47205320); // biome-ignore format: one list
+  return div(p, fma(t, unit, 1));
+}
+
+export function erfc(x: Node): Node {
+  const t = pmin(abs(x), 10.5);
+  const tail = mul(mul(gauss(t, 1), tailRatio(t, Math.SQRT2)), 2);
+  return select(lt(x, 0), sub(2, tail), tail);
+}
+
+/** The normal distribution's probability below x, and its density there. */
+export function normal(x: Node): { readonly below: Node; readonly density: Node } {
+  const t = pmin(abs(x), 15);
+  const bell = gauss(t, 0.5);
+  const tail = mul(bell, tailRatio(t, 1));
+  return { below: select(lt(x, 0), tail, sub(1, tail)), density: mul(bell, 1 / Math.sqrt(2 * Math.PI)) };
+}
+
+export function gelu(x: Node): Node {
+  return mul(x, normal(x).below);
+}
+
+/** π/2 in parts of 11 bits, whose products with quadrants up to 2¹³ are exact, and a rest. */
+const QUARTER_TURN = [1.5703125, 4.837512969970703e-4, 7.549533620476723e-8, 2.563344151594519e-12];
+const TRIGONOMETRIC_LIMIT = 8192;
+
+interface Angle {
+  readonly sine: Node;
+  readonly cosine: Node;
+  /** The quadrant, in the low two bits. */
+  readonly quadrant: Node;
+}
+
+function reduceAngle(x: Node): Angle {
+  const shifted = fma(x, 2 / Math.PI, ROUND);
+  const turns = sub(shifted, ROUND);
+  const r = QUARTER_TURN.reduce<Node>((rest, part) => fma(turns, -part, rest), x);
+  const z = mul(r, r);
+  const sine = fma(mul(z, r), polynomial(z, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1), r);
+  const q = polynomial(z, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2);
+  return { sine, cosine: add(fma(mul(z, z), q, mul(z, -0.5)), 1), quadrant: bits(shifted) };
+}
+
+/** The function at a quarter turn's offset: odd quadrants swap sine and cosine, the upper two negate. */
+function pickQuadrant({ sine, cosine }: Angle, quadrant: Node): Node {
+  const value = select(ne(and(quadrant, 1), 0), cosine, sine);
+  return float(xor(bits(value), shl(and(quadrant, 2), 30)));
+}
+
+const tooLarge = (x: Node): Node => gt(abs(x), TRIGONOMETRIC_LIMIT);
+
+export function sin(x: Node): Node {
+  const angle = reduceAngle(x);
+  const value = select(eq(x, 0), x, pickQuadrant(angle, angle.quadrant));
+  return patch(tooLarge(x), value, (y) => convert(host("sin", y), "f32"), x);
+}
+
+export function cos(x: Node): Node {
+  const angle = reduceAngle(x);
+  const value = pickQuadrant(angle, add(angle.quadrant, 1));
+  return patch(tooLarge(x), value, (y) => convert(host("cos", y), "f32"), x);
+}

@@ -1,0 +1,205 @@
+/** Functions in float64 that `Math` lacks; float32 takes them too, where vectors are not worth the code. */
+import {
+  abs,
+  add,
+  and,
+  bits,
+  constant,
+  convert,
+  copySign,
+  div,
+  eq,
+  float,
+  floor,
+  fma,
+  host,
+  isNan,
+  lt,
+  mul,
+  type Node,
+  ne,
+  nearest,
+  neg,
+  not,
+  or,
+  pmax,
+  pmin,
+  polynomial,
+  select,
+  shl,
+  shr,
+  sqrt,
+  sub,
+  trunc,
+} from "./expression.ts";
+
+const INFINITY = Number.POSITIVE_INFINITY;
+const f64 = (value: number): Node => constant("f64", value);
+
+/** A fit of erfc(t) · exp(t²) · (1 + 2t) in the variable (t - 4) / (t + 4), good to 2e-18 up to 27.5. */
+const ERFC = [
+  1.2537550125450752e-9, 1.8368212617851957e-9, -1.4096503348569252e-8, -1.7920360316356552e-8, 1.1011918537215051e-7,
+  7.464016908895004e-8, -8.255610031719535e-7, 2.938175156873787e-7, 5.70985344176465e-6, -1.122205415946788e-5,
+  -2.4399274806735163e-5, 1.5062169605217738e-4, -1.9925667587989877e-4, -7.577732964763434e-4, 5.031969974293165e-3,
+  -1.6197734056192747e-2, 3.716751553792265e-2, -6.633036581238866e-2, 9.37328349983214e-2, -0.1010390660362956,
+  6.809705425469348e-2, 1.5379652102619577e-2, -0.13962111684056253, 1.2329951186255526,
+];
+
+/** erf(x) / x as a polynomial in x², good to 2e-19 up to 0.85. */
+const ERF = [
+  -8.837207342835496e-10, 1.4189584294135369e-8, -1.6300495998065118e-7, 1.6457676496214065e-6, -1.4925450090912942e-5,
+  1.2055312326932054e-4, -8.548326902886471e-4, 5.223977623916789e-3, -2.686617064501726e-2, 0.11283791670954685,
+  -0.3761263890318375, 1.1283791670955126,
+];
+
+/** erfc for t ≥ 0; the square in the exponent is taken in two parts. */
+function upperErfc(t: Node): Node {
+  const high = float(and(bits(t), constant("i64", -0x8000000n)));
+  const bell = mul(host("exp", neg(mul(high, high))), host("exp", neg(mul(sub(t, high), add(t, high)))));
+  const ratio = div(polynomial(div(sub(t, 4), add(t, 4)), ...ERFC), add(mul(t, 2), 1));
+  return mul(bell, ratio);
+}
+
+const nearErf = (x: Node): Node => mul(x, polynomial(mul(x, x), ...ERF));
+
+export function erf(x: Node): Node {
+  const size = abs(x);
+  const far = copySign(sub(1, upperErfc(pmin(size, 7))), x);
+  return select(lt(size, 0.85), nearErf(x), select(isNan(x), x, far));
+}
+
+export function erfc(x: Node): Node {
+  const size = abs(x);
+  const tail = upperErfc(pmin(size, 27.5));
+  return select(lt(size, 0.5), sub(1, nearErf(x)), select(lt(x, 0), sub(2, tail), tail));
+}
+
+/** Halley's method from Winitzki's estimate, on erfc where y is near 1. */
+export function erfinv(y: Node): Node {
+  const size = abs(y);
+  const rest = sub(1, size);
+  const l = host("log", mul(rest, add(size, 1)));
+  const a = add(mul(l, 0.5), 2 / (Math.PI * 0.147));
+  const start = sqrt(sub(sqrt(sub(mul(a, a), div(l, 0.147))), a));
+  const step = (x: Node): Node => {
+    const difference = select(lt(size, 0.5), sub(erf(x), size), sub(rest, erfc(x)));
+    const u = div(difference, mul(host("exp", neg(mul(x, x))), 2 / Math.sqrt(Math.PI)));
+    return sub(x, div(u, add(mul(x, u), 1)));
+  };
+  const small = mul(size, Math.sqrt(Math.PI) / 2);
+  const inside = select(lt(size, 1e-8), small, step(step(step(start))));
+  const outside = select(eq(size, 1), f64(INFINITY), Number.NaN);
+  return copySign(select(lt(size, 1), inside, outside), y);
+}
+
+/** sin(πx): the remainder is exact, so zeros are where they belong. */
+function sinPi(x: Node): Node {
+  const whole = nearest(x);
+  const value = host("sin", mul(sub(x, whole), Math.PI));
+  const odd = ne(mul(nearest(mul(whole, 0.5)), 2), whole);
+  return select(odd, neg(value), value);
+}
+
+/** Lanczos' approximation, g = 7, of Γ(z + 1); nine terms. */
+const LANCZOS = [
+  676.5203681218851, -1259.1392167224028, 771.3234287776531, -176.6150291621406, 12.507343278686905,
+  -0.13857109526572012, 9.984369578019572e-6, 1.5056327351493116e-7,
+];
+
+function lgammaAbove(x: Node): Node {
+  const series = LANCZOS.reduce<Node>((sum, c, i) => add(sum, div(c, add(x, i))), f64(0.9999999999998099));
+  const t = add(x, 6.5);
+  const main = sub(mul(sub(x, 0.5), host("log", t)), t);
+  return add(main, host("log", mul(series, Math.sqrt(2 * Math.PI))));
+}
+
+/** log |Γ(x)|, with the reflection below 1/2. */
+export function lgamma(x: Node): Node {
+  const reflected = lt(x, 0.5);
+  const value = lgammaAbove(select(reflected, sub(1, x), x));
+  const mirror = sub(host("log", div(Math.PI, abs(sinPi(x)))), value);
+  const pole = and(eq(x, floor(x)), lt(x, 0.5));
+  const infinite = or(eq(abs(x), INFINITY), pole);
+  return select(infinite, f64(INFINITY), select(reflected, mirror, value));
+}
+
+/** Adds `term(z)` and moves on to z + 1 until z ≥ 10, where asymptotic series hold. */
+function climb(x: Node, term: (z: Node) => Node): { readonly z: Node; readonly sum: Node } {
+  let z = x;
+  let sum = f64(0);
+  for (let i = 0; i < 10; i++) {
+    const below = lt(z, 10);
+    sum = select(below, add(sum, term(z)), sum);
+    z = select(below, add(z, 1), z);
+  }
+  return { z, sum };
+}
+
+/** The derivative of lgamma. */
+export function digamma(x: Node): Node {
+  const reflected = lt(x, 0);
+  const { z, sum } = climb(select(reflected, sub(1, x), x), (y) => div(1, y));
+  const r = div(1, mul(z, z));
+  const series = mul(r, polynomial(r, 1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12));
+  const value = sub(sub(sub(host("log", z), div(0.5, z)), series), sum);
+  const turn = mul(sub(x, nearest(x)), Math.PI);
+  const mirror = sub(value, div(Math.PI, host("tan", turn)));
+  const pole = and(reflected, eq(x, floor(x)));
+  return select(
+    eq(x, 0),
+    copySign(f64(INFINITY), neg(x)),
+    select(pole, f64(Number.NaN), select(reflected, mirror, value)),
+  );
+}
+
+/** The derivative of digamma. */
+export function trigamma(x: Node): Node {
+  const reflected = lt(x, 0.5);
+  const { z, sum } = climb(select(reflected, sub(1, x), x), (y) => div(1, mul(y, y)));
+  const r = div(1, mul(z, z));
+  const series = mul(polynomial(r, 7 / 6, -691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6), r);
+  const value = add(sum, div(add(add(series, 1), div(0.5, z)), z));
+  const sine = sinPi(x);
+  return select(reflected, sub(div(Math.PI ** 2, mul(sine, sine)), value), value);
+}
+
+/**
+ * Powers of float32 numbers, within float32's rounding, on vectors of float64: 2 to the y · log₂ x, with the logarithm from
+ * artanh's series and the power from a polynomial.
+ */
+export function power32(base: Node, exponent: Node): Node {
+  const [x, y] = [convert(base, "f64"), convert(exponent, "f64")];
+  const size = abs(x);
+  const product = pmin(pmax(mul(y, log2Of(size)), -200), 200);
+  const magnitude = exp2Of(product);
+  const whole = eq(trunc(y), y);
+  const half = mul(y, 0.5);
+  const odd = and(whole, ne(trunc(half), half));
+  const negative = lt(bits(x), constant("i64", 0));
+  const signed = select(and(negative, odd), neg(magnitude), magnitude);
+  const value = select(and(lt(x, 0), and(ne(x, -INFINITY), not(whole))), f64(Number.NaN), signed);
+  const known = or(eq(y, 0), or(eq(x, 1), and(eq(x, -1), eq(abs(y), INFINITY))));
+  const undefinedInput = or(isNan(x), isNan(y));
+  return convert(select(known, f64(1), select(undefinedInput, f64(Number.NaN), value)), "f32");
+}
+
+/** log₂ of a normal number ≥ 0 to 1e-13; -∞ and ∞ at the ends. */
+function log2Of(x: Node): Node {
+  const word = bits(x);
+  const shifted = sub(word, constant("i64", 0x3fe6a09e00000000n));
+  const e = shr(shifted, 52);
+  const m = float(sub(word, shl(e, 52)));
+  const exponent = sub(float(add(e, constant("i64", 0x4338000000000000n))), 6755399441055744);
+  const s = div(sub(m, 1), add(m, 1));
+  const p = polynomial(mul(s, s), 0.2828943745715255, 0.31990618475532295, 0.4122092382250214, 0.5770779425301307, 0.9617966941126749, 2.8853900817778504); // biome-ignore format: one list
+  const value = fma(s, p, exponent);
+  return select(eq(x, 0), f64(-INFINITY), select(eq(x, INFINITY), x, value));
+}
+
+/** 2ˣ to 4e-11, for |x| far below 1023. */
+function exp2Of(x: Node): Node {
+  const shifted = add(x, 6755399441055744);
+  const r = sub(x, sub(shifted, 6755399441055744));
+  const p = polynomial(r, 1.5303700711365693e-5, 1.5469729214118296e-4, 1.3333478473685416e-3, 9.618025613318034e-3, 5.5504109063258665e-2, 0.24022651213498092, 0.6931471805568324, 0.9999999999595618); // biome-ignore format: one list
+  return float(add(bits(p), shl(bits(shifted), 52)));
+}

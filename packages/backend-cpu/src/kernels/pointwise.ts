@@ -1,0 +1,93 @@
+/** The element-wise families as kernels: the rows of the tables, for whatever dtype comes. They write any view. */
+import {
+  type BinaryOp,
+  binaryOps,
+  type DType,
+  fail,
+  isFloat,
+  type KernelInput,
+  type UnaryOp,
+  unaryOps,
+  type View,
+} from "@dl/tensor";
+import { binary } from "./binary.ts";
+import { convert } from "./copy.ts";
+import { Elementwise, perDType } from "./elementwise.ts";
+import { eq, nonzero, select } from "./expression.ts";
+import type { Kernel, Output } from "./kernel.ts";
+import { withTemporaries } from "./temporary.ts";
+import { unary } from "./unary.ts";
+
+const resultOf = (rule: string, dtype: DType): DType => (rule === "bool" || rule === "logical" ? "bool" : dtype);
+
+function dtypeOf(inputs: readonly KernelInput[], out: Output): DType {
+  for (const x of inputs) if (typeof x !== "number") return x.dtype;
+  return out.dtype;
+}
+
+function unaryKernel<K extends UnaryOp>(op: K): Kernel<K> {
+  const pick = perDType(
+    (dtype) => new Elementwise(op, [dtype], resultOf(unaryOps[op].dtype, dtype), (x) => unary[op](x!, dtype)),
+  );
+  return ({ inputs }, [out]) => pick(dtypeOf(inputs, out!)).launch(inputs, out!);
+}
+
+function binaryKernel<K extends BinaryOp>(op: K): Kernel<K> {
+  const pick = perDType(
+    (dtype) =>
+      new Elementwise(op, [dtype, dtype], resultOf(binaryOps[op].dtype, dtype), (a, b) => binary[op](a!, b!, dtype)),
+  );
+  return ({ inputs }, [out]) => pick(dtypeOf(inputs, out!)).launch(inputs, out!);
+}
+
+const divisors = new Set<BinaryOp>(["floorDivide", "remainder", "fmod"]);
+
+/** Whole numbers have no quotient by 0, and the instruction would trap. */
+function divisionKernel<K extends BinaryOp>(op: K): Kernel<K> {
+  const kernel = binaryKernel(op);
+  return (call, outputs) => {
+    const [, divisor] = call.inputs as readonly [KernelInput, KernelInput];
+    if (!isFloat(dtypeOf(call.inputs, outputs[0]!)) && hasZero(divisor, outputs[0]!)) {
+      fail(op, "a whole number is divided by zero", "Cast to a float dtype, or replace the zeros");
+    }
+    kernel(call, outputs);
+  };
+}
+
+const isZero = perDType((dtype) => new Elementwise("isZero", [dtype], "bool", (x) => eq(x!, 0)));
+
+function hasZero(divisor: KernelInput, owner: Output): boolean {
+  if (typeof divisor === "number") return divisor === 0;
+  return withTemporaries(owner, (temporaries) => {
+    const flags = temporaries.make(divisor.shape, "bool");
+    isZero(divisor.dtype).launch([divisor], flags);
+    return flags.storage.raw.indexOf(1 as never) >= 0;
+  });
+}
+
+const copy = ({ inputs: [x] }: { readonly inputs: readonly KernelInput[] }, [out]: readonly Output[]): void =>
+  convert(x as View, out!);
+const fills = perDType((dtype) => new Elementwise("full", [dtype], dtype, (x) => x!));
+const choices = perDType(
+  (dtype) => new Elementwise("where", ["bool", dtype, dtype], dtype, (c, a, b) => select(nonzero(c!), a!, b!)),
+);
+
+function rowsOf<T extends string, R>(
+  table: { readonly [K in T]: unknown },
+  make: (op: T) => R,
+): { readonly [K in T]: R } {
+  return Object.fromEntries((Object.keys(table) as T[]).map((op) => [op, make(op)])) as { [K in T]: R };
+}
+
+type Rows = { readonly [K in UnaryOp | BinaryOp | "where" | "cast" | "copy" | "full"]: Kernel<K> };
+
+export const pointwise: Rows = {
+  ...(rowsOf(unary, unaryKernel) as { readonly [K in UnaryOp]: Kernel<K> }),
+  ...(rowsOf(binary, (op) => (divisors.has(op) ? divisionKernel(op) : binaryKernel(op))) as {
+    readonly [K in BinaryOp]: Kernel<K>;
+  }),
+  where: ({ inputs }, [out]) => choices(out!.dtype).launch(inputs, out!),
+  cast: copy,
+  copy,
+  full: ({ attrs }, [out]) => fills(out!.dtype).launch([attrs.value], out!),
+};
