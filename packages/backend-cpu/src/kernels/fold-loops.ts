@@ -1,0 +1,254 @@
+/**
+ * The loops of reductions, around any fold. Work is counted in units: one output, or 256 neighbouring ones, of one part of
+ * the reduced elements. What a unit computes depends on the shapes alone, so threads may share units anyhow.
+ */
+import type { DType } from "@dl/tensor";
+import { call, type Expr, type Func, type FuncRef, type Local, type Module, op, select } from "../wasm/emitter.ts";
+import { type Access, access, loadPacked, loadScalar, storeFirst, storePacked, storeScalar } from "./access.ts";
+import { constant, convert, input, type Node, type NumberType } from "./expression.ts";
+import { Tools } from "./helpers.ts";
+import { extractLane, Lowering, lanesOf } from "./lower.ts";
+import { type FoldOp, reductions } from "./reductions.ts";
+
+/** Columns that a unit takes. */
+export const COLUMNS = 256;
+/** Elements after which the vectors' sums go into the total. */
+const BLOCK = 4096;
+
+/** Trees of a fold. Totals are of the first type named; of the `wide` one where runs are added up. */
+interface Fold {
+  readonly from: Access;
+  readonly to: Access;
+  readonly lanes: 2 | 4;
+  readonly type: NumberType;
+  readonly wide: NumberType;
+  readonly start: Node;
+  /** Total and raw element. */
+  readonly step: Node;
+  /** Two totals. */
+  readonly merge: Node;
+  readonly finish: Node;
+  /** Wide total and total; wide total and raw element. */
+  readonly absorb: Node;
+  readonly wideStep: Node;
+  readonly wideStart: Node;
+  readonly wideFinish: Node;
+}
+
+function foldOf(name: FoldOp, from: DType, to: DType): Fold {
+  const { element, combine, start, wide: widens } = reductions[name];
+  const [source, target] = [access[from], access[to]];
+  const value = element(source.decode(input(1, source.raw)));
+  const type = value.type as NumberType;
+  const wide = widens && type === "f32" ? "f64" : type;
+  const [total, wideTotal] = [input(0, type), input(0, wide)];
+  const step = combine(total, value);
+  const finish = target.encode(total);
+  const first = (of: NumberType): Node => constant(of, start(of));
+  return {
+    from: source,
+    to: target,
+    lanes: lanesOf(step, finish) as 2 | 4,
+    ...{ type, wide, step, finish, start: first(type), wideStart: first(wide) },
+    merge: combine(total, input(1, type)),
+    absorb: combine(wideTotal, convert(input(1, type), wide)),
+    wideStep: combine(wideTotal, convert(value, wide)),
+    wideFinish: target.encode(wideTotal),
+  };
+}
+
+/**
+ * `parts` is the number of units that share the reduced elements of one output: they split `reduced0`, or `inner` of rows
+ * where that is 1, into runs of `part`. Strides are in bytes.
+ */
+// biome-ignore format: by meaning
+export const foldParams = [
+  "chunk", "chunks", "units", "source", "target", "parts", "part",
+  "kept1", "keptStride0", "keptStride1",
+  "reduced0", "reducedStride0", "reduced1", "reducedStride1",
+  "inner", "innerStride",
+] as const;
+type Params = { readonly [K in (typeof foldParams)[number]]: Local<"i32"> };
+
+/** Exports `rows` and `columns`, both with `foldParams`. */
+export function buildFold(m: Module, name: FoldOp, from: DType, to: DType): void {
+  const fold = foldOf(name, from, to);
+  const tools = new Tools(m, [fold.step, fold.merge, fold.finish, fold.absorb, fold.wideStep, fold.wideFinish]);
+  const segment = addSegment(m, fold, tools);
+  m.func("rows", foldParams, (f, p) => {
+    eachUnit(f, p, (unit) => foldRow(f, p, unit, fold, segment, tools));
+  });
+  m.func("columns", foldParams, (f, p) => {
+    eachUnit(f, p, (unit) => foldColumns(f, p, unit, fold, tools));
+  });
+}
+
+/** Units number chunk · units / chunks to the next chunk's first. */
+function eachUnit(f: Func, { chunk, chunks, units }: Params, body: (unit: Local<"i32">) => void): void {
+  const first = (plus: number): Expr<"i32"> =>
+    op("i32.div_u", op("i32.mul", op("i32.add", chunk, plus), units), chunks);
+  const end = f.let(first(1));
+  const unit = f.local("i32");
+  f.for(unit, first(0), end, 1, () => body(unit));
+}
+
+type I32 = Local<"i32">;
+const times = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> => op("i32.mul", a, b);
+const plus = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> => op("i32.add", a, b);
+const smaller = (a: I32, b: I32 | number): Expr<"i32"> => select(op("i32.lt_s", a, b), a, b);
+
+/** The address of output number `index` of those that stay, before the part is added. */
+function placeOf(p: Params, index: I32): Expr<"i32"> {
+  const outer = times(op("i32.div_u", index, p.kept1), p.keptStride0);
+  return plus(plus(p.source, outer), times(op("i32.rem_u", index, p.kept1), p.keptStride1));
+}
+
+function foldRow(f: Func, p: Params, unit: I32, fold: Fold, segment: Segment, tools: Tools): void {
+  const first = f.let(times(op("i32.rem_u", unit, p.parts), p.part));
+  const row = f.let(placeOf(p, f.let(op("i32.div_u", unit, p.parts))));
+  const [rows, count] = [f.let(p.reduced0), f.let(p.inner)];
+  const cut = (size: I32, stride: I32): void => {
+    f.inc(row, times(first, stride));
+    f.set(size, smaller(f.let(op("i32.sub", size, first)), p.part));
+  };
+  f.if(
+    op("i32.eq", p.reduced0, 1),
+    () => cut(count, p.innerStride),
+    () => cut(rows, p.reducedStride0),
+  );
+  const total = f.let(scalarOf(f, fold.wideStart, tools) as Expr<"f64">);
+  f.range(rows, () => {
+    const at = f.let(row);
+    f.range(p.reduced1, () => {
+      f.set(total, call(segment, at, count, p.innerStride, total));
+      f.inc(at, p.reducedStride1);
+    });
+    f.inc(row, p.reducedStride0);
+  });
+  storeScalar(f, fold.to, plus(p.target, times(unit, fold.to.bytes)), scalarOf(f, fold.wideFinish, tools, total));
+}
+
+type Segment = FuncRef<readonly ["at", "count", "stride", "total:f64"], "f64">;
+
+/** Folds `count` elements `stride` bytes apart into a wide total. */
+function addSegment(m: Module, fold: Fold, tools: Tools): Segment {
+  // Totals may be of any type; the name of one stands for all.
+  const params = ["at", "count", "stride", `total:${fold.wide}` as "total:f64"] as const;
+  return m.inner("segment", params, (f, { at, count, stride, total }) => {
+    f.if(op("i32.eq", stride, fold.from.bytes), () => foldPacked(f, fold, tools, at, count, total));
+    f.while(count, () => {
+      const element = f.let(loadScalar(fold.from, at));
+      f.set(total, scalarOf(f, fold.wideStep, tools, total, element) as Expr<"f64">);
+      f.inc(at, stride);
+      f.inc(count, -1);
+    });
+    return total;
+  });
+}
+
+/** Whole vectors of what is left, in blocks, in four totals each. */
+function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, total: Local): void {
+  const { lanes, from } = fold;
+  const totals = f.locals("v128", 4);
+  const step = new Lowering(f, [fold.step], lanes, tools);
+  const merge = new Lowering(f, [fold.merge], lanes, tools);
+  const start = f.let(vectorOf(f, fold.start, lanes, tools));
+  const block = f.local("i32");
+  const take = (vectors: number): void => {
+    f.while(op("i32.ge_s", block, vectors * lanes), () => {
+      for (let i = 0; i < vectors; i++) {
+        const element = f.let(loadPacked(from, lanes, at, i * lanes * from.bytes));
+        f.set(totals[i]!, step.emit([fold.step], [totals[i]!, element])[0] as Expr<"v128">);
+      }
+      f.inc(at, vectors * lanes * from.bytes);
+      f.inc(block, -vectors * lanes);
+    });
+  };
+  f.while(op("i32.ge_s", count, lanes), () => {
+    for (const sum of totals) f.set(sum, start);
+    f.set(block, op("i32.and", smaller(count, BLOCK), -lanes));
+    f.inc(count, op("i32.sub", 0, block));
+    take(4);
+    take(1);
+    for (const [a, b] of [
+      [0, 1],
+      [2, 3],
+      [0, 2],
+    ] as const) {
+      f.set(totals[a]!, merge.emit([fold.merge], [totals[a]!, totals[b]!])[0] as Expr<"v128">);
+    }
+    f.set(total, scalarOf(f, fold.absorb, tools, total, mergedLanes(f, fold, tools, totals[0]!)));
+  });
+}
+
+function mergedLanes(f: Func, fold: Fold, tools: Tools, vector: Local<"v128">): Local {
+  const merge = (a: Local, b: Local): Local => f.let(scalarOf(f, fold.merge, tools, a, b));
+  const lanes = Array.from({ length: fold.lanes }, (_, lane) => f.let(extractLane(fold.type, vector, lane)));
+  const [a, b, c, d] = lanes as [Local, Local, Local, Local];
+  return fold.lanes === 2 ? merge(a, b) : merge(merge(a, b), merge(c, d));
+}
+
+/** Rows folded into each other, side by side: eight vectors at once, then single ones, then what is left. */
+function foldColumns(f: Func, p: Params, unit: I32, fold: Fold, tools: Tools): void {
+  const { lanes, from, to } = fold;
+  const blocks = f.let(op("i32.div_s", plus(p.inner, COLUMNS - 1), COLUMNS));
+  const column = f.let(times(op("i32.rem_u", unit, blocks), COLUMNS));
+  const row = f.let(op("i32.div_u", unit, blocks));
+  const first = f.let(times(op("i32.rem_u", row, p.parts), p.part));
+  const rows = f.let(smaller(f.let(op("i32.sub", p.reduced0, first)), p.part));
+  const width = f.let(smaller(f.let(op("i32.sub", p.inner, column)), COLUMNS));
+  const source = f.let(plus(placeOf(p, f.let(op("i32.div_u", row, p.parts))), times(first, p.reducedStride0)));
+  f.inc(source, times(column, from.bytes));
+  const target = f.let(plus(p.target, times(plus(times(row, p.inner), column), to.bytes)));
+  const block = columnBlock(f, p, fold, tools, rows, source);
+  for (const vectors of [8, 1]) {
+    f.while(op("i32.ge_s", width, vectors * lanes), () => {
+      block(vectors).forEach((value, i) => {
+        storePacked(f, to, lanes, target, value, i * lanes * to.bytes);
+      });
+      f.inc(source, vectors * lanes * from.bytes);
+      f.inc(target, vectors * lanes * to.bytes);
+      f.inc(width, -vectors * lanes);
+    });
+  }
+  f.if(op("i32.gt_s", width, 0), () => storeFirst(f, to, lanes, width, target, block(1)[0]!));
+}
+
+/** Writes the loop that folds `rows` rows of some vectors from `source` on; gives the results. */
+function columnBlock(
+  f: Func,
+  p: Params,
+  fold: Fold,
+  tools: Tools,
+  rows: I32,
+  source: I32,
+): (vectors: number) => Expr<"v128">[] {
+  const { lanes, from } = fold;
+  const [step, finish] = [fold.step, fold.finish].map((tree) => new Lowering(f, [tree], lanes, tools));
+  const start = f.let(vectorOf(f, fold.start, lanes, tools));
+  return (vectors) => {
+    const totals = f.locals("v128", vectors);
+    for (const total of totals) f.set(total, start);
+    const outer = f.let(source);
+    f.range(rows, () => {
+      const inner = f.let(outer);
+      f.range(p.reduced1, () => {
+        totals.forEach((total, i) => {
+          const element = f.let(loadPacked(from, lanes, inner, i * lanes * from.bytes));
+          f.set(total, step!.emit([fold.step], [total, element])[0] as Expr<"v128">);
+        });
+        f.inc(inner, p.reducedStride1);
+      });
+      f.inc(outer, p.reducedStride0);
+    });
+    return totals.map((total) => f.let(finish!.emit([fold.finish], [total])[0] as Expr<"v128">));
+  };
+}
+
+function scalarOf(f: Func, tree: Node, tools: Tools, ...inputs: readonly Expr[]): Expr {
+  return new Lowering(f, [tree], "scalar", tools).emit([tree], inputs)[0]!;
+}
+
+function vectorOf(f: Func, tree: Node, lanes: 2 | 4, tools: Tools): Expr<"v128"> {
+  return new Lowering(f, [tree], lanes, tools).emit([tree], [])[0] as Expr<"v128">;
+}

@@ -1,0 +1,72 @@
+/** How a reduction walks over memory: dimensions merged, split into those that stay and those that go. */
+import type { Shape, View } from "@dl/tensor";
+
+/** A merged dimension; the stride counts elements. */
+export interface Level {
+  readonly size: number;
+  readonly stride: number;
+}
+
+/**
+ * Either `rows`: every output folds `inner`, again for every place of `reduced`; or `columns`: `inner` stays and lies side
+ * by side, so that whole rows of it are folded into each other.
+ */
+export interface FoldPlan {
+  readonly way: "rows" | "columns";
+  readonly kept: readonly [Level, Level];
+  readonly reduced: readonly [Level, Level];
+  readonly inner: Level;
+}
+
+const single: Level = { size: 1, stride: 0 };
+
+/** `undefined` where there are more dimensions than the loops have. */
+export function planFold(view: View, dims: Shape): FoldPlan | undefined {
+  if (view.shape.includes(0)) return nothing(levels(view, dims, false));
+  const kept = merged(levels(view, dims, false));
+  const reduced = merged(levels(view, dims, true).sort((a, b) => Math.abs(b.stride) - Math.abs(a.stride)));
+  const columns = kept.at(-1)?.stride === 1 && reduced.length > 0;
+  const inner = (columns ? kept.pop() : reduced.pop()) ?? { size: 1, stride: 1 };
+  if (kept.length > 2 || reduced.length > 2) return undefined;
+  return {
+    way: columns ? "columns" : "rows",
+    kept: [kept.length === 2 ? kept[0]! : single, kept.at(-1) ?? single],
+    reduced: [reduced[0] ?? single, reduced[1] ?? single],
+    inner,
+  };
+}
+
+/** Strides of empty tensors mean nothing, so they may not merge. */
+function nothing(kept: readonly Level[]): FoldPlan {
+  const size = kept.reduce((product, level) => product * level.size, 1);
+  return { way: "rows", kept: [single, { size, stride: 0 }], reduced: [single, single], inner: { size: 0, stride: 1 } };
+}
+
+/** The dimensions in `dims`, or the others, in order. */
+export function levels({ shape, strides }: View, dims: Shape, inside: boolean): Level[] {
+  const found: Level[] = [];
+  for (let dim = 0; dim < shape.length; dim++) {
+    if (dims.includes(dim) === inside) found.push({ size: shape[dim]!, stride: strides[dim]! });
+  }
+  return found;
+}
+
+/** Neighbours become one where the outer one continues the inner one. */
+export function merged(list: readonly Level[]): Level[] {
+  const result: Level[] = [];
+  for (const level of list) {
+    if (level.size === 1) continue;
+    const last = result.at(-1);
+    if (last?.stride === level.size * level.stride) {
+      result[result.length - 1] = { size: last.size * level.size, stride: level.stride };
+    } else result.push(level);
+  }
+  return result;
+}
+
+/** The view with the dimensions that stay first, then those that go. */
+export function keptFirst(view: View, dims: Shape): View {
+  const order = [...view.shape.keys()];
+  const all = [...order.filter((dim) => !dims.includes(dim)), ...dims];
+  return { ...view, shape: all.map((dim) => view.shape[dim]!), strides: all.map((dim) => view.strides[dim]!) };
+}

@@ -1,0 +1,31 @@
+/** ★ What each reduction folds, one row per op. */
+import type { ReduceOp } from "@dl/tensor";
+import { add, and, convert, max, min, mul, type Node, type NumberType, nonzero, or, widthOf } from "./expression.ts";
+
+export interface Reduction {
+  /** What an element counts. */
+  readonly element: (x: Node) => Node;
+  readonly combine: (a: Node, b: Node) => Node;
+  /** The fold of no elements. */
+  readonly start: (type: NumberType) => number | bigint;
+  /** Whether blocks of float32 are folded in float64. */
+  readonly wide?: boolean;
+}
+
+export type FoldOp = Exclude<ReduceOp, "argmax" | "argmin">;
+
+const itself = (x: Node): Node => x;
+const counted = (x: Node): Node => (x.type === "i32" ? convert(x, "i64") : x);
+const flag = (x: Node): Node => convert(nonzero(x), widthOf(x.type) === 64 ? "i64" : "i32");
+
+const lowest = { f32: -Infinity, f64: -Infinity, i32: -(2 ** 31), i64: -(2n ** 63n) } as const;
+const highest = { f32: Infinity, f64: Infinity, i32: 2 ** 31 - 1, i64: 2n ** 63n - 1n } as const;
+
+export const reductions: { readonly [K in FoldOp]: Reduction } = {
+  sum: { element: counted, combine: add, start: () => 0, wide: true },
+  prod: { element: counted, combine: mul, start: () => 1 },
+  amax: { element: itself, combine: max, start: (type) => lowest[type] },
+  amin: { element: itself, combine: min, start: (type) => highest[type] },
+  any: { element: flag, combine: or, start: () => 0 },
+  all: { element: flag, combine: and, start: () => 1 },
+};

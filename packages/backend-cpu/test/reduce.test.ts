@@ -1,0 +1,96 @@
+import { type DType, dtypes, type ReduceOp, type Shape } from "@dl/tensor";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
+import { agree, allDTypes, anyView, outputsOf, plainView, precision, type Spec } from "./oracle.ts";
+
+const folds = ["sum", "prod", "amax", "amin", "any", "all"] as const;
+
+function dtypeOf(op: ReduceOp, dtype: DType): DType {
+  if (op === "any" || op === "all") return "bool";
+  if (op === "argmax" || op === "argmin") return "int64";
+  return (op === "sum" || op === "prod") && dtypes[dtype].kind !== "float" ? "int64" : dtype;
+}
+
+function outputOf(op: ReduceOp, { shape, dtype }: Spec, dims: Shape): { shape: Shape; dtype: DType } {
+  return { shape: shape.filter((_, dim) => !dims.includes(dim)), dtype: dtypeOf(op, dtype) };
+}
+
+function check(op: ReduceOp, x: Spec, dims: Shape, tolerance = precision[x.dtype]): void {
+  agree(op, [x], { dims, keepdim: false }, [outputOf(op, x, dims)], tolerance);
+}
+
+describe.each(folds)("%s", (op) => {
+  const ones = (random: () => number): number => (random() < 0.2 ? -1 : 1);
+  test.each(allDTypes)("of %s over any dimensions of any view", (dtype) => {
+    const size = op === "amax" || op === "amin" ? fc.integer({ min: 1, max: 7 }) : fc.integer({ min: 0, max: 7 });
+    const shapes = fc.array(size, { maxLength: 5 }).filter((shape) => shape.reduce((a, b) => a * b, 1) < 700);
+    const problem = shapes.chain((shape) => {
+      return fc.tuple(anyView(shape, dtype, op === "prod" ? ones : undefined), fc.subarray([...shape.keys()]));
+    });
+    fc.assert(
+      fc.property(problem, ([x, dims]) => check(op, x, dims)),
+      { numRuns: 50 },
+    );
+  });
+
+  test.each(allDTypes)("of long rows and columns of %s", (dtype) => {
+    const draw = op === "prod" ? ones : op === "sum" ? (random: () => number) => Math.floor(random() * 2) : undefined;
+    for (const shape of [
+      [3, 533],
+      [533, 3],
+      [2, 300, 37],
+      [17, 5, 19],
+    ]) {
+      const x = plainView(shape, dtype, 5, draw);
+      for (const dim of shape.keys()) check(op, x, [dim]);
+    }
+  });
+});
+
+test("large sums are cut into parts and lose next to nothing", () => {
+  const fraction = (random: () => number): number => random();
+  for (const [shape, dims] of [
+    [[300_001], [0]],
+    [[3, 70_001], [1]],
+    [[5000, 33], [0]],
+    [
+      [40, 2, 1200],
+      [0, 2],
+    ],
+    [[2, 900, 70], [1]],
+    [
+      [3, 30, 5, 30, 9],
+      [1, 3],
+    ],
+  ] as const) {
+    check("sum", plainView(shape, "float32", 3, fraction), dims, 1e-6);
+    check("amax", plainView(shape, "float32", 4, fraction), dims, 0);
+  }
+});
+
+test("NaN wins, infinities count", () => {
+  const awkward = (random: () => number): number => {
+    const x = random();
+    return x < 0.1 ? Number.NaN : x < 0.2 ? Infinity : x < 0.3 ? -Infinity : x;
+  };
+  for (const op of ["sum", "amax", "amin", "any"] as const) {
+    for (const dims of [[0], [1], [0, 1]]) {
+      check(op, plainView([5, 37], "float32", 9, awkward), dims);
+      check(op, plainView([37, 5], "float64", 9, awkward), dims);
+    }
+  }
+});
+
+test("the number of threads changes nothing", () => {
+  const fraction = (random: () => number): number => random() - 0.5;
+  const x = plainView([300, 700], "float32", 1, fraction);
+  const run = (): number[][] =>
+    [[0], [1], [0, 1]].map((dims) => outputsOf("sum", [x], { dims, keepdim: false }, [outputOf("sum", x, dims)])[0]!);
+  const before = getNumThreads();
+  setNumThreads(1);
+  const alone = run();
+  setNumThreads(4);
+  expect(run()).toEqual(alone);
+  setNumThreads(before);
+});
