@@ -48,6 +48,27 @@ describe.each(folds)("%s", (op) => {
   });
 });
 
+describe.each(["argmax", "argmin"] as const)("%s", (op) => {
+  test.each(allDTypes)("of %s along one dimension or all, the first of equals", (dtype) => {
+    const problem = fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 4 }).chain((shape) => {
+      const dims = [...shape.keys()];
+      return fc.tuple(anyView(shape, dtype), fc.constantFrom(dims, ...dims.map((dim) => [dim])));
+    });
+    fc.assert(
+      fc.property(problem, ([x, dims]) => check(op, x, dims)),
+      { numRuns: 50 },
+    );
+  });
+
+  test("gives the first NaN, and large rows to several threads", () => {
+    const awkward = (random: () => number): number => (random() < 0.05 ? Number.NaN : random());
+    for (const dims of [[0], [1], [0, 1]]) {
+      check(op, plainView([40, 7], "float32", 9, awkward), dims);
+      check(op, plainView([300, 150], "float64", 9), dims);
+    }
+  });
+});
+
 test("large sums are cut into parts and lose next to nothing", () => {
   const fraction = (random: () => number): number => random();
   for (const [shape, dims] of [

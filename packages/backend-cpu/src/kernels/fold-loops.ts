@@ -68,7 +68,8 @@ export const foldParams = [
   "reduced0", "reducedStride0", "reduced1", "reducedStride1",
   "inner", "innerStride",
 ] as const;
-type Params = { readonly [K in (typeof foldParams)[number]]: Local<"i32"> };
+type Named<N extends string> = { readonly [K in N]: Local<"i32"> };
+type Params = Named<(typeof foldParams)[number]>;
 
 /** Exports `rows` and `columns`, both with `foldParams`. */
 export function buildFold(m: Module, name: FoldOp, from: DType, to: DType): void {
@@ -84,7 +85,11 @@ export function buildFold(m: Module, name: FoldOp, from: DType, to: DType): void
 }
 
 /** Units number chunk · units / chunks to the next chunk's first. */
-function eachUnit(f: Func, { chunk, chunks, units }: Params, body: (unit: Local<"i32">) => void): void {
+export function eachUnit(
+  f: Func,
+  { chunk, chunks, units }: Named<"chunk" | "chunks" | "units">,
+  body: (unit: Local<"i32">) => void,
+): void {
   const first = (plus: number): Expr<"i32"> =>
     op("i32.div_u", op("i32.mul", op("i32.add", chunk, plus), units), chunks);
   const end = f.let(first(1));
@@ -98,7 +103,7 @@ const plus = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> => op("i32.a
 const smaller = (a: I32, b: I32 | number): Expr<"i32"> => select(op("i32.lt_s", a, b), a, b);
 
 /** The address of output number `index` of those that stay, before the part is added. */
-function placeOf(p: Params, index: I32): Expr<"i32"> {
+export function placeOf(p: Named<"source" | "kept1" | "keptStride0" | "keptStride1">, index: I32): Expr<"i32"> {
   const outer = times(op("i32.div_u", index, p.kept1), p.keptStride0);
   return plus(plus(p.source, outer), times(op("i32.rem_u", index, p.kept1), p.keptStride1));
 }

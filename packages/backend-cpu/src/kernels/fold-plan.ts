@@ -66,7 +66,8 @@ export function merged(list: readonly Level[]): Level[] {
 
 /** The view with the dimensions that stay first, then those that go. */
 export function keptFirst(view: View, dims: Shape): View {
-  const order = [...view.shape.keys()];
-  const all = [...order.filter((dim) => !dims.includes(dim)), ...dims];
-  return { ...view, shape: all.map((dim) => view.shape[dim]!), strides: all.map((dim) => view.strides[dim]!) };
+  const { storage, offset, dtype } = view;
+  const all = [...[...view.shape.keys()].filter((dim) => !dims.includes(dim)), ...dims];
+  const [shape, strides] = [view.shape, view.strides].map((list) => all.map((dim) => list[dim]!));
+  return { storage, offset, dtype, shape: shape!, strides: strides! };
 }

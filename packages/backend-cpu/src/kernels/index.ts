@@ -6,6 +6,7 @@ import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { pointwise } from "./pointwise.ts";
+import { argmax, argmin } from "./positions.ts";
 import { folds } from "./reduce.ts";
 import { scans } from "./scan.ts";
 import * as sorting from "./sorting.ts";
@@ -19,6 +20,8 @@ export const kernels: Kernels = {
   ...inPlaceKernels,
   matmul,
   ...folds,
+  argmax,
+  argmin,
   cat: overArrays(movement.cat),
   pad: overArrays(movement.pad),
   gather: overArrays(indexing.gather),
