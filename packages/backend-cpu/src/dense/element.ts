@@ -70,3 +70,31 @@ export function min(f: Func, a: Expr<"i32">, b: Operand<"i32">): Local<"i32"> {
   f.if(op("i32.gt_s", result, b), () => f.set(result, b));
   return result;
 }
+
+/** Runs the case whose number `value` has. */
+export function dispatch(f: Func, value: Expr<"i32">, cases: readonly (readonly [number, () => void])[]): void {
+  f.block((done) => {
+    for (const [number, body] of cases) {
+      f.if(op("i32.eq", value, number), () => {
+        body();
+        f.br(done);
+      });
+    }
+  });
+}
+
+/** The numbers from `chunk * units / chunks` to the next such bound: a chunk's share of the units of work. */
+export function shareOf(
+  f: Func,
+  { chunk, chunks }: { readonly chunk: Local<"i32">; readonly chunks: Local<"i32"> },
+  units: Expr<"i32">,
+  body: (unit: Local<"i32">) => void,
+): void {
+  const total = f.let(units);
+  const unit = f.let(op("i32.div_u", op("i32.mul", chunk, total), chunks));
+  const end = f.let(op("i32.div_u", op("i32.mul", op("i32.add", chunk, 1), total), chunks));
+  f.while(op("i32.lt_s", unit, end), () => {
+    body(unit);
+    f.inc(unit, 1);
+  });
+}

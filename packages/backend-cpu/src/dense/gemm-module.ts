@@ -3,7 +3,7 @@
  * the matrices of a batch. The order of additions into an element of C depends on the shapes alone, never on the grid.
  */
 import { type Func, type Local, load, type Module, op, when } from "../wasm/emitter.ts";
-import { at, elements, min, type ScalarName } from "./element.ts";
+import { at, dispatch, elements, min, type ScalarName, shareOf } from "./element.ts";
 import { directProduct, dotProduct, scalarProduct } from "./gemm-direct.ts";
 import { packedProduct } from "./gemm-packed.ts";
 import { callProduct, type Product, productParams } from "./product.ts";
@@ -36,12 +36,8 @@ type Locals = { readonly [K in (typeof gemmParams)[number]]: Local<"i32"> };
 export function buildGemm(m: Module, name: ScalarName): void {
   const ways = productWays(m, name);
   m.func("gemm", gemmParams, (f, p) => {
-    const units = f.let(op("i32.mul", p.batch, op("i32.mul", p.gridRows, p.gridColumns)));
-    const unit = f.local("i32");
-    const share = (chunk: Local<"i32">, plus: number) =>
-      op("i32.div_u", op("i32.mul", op("i32.add", chunk, plus), units), p.chunks);
-    const end = f.let(share(p.chunk, 1));
-    f.for(unit, share(p.chunk, 0), end, 1, () => multiplyUnit(f, p, unit, ways));
+    const units = op("i32.mul", p.batch, op("i32.mul", p.gridRows, p.gridColumns));
+    shareOf(f, p, units, (unit) => multiplyUnit(f, p, unit, ways));
   });
 }
 
@@ -75,12 +71,10 @@ function multiplyUnit(f: Func, p: Locals, unit: Local<"i32">, ways: readonly [nu
   // C itself moves with the batch, biases do not.
   const ofBatch = when(op("i32.eq", p.add, p.c), offset(2), 0);
   const add = f.let(when(p.add, op("i32.add", op("i32.add", p.add, inAdd), ofBatch), 0));
-  f.block((done) => {
-    for (const [mode, way] of ways) {
-      f.if(op("i32.eq", p.mode, mode), () => {
-        callProduct(f, way, { ...p, m: rows, n: columns, a, b, c, add });
-        f.br(done);
-      });
-    }
-  });
+  const block = { ...p, m: rows, n: columns, a, b, c, add };
+  dispatch(
+    f,
+    p.mode,
+    ways.map(([mode, way]) => [mode, () => callProduct(f, way, block)]),
+  );
 }

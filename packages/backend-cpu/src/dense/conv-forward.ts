@@ -1,0 +1,227 @@
+/**
+ * Convolution as a matrix product that gathers its right side: for a tile of output channels and neighbouring pixels, a
+ * loop over the taps loads the pixels through the table of offsets. Nothing is unfolded, and weights are packed once.
+ */
+import {
+  type Expr,
+  type Func,
+  type FuncRef,
+  i32,
+  type Local,
+  load,
+  type Module,
+  op,
+  select,
+  when,
+} from "../wasm/emitter.ts";
+import { readPlan } from "./conv-plan.ts";
+import { stager } from "./conv-stage.ts";
+import { at, dispatch, type Element, loadScalar, shareOf, storeScalar } from "./element.ts";
+import { mainTile, packer, type Tile } from "./gemm-kernels.ts";
+
+/** Room for one tile, at the start of the scratch area. */
+export const TILE_BYTES = 512;
+
+const microParams = ["a", "taps", "tapsEnd", "b", "bias", "c", "cRow"] as const;
+type Micro = FuncRef<typeof microParams, undefined>;
+
+/** C[rows × vectors] = bias + Σ over taps of packed weights times the pixels at the tap. */
+function gatherMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
+  return m.inner(`gather${rows}x${vectors}`, microParams, (f, p) => {
+    const sums = f.locals("v128", rows * vectors);
+    const pixels = f.locals("v128", vectors);
+    const factor = f.local("v128");
+    const at = f.local("i32");
+    f.if(p.bias, () => {
+      for (const [s, sum] of sums.entries()) {
+        const first = sums[s - (s % vectors)]!;
+        f.set(sum, s % vectors === 0 ? load(e.loadSplat, p.bias, (s / vectors) * e.bytes) : first);
+      }
+    });
+    f.while(op("i32.ne", p.taps, p.tapsEnd), () => {
+      f.set(at, op("i32.add", p.b, load("i32.load", p.taps)));
+      for (const [j, pixel] of pixels.entries()) f.set(pixel, load("v128.load", at, 16 * j));
+      for (let i = 0; i < rows; i++) {
+        f.set(factor, load(e.loadSplat, p.a, i * e.bytes));
+        for (const [j, pixel] of pixels.entries()) {
+          const sum = sums[i * vectors + j]!;
+          f.set(sum, f.madd(e.shape, factor, pixel, sum));
+        }
+      }
+      f.inc(p.a, rows * e.bytes);
+      f.inc(p.taps, 4);
+    });
+    for (const [s, sum] of sums.entries()) {
+      f.store("v128.store", p.c, sum, 16 * (s % vectors));
+      if (s % vectors === vectors - 1) f.inc(p.c, p.cRow);
+    }
+  });
+}
+
+const blockParams = ["plan", "w", "base", "bias", "c"] as const;
+type BlockKernel = FuncRef<typeof blockParams, undefined>;
+
+/** All pixels of `rows` output channels. The last tile of a row overlaps the one before it, where there is one. */
+function blockKernel(m: Module, e: Element, rows: number): BlockKernel {
+  const micros = [2, 1].map((vectors) => ({ width: vectors * e.lanes, micro: gatherMicro(m, e, { rows, vectors }) }));
+  return m.inner(`block${rows}`, blockParams, (f, q) => {
+    const names = ["allTaps", "tapCount", "channels", "rows", "rowCount", "rowLength", "yChannel", "yRow"] as const;
+    const p = readPlan(f, q.plan, ...names);
+    const tapsEnd = f.let(at(p.allTaps, op("i32.mul", p.tapCount, p.channels), 4));
+    const b = f.local("i32");
+    const x = f.local("i32");
+    const tile = (micro: Micro, from: Expr<"i32">, c: Expr<"i32">, cRow: Expr<"i32">): void => {
+      f.call(micro, q.w, p.allTaps, tapsEnd, at(b, from, e.bytes), q.bias, c, cRow);
+    };
+    f.range(p.rowCount, (row) => {
+      f.set(b, op("i32.add", q.base, load("i32.load", at(p.rows, row, 4))));
+      f.set(x, 0);
+      const [wide, narrow] = micros as [(typeof micros)[0], (typeof micros)[0]];
+      f.while(op("i32.le_s", op("i32.add", x, wide.width), p.rowLength), () => {
+        tile(wide.micro, x, at(q.c, x, e.bytes), p.yChannel);
+        f.inc(x, wide.width);
+      });
+      const rest = f.let(op("i32.sub", p.rowLength, x));
+      const last = ({ width, micro }: typeof wide): void => {
+        const start = f.let(op("i32.sub", p.rowLength, width));
+        f.if(
+          op("i32.ge_s", start, 0),
+          () => tile(micro, start, at(q.c, start, e.bytes), p.yChannel),
+          () => {
+            const tmp = f.let(m.scratch());
+            tile(micro, x, tmp, i32(width * e.bytes));
+            copyOut(f, e, { rows, width, from: tmp, to: q.c, toRow: p.yChannel, count: rest });
+          },
+        );
+      };
+      f.if(
+        op("i32.gt_s", rest, e.lanes),
+        () => last(wide),
+        () => f.if(rest, () => last(narrow)),
+      );
+      f.inc(q.c, p.yRow);
+    });
+  });
+}
+
+interface TileCopy {
+  readonly rows: number;
+  readonly width: number;
+  readonly from: Local<"i32">;
+  readonly to: Local<"i32">;
+  readonly toRow: Local<"i32">;
+  readonly count: Local<"i32">;
+}
+
+/** The first `count` columns of a tile. */
+function copyOut(f: Func, e: Element, { rows, width, from, to, toRow, count }: TileCopy): void {
+  const target = f.let(to);
+  f.range(count, () => {
+    const t = f.let(target);
+    for (let i = 0; i < rows; i++) {
+      storeScalar(f, e.name, t, loadScalar(e.name, from, i * width * e.bytes));
+      f.inc(t, toRow);
+    }
+    f.inc(from, e.bytes);
+    f.inc(target, e.bytes);
+  });
+}
+
+/** The block with a number: how many rows it has, and its first row. */
+export function blockBounds(f: Func, number: Expr<"i32">, p: { blockRows: Local<"i32">; blockExtra: Local<"i32"> }) {
+  const isBigger = f.let(op("i32.lt_s", number, p.blockExtra));
+  return {
+    rows: f.let(op("i32.add", p.blockRows, isBigger)),
+    first: f.let(op("i32.add", op("i32.mul", number, p.blockRows), select(isBigger, number, p.blockExtra))),
+  };
+}
+
+/**
+ * `packWeights`: for every block of rows, its weights for one tap after the other. A row's weights lie in `outer` runs of
+ * `count`, `outerStep` and `step` apart; rows lie `line` apart, groups `groupStep`.
+ */
+function packWeights(m: Module, e: Element, rows: readonly number[]): void {
+  const packers = rows.map((row) => [row, packer(m, e, row)] as const);
+  const params = [
+    "chunk",
+    "chunks",
+    "plan",
+    "w",
+    "packed",
+    "outer",
+    "outerStep",
+    "count",
+    "step",
+    "line",
+    "groupStep",
+  ] as const;
+  m.func("packWeights", params, (f, q) => {
+    const p = readPlan(f, q.plan, "groups", "outputs", "blockCount", "blockRows", "blockExtra");
+    shareOf(f, q, op("i32.mul", p.groups, p.blockCount), (unit) => {
+      const group = f.let(op("i32.div_u", unit, p.blockCount));
+      const block = blockBounds(f, op("i32.rem_u", unit, p.blockCount), p);
+      const source = f.let(at(at(q.w, group, q.groupStep), block.first, q.line));
+      const packedRow = f.let(op("i32.mul", op("i32.mul", q.outer, q.count), e.bytes));
+      const target = f.let(at(q.packed, op("i32.add", op("i32.mul", group, p.outputs), block.first), packedRow));
+      f.range(q.outer, () => {
+        dispatch(
+          f,
+          block.rows,
+          packers.map(([row, pack]) => [row, () => f.call(pack, target, source, i32(row), q.count, q.line, q.step)]),
+        );
+        f.inc(source, q.outerStep);
+        f.inc(target, op("i32.mul", op("i32.mul", q.count, block.rows), e.bytes));
+      });
+    });
+  });
+}
+
+/** `forward`: units are images, by group, in `splits` parts of the output channels. */
+export function buildForward(m: Module, e: Element): void {
+  const rows = Array.from({ length: mainTile(m).rows }, (_, i) => i + 1);
+  const stage = stager(m, e);
+  const kernels = rows.map((row) => [row, blockKernel(m, e, row)] as const);
+  packWeights(m, e, rows);
+  m.func("forward", ["chunk", "chunks", "plan", "splits", "x", "w", "bias", "y"], (f, q) => {
+    const names = [
+      "batch",
+      "groups",
+      "channels",
+      "outputs",
+      "tapCount",
+      "blockCount",
+      "blockRows",
+      "blockExtra",
+    ] as const;
+    const p = readPlan(f, q.plan, ...names, "xImage", "xChannel", "yImage", "yChannel", "staged");
+    const base = f.local("i32");
+    const b = f.local("i32");
+    const weightRow = f.let(op("i32.mul", op("i32.mul", p.channels, p.tapCount), e.bytes));
+    shareOf(f, q, op("i32.mul", op("i32.mul", p.batch, p.groups), q.splits), (unit) => {
+      const split = f.let(op("i32.rem_u", unit, q.splits));
+      const rest = f.let(op("i32.div_u", unit, q.splits));
+      const group = f.let(op("i32.rem_u", rest, p.groups));
+      const image = f.let(op("i32.div_u", rest, p.groups));
+      f.set(base, at(at(q.x, image, p.xImage), op("i32.mul", group, p.channels), p.xChannel));
+      f.if(p.staged, () => {
+        const staged = f.let(op("i32.add", m.scratch(), TILE_BYTES));
+        f.call(stage, q.plan, base, staged, p.channels);
+        f.set(base, staged);
+      });
+      const bound = (plus: number) =>
+        op("i32.div_u", op("i32.mul", op("i32.add", split, plus), p.blockCount), q.splits);
+      f.for(b, bound(0), bound(1), 1, () => {
+        const block = blockBounds(f, b, p);
+        const channel = f.let(op("i32.add", op("i32.mul", group, p.outputs), block.first));
+        const bias = f.let(when(q.bias, at(q.bias, channel, e.bytes), 0));
+        const w = f.let(at(q.w, channel, weightRow));
+        const c = f.let(at(at(q.y, image, p.yImage), channel, p.yChannel));
+        dispatch(
+          f,
+          block.rows,
+          kernels.map(([row, kernel]) => [row, () => f.call(kernel, q.plan, w, base, bias, c)]),
+        );
+      });
+    });
+  });
+}

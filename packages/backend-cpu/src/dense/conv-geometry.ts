@@ -1,0 +1,151 @@
+/**
+ * The arithmetic of a convolution. One, two and three dimensions are all treated as three. The kernels see an image as
+ * rows of output pixels: with a table of where each row starts in the input, and a table of where each tap lies relative to
+ * that, neighbouring output pixels are neighbours in memory for every tap, whatever stride, dilation and padding are.
+ *
+ * To make this so, an image is *staged* if it must be: copied into a frame of zeros, its columns sorted by their remainder
+ * modulo the stride (its *phases*).
+ */
+
+/** A convolution as PyTorch describes it; spatial lists have one to three entries. All tensors are contiguous. */
+export interface ConvShape {
+  readonly batch: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly groups: number;
+  readonly input: readonly number[];
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  /** Zeros before and after, for each dimension. */
+  readonly padding: readonly (readonly [number, number])[];
+  readonly dilation: readonly number[];
+}
+
+/** Depth, height and width. */
+export type Triple = readonly [number, number, number];
+
+export interface Geometry {
+  readonly batch: number;
+  readonly groups: number;
+  /** Input and output channels of one group. */
+  readonly channels: number;
+  readonly outputs: number;
+  readonly input: Triple;
+  readonly output: Triple;
+  readonly kernel: Triple;
+  readonly stride: Triple;
+  readonly before: Triple;
+  readonly dilation: Triple;
+}
+
+/** The spatial size of the output of one dimension. */
+export function outputSize(
+  size: number,
+  kernel: number,
+  stride: number,
+  [before, after]: readonly [number, number],
+  dilation: number,
+): number {
+  return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
+}
+
+export function geometryOf(shape: ConvShape): Geometry {
+  const output = shape.input.map((size, i) => {
+    return outputSize(size, shape.kernel[i]!, shape.stride[i]!, shape.padding[i]!, shape.dilation[i]!);
+  });
+  const common = {
+    batch: shape.batch,
+    groups: shape.groups,
+    channels: shape.inChannels / shape.groups,
+    outputs: shape.outChannels / shape.groups,
+    stride: triple(shape.stride),
+    before: triple(
+      shape.padding.map(([before]) => before),
+      0,
+    ),
+    dilation: triple(shape.dilation),
+    kernel: triple(shape.kernel),
+  };
+  // A 1×1 kernel sees no neighbours: the image is one long row.
+  const pointwise =
+    product(shape.kernel) === 1 && product(shape.stride) === 1 && product(output) === product(shape.input);
+  const row: Triple = [1, 1, product(output)];
+  if (pointwise) return { ...common, input: row, output: row, before: [0, 0, 0] };
+  return { ...common, input: triple(shape.input), output: triple(output) };
+}
+
+function triple(values: readonly number[], missing = 1): Triple {
+  return [values.at(-3) ?? missing, values.at(-2) ?? missing, values.at(-1)!];
+}
+
+export function product(values: readonly number[]): number {
+  return values.reduce((a, b) => a * b, 1);
+}
+
+/** One run of a row of the input in the staged frame; in elements. */
+export interface Phase {
+  /** The first column of the input that belongs to it. */
+  readonly source: number;
+  /** Where that goes, relative to the start of the plane. */
+  readonly target: number;
+  readonly count: number;
+}
+
+/** How an image lies in memory when the kernels read it; in elements. */
+export interface Layout {
+  readonly staged: boolean;
+  /** Of one channel. */
+  readonly plane: number;
+  readonly height: number;
+  readonly pitch: number;
+  readonly phases: readonly Phase[];
+  /** Planes and rows of the input that take part. */
+  readonly depthUsed: number;
+  readonly heightUsed: number;
+  /** Where each row of output pixels starts. */
+  readonly rows: readonly number[];
+  /** Where each tap lies relative to that, within one channel. */
+  readonly taps: readonly number[];
+}
+
+/** `lanes` > 1 asks for rows of whole vectors, with zeros (not just anything) behind the end. */
+export function layoutOf(g: Geometry, lanes: number): Layout {
+  const span = g.output.map(
+    (size, i) => (size - 1) * g.stride[i]! + (g.kernel[i]! - 1) * g.dilation[i]! + 1,
+  ) as unknown as Triple;
+  const inside = span.every((size, i) => g.before[i] === 0 && size <= g.input[i]!);
+  const staged = !inside || g.stride[2] > 1 || g.output[2] % lanes !== 0;
+  const columns = Array.from({ length: g.kernel[2] }, (_, k) => k * g.dilation[2]);
+  const residues = staged ? [...new Set(columns.map((column) => column % g.stride[2]))] : [0];
+  const width = Math.ceil(g.output[2] / lanes) * lanes + Math.floor(columns.at(-1)! / g.stride[2]);
+  const [depth, height, pitch] = staged ? [span[0], span[1], width] : g.input;
+  const phaseSize = depth * height * pitch;
+  const tapColumn = (column: number): number =>
+    residues.indexOf(column % g.stride[2]) * phaseSize + Math.floor(column / g.stride[2]);
+  return {
+    ...{ staged, height, pitch, plane: residues.length * phaseSize },
+    phases: residues.map((residue, i) =>
+      phase(g, residue, span[2], i * phaseSize + (g.before[0] * height + g.before[1]) * pitch),
+    ),
+    depthUsed: Math.max(0, Math.min(g.input[0], span[0] - g.before[0])),
+    heightUsed: Math.max(0, Math.min(g.input[1], span[1] - g.before[1])),
+    rows: grid(g.output, (z, y) => (z * g.stride[0] * height + y * g.stride[1]) * pitch),
+    taps: grid(g.kernel, (z, y) => (z * g.dilation[0] * height + y * g.dilation[1]) * pitch).flatMap((row) =>
+      columns.map((column) => row + (staged ? tapColumn(column) : column)),
+    ),
+  };
+}
+
+/** The columns X of the input for which X + padding leaves this remainder. */
+function phase(g: Geometry, residue: number, span: number, start: number): Phase {
+  const stride = g.stride[2];
+  const before = g.before[2];
+  const source = (((residue - before) % stride) + stride) % stride;
+  const used = Math.min(g.input[2], span - before);
+  const count = Math.max(0, Math.ceil((used - source) / stride));
+  return { source, target: start + (source + before - residue) / stride, count };
+}
+
+function grid([depth, height]: Triple, at: (z: number, y: number) => number): number[] {
+  return Array.from({ length: depth * height }, (_, i) => at(Math.floor(i / height), i % height));
+}

@@ -1,0 +1,84 @@
+/** Copies channels into their staged form, and back. */
+import { type Func, type FuncRef, type Local, load, type Module, op } from "../wasm/emitter.ts";
+import { readPlan } from "./conv-plan.ts";
+import { at, type Element, loadScalar, storeScalar } from "./element.ts";
+
+const stageParams = ["plan", "dense", "staged", "count"] as const;
+type StageLocals = { readonly [N in (typeof stageParams)[number]]: Local<"i32"> };
+export type Stage = FuncRef<typeof stageParams, undefined>;
+
+/** A part of a row that is contiguous in staged form. */
+interface Run {
+  readonly dense: Local<"i32">;
+  readonly staged: Local<"i32">;
+  readonly count: Local<"i32">;
+  /** Bytes from one element to the next in dense form. */
+  readonly step: Local<"i32">;
+}
+
+/** Fills `count` channels at `staged` with zeros and copies the dense channels into them. */
+export function stager(m: Module, e: Element): Stage {
+  return m.inner("stage", stageParams, (f, args) => {
+    const { plane } = readPlan(f, args.plan, "plane");
+    f.fill(args.staged, 0, op("i32.mul", args.count, plane));
+    forEachRun(f, args, (run) => {
+      f.if(op("i32.eq", run.step, e.bytes), () => copyVectors(f, e, run));
+      copyElements(f, e, run, (r) => storeScalar(f, e.name, r.staged, loadScalar(e.name, r.dense)));
+    });
+  });
+}
+
+/** The way back: `count` dense channels, with zeros where the convolution does not look. */
+export function unstager(m: Module, e: Element): Stage {
+  return m.inner("unstage", stageParams, (f, args) => {
+    const { xChannel } = readPlan(f, args.plan, "xChannel");
+    f.fill(args.dense, 0, op("i32.mul", args.count, xChannel));
+    forEachRun(f, args, (run) => {
+      copyElements(f, e, run, (r) => storeScalar(f, e.name, r.dense, loadScalar(e.name, r.staged)));
+    });
+  });
+}
+
+function copyVectors(f: Func, e: Element, { dense, staged, count }: Run): void {
+  f.while(op("i32.ge_s", count, e.lanes), () => {
+    f.store("v128.store", staged, load("v128.load", dense));
+    f.inc(dense, 16);
+    f.inc(staged, 16);
+    f.inc(count, -e.lanes);
+  });
+}
+
+function copyElements(f: Func, e: Element, run: Run, copy: (run: Run) => void): void {
+  f.while(op("i32.gt_s", run.count, 0), () => {
+    copy(run);
+    f.inc(run.dense, run.step);
+    f.inc(run.staged, e.bytes);
+    f.inc(run.count, -1);
+  });
+}
+
+/** Walks channels, planes, rows and phases. */
+function forEachRun(f: Func, { plan, dense, staged, count }: StageLocals, body: (run: Run) => void): void {
+  const p = readPlan(
+    ...([f, plan, "xChannel", "xPlane", "xRow", "plane", "stagedDepth", "stagedRow"] as const),
+    ...(["depthUsed", "heightUsed", "phaseCount", "phases", "step"] as const),
+  );
+  const run: Run = { dense: f.local("i32"), staged: f.local("i32"), count: f.local("i32"), step: p.step };
+  f.range(count, (channel) => {
+    f.range(p.depthUsed, (z) => {
+      const from = f.let(at(at(dense, channel, p.xChannel), z, p.xPlane));
+      const to = f.let(at(at(staged, channel, p.plane), z, p.stagedDepth));
+      f.range(p.heightUsed, () => {
+        f.range(p.phaseCount, (i) => {
+          const phase = f.let(at(p.phases, i, 12));
+          f.set(run.dense, op("i32.add", from, load("i32.load", phase)));
+          f.set(run.staged, op("i32.add", to, load("i32.load", phase, 4)));
+          f.set(run.count, load("i32.load", phase, 8));
+          body(run);
+        });
+        f.inc(from, p.xRow);
+        f.inc(to, p.stagedRow);
+      });
+    });
+  });
+}

@@ -1,0 +1,257 @@
+/** Convolution and its two adjoints over addresses, in one to three dimensions. */
+import { engine, memory, threads } from "../runtime/index.ts";
+import type { Block } from "../runtime/memory.ts";
+import { buildForward, TILE_BYTES } from "./conv-forward.ts";
+import {
+  type ConvShape,
+  type Geometry,
+  geometryOf,
+  type Layout,
+  layoutOf,
+  product,
+  type Triple,
+} from "./conv-geometry.ts";
+import { buildInput, TILE_VECTORS } from "./conv-input.ts";
+import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
+import { buildWeight, type TapGroup, tapGroups, tileOutputs } from "./conv-weight.ts";
+import { bytesPerElement, elements, type FloatName } from "./element.ts";
+
+export { type ConvShape, outputSize } from "./conv-geometry.ts";
+
+/** Addresses of dense tensors. */
+export interface ConvForward {
+  /** [batch, inChannels, ...input] */
+  readonly x: number;
+  /** [outChannels, inChannels / groups, ...kernel] */
+  readonly w: number;
+  /** [outChannels] */
+  readonly bias?: number;
+  /** [batch, outChannels, ...output] */
+  readonly y: number;
+}
+
+/** Multiply-adds that are worth a chunk of their own. */
+const GRAIN = 2 ** 19;
+const MAX_CHUNKS = 256;
+
+function maxRows(): number {
+  return engine.features.relaxedSimd ? 6 : 5;
+}
+
+/** Multiply-adds of the convolution (all three passes need as many). */
+function workOf(g: Geometry): number {
+  return g.batch * g.groups * g.outputs * g.channels * product(g.kernel) * product(g.output);
+}
+
+function chunksFor(units: number, work: number): number {
+  return Math.max(1, Math.min(units, MAX_CHUNKS, Math.floor(work / GRAIN)));
+}
+
+/** y = x ∗ w + bias. */
+export function convForward(type: FloatName, shape: ConvShape, tensors: ConvForward): void {
+  const g = geometryOf(shape);
+  const plan = forwardPlans.get(keyOf(type, g), () => forwardPlan(type, g));
+  const taps = g.channels * product(g.kernel);
+  const bytes = bytesPerElement[type];
+  runForward(type, plan.plans[0], tensors, {
+    ...{ outer: 1, outerStep: 0, count: taps, step: bytes },
+    ...{ line: taps * bytes, groupStep: g.outputs * taps * bytes },
+  });
+}
+
+/** Addresses of dense tensors, shaped as for {@link convForward}. */
+export interface ConvInput {
+  readonly gradOutput: number;
+  readonly w: number;
+  readonly gradInput: number;
+}
+
+/** The gradient of the input. */
+export function convInput(type: FloatName, shape: ConvShape, tensors: ConvInput): void {
+  const g = geometryOf(shape);
+  const backwards = reversed(g);
+  if (backwards === undefined) scatterInput(type, g, tensors);
+  else convolveInput(type, g, backwards, tensors);
+}
+
+/** How many more products the backward convolution may have, because it does not need to add up parts. */
+const TOLERATED_ZEROS = 1.3;
+
+/** The convolution that gives the input's gradient from the output's, if that is not too wasteful. */
+function reversed(g: Geometry): Geometry | undefined {
+  const before = g.kernel.map((size, i) => (size - 1) * g.dilation[i]! - g.before[i]!) as unknown as Triple;
+  const possible = product(g.stride) === 1 && before.every((zeros) => zeros >= 0);
+  if (!possible || product(g.input) > TOLERATED_ZEROS * product(g.output)) return undefined;
+  return { ...g, before, channels: g.outputs, outputs: g.channels, input: g.output, output: g.input };
+}
+
+/** Weights with input and output channels swapped and taps in reverse order. */
+function convolveInput(type: FloatName, g: Geometry, backwards: Geometry, t: ConvInput): void {
+  const plan = forwardPlans.get(keyOf(type, backwards), () => forwardPlan(type, backwards));
+  const taps = product(g.kernel);
+  const bytes = bytesPerElement[type];
+  const tensors = { x: t.gradOutput, w: t.w + (taps - 1) * bytes, y: t.gradInput };
+  runForward(type, plan.plans[0], tensors, {
+    ...{ outer: g.outputs, outerStep: g.channels * taps * bytes, count: taps, step: -bytes },
+    ...{ line: taps * bytes, groupStep: g.outputs * g.channels * taps * bytes },
+  });
+}
+
+/** What of the output's gradient should stay in the caches. */
+const PANEL_BYTES = 2 ** 17;
+
+function scatterInput(type: FloatName, g: Geometry, t: ConvInput): void {
+  const key = `conv:input:${type}`;
+  engine.module(key, (m) => buildInput(m, elements[type]));
+  const bytes = bytesPerElement[type];
+  const { layout, block } = inputPlans.get(keyOf(type, g), () => inputPlan(type, g)).plans[0];
+  const taps = product(g.kernel);
+  const weights = g.groups * g.outputs * g.channels * taps;
+  const packed = memory.allocate(weights * bytes);
+  try {
+    threads.parallel(key, "packTaps", chunksFor(64, weights), [block.address, t.w, packed.address]);
+    const rowLength = g.output[2];
+    const fitting = Math.floor(PANEL_BYTES / (g.outputs * rowLength * bytes));
+    const panelRows = Math.max(1, Math.min(layout.rows.length, fitting));
+    const panel = taps * (panelRows * rowLength + TILE_VECTORS * elements[type].lanes);
+    const scratch = TILE_BYTES + (panel + (layout.staged ? g.channels * layout.plane : 0)) * bytes;
+    const args = [block.address, panelRows, t.gradOutput, packed.address, t.gradInput];
+    threads.parallel(key, "input", chunksFor(g.batch * g.groups, workOf(g)), args, scratch);
+  } finally {
+    memory.release(packed);
+  }
+}
+
+const inputPlans = new PlanCache<{ readonly plans: readonly [Plan] }>();
+
+function inputPlan(type: FloatName, g: Geometry): { readonly plans: readonly [Plan] } {
+  const blocks = blocksOf(product(g.kernel), maxRows());
+  return { plans: [makePlan(g, layoutOf(g, 1), bytesPerElement[type], blocks)] };
+}
+
+/** Addresses of dense tensors, shaped as for {@link convForward}. */
+export interface ConvWeight {
+  readonly x: number;
+  readonly gradOutput: number;
+  readonly gradWeight: number;
+}
+
+/** The gradient of the weights. (That of the bias is the sum of the output's gradient over all but its channels.) */
+export function convWeight(type: FloatName, shape: ConvShape, { x, gradOutput, gradWeight }: ConvWeight): void {
+  const g = geometryOf(shape);
+  const { plans, groups, key, images, vectors, table } = weightPlans.get(keyOf(type, g), () => weightPlan(type, g));
+  const [plan, dyPlan] = plans;
+  engine.module(key, (m) => buildWeight(m, elements[type], groups));
+  const bytes = bytesPerElement[type];
+  const work = workOf(g);
+  const inParts = Math.min(g.channels, WEIGHT_UNITS);
+  const outBlocks = Math.ceil(g.outputs / tileOutputs(groups));
+  const outParts = Math.min(outBlocks, Math.ceil(WEIGHT_UNITS / (g.groups * inParts)));
+  const stagedX = plan.layout.staged ? Math.ceil(g.channels / inParts) * plan.layout.plane : 0;
+  const stagedY = dyPlan.layout.staged
+    ? (Math.ceil(outBlocks / outParts) + 1) * tileOutputs(groups) * dyPlan.layout.plane
+    : 0;
+  const scratch = TILE_BYTES + (images * (stagedX + stagedY) + 16) * bytes;
+  const args = [inParts, outParts, plan.block.address, dyPlan.block.address, images, vectors, table];
+  threads.parallel(
+    key,
+    "weight",
+    chunksFor(g.groups * inParts * outParts, work),
+    [...args, x, gradOutput, gradWeight],
+    scratch,
+  );
+}
+
+/** Into how many parts the weights are cut at least, if they can be. */
+const WEIGHT_UNITS = 16;
+/** Vectors of pixels that are summed in one go: enough to forget the end of the loop, few enough for the L1 cache. */
+const VECTORS = 1024;
+
+interface WeightPlan {
+  readonly plans: readonly [Plan, Plan, { readonly block: Block }];
+  readonly groups: readonly TapGroup[];
+  readonly key: string;
+  readonly images: number;
+  readonly vectors: number;
+  readonly table: number;
+}
+
+const weightPlans = new PlanCache<WeightPlan>();
+
+function weightPlan(type: FloatName, g: Geometry): WeightPlan {
+  const { lanes, bytes } = elements[type];
+  const layout = layoutOf(g, lanes);
+  const dyLayout = rowsOfVectors(g, lanes);
+  const blocks = blocksOf(1, 1);
+  const plan = makePlan(g, layout, bytes, blocks);
+  const dense = { ...g, channels: g.outputs, input: [1, layout.rows.length, g.output[2]], stride: [1, 1, 1] } as const;
+  const dyPlan = makePlan(dense, dyLayout, bytes, blocks);
+  const vectors = (layout.rows.length * dyLayout.pitch) / lanes;
+  const images = Math.max(1, Math.min(g.batch, Math.floor(VECTORS / vectors)));
+  const pitches = [plan, dyPlan].map(({ layout: { staged, plane }, geometry: { groups, channels, input } }) => {
+    return staged ? plane : groups * channels * product(input);
+  });
+  const table = memory.allocate(8 * images * vectors);
+  let next = table.address >>> 2;
+  for (let image = 0; image < images; image++) {
+    for (const [r, row] of layout.rows.entries()) {
+      for (let x = 0; x < dyLayout.pitch; x += lanes) {
+        memory.heap.i32[next++] = (image * pitches[0]! + row + x) * bytes;
+        memory.heap.i32[next++] = (image * pitches[1]! + r * dyLayout.pitch + x) * bytes;
+      }
+    }
+  }
+  const groups = tapGroups(layout.taps.slice(0, g.kernel[2]).map((tap) => tap * bytes));
+  const key = `conv:weight:${type}:${groups.map(({ first, base, deltas }) => [first, base, ...deltas].join(",")).join(";")}`;
+  return { plans: [plan, dyPlan, { block: table }], groups, key, images, vectors, table: table.address };
+}
+
+/** The output's gradient with rows of whole vectors, so that none straddles two rows. */
+function rowsOfVectors(g: Geometry, lanes: number): Layout {
+  const height = g.output[0] * g.output[1];
+  const pitch = Math.ceil(g.output[2] / lanes) * lanes;
+  const phases = [{ source: 0, target: 0, count: g.output[2] }];
+  const staged = pitch !== g.output[2];
+  return { staged, plane: height * pitch, height, pitch, phases, depthUsed: 1, heightUsed: height, rows: [], taps: [] };
+}
+
+interface WeightOrder {
+  readonly outer: number;
+  readonly outerStep: number;
+  readonly count: number;
+  readonly step: number;
+  readonly line: number;
+  readonly groupStep: number;
+}
+
+const forwardPlans = new PlanCache<{ readonly plans: readonly [Plan] }>();
+
+function forwardPlan(type: FloatName, g: Geometry): { readonly plans: readonly [Plan] } {
+  return { plans: [makePlan(g, layoutOf(g, 1), bytesPerElement[type], blocksOf(g.outputs, maxRows()))] };
+}
+
+function keyOf(type: FloatName, g: Geometry): string {
+  return `${type}:${Object.values(g).join(":")}`;
+}
+
+function runForward(type: FloatName, { geometry: g, layout, block }: Plan, t: ConvForward, order: WeightOrder): void {
+  const key = `conv:forward:${type}`;
+  engine.module(key, (m) => buildForward(m, elements[type]));
+  const bytes = bytesPerElement[type];
+  const weights = g.groups * g.outputs * g.channels * product(g.kernel);
+  const packed = memory.allocate(weights * bytes);
+  try {
+    const { outer, outerStep, count, step, line, groupStep } = order;
+    const packing = [block.address, t.w, packed.address, outer, outerStep, count, step, line, groupStep];
+    threads.parallel(key, "packWeights", chunksFor(64, weights), packing);
+    const work = workOf(g);
+    const blocks = Math.ceil(g.outputs / maxRows());
+    const images = g.batch * g.groups;
+    const splits = Math.max(1, Math.min(blocks, Math.ceil(8 / images), Math.floor(work / images / GRAIN)));
+    const scratch = TILE_BYTES + (layout.staged ? (g.channels * layout.plane + 16) * bytes : 0);
+    const args = [block.address, splits, t.x, packed.address, t.bias ?? 0, t.y];
+    threads.parallel(key, "forward", chunksFor(images * splits, work), args, scratch);
+  } finally {
+    memory.release(packed);
+  }
+}
