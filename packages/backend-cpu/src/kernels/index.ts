@@ -9,6 +9,7 @@ import { pointwise } from "./pointwise.ts";
 import { argmax, argmin } from "./positions.ts";
 import { folds } from "./reduce.ts";
 import { scans } from "./scan.ts";
+import { softmaxes } from "./softmax.ts";
 import * as sorting from "./sorting.ts";
 
 type Kernels = { readonly [K in KernelOp | FusedOp]?: Kernel<K> };
@@ -22,6 +23,7 @@ export const kernels: Kernels = {
   ...folds,
   argmax,
   argmin,
+  ...softmaxes,
   cat: overArrays(movement.cat),
   pad: overArrays(movement.pad),
   gather: overArrays(indexing.gather),

@@ -1,0 +1,71 @@
+import type { DType, FusedOp, Shape } from "@dl/tensor";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
+import { agree, anyView, type Draw, floatDTypes, outputsOf, plainView, precision } from "./oracle.ts";
+
+const ops = ["softmax", "logSoftmax", "softmaxBackward", "logSoftmaxBackward"] as const;
+const scores: Draw = (random) => random() * 8 - 4;
+/** One sign, so that sums do not cancel out. */
+const negative: Draw = (random) => random() * 4 - 4;
+const operands = (op: FusedOp): number => (op.endsWith("Backward") ? 2 : 1);
+
+function check(
+  op: FusedOp,
+  shape: Shape,
+  dim: number,
+  dtype: DType,
+  draw: Draw = operands(op) === 2 ? negative : scores,
+): void {
+  const inputs = Array.from({ length: operands(op) }, (_, i) => plainView(shape, dtype, 7 + i, draw));
+  agree(op, inputs, { dim }, [{ shape, dtype }], precision[dtype]);
+}
+
+describe.each(ops)("%s", (op) => {
+  test.each(floatDTypes)("along any dimension of any view of %s", (dtype) => {
+    const problem = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 4 }).chain((shape) => {
+      const views = Array.from({ length: operands(op) }, () =>
+        anyView(shape, dtype, operands(op) === 2 ? negative : scores),
+      );
+      return fc.tuple(fc.tuple(...views), fc.nat({ max: shape.length - 1 }));
+    });
+    fc.assert(
+      fc.property(problem, ([inputs, dim]) => {
+        agree(op, inputs, { dim }, [{ shape: inputs[0]!.shape, dtype }], 3 * precision[dtype]!);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("of long lines and of many", () => {
+    check(op, [3, 1003], 1, "float32");
+    check(op, [1003, 3], 0, "float32");
+    check(op, [5, 41, 37], 1, "float64");
+    check(op, [200, 10], 1, "float32");
+    check(op, [], 0, "float32");
+    check(op, [0, 3], 1, "float32");
+  });
+});
+
+test("large, infinite and undefined scores", () => {
+  const awkward: Draw = (random) => {
+    const x = random();
+    return x < 0.1 ? -Infinity : x < 0.2 ? 300 : x * 1000 - 500;
+  };
+  check("softmax", [20, 13], 1, "float32", awkward);
+  check("logSoftmax", [20, 13], 0, "float32", awkward);
+  check("softmax", [4, 6], 1, "float32", () => -Infinity);
+  check("logSoftmax", [4, 6], 1, "float64", (random) => (random() < 0.2 ? Number.NaN : 1));
+});
+
+test("the number of threads changes nothing", () => {
+  const x = plainView([300, 70], "float32", 1, scores);
+  const run = (): number[][] =>
+    [0, 1].map((dim) => outputsOf("softmax", [x], { dim }, [{ shape: x.shape, dtype: "float32" }])[0]!);
+  const before = getNumThreads();
+  setNumThreads(1);
+  const alone = run();
+  setNumThreads(4);
+  expect(run()).toEqual(alone);
+  setNumThreads(before);
+});
