@@ -1,6 +1,7 @@
 /** ★ The CPU's kernels, one row per op, by family. Families own the loops, rows say what is computed. */
 import type { FusedOp, KernelOp } from "@dl/tensor";
 import { overArrays } from "./array-kernel.ts";
+import { arange, random } from "./creation.ts";
 import * as indexing from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
@@ -24,6 +25,8 @@ export const kernels: Kernels = {
   argmax,
   argmin,
   ...softmaxes,
+  arange,
+  random,
   cat: overArrays(movement.cat),
   pad: overArrays(movement.pad),
   gather: overArrays(indexing.gather),

@@ -182,7 +182,7 @@ class LineWriter {
     const count = rows ? this.#left : f.local("i32");
     const taken = rows ? (this.#kind.lanes as number) : 1;
     const load = (): Local[] => this.#pointers.slice(0, -1).map((pointer) => this.#load(pointer));
-    this.#pointers.forEach((pointer, i) => f.set(pointer, this.#starts[i]!));
+    for (const [i, pointer] of this.#pointers.entries()) f.set(pointer, this.#starts[i]!);
     f.set(count, this.#size);
     f.while(op("i32.ge_s", count, taken), () => {
       visit(load());
