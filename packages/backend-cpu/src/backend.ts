@@ -10,13 +10,15 @@ import {
   sizeOf,
   type TensorMeta,
   type TypedArray,
+  type UpdateCall,
   type View,
 } from "@dl/tensor";
 import { compute, storeInto } from "@dl/tensor/testing";
+import { convert } from "./kernels/copy.ts";
 import { inPlaceKernels, kernels } from "./kernels/index.ts";
 import type { AnyKernel, Output } from "./kernels/kernel.ts";
-import { convert } from "./kernels/copy.ts";
 import { viewOf, withTemporaries } from "./kernels/temporary.ts";
+import { update } from "./kernels/update.ts";
 import { memory } from "./runtime/index.ts";
 import { addressOf, CpuStorage } from "./storage.ts";
 
@@ -55,6 +57,10 @@ class CpuBackend implements Backend {
         convert(result, output);
       });
     }
+  }
+
+  update(call: UpdateCall): boolean {
+    return update(call);
   }
 
   read(view: View): Promise<TypedArray> {
