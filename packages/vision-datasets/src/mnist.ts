@@ -122,14 +122,26 @@ export class MNIST<X = RawImage, Y = number> extends Dataset<[X, Y]> {
   #batch(indices: readonly number[], whole: BatchTransform): Collated<[X, Y]> {
     const labels = indices.map((index) => this.#label(index));
     const targets = this.targetTransform ? defaultCollate(labels.map(this.targetTransform)) : labelTensor(labels);
-    return [whole(indices.map((index) => this.#image(index))), targets] as Collated<[X, Y]>;
+    const { shape } = this.#parts.images;
+    const [height, width] = [shape[1]!, shape[2]!];
+    // Gathered first: copying rows that lie far apart is quicker than reading them byte by byte.
+    const data = new Uint8Array(indices.length * height * width);
+    indices.forEach((index, i) => {
+      data.set(this.#pixels(index), i * height * width);
+    });
+    return [whole({ data, height, width, channels: 1 }), targets] as Collated<[X, Y]>;
   }
 
   #image(index: number): RawImage {
+    const { shape } = this.#parts.images;
+    return new RawImage(this.#pixels(index), shape[1]!, shape[2]!);
+  }
+
+  #pixels(index: number): Uint8Array {
     const { data, shape } = this.#parts.images;
-    const [height, width] = [shape[1]!, shape[2]!];
-    const start = this.#check(index) * height * width;
-    return new RawImage(data.subarray(start, start + height * width) as Uint8Array, height, width);
+    const size = shape[1]! * shape[2]!;
+    const start = this.#check(index) * size;
+    return data.subarray(start, start + size) as Uint8Array;
   }
 
   #label(index: number): number {

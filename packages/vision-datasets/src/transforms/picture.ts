@@ -36,8 +36,10 @@ function imageWithMargins(image: RawImage, { left, top, right, bottom }: Margins
   const [height, width] = [image.height + top + bottom, image.width + left + right];
   const { channels, data } = image;
   const out = new Uint8Array(height * width * channels).fill(fill);
-  const [from, to] = [Math.max(-left, 0), Math.min(image.width + right, image.width)];
-  for (let y = Math.max(top, 0); y < height - Math.max(bottom, 0); y++) {
+  const from = Math.max(-left, 0);
+  const to = Math.min(image.width + right, image.width);
+  const end = from < to ? height - Math.max(bottom, 0) : 0; // without a column that stays, no row does
+  for (let y = Math.max(top, 0); y < end; y++) {
     const row = (y - top) * image.width;
     const kept = data.subarray((row + from) * channels, (row + to) * channels);
     out.set(kept, (y * width + Math.max(left, 0)) * channels);
@@ -46,18 +48,17 @@ function imageWithMargins(image: RawImage, { left, top, right, bottom }: Margins
 }
 
 function tensorWithMargins(image: Tensor, { left, top, right, bottom }: Margins, fill: number): Tensor {
-  return [
-    { before: top, after: bottom },
-    { before: left, after: right },
-  ].reduce((x, { before, after }, axis) => {
-    const dim = x.ndim - 2 + axis;
-    const size = x.shape[dim]!;
-    const start = Math.max(-before, 0);
-    const inner = x.narrow(dim, start, size - start - Math.max(-after, 0));
+  const sides: readonly [axis: number, before: number, after: number][] = [
+    [-2, top, bottom],
+    [-1, left, right],
+  ];
+  return sides.reduce((x, [axis, before, after]) => {
     const border = (width: number): Tensor[] =>
-      width > 0 ? [full(inner.shape.with(dim, width), fill, { dtype: x.dtype, device: x.device })] : [];
-    const parts = [...border(before), inner, ...border(after)];
-    return parts.length === 1 ? inner : cat(parts, dim);
+      width > 0 ? [full(x.shape.with(axis, width), fill, { dtype: x.dtype, device: x.device })] : [];
+    const parts = [...border(before), x, ...border(after)];
+    const padded = parts.length === 1 ? x : cat(parts, axis);
+    const size = x.shape.at(axis)! + before + after;
+    return size === padded.shape.at(axis) ? padded : padded.narrow(axis, Math.max(-before, 0), size);
   }, image);
 }
 

@@ -1,5 +1,5 @@
 /** From bytes to numbers that a net likes. */
-import { fail, fromArray, isTensor, showShape, type Tensor, tensor } from "@dl/tensor";
+import { empty, fail, fromArray, getBackend, isTensor, showShape, type Tensor, tensor } from "@dl/tensor";
 import { RawImage } from "../image.ts";
 import { showFloat, showTuple, Transform } from "./transform.ts";
 
@@ -17,7 +17,7 @@ export class ToTensor extends Transform<RawImage, Tensor<"float32">> {
         "Put it before what makes tensors",
       );
     }
-    return floatTensor([image], Array(image.channels).fill(unitTable)).squeeze(0);
+    return floatTensor(image, Array(image.channels).fill(unitTable)).squeeze(0);
   }
 }
 
@@ -88,31 +88,61 @@ export function normalizeTables(tables: readonly ByteTable[], normalize: Normali
   });
 }
 
-/** Pictures of one size as one tensor [n, channels, height, width], each byte looked up in its channel's table. */
-export function floatTensor(images: readonly RawImage[], tables: readonly ByteTable[]): Tensor<"float32"> {
-  const { height, width, channels } = images[0]!;
-  const pixels = height * width;
-  const out = new Float32Array(images.length * pixels * channels);
-  images.forEach((image, i) => {
-    if (image.height !== height || image.width !== width || image.channels !== channels) {
-      fail("ToTensor", `the batch holds ${images[0]} and ${image}`, "Bring all pictures to one size first");
-    }
-    for (let channel = 0; channel < channels; channel++) {
-      const table = tables[channel]!;
-      lookUp(out, (i * channels + channel) * pixels, image.data, channel, channels, table);
-    }
-  });
-  return fromArray(out, [images.length, channels, height, width], { dtype: "float32" });
+/** Pictures of one size behind each other in one array, row by row, the channels of a pixel together. */
+export interface PictureStack {
+  readonly data: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
 }
 
-/** out[start…] = table[data[first]], table[data[first + step]], … */
-function lookUp(
+/** The pictures as one tensor [n, channels, height, width], each byte looked up in its channel's table. */
+export function floatTensor(pictures: PictureStack, tables: readonly ByteTable[]): Tensor<"float32"> {
+  const { data, height, width, channels } = pictures;
+  const shape = [data.length / (height * width * channels), channels, height, width];
+  if (!getBackend().hostMemory) {
+    const values = lookUpAll(pictures, tables, new Float32Array(data.length));
+    return fromArray(values, shape, { dtype: "float32" });
+  }
+  const made = empty(shape, { dtype: "float32" });
+  lookUpAll(pictures, tables, made.numpy().data as Float32Array);
+  return made;
+}
+
+function lookUpAll(
+  { data, height, width, channels }: PictureStack,
+  tables: readonly ByteTable[],
   out: Float32Array,
-  start: number,
+): Float32Array {
+  if (channels === 1) lookUp(data, tables[0]!, out);
+  else for (const [c, table] of tables.entries()) lookUpChannel(data, c, channels, height * width, table, out);
+  return out;
+}
+
+/** out[i] = table[data[i]]: four at a time, which saves V8 a third of the time. */
+function lookUp(data: Uint8Array, table: ByteTable, out: Float32Array): void {
+  const { length } = data;
+  const whole = length - (length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    out[i] = table[data[i]!]!;
+    out[i + 1] = table[data[i + 1]!]!;
+    out[i + 2] = table[data[i + 2]!]!;
+    out[i + 3] = table[data[i + 3]!]!;
+  }
+  for (let i = whole; i < length; i++) out[i] = table[data[i]!]!;
+}
+
+/** One channel of every picture goes from beside the others to a plane of its own. */
+function lookUpChannel(
   data: Uint8Array,
-  first: number,
-  step: number,
+  channel: number,
+  channels: number,
+  pixels: number,
   table: ByteTable,
+  out: Float32Array,
 ): void {
-  for (let from = first, to = start; from < data.length; from += step, to++) out[to] = table[data[from]!]!;
+  for (let start = 0; start < data.length; start += pixels * channels) {
+    const plane = start + channel * pixels;
+    for (let i = 0; i < pixels; i++) out[plane + i] = table[data[start + i * channels + channel]!]!;
+  }
 }
