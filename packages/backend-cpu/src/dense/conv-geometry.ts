@@ -108,16 +108,15 @@ export interface Layout {
   readonly taps: readonly number[];
 }
 
-/** `lanes` > 1 asks for rows of whole vectors, with zeros (not just anything) behind the end. */
-export function layoutOf(g: Geometry, lanes: number): Layout {
+export function layoutOf(g: Geometry): Layout {
   const span = g.output.map(
     (size, i) => (size - 1) * g.stride[i]! + (g.kernel[i]! - 1) * g.dilation[i]! + 1,
   ) as unknown as Triple;
   const inside = span.every((size, i) => g.before[i] === 0 && size <= g.input[i]!);
-  const staged = !inside || g.stride[2] > 1 || g.output[2] % lanes !== 0;
+  const staged = !inside || g.stride[2] > 1;
   const columns = Array.from({ length: g.kernel[2] }, (_, k) => k * g.dilation[2]);
   const residues = staged ? [...new Set(columns.map((column) => column % g.stride[2]))] : [0];
-  const width = Math.ceil(g.output[2] / lanes) * lanes + Math.floor(columns.at(-1)! / g.stride[2]);
+  const width = g.output[2] + Math.floor(columns.at(-1)! / g.stride[2]);
   const [depth, height, pitch] = staged ? [span[0], span[1], width] : g.input;
   const phaseSize = depth * height * pitch;
   const tapColumn = (column: number): number =>

@@ -2,18 +2,10 @@
 import { engine, memory, threads } from "../runtime/index.ts";
 import type { Block } from "../runtime/memory.ts";
 import { buildForward, TILE_BYTES } from "./conv-forward.ts";
-import {
-  type ConvShape,
-  type Geometry,
-  geometryOf,
-  type Layout,
-  layoutOf,
-  product,
-  type Triple,
-} from "./conv-geometry.ts";
+import { type ConvShape, type Geometry, geometryOf, layoutOf, product, type Triple } from "./conv-geometry.ts";
 import { buildInput, TILE_VECTORS } from "./conv-input.ts";
 import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
-import { buildWeight, type TapGroup, tapGroups, tileOutputs } from "./conv-weight.ts";
+import { buildWeight, tileColumns } from "./conv-weight.ts";
 import { bytesPerElement, elements, type FloatName } from "./element.ts";
 
 export { type ConvShape, outputSize } from "./conv-geometry.ts";
@@ -126,7 +118,7 @@ const inputPlans = new PlanCache<{ readonly plans: readonly [Plan] }>();
 
 function inputPlan(type: FloatName, g: Geometry): { readonly plans: readonly [Plan] } {
   const blocks = blocksOf(product(g.kernel), maxRows());
-  return { plans: [makePlan(g, layoutOf(g, 1), bytesPerElement[type], blocks)] };
+  return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocks)] };
 }
 
 /** Addresses of dense tensors, shaped as for {@link convForward}. */
@@ -139,80 +131,55 @@ export interface ConvWeight {
 /** The gradient of the weights. (That of the bias is the sum of the output's gradient over all but its channels.) */
 export function convWeight(type: FloatName, shape: ConvShape, { x, gradOutput, gradWeight }: ConvWeight): void {
   const g = geometryOf(shape);
-  const { plans, groups, key, images, vectors, table } = weightPlans.get(keyOf(type, g), () => weightPlan(type, g));
-  const [plan, dyPlan] = plans;
-  engine.module(key, (m) => buildWeight(m, elements[type], groups));
-  const bytes = bytesPerElement[type];
-  const work = workOf(g);
-  const inParts = Math.min(g.channels, WEIGHT_UNITS);
-  const outBlocks = Math.ceil(g.outputs / tileOutputs(groups));
-  const outParts = Math.min(outBlocks, Math.ceil(WEIGHT_UNITS / (g.groups * inParts)));
-  const stagedX = plan.layout.staged ? Math.ceil(g.channels / inParts) * plan.layout.plane : 0;
-  const stagedY = dyPlan.layout.staged
-    ? (Math.ceil(outBlocks / outParts) + 1) * tileOutputs(groups) * dyPlan.layout.plane
-    : 0;
-  const scratch = TILE_BYTES + (images * (stagedX + stagedY) + 16) * bytes;
-  const args = [inParts, outParts, plan.block.address, dyPlan.block.address, images, vectors, table];
-  threads.parallel(
-    key,
-    "weight",
-    chunksFor(g.groups * inParts * outParts, work),
-    [...args, x, gradOutput, gradWeight],
-    scratch,
-  );
+  const { plans, images, pixels } = weightPlans.get(keyOf(type, g), () => weightPlan(type, g));
+  const [{ layout, block }] = plans;
+  const key = `conv:weight:${type}`;
+  engine.module(key, (m) => buildWeight(m, elements[type]));
+  const e = elements[type];
+  const taps = product(g.kernel);
+  const tiles = Math.ceil(g.outputs / tileColumns(e));
+  const inParts = Math.max(1, Math.min(g.channels, WEIGHT_UNITS, Math.floor((g.channels * taps) / MIN_TAPS)));
+  const outParts = Math.min(tiles, Math.ceil(WEIGHT_UNITS / (g.groups * inParts)));
+  const columns = Math.ceil(tiles / outParts) * tileColumns(e);
+  const sums = Math.ceil(g.channels / inParts) * taps * columns;
+  const staged = layout.staged ? images * g.channels * layout.plane : 0;
+  const scratch = (sums + images * product(g.output) * columns + staged + 16) * e.bytes;
+  const args = [block.address, inParts, outParts, images, pixels, x, gradOutput, gradWeight];
+  threads.parallel(key, "weight", chunksFor(g.groups * inParts * outParts, workOf(g)), args, scratch);
 }
 
-/** Into how many parts the weights are cut at least, if they can be. */
+/** Into how many parts the weights are cut, if they can be. */
 const WEIGHT_UNITS = 16;
-/** Vectors of pixels that are summed in one go: enough to forget the end of the loop, few enough for the L1 cache. */
-const VECTORS = 1024;
+/** With fewer taps in a part, packing the gradients takes too much of the time. */
+const MIN_TAPS = 64;
+/** Pixels that are summed in one go: enough to forget the end of the loop, few enough for the L1 cache. */
+const PIXELS = 512;
 
 interface WeightPlan {
-  readonly plans: readonly [Plan, Plan, { readonly block: Block }];
-  readonly groups: readonly TapGroup[];
-  readonly key: string;
+  readonly plans: readonly [Plan, { readonly block: Block }];
+  /** How many images the table of pixels covers, and its address. */
   readonly images: number;
-  readonly vectors: number;
-  readonly table: number;
+  readonly pixels: number;
 }
 
 const weightPlans = new PlanCache<WeightPlan>();
 
 function weightPlan(type: FloatName, g: Geometry): WeightPlan {
-  const { lanes, bytes } = elements[type];
-  const layout = layoutOf(g, lanes);
-  const dyLayout = rowsOfVectors(g, lanes);
-  const blocks = blocksOf(1, 1);
-  const plan = makePlan(g, layout, bytes, blocks);
-  const dense = { ...g, channels: g.outputs, input: [1, layout.rows.length, g.output[2]], stride: [1, 1, 1] } as const;
-  const dyPlan = makePlan(dense, dyLayout, bytes, blocks);
-  const vectors = (layout.rows.length * dyLayout.pitch) / lanes;
-  const images = Math.max(1, Math.min(g.batch, Math.floor(VECTORS / vectors)));
-  const pitches = [plan, dyPlan].map(({ layout: { staged, plane }, geometry: { groups, channels, input } }) => {
-    return staged ? plane : groups * channels * product(input);
-  });
-  const table = memory.allocate(8 * images * vectors);
-  let next = table.address >>> 2;
+  const { bytes } = elements[type];
+  const layout = layoutOf(g);
+  const plan = makePlan(g, layout, bytes, blocksOf(1, 1));
+  const rowLength = g.output[2];
+  const perImage = layout.rows.length * rowLength;
+  const images = Math.max(1, Math.min(g.batch, Math.floor(PIXELS / perImage)));
+  const imageStep = layout.staged ? g.channels * layout.plane : g.groups * g.channels * product(g.input);
+  const block = memory.allocate(4 * images * perImage);
+  let next = block.address >>> 2;
   for (let image = 0; image < images; image++) {
-    for (const [r, row] of layout.rows.entries()) {
-      for (let x = 0; x < dyLayout.pitch; x += lanes) {
-        memory.heap.i32[next++] = (image * pitches[0]! + row + x) * bytes;
-        memory.heap.i32[next++] = (image * pitches[1]! + r * dyLayout.pitch + x) * bytes;
-      }
+    for (const row of layout.rows) {
+      for (let x = 0; x < rowLength; x++) memory.heap.i32[next++] = (image * imageStep + row + x) * bytes;
     }
   }
-  const groups = tapGroups(layout.taps.slice(0, g.kernel[2]).map((tap) => tap * bytes));
-  const key = `conv:weight:${type}:${groups.map(({ first, base, deltas }) => [first, base, ...deltas].join(",")).join(";")}`;
-  return { plans: [plan, dyPlan, { block: table }], groups, key, images, vectors, table: table.address };
-}
-
-/** The output's gradient with rows of whole vectors, so that none straddles two rows. */
-function rowsOfVectors(g: Geometry, lanes: number): Layout {
-  const height = g.output[0] * g.output[1];
-  const pitch = Math.ceil(g.output[2] / lanes) * lanes;
-  const phases = [{ source: 0, target: 0, count: g.output[2] }];
-  const staged = pitch !== g.output[2];
-  return { staged, plane: height * pitch, height, pitch, phases, depthUsed: 1, heightUsed: height, rows: [], taps: [] };
+  return { plans: [plan, { block }], images, pixels: block.address };
 }
 
 interface WeightOrder {
@@ -227,7 +194,7 @@ interface WeightOrder {
 const forwardPlans = new PlanCache<{ readonly plans: readonly [Plan] }>();
 
 function forwardPlan(type: FloatName, g: Geometry): { readonly plans: readonly [Plan] } {
-  return { plans: [makePlan(g, layoutOf(g, 1), bytesPerElement[type], blocksOf(g.outputs, maxRows()))] };
+  return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocksOf(g.outputs, maxRows()))] };
 }
 
 function keyOf(type: FloatName, g: Geometry): string {
