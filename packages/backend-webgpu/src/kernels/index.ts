@@ -1,4 +1,4 @@
-/** ★ The kernels of this backend. A missing row is an operation that it does not have; `supports` answers from here. */
+/** ★ The kernels: a row for every operation of the op table, fused ones included. */
 import type { FusedOp, KernelOp, ReduceOp, ScanOp } from "@dl/tensor";
 import { reduce, scan } from "../wgsl/fold.ts";
 import { softmax } from "../wgsl/softmax.ts";
@@ -22,7 +22,7 @@ function each<O extends KernelOp | FusedOp>(
   return Object.fromEntries((Object.keys(rows) as O[]).map((op) => [op, make(op)])) as never;
 }
 
-export const kernels: { readonly [K in KernelOp | FusedOp]?: Kernel<K> } = {
+export const kernels: { readonly [K in KernelOp | FusedOp]: Kernel<K> } = {
   ...unaryKernels,
   ...binaryKernels,
   ...each<ReduceOp>(reduce, reduceKernel),
