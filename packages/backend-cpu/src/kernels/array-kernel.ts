@@ -1,9 +1,10 @@
 /**
  * Kernels that walk whole typed arrays in JavaScript: those that follow indices or comparisons rather than arithmetic, where
- * WebAssembly's vectors do not help. They see row-major inputs only, and 16-bit floats as their bits.
+ * WebAssembly's vectors do not help. They see row-major inputs only.
  */
 import {
   type Attrs,
+  type DType,
   type FusedOp,
   type KernelOp,
   type Shape,
@@ -13,6 +14,7 @@ import {
   type View,
 } from "@dl/tensor";
 import type { CpuStorage } from "../storage.ts";
+import { convert } from "./copy.ts";
 import type { Kernel } from "./kernel.ts";
 import { viewOf, withTemporaries } from "./temporary.ts";
 
@@ -30,17 +32,31 @@ export type ArrayKernel<K extends KernelOp | FusedOp> = (
   outputs: readonly ArrayView[],
 ) => void;
 
-/** The kernel on views: inputs that are not row-major are copied first. */
-export function overArrays<K extends KernelOp | FusedOp>(kernel: ArrayKernel<K>): Kernel<K> {
+/** In which dtype a kernel sees an input of some dtype; the output's says what it makes. */
+export type Seen = (input: DType, output: DType) => DType;
+
+/** Elements that are only moved: as they are stored. */
+export const asStored: Seen = (input) => input;
+/** Elements that are compared or computed with: 16-bit floats as float32. */
+export const asNumbers: Seen = (input) => (input === "float16" || input === "bfloat16" ? "float32" : input);
+/** Elements that are added up in the output's dtype. */
+export const asTotals: Seen = (_, output) => asNumbers(output, output);
+
+/** The kernel on views: what is not row-major, or of another dtype than it is seen in, is copied. */
+export function overArrays<K extends KernelOp | FusedOp>(kernel: ArrayKernel<K>, seen: Seen): Kernel<K> {
   return ({ inputs, attrs }, outputs) => {
     withTemporaries(outputs[0]!, (temporaries) => {
+      const made = outputs.map((out) => {
+        const dtype = seen(out.dtype, out.dtype);
+        return dtype === out.dtype ? viewOf(out) : temporaries.make(out.shape, dtype);
+      });
+      const views = inputs as readonly View[];
       // Copies first: an array over the heap must not be kept while memory is allocated.
-      const dense = (inputs as readonly View[]).map((view) => temporaries.rowMajor(view));
-      kernel(
-        dense.map(arrayOf),
-        attrs as Attrs<K>,
-        outputs.map((out) => arrayOf(viewOf(out))),
-      );
+      const dense = views.map((view) => temporaries.rowMajor(view, seen(view.dtype, outputs[0]!.dtype)));
+      kernel(dense.map(arrayOf), attrs as Attrs<K>, made.map(arrayOf));
+      made.forEach((view, i) => {
+        if (view.dtype !== outputs[i]!.dtype) convert(view, outputs[i]!);
+      });
     });
   };
 }

@@ -1,6 +1,6 @@
 /** ★ The CPU's kernels, one row per op, by family. Families own the loops, rows say what is computed. */
 import type { FusedOp, KernelOp } from "@dl/tensor";
-import { overArrays } from "./array-kernel.ts";
+import { asNumbers, asStored, asTotals, overArrays } from "./array-kernel.ts";
 import { arange, random } from "./creation.ts";
 import * as indexing from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
@@ -27,18 +27,18 @@ export const kernels: Kernels = {
   ...softmaxes,
   arange,
   random,
-  cat: overArrays(movement.cat),
-  pad: overArrays(movement.pad),
-  gather: overArrays(indexing.gather),
-  scatter: overArrays(indexing.scatter),
-  indexSelect: overArrays(indexing.indexSelect),
-  indexAdd: overArrays(indexing.indexAdd),
-  indexCopy: overArrays(indexing.indexCopy),
-  sort: overArrays(sorting.sort),
-  topk: overArrays(sorting.topk),
-  cumsum: overArrays(scans.cumsum),
-  cumprod: overArrays(scans.cumprod),
-  logcumsumexp: overArrays(scans.logcumsumexp),
-  cummax: overArrays(scans.cummax),
-  cummin: overArrays(scans.cummin),
+  cat: overArrays(movement.cat, asStored),
+  pad: overArrays(movement.pad, asNumbers),
+  gather: overArrays(indexing.gather, asStored),
+  scatter: overArrays(indexing.scatter, asNumbers),
+  indexSelect: overArrays(indexing.indexSelect, asStored),
+  indexAdd: overArrays(indexing.indexAdd, asNumbers),
+  indexCopy: overArrays(indexing.indexCopy, asStored),
+  sort: overArrays(sorting.sort, asNumbers),
+  topk: overArrays(sorting.topk, asNumbers),
+  cumsum: overArrays(scans.cumsum, asTotals),
+  cumprod: overArrays(scans.cumprod, asTotals),
+  logcumsumexp: overArrays(scans.logcumsumexp, asNumbers),
+  cummax: overArrays(scans.cummax, asNumbers),
+  cummin: overArrays(scans.cummin, asNumbers),
 };
