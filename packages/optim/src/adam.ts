@@ -1,0 +1,85 @@
+import { type Tensor, updateParameters, zerosLike } from "@dl/tensor";
+import { checkOptions } from "./check.ts";
+import { Optimizer, type ParamGroup, type Params, type ParamState, withGradients } from "./optimizer.ts";
+
+export interface AdamOptions {
+  readonly lr?: number;
+  /** Decay of the running means of gradients and of their squares. */
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
+  readonly weightDecay?: number;
+  readonly amsgrad?: boolean;
+  readonly maximize?: boolean;
+}
+
+type Settings = Required<AdamOptions> & ParamGroup;
+
+/**
+ * Adam (Kingma & Ba, 2014).
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.Adam.html
+ */
+export class Adam extends Optimizer {
+  /** Whether weight decay acts on the parameter instead of the gradient. */
+  protected readonly decoupled: boolean = false;
+
+  constructor(params: Params, options: AdamOptions = {}) {
+    const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false, ...options };
+    checkOptions("Adam", defaults);
+    super(params, defaults);
+  }
+
+  protected override updateGroup(group: ParamGroup): void {
+    const { lr, betas, eps, weightDecay, amsgrad, maximize } = group as Settings;
+    for (const [step, params] of this.#bySteps(withGradients(group).params, amsgrad)) {
+      const slot = (name: string): Tensor[] => params.map((param) => this.state.get(param)![name] as Tensor);
+      const targets = [params, slot("expAvg"), slot("expAvgSq"), ...(amsgrad ? [slot("maxExpAvgSq")] : [])];
+      const [beta1, beta2] = betas;
+      const attrs = { lr, beta1, beta2, eps, weightDecay, decoupled: this.decoupled, amsgrad, maximize, step };
+      const grads = params.map(({ grad }) => grad!);
+      if (updateParameters("adam", targets, grads, attrs)) continue;
+      for (const param of params) {
+        this.update(param, maximize ? param.grad!.neg() : param.grad!, this.state.get(param)!, group);
+      }
+    }
+  }
+
+  /** Parameters by their step count, which rises here. */
+  #bySteps(params: readonly Tensor[], amsgrad: boolean): Map<number, Tensor[]> {
+    const groups = new Map<number, Tensor[]>();
+    for (const param of params) {
+      const state = this.stateOf(param);
+      if (state["step"] === undefined) {
+        Object.assign(state, { step: 0, expAvg: zerosLike(param).keep(), expAvgSq: zerosLike(param).keep() });
+        if (amsgrad) state["maxExpAvgSq"] = zerosLike(param).keep();
+      }
+      const step = ((state["step"] as number) += 1);
+      groups.set(step, [...(groups.get(step) ?? []), param]);
+    }
+    return groups;
+  }
+
+  protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
+    const { lr, betas, eps, weightDecay, amsgrad } = group as Settings;
+    const { step, expAvg, expAvgSq } = state as { step: number; expAvg: Tensor; expAvgSq: Tensor };
+    if (weightDecay !== 0 && this.decoupled) param.mul_(1 - lr * weightDecay);
+    const grad = weightDecay !== 0 && !this.decoupled ? gradient.add(param, { alpha: weightDecay }) : gradient;
+    const [beta1, beta2] = betas;
+    expAvg.mul_(beta1).add_(grad, { alpha: 1 - beta1 });
+    expAvgSq.mul_(beta2).add_(grad.square(), { alpha: 1 - beta2 });
+    const largest = amsgrad ? (state["maxExpAvgSq"] as Tensor).maximum_(expAvgSq) : expAvgSq;
+    const denominator = largest.sqrt().div(Math.sqrt(1 - beta2 ** step)).add(eps);
+    param.sub_(expAvg.div(denominator), { alpha: lr / (1 - beta1 ** step) });
+  }
+}
+
+/**
+ * Adam with decoupled weight decay (Loshchilov & Hutter, 2017).
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html
+ */
+export class AdamW extends Adam {
+  protected override readonly decoupled: boolean = true;
+
+  constructor(params: Params, options: AdamOptions = {}) {
+    super(params, { weightDecay: 0.01, ...options });
+  }
+}

@@ -1,0 +1,68 @@
+/** Optimizers with step sizes or averages of their own: ASGD and Rprop. */
+import { fullLike, type Tensor, where, zerosLike } from "@dl/tensor";
+import { checkOptions } from "./check.ts";
+import { Optimizer, type ParamGroup, type Params, type ParamState } from "./optimizer.ts";
+
+export interface ASGDOptions {
+  readonly lr?: number;
+  readonly lambd?: number;
+  readonly alpha?: number;
+  readonly t0?: number;
+  readonly weightDecay?: number;
+  readonly maximize?: boolean;
+}
+
+/** Averaged SGD (Polyak & Juditsky, 1992). @see https://pytorch.org/docs/stable/generated/torch.optim.ASGD.html */
+export class ASGD extends Optimizer {
+  constructor(params: Params, options: ASGDOptions = {}) {
+    const defaults = { lr: 0.01, lambd: 1e-4, alpha: 0.75, t0: 1e6, weightDecay: 0, maximize: false, ...options };
+    checkOptions("ASGD", defaults);
+    super(params, defaults);
+  }
+
+  protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
+    const { lr, lambd, alpha, t0, weightDecay } = group as Required<ASGDOptions> & ParamGroup;
+    if (state["step"] === undefined) Object.assign(state, { step: 0, eta: lr, mu: 1, ax: zerosLike(param).keep() });
+    const { eta, mu, ax } = state as { eta: number; mu: number; ax: Tensor };
+    const step = ((state["step"] as number) += 1);
+    const grad = weightDecay === 0 ? gradient : gradient.add(param, { alpha: weightDecay });
+    param.mul_(1 - lambd * eta).sub_(grad, { alpha: eta });
+    if (mu === 1) ax.copy_(param);
+    else ax.add_(param.sub(ax), { alpha: mu });
+    state["eta"] = lr / (1 + lambd * lr * step) ** alpha;
+    state["mu"] = 1 / Math.max(1, step - t0);
+  }
+}
+
+export interface RpropOptions {
+  readonly lr?: number;
+  /** Factors of a step size after a change of sign, and without one. */
+  readonly etas?: readonly [number, number];
+  /** The smallest and the largest step. */
+  readonly stepSizes?: readonly [number, number];
+  readonly maximize?: boolean;
+}
+
+/** Resilient backpropagation (Riedmiller & Braun, 1993). @see https://pytorch.org/docs/stable/generated/torch.optim.Rprop.html */
+export class Rprop extends Optimizer {
+  constructor(params: Params, options: RpropOptions = {}) {
+    const defaults = { lr: 0.01, etas: [0.5, 1.2], stepSizes: [1e-6, 50], maximize: false, ...options };
+    checkOptions("Rprop", defaults);
+    super(params, defaults);
+  }
+
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
+    const { lr, etas, stepSizes } = group as Required<RpropOptions> & ParamGroup;
+    if (state["step"] === undefined) {
+      Object.assign(state, { step: 0, prev: zerosLike(param).keep(), stepSize: fullLike(param, lr).keep() });
+    }
+    const { prev, stepSize } = state as { prev: Tensor; stepSize: Tensor };
+    (state["step"] as number) += 1;
+    const agreement = grad.mul(prev);
+    const factor = where(agreement.gt(0), etas[1], where(agreement.lt(0), fullLike(param, etas[0]), 1));
+    stepSize.mul_(factor).clamp_(stepSizes[0], stepSizes[1]);
+    const used = where(agreement.lt(0), 0, grad);
+    param.sub_(used.sign().mul(stepSize));
+    prev.copy_(used);
+  }
+}

@@ -1,0 +1,64 @@
+import { fail } from "@dl/tensor";
+import type { Optimizer, ParamGroup } from "../optimizer.ts";
+
+export type SchedulerState = Record<string, unknown>;
+
+/**
+ * The base of schedulers: counts steps and writes each group's learning rate. Most compute it from the rate before
+ * (`nextLr`), as PyTorch does, so that several can act on one optimizer.
+ * @see https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+ */
+export abstract class LRScheduler {
+  readonly optimizer: Optimizer;
+  /** The rates that the schedule starts from, by group. */
+  readonly baseLrs: number[];
+  /** Steps taken; 0 after construction. */
+  lastEpoch: number;
+  #lastLrs: number[] = [];
+
+  constructor(optimizer: Optimizer, lastEpoch: number = -1) {
+    this.optimizer = optimizer;
+    for (const group of optimizer.paramGroups) {
+      if (lastEpoch === -1) group.initialLr ??= group.lr;
+      else if (group.initialLr === undefined) fail("LRScheduler", "resuming needs initialLr in every group", "Load the optimizer's state first");
+    }
+    this.baseLrs = optimizer.paramGroups.map(({ initialLr }) => initialLr!);
+    this.lastEpoch = lastEpoch;
+  }
+
+  /** The rate that a group gets at {@link lastEpoch}. */
+  protected abstract nextLr(group: ParamGroup, base: number, index: number): number;
+
+  /** The same from the start of the schedule alone, where there is such a formula. */
+  protected closedLr?(base: number, index: number): number;
+
+  /** One step further; to be called after `optimizer.step()`. `epoch`: jump there. */
+  step(epoch?: number): void {
+    this.lastEpoch = epoch ?? this.lastEpoch + 1;
+    const groups = this.optimizer.paramGroups;
+    const closed = epoch !== undefined && this.closedLr !== undefined;
+    const rates = groups.map((group, i) => {
+      const base = this.baseLrs[i]!;
+      return closed ? this.closedLr!(base, i) : this.nextLr(group, base, i);
+    });
+    groups.forEach((group, i) => {
+      group.lr = rates[i]!;
+    });
+    this.#lastLrs = rates;
+  }
+
+  /** The rates of the last step, by group. */
+  getLastLr(): readonly number[] {
+    return this.#lastLrs;
+  }
+
+  stateDict(): SchedulerState {
+    const state = Object.entries(this).filter(([key, value]) => key !== "optimizer" && typeof value !== "function");
+    return { ...Object.fromEntries(state), lastLrs: this.#lastLrs };
+  }
+
+  loadStateDict({ lastLrs, ...state }: SchedulerState): void {
+    Object.assign(this, state);
+    this.#lastLrs = [...(lastLrs as number[])];
+  }
+}

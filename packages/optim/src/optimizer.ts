@@ -1,0 +1,99 @@
+import { clearGradients, enableGrad, fail, isTensor, noGrad, scope, type Tensor } from "@dl/tensor";
+import { exportState, importState, type OptimizerState } from "./state-dict.ts";
+
+/** Parameters that share their options. */
+export interface ParamGroup {
+  params: Tensor[];
+  lr: number;
+  /** The learning rate before schedulers changed it. */
+  initialLr?: number;
+  [option: string]: unknown;
+}
+
+/** What constructors take: parameters, or groups of them with options of their own. */
+export type Params = Iterable<Tensor> | Iterable<{ readonly params: Tensor | Iterable<Tensor>; readonly [option: string]: unknown }>;
+
+/** What an optimizer remembers of one parameter. */
+export type ParamState = Record<string, Tensor | number>;
+
+/** Computes the loss again, gradients included. */
+export type Closure = () => Tensor | number;
+
+/**
+ * The base of all optimizers. A new one overrides {@link update} (one parameter at a time), {@link updateGroup} or `step`.
+ * @throws TensorError for no parameters, for one in two groups, and for a group without a required option
+ * @see https://pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
+ */
+export abstract class Optimizer {
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly paramGroups: ParamGroup[] = [];
+  readonly state: Map<Tensor, ParamState> = new Map();
+
+  constructor(params: Params, defaults: Readonly<Record<string, unknown>>) {
+    this.defaults = defaults;
+    const given = [...(params as Iterable<unknown>)];
+    if (given.length === 0) fail(this.constructor.name, "got an empty list of parameters", "Pass model.parameters()");
+    const groups = given.every(isTensor) ? [{ params: given }] : (given as { params: Tensor[] }[]);
+    for (const group of groups) this.addParamGroup(group);
+  }
+
+  /** Adds parameters with options of their own; missing options are the defaults. */
+  addParamGroup(group: { readonly params: Tensor | Iterable<Tensor>; readonly [option: string]: unknown }): void {
+    const params = isTensor(group.params) ? [group.params] : [...group.params];
+    const known = new Set(this.paramGroups.flatMap((one) => one.params));
+    for (const param of params) {
+      if (!isTensor(param)) fail(this.constructor.name, "a parameter is no tensor");
+      if (!param.isLeaf) fail(this.constructor.name, "a parameter is the result of an op", "Optimize leaves only");
+      if (known.has(param)) fail(this.constructor.name, "a parameter is in two groups, or twice in one");
+      known.add(param);
+    }
+    this.paramGroups.push({ ...this.defaults, ...group, params } as unknown as ParamGroup);
+  }
+
+  /** Drops the gradients, or fills them with zeros. @see https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html */
+  zeroGrad({ setToNone = true }: { readonly setToNone?: boolean } = {}): void {
+    for (const { params } of this.paramGroups) clearGradients(params, setToNone);
+  }
+
+  /** Changes the parameters by their gradients. @returns what the closure gave, if there is one */
+  step(closure?: Closure): Tensor | number | null {
+    const loss = closure ? enableGrad(closure as () => never) : null;
+    noGrad(() => scope(() => this.paramGroups.forEach((group) => void this.updateGroup(group))));
+    return loss;
+  }
+
+  /** In PyTorch's structure and names. */
+  stateDict(): OptimizerState {
+    return exportState(this.paramGroups, this.state);
+  }
+
+  /** @throws TensorError when the groups do not match */
+  loadStateDict(saved: OptimizerState): void {
+    importState(this.constructor.name, saved, this.paramGroups, this.state);
+  }
+
+  /** Every parameter of the group that has a gradient. */
+  protected updateGroup(group: ParamGroup): void {
+    const sign = group["maximize"] ? -1 : 1;
+    for (const param of group.params) {
+      if (param.grad) this.update(param, sign < 0 ? param.grad.neg() : param.grad, this.stateOf(param), group);
+    }
+  }
+
+  /** One parameter, in place. Runs without recording, in a scope. */
+  protected update(_param: Tensor, _grad: Tensor, _state: ParamState, _group: ParamGroup): void {
+    fail(this.constructor.name, "has neither update, updateGroup nor step of its own");
+  }
+
+  protected stateOf(param: Tensor): ParamState {
+    let state = this.state.get(param);
+    if (!state) this.state.set(param, (state = {}));
+    return state;
+  }
+}
+
+/** Lists of parameters with gradients, as whole-list kernels take them. */
+export function withGradients({ params }: ParamGroup): { params: Tensor[]; grads: Tensor[] } {
+  const found = params.filter(({ grad }) => grad !== null);
+  return { params: found, grads: found.map(({ grad }) => grad!) };
+}

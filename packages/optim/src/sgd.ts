@@ -1,0 +1,79 @@
+import { fail, type Tensor, updateParameters } from "@dl/tensor";
+import { checkOptions } from "./check.ts";
+import { Optimizer, type ParamGroup, type Params, type ParamState, withGradients } from "./optimizer.ts";
+
+export interface SGDOptions {
+  readonly lr: number;
+  readonly momentum?: number;
+  readonly dampening?: number;
+  readonly weightDecay?: number;
+  readonly nesterov?: boolean;
+  readonly maximize?: boolean;
+}
+
+/**
+ * Stochastic gradient descent, with momentum (Sutskever et al., 2013).
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
+ */
+export class SGD extends Optimizer {
+  constructor(params: Params, options: SGDOptions) {
+    const defaults = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false, ...options };
+    checkOptions("SGD", defaults);
+    if (defaults.nesterov && (defaults.momentum === 0 || defaults.dampening !== 0)) {
+      fail("SGD", "nesterov needs a momentum above 0 and no dampening");
+    }
+    super(params, defaults);
+  }
+
+  protected override updateGroup(group: ParamGroup): void {
+    const { params, grads } = withGradients(group);
+    if (group["momentum"] === 0) {
+      if (params.length > 0 && !updateParameters("sgd", [params], grads, settings(group, false))) super.updateGroup(group);
+      return;
+    }
+    for (const first of [true, false]) {
+      const some = params.filter((param) => (this.stateOf(param)["momentumBuffer"] === undefined) === first);
+      if (some.length > 0) this.#withMomentum(some, group, first);
+    }
+  }
+
+  #withMomentum(params: Tensor[], group: ParamGroup, first: boolean): void {
+    if (first) for (const param of params) this.stateOf(param)["momentumBuffer"] = param.grad!.mul(0).keep();
+    const buffers = params.map((param) => this.stateOf(param)["momentumBuffer"] as Tensor);
+    const grads = params.map(({ grad }) => grad!);
+    if (updateParameters("sgd", [params, buffers], grads, settings(group, first))) return;
+    for (const param of params) this.#momentumStep(param, group, first);
+  }
+
+  #momentumStep(param: Tensor, group: ParamGroup, first: boolean): void {
+    const { lr, momentum, dampening, nesterov } = settings(group, first);
+    const d = direction(param, group);
+    const buffer = this.stateOf(param)["momentumBuffer"] as Tensor;
+    if (first) buffer.copy_(d);
+    else buffer.mul_(momentum).add_(d, { alpha: 1 - dampening });
+    param.sub_(nesterov ? d.add(buffer, { alpha: momentum }) : buffer, { alpha: lr });
+  }
+
+  protected override update(param: Tensor, _grad: Tensor, _state: ParamState, group: ParamGroup): void {
+    param.sub_(direction(param, group), { alpha: group.lr });
+  }
+}
+
+/** The gradient, reversed to maximize, with weight decay. */
+function direction(param: Tensor, group: ParamGroup): Tensor {
+  const grad = group["maximize"] ? param.grad!.neg() : param.grad!;
+  const decay = group["weightDecay"] as number;
+  return decay === 0 ? grad : grad.add(param, { alpha: decay });
+}
+
+interface Settings extends Readonly<Record<string, number | boolean>> {
+  readonly lr: number;
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly nesterov: boolean;
+}
+
+function settings(group: ParamGroup, firstStep: boolean): Settings {
+  const { lr, momentum, dampening, nesterov, weightDecay, maximize } = group as unknown as Required<SGDOptions>;
+  return { lr, momentum, dampening, nesterov, weightDecay, maximize, firstStep };
+}
