@@ -3,4 +3,13 @@
  *
  * @packageDocumentation
  */
-export {};
+export * from "./containers.ts";
+export * as F from "./functional/index.ts";
+export * as functional from "./functional/index.ts";
+export type { Reduction } from "./functional/reduction.ts";
+export type { Removable } from "./hooks.ts";
+export * as init from "./init.ts";
+export * from "./layers/index.ts";
+export type { LoadOptions, LoadReport, StateDict } from "./load.ts";
+export { type ForwardHook, type ForwardPreHook, Module, type ModuleTarget, type RegisterBufferOptions } from "./module.ts";
+export { Parameter } from "./parameter.ts";

@@ -1,0 +1,165 @@
+/** Losses of classifiers: scores [N, C, …] against class numbers [N, …], or against probabilities of the scores' shape. */
+import { fail, logSoftmax, op, peek, showShape, type Tensor, where } from "@dl/tensor";
+import { logsigmoid } from "./activation.ts";
+import { reduced, type Reduction } from "./reduction.ts";
+
+/** Where the class dimension is: 0 without a batch. */
+function classDim(input: Tensor): number {
+  return input.ndim === 1 ? 0 : 1;
+}
+
+function checkTarget(name: string, input: Tensor, target: Tensor): void {
+  const wanted = input.shape.toSpliced(classDim(input), 1);
+  if (target.ndim !== wanted.length || target.shape.some((size, dim) => size !== wanted[dim])) {
+    fail(name, `scores ${showShape(input.shape)} need class numbers of shape ${showShape(wanted)}, got ${showShape(target.shape)}`);
+  }
+  if (target.dtype !== "int64" && target.dtype !== "uint8" && target.dtype !== "int32") {
+    fail(name, `class numbers must be int64, got ${target.dtype}`, 'Cast them with .to("int64")');
+  }
+}
+
+/** Looks at class numbers where the host can: whether any is to be ignored, and that the rest are classes. */
+function someIgnored(name: string, target: Tensor, classes: number, ignoreIndex: number): boolean {
+  if (!target.backend.hostMemory) return true;
+  let ignored = false;
+  for (const value of peek(target, name)) {
+    const number = Number(value);
+    if (number === ignoreIndex) ignored = true;
+    else if (number < 0 || number >= classes) fail(name, `class ${number} is out of range: there are ${classes} classes`);
+  }
+  return ignored;
+}
+
+function nll(name: string, input: Tensor, target: Tensor, weight: Tensor | null | undefined, ignoreIndex: number, reduction: Reduction): Tensor {
+  checkTarget(name, input, target);
+  const dim = classDim(input);
+  const ignored = someIgnored(name, target, input.shape[dim]!, ignoreIndex);
+  const numbers = target.to("int64");
+  const kept = ignored ? numbers.ne(ignoreIndex) : null;
+  const safe = kept ? where(kept, numbers, 0) : numbers;
+  const losses = input.gather(dim, safe.unsqueeze(dim)).squeeze(dim).neg();
+  const shares = weight ? weight.indexSelect(0, safe.flatten()).view(safe.shape) : null;
+  if (!kept && !shares) return reduced(name, losses, reduction);
+  const scales = kept ? (shares ? where(kept, shares, 0) : kept.to(losses.dtype)) : shares!;
+  // Ignored places may hold infinities, which a product would not remove.
+  const scaled = (kept ? where(kept, losses, 0) : losses).mul(scales);
+  return reduction === "mean" ? scaled.sum().div(scales.sum()) : reduced(name, scaled, reduction);
+}
+
+/**
+ * −input[target], the negative log likelihood of log-probabilities [N, C, …] or [C]; weighted by class, without the
+ * targets equal to `ignoreIndex`.
+ * @throws TensorError for shapes that do not fit and class numbers out of range
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
+ */
+export const nllLoss = op(
+  "nllLoss(input, target, weight?, ignoreIndex?, reduction?)",
+  (input: Tensor, target: Tensor, weight?: Tensor | null, ignoreIndex: number = -100, reduction: Reduction = "mean"): Tensor =>
+    nll("nllLoss", input, target, weight, ignoreIndex, reduction),
+);
+
+/** The part of the loss that label smoothing adds: the mean loss over all classes. */
+function smoothLoss(logs: Tensor, target: Tensor, weight: Tensor | null | undefined, ignoreIndex: number, reduction: Reduction): Tensor {
+  const dim = classDim(logs);
+  const scaled = weight ? logs.mul(alongClasses(weight, logs, dim)) : logs;
+  const kept = target.ne(ignoreIndex);
+  const losses = where(kept, scaled.sum(dim).neg(), 0);
+  if (reduction !== "mean") return reduced("crossEntropy", losses, reduction);
+  const numbers = where(kept, target.to("int64"), 0);
+  const shares = weight ? weight.indexSelect(0, numbers.flatten()).view(numbers.shape) : null;
+  return losses.sum().div((shares ? where(kept, shares, 0) : kept.to(logs.dtype)).sum());
+}
+
+function alongClasses(weight: Tensor, like: Tensor, dim: number): Tensor {
+  return weight.view(like.shape.map((_, d) => (d === dim ? -1 : 1)));
+}
+
+/** Against probabilities, one for each class. */
+function soft(input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: Reduction, labelSmoothing: number): Tensor {
+  const dim = classDim(input);
+  const classes = input.shape[dim]!;
+  const wanted = labelSmoothing > 0 ? target.mul(1 - labelSmoothing).add(labelSmoothing / classes) : target;
+  const logs = logSoftmax(input, dim);
+  const products = logs.mul(wanted);
+  const losses = (weight ? products.mul(alongClasses(weight, input, dim)) : products).sum(dim).neg();
+  return reduction === "mean" ? losses.sum().div(input.numel() / classes) : reduced("crossEntropy", losses, reduction);
+}
+
+/**
+ * The cross entropy of scores (logits) [N, C, …] or [C]: {@link nllLoss} of their logSoftmax. The target holds class
+ * numbers [N, …], or probabilities of the scores' shape.
+ * @throws TensorError for shapes that do not fit and class numbers out of range
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
+ */
+export const crossEntropy = op(
+  "crossEntropy(input, target, weight?, ignoreIndex?, reduction?, labelSmoothing?)",
+  (
+    input: Tensor,
+    target: Tensor,
+    weight?: Tensor | null,
+    ignoreIndex: number = -100,
+    reduction: Reduction = "mean",
+    labelSmoothing: number = 0,
+  ): Tensor => {
+    if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) fail("crossEntropy", `labelSmoothing must lie in [0, 1], got ${labelSmoothing}`);
+    const sameShape = target.ndim === input.ndim && target.shape.every((size, dim) => size === input.shape[dim]);
+    if (sameShape && target.isFloatingPoint()) return soft(input, target, weight, reduction, labelSmoothing);
+    const logs = logSoftmax(input, classDim(input));
+    const hard = nll("crossEntropy", logs, target, weight, ignoreIndex, reduction);
+    if (labelSmoothing === 0) return hard;
+    const spread = smoothLoss(logs, target, weight, ignoreIndex, reduction).mul(labelSmoothing / input.shape[classDim(input)]!);
+    return hard.mul(1 - labelSmoothing).add(spread);
+  },
+);
+
+function checkSameShape(name: string, input: Tensor, target: Tensor): void {
+  if (target.ndim !== input.ndim || target.shape.some((size, dim) => size !== input.shape[dim])) {
+    fail(name, `input ${showShape(input.shape)} and target ${showShape(target.shape)} need the same shape`);
+  }
+}
+
+/**
+ * −(t log p + (1 − t) log(1 − p)) of probabilities; logarithms are limited to −100, as in PyTorch.
+ * @throws TensorError when shapes differ, and for inputs outside [0, 1] where the host can look at them
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
+ */
+export const binaryCrossEntropy = op(
+  "binaryCrossEntropy(input, target, weight?, reduction?)",
+  (input: Tensor, target: Tensor, weight?: Tensor | null, reduction: Reduction = "mean"): Tensor => {
+    checkSameShape("binaryCrossEntropy", input, target);
+    checkProbabilities(input);
+    const off = (x: Tensor): Tensor => x.neg().add(1);
+    const losses = target.mul(limitedLog(input)).add(off(target).mul(limitedLog(off(input)))).neg();
+    return reduced("binaryCrossEntropy", weight ? losses.mul(weight) : losses, reduction);
+  },
+);
+
+/** log(x), at least −100, with a gradient that stays finite at 0. */
+function limitedLog(x: Tensor): Tensor {
+  const zero = x.le(0);
+  return where(zero, -100, where(zero, 1, x).log().clamp({ min: -100 }));
+}
+
+function checkProbabilities(input: Tensor): void {
+  if (!input.backend.hostMemory || (input.dtype !== "float32" && input.dtype !== "float64")) return;
+  for (const value of peek(input, "binaryCrossEntropy") as Float32Array) {
+    if (value < 0 || value > 1) {
+      fail("binaryCrossEntropy", `inputs must lie in [0, 1], got ${value}`, "Use binaryCrossEntropyWithLogits for scores");
+    }
+  }
+}
+
+/**
+ * {@link binaryCrossEntropy} of sigmoid(input), without overflow.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
+ */
+export const binaryCrossEntropyWithLogits = op(
+  "binaryCrossEntropyWithLogits(input, target, weight?, reduction?, posWeight?)",
+  (input: Tensor, target: Tensor, weight?: Tensor | null, reduction: Reduction = "mean", posWeight?: Tensor | null): Tensor => {
+    checkSameShape("binaryCrossEntropyWithLogits", input, target);
+    const logs = logsigmoid(input);
+    const scaled = posWeight ? logs.mul(posWeight.sub(1).mul(target).add(1)) : logs;
+    const losses = target.neg().add(1).mul(input).sub(scaled);
+    return reduced("binaryCrossEntropyWithLogits", weight ? losses.mul(weight) : losses, reduction);
+  },
+);

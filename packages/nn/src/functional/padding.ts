@@ -1,0 +1,54 @@
+/** Borders: a constant, mirrored, repeated or wrapped around. */
+import { apply, fail, op, showShape, type Tensor } from "@dl/tensor";
+import { indexTensor } from "./positions.ts";
+
+export type PaddingMode = "constant" | "reflect" | "replicate" | "circular";
+
+/** Where position `i` (from −before) of a padded dimension comes from. */
+const sources: { readonly [M in Exclude<PaddingMode, "constant">]: (i: number, size: number) => number } = {
+  reflect: (i, size) => (i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i),
+  replicate: (i, size) => Math.min(Math.max(i, 0), size - 1),
+  circular: (i, size) => ((i % size) + size) % size,
+};
+
+function padEdge(input: Tensor, dim: number, before: number, after: number, mode: Exclude<PaddingMode, "constant">): Tensor {
+  const size = input.shape[dim]!;
+  const longest = Math.max(before, after);
+  if ((mode === "reflect" && longest >= size) || (mode === "circular" && longest > size)) {
+    fail("pad", `${mode} padding [${before}, ${after}] is too large for dimension ${dim} of ${showShape(input.shape)}`);
+  }
+  const from = Array.from({ length: size + before + after }, (_, i) => sources[mode](i - before, size));
+  return input.indexSelect(dim, indexTensor(from, [from.length], input));
+}
+
+/**
+ * Adds elements before and after dimensions: `pad` lists pairs from the last dimension backwards. Negative numbers cut.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
+ */
+export const pad = op(
+  "pad(input, pad, mode?, value?)",
+  (input: Tensor, amounts: readonly number[], mode: PaddingMode = "constant", value?: number | null): Tensor => {
+    if (amounts.length % 2 !== 0 || amounts.length > 2 * input.ndim) {
+      fail("pad", `needs up to ${input.ndim} pairs for ${showShape(input.shape)}, got ${showShape(amounts)}`);
+    }
+    if (mode !== "constant" && !(mode in sources)) {
+      fail("pad", `unknown mode "${mode}"`, 'Use "constant", "reflect", "replicate" or "circular"');
+    }
+    const pairs = input.shape.map((_, dim): [number, number] => {
+      const at = 2 * (input.ndim - 1 - dim);
+      return [amounts[at] ?? 0, amounts[at + 1] ?? 0];
+    });
+    const cut = cutNegative(input, pairs);
+    const grown = pairs.map(([before, after]): [number, number] => [Math.max(before, 0), Math.max(after, 0)]);
+    if (grown.every(([before, after]) => before === 0 && after === 0)) return cut === input ? input.clone() : cut;
+    if (mode === "constant") return apply("pad", [cut], { padding: grown, value: value ?? 0 });
+    return grown.reduce((x, [before, after], dim) => (before || after ? padEdge(x, dim, before, after, mode) : x), cut);
+  },
+);
+
+function cutNegative(input: Tensor, pairs: readonly [number, number][]): Tensor {
+  return pairs.reduce((x, [before, after], dim) => {
+    const [first, last] = [Math.max(-before, 0), Math.max(-after, 0)];
+    return first || last ? x.narrow(dim, first, x.shape[dim]! - first - last) : x;
+  }, input);
+}

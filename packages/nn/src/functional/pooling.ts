@@ -1,0 +1,162 @@
+/** Maxima, means and norms over windows. */
+import { apply, applyAll, fail, op, type OpFunction, scatter, showShape, Tensor, valuesIndices, type ValuesIndices, zeros } from "@dl/tensor";
+import { batchwise, each, layoutOf, type Size } from "./sizes.ts";
+
+type Rank = 1 | 2 | 3;
+
+function checkPadding(name: string, kernel: readonly number[], padding: readonly number[]): void {
+  padding.forEach((pad, i) => {
+    if (pad * 2 > kernel[i]!) fail(name, `padding ${pad} must be at most half of the kernel's ${kernel[i]}`);
+  });
+}
+
+type MaxNames = ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode", "returnIndices"];
+type MaxArguments = [
+  input: Tensor,
+  kernelSize: Size,
+  stride?: Size | null,
+  padding?: Size,
+  dilation?: Size,
+  ceilMode?: boolean,
+  returnIndices?: boolean,
+];
+
+/** Values, or with `returnIndices` values and their positions within each plane. */
+export interface MaxPool {
+  (input: Tensor, kernelSize: Size, options: { readonly returnIndices: true } & MaxOptions): ValuesIndices;
+  (input: Tensor, kernelSize: Size, options?: MaxOptions): Tensor;
+  (...args: MaxArguments): Tensor | ValuesIndices;
+  readonly names: MaxNames;
+}
+
+interface MaxOptions {
+  readonly stride?: Size | null;
+  readonly padding?: Size;
+  readonly dilation?: Size;
+  readonly ceilMode?: boolean;
+  readonly returnIndices?: boolean;
+}
+
+function maxPool(rank: Rank): MaxPool {
+  const name = `maxPool${rank}d`;
+  const body = (
+    ...[input, kernelSize, stride, padding = 0, dilation = 1, ceilMode = false, returnIndices = false]: MaxArguments
+  ): Tensor | ValuesIndices => {
+    const kernel = each(name, "kernelSize", kernelSize, rank);
+    const attrs = {
+      kernel,
+      stride: each(name, "stride", stride ?? kernel, rank),
+      padding: each(name, "padding", padding, rank),
+      dilation: each(name, "dilation", dilation, rank),
+      ceilMode,
+    };
+    checkPadding(name, kernel, attrs.padding);
+    const x = input.ndim === rank + 1 ? input.unsqueeze(0) : input;
+    if (x.ndim !== rank + 2) fail(name, `needs ${layoutOf(rank, true)} or ${layoutOf(rank, false)}, got ${showShape(input.shape)}`);
+    const [values, indices] = applyAll("maxPool", [x], attrs).map((out) => (x === input ? out : out.squeeze(0)));
+    return returnIndices ? valuesIndices(values!, indices!) : values!;
+  };
+  return op(`${name}(input, kernelSize, stride?, padding?, dilation?, ceilMode?, returnIndices?)`, body) as never;
+}
+
+/** The largest of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html */
+export const maxPool1d: MaxPool = maxPool(1);
+/** The largest of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html */
+export const maxPool2d: MaxPool = maxPool(2);
+/** The largest of each window of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html */
+export const maxPool3d: MaxPool = maxPool(3);
+
+type AvgNames = ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"];
+type AvgArguments = [
+  input: Tensor,
+  kernelSize: Size,
+  stride?: Size | null,
+  padding?: Size,
+  ceilMode?: boolean,
+  countIncludePad?: boolean,
+  divisorOverride?: number | null,
+];
+
+function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
+  const name = `avgPool${rank}d`;
+  const body = (
+    ...[input, kernelSize, stride, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride]: AvgArguments
+  ): Tensor => {
+    const kernel = each(name, "kernelSize", kernelSize, rank);
+    const pad = each(name, "padding", padding, rank);
+    checkPadding(name, kernel, pad);
+    if (divisorOverride === 0) fail(name, "divisorOverride must not be 0");
+    return batchwise(name, input, rank, (x) =>
+      apply("avgPool", [x], {
+        kernel,
+        stride: each(name, "stride", stride ?? kernel, rank),
+        padding: pad,
+        dilation: kernel.map(() => 1),
+        ceilMode,
+        countIncludePad,
+        divisor: divisorOverride ?? 0,
+      }),
+    );
+  };
+  return op(`${name}(input, kernelSize, stride?, padding?, ceilMode?, countIncludePad?, divisorOverride?)`, body) as never;
+}
+
+/** The mean of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html */
+export const avgPool1d: OpFunction<AvgNames, AvgArguments, Tensor> = avgPool(1);
+/** The mean of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html */
+export const avgPool2d: OpFunction<AvgNames, AvgArguments, Tensor> = avgPool(2);
+/** The mean of each window of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html */
+export const avgPool3d: OpFunction<AvgNames, AvgArguments, Tensor> = avgPool(3);
+
+type LpNames = ["input", "normType", "kernelSize", "stride", "ceilMode"];
+type LpArguments = [input: Tensor, normType: number, kernelSize: Size, stride?: Size | null, ceilMode?: boolean];
+
+function lpPool(rank: 1 | 2): OpFunction<LpNames, LpArguments, Tensor> {
+  const body = (...[input, normType, kernelSize, stride, ceilMode = false]: LpArguments): Tensor => {
+    const pool = rank === 1 ? avgPool1d : avgPool2d;
+    const count = each(`lpPool${rank}d`, "kernelSize", kernelSize, rank).reduce((product, size) => product * size, 1);
+    const mean = pool(input.pow(normType), kernelSize, stride, 0, ceilMode);
+    // As PyTorch: the root of a sum that is negative (odd norms of negative numbers) is 0.
+    return mean.sign().mul(mean.abs().relu()).relu().mul(count).pow(1 / normType);
+  };
+  return op(`lpPool${rank}d(input, normType, kernelSize, stride?, ceilMode?)`, body) as never;
+}
+
+/** The p-norm of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool1d.html */
+export const lpPool1d: OpFunction<LpNames, LpArguments, Tensor> = lpPool(1);
+/** The p-norm of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool2d.html */
+export const lpPool2d: OpFunction<LpNames, LpArguments, Tensor> = lpPool(2);
+
+type UnpoolNames = ["input", "indices", "kernelSize", "stride", "padding", "outputSize"];
+type UnpoolArguments = [
+  input: Tensor,
+  indices: Tensor,
+  kernelSize: Size,
+  stride?: Size | null,
+  padding?: Size,
+  outputSize?: readonly number[] | null,
+];
+
+function maxUnpool(rank: Rank): OpFunction<UnpoolNames, UnpoolArguments, Tensor> {
+  const name = `maxUnpool${rank}d`;
+  const body = (...[input, indices, kernelSize, stride, padding = 0, outputSize]: UnpoolArguments): Tensor => {
+    const kernel = each(name, "kernelSize", kernelSize, rank);
+    const [step, pad] = [each(name, "stride", stride ?? kernel, rank), each(name, "padding", padding, rank)];
+    const lead = input.shape.slice(0, -rank);
+    const usual = kernel.map((extent, i) => (input.shape[lead.length + i]! - 1) * step[i]! - 2 * pad[i]! + extent);
+    const size = outputSize?.slice(-rank) ?? usual;
+    const empty = zeros([...lead, size.reduce((product, extent) => product * extent, 1)], {
+      dtype: input.dtype,
+      device: input.device,
+    });
+    return scatter(empty, -1, indices.flatten(-rank), input.flatten(-rank)).view([...lead, ...size]);
+  };
+  return op(`${name}(input, indices, kernelSize, stride?, padding?, outputSize?)`, body) as never;
+}
+
+/** Puts the values of {@link maxPool1d} back where they came from, zeros elsewhere. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool1d.html */
+export const maxUnpool1d: OpFunction<UnpoolNames, UnpoolArguments, Tensor> = maxUnpool(1);
+/** Puts the values of {@link maxPool2d} back where they came from. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool2d.html */
+export const maxUnpool2d: OpFunction<UnpoolNames, UnpoolArguments, Tensor> = maxUnpool(2);
+/** Puts the values of {@link maxPool3d} back where they came from. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool3d.html */
+export const maxUnpool3d: OpFunction<UnpoolNames, UnpoolArguments, Tensor> = maxUnpool(3);

@@ -1,0 +1,26 @@
+/** A number for all dimensions, or one for each. */
+import { fail, showShape, type Tensor } from "@dl/tensor";
+
+export type Size = number | readonly number[];
+
+/** `3` → `[3, 3]`; a list must have one number for each of `rank` dimensions. */
+export function each(op: string, what: string, value: Size, rank: number): readonly number[] {
+  if (typeof value === "number") return Array<number>(rank).fill(value);
+  if (value.length === 1) return Array<number>(rank).fill(value[0]!);
+  if (value.length !== rank) fail(op, `${what} ${showShape(value)} needs ${rank} numbers`);
+  return value;
+}
+
+const letters = ["D", "H", "W"];
+
+/** `[N, C, H, W]` for 2 spatial dimensions. */
+export function layoutOf(rank: number, batched: boolean): string {
+  return `[${[...(batched ? ["N"] : []), "C", ...letters.slice(3 - rank)].join(", ")}]`;
+}
+
+/** Runs `body` on a batch: an input without batch dimension gets one of size 1, and loses it afterwards. */
+export function batchwise(op: string, input: Tensor, rank: number, body: (x: Tensor) => Tensor): Tensor {
+  if (input.ndim === rank + 2) return body(input);
+  if (input.ndim === rank + 1) return body(input.unsqueeze(0)).squeeze(0);
+  return fail(op, `needs ${layoutOf(rank, true)} or ${layoutOf(rank, false)}, got ${showShape(input.shape)}`);
+}

@@ -1,0 +1,139 @@
+/** Losses of classifiers. Weights are buffers: they move with the module. */
+import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
+import * as F from "../functional/index.ts";
+import type { Reduction } from "../functional/reduction.ts";
+import { Loss } from "./loss.ts";
+
+/** A loss with a weight for each class or element. */
+abstract class WeightedLoss extends Loss {
+  declare readonly weight: Tensor | null;
+
+  constructor(weight: Tensor | null | undefined) {
+    super();
+    this.registerBuffer("weight", weight ?? null);
+  }
+}
+
+type CrossEntropyArguments = [weight?: Tensor | null, ignoreIndex?: number, reduction?: Reduction, labelSmoothing?: number];
+
+/**
+ * The cross entropy of scores [N, C, …] against class numbers [N, …], or probabilities of the scores' shape. It takes
+ * the softmax itself: give it raw scores.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+ */
+export class CrossEntropyLoss extends WeightedLoss {
+  static readonly names = ["weight", "ignoreIndex", "reduction", "labelSmoothing"] as const;
+  readonly ignoreIndex: number;
+  readonly reduction: Reduction;
+  readonly labelSmoothing: number;
+
+  constructor(...args: Arguments<typeof CrossEntropyLoss.names, CrossEntropyArguments>) {
+    const [weight, ignoreIndex = -100, reduction = "mean", labelSmoothing = 0] =
+      readArguments<CrossEntropyArguments>(CrossEntropyLoss, args);
+    super(weight);
+    this.ignoreIndex = ignoreIndex;
+    this.reduction = reduction;
+    this.labelSmoothing = labelSmoothing;
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.crossEntropy(input, target, this.weight, this.ignoreIndex, this.reduction, this.labelSmoothing);
+  }
+}
+
+type NLLArguments = [weight?: Tensor | null, ignoreIndex?: number, reduction?: Reduction];
+
+/** The negative log likelihood of log-probabilities. @see https://pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html */
+export class NLLLoss extends WeightedLoss {
+  static readonly names = ["weight", "ignoreIndex", "reduction"] as const;
+  readonly ignoreIndex: number;
+  readonly reduction: Reduction;
+
+  constructor(...args: Arguments<typeof NLLLoss.names, NLLArguments>) {
+    const [weight, ignoreIndex = -100, reduction = "mean"] = readArguments<NLLArguments>(NLLLoss, args);
+    super(weight);
+    this.ignoreIndex = ignoreIndex;
+    this.reduction = reduction;
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.nllLoss(input, target, this.weight, this.ignoreIndex, this.reduction);
+  }
+}
+
+const weightNames = ["weight", "reduction"] as const;
+type WeightArguments = [weight?: Tensor | null, reduction?: Reduction];
+
+/** The cross entropy of probabilities in [0, 1]. @see https://pytorch.org/docs/stable/generated/torch.nn.BCELoss.html */
+export class BCELoss extends WeightedLoss {
+  static readonly names: typeof weightNames = weightNames;
+  readonly reduction: Reduction;
+
+  constructor(...args: Arguments<typeof weightNames, WeightArguments>) {
+    const [weight, reduction = "mean"] = readArguments<WeightArguments>(BCELoss, args);
+    super(weight);
+    this.reduction = reduction;
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropy(input, target, this.weight, this.reduction);
+  }
+}
+
+/** @see https://pytorch.org/docs/stable/generated/torch.nn.MultiLabelSoftMarginLoss.html */
+export class MultiLabelSoftMarginLoss extends WeightedLoss {
+  static readonly names: typeof weightNames = weightNames;
+  readonly reduction: Reduction;
+
+  constructor(...args: Arguments<typeof weightNames, WeightArguments>) {
+    const [weight, reduction = "mean"] = readArguments<WeightArguments>(MultiLabelSoftMarginLoss, args);
+    super(weight);
+    this.reduction = reduction;
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.multilabelSoftMarginLoss(input, target, this.weight, this.reduction);
+  }
+}
+
+type LogitsArguments = [weight?: Tensor | null, reduction?: Reduction, posWeight?: Tensor | null];
+
+/** {@link BCELoss} of scores: it takes the sigmoid itself. @see https://pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html */
+export class BCEWithLogitsLoss extends WeightedLoss {
+  static readonly names = ["weight", "reduction", "posWeight"] as const;
+  declare readonly posWeight: Tensor | null;
+  readonly reduction: Reduction;
+
+  constructor(...args: Arguments<typeof BCEWithLogitsLoss.names, LogitsArguments>) {
+    const [weight, reduction = "mean", posWeight] = readArguments<LogitsArguments>(BCEWithLogitsLoss, args);
+    super(weight);
+    this.registerBuffer("posWeight", posWeight ?? null);
+    this.reduction = reduction;
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropyWithLogits(input, target, this.weight, this.reduction, this.posWeight);
+  }
+}
+
+type MultiMarginArguments = [p?: number, margin?: number, weight?: Tensor | null, reduction?: Reduction];
+
+/** @see https://pytorch.org/docs/stable/generated/torch.nn.MultiMarginLoss.html */
+export class MultiMarginLoss extends WeightedLoss {
+  static readonly names = ["p", "margin", "weight", "reduction"] as const;
+  readonly p: number;
+  readonly margin: number;
+  readonly reduction: Reduction;
+
+  constructor(...args: Arguments<typeof MultiMarginLoss.names, MultiMarginArguments>) {
+    const [p = 1, margin = 1, weight, reduction = "mean"] = readArguments<MultiMarginArguments>(MultiMarginLoss, args);
+    super(weight);
+    this.p = p;
+    this.margin = margin;
+    this.reduction = reduction;
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return F.multiMarginLoss(input, target, this.p, this.margin, this.weight, this.reduction);
+  }
+}

@@ -1,0 +1,236 @@
+/** Pooling over windows. */
+import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
+import * as F from "../functional/index.ts";
+import { each, type Size } from "../functional/sizes.ts";
+import { Module } from "../module.ts";
+import { describe } from "../repr.ts";
+
+const maxNames = ["kernelSize", "stride", "padding", "dilation", "returnIndices", "ceilMode"] as const;
+type MaxArguments = [
+  kernelSize: Size,
+  stride?: Size | null,
+  padding?: Size,
+  dilation?: Size,
+  returnIndices?: boolean,
+  ceilMode?: boolean,
+];
+
+/** `forward` gives the values; with `returnIndices`, in spite of its type, the pair of values and positions. */
+abstract class MaxPool extends Module<[input: Tensor], Tensor> {
+  static readonly names: typeof maxNames = maxNames;
+  readonly kernelSize: Size;
+  readonly stride: Size;
+  readonly padding: Size;
+  readonly dilation: Size;
+  readonly returnIndices: boolean;
+  readonly ceilMode: boolean;
+
+  constructor(...args: Arguments<typeof maxNames, MaxArguments>) {
+    super();
+    const [kernelSize, stride, padding = 0, dilation = 1, returnIndices = false, ceilMode = false] =
+      readArguments<MaxArguments>(new.target, args);
+    this.kernelSize = kernelSize;
+    this.stride = stride ?? kernelSize;
+    this.padding = padding;
+    this.dilation = dilation;
+    this.returnIndices = returnIndices;
+    this.ceilMode = ceilMode;
+  }
+
+  protected pool(input: Tensor, maxPool: F.MaxPool): Tensor {
+    const { kernelSize, stride, padding, dilation, ceilMode, returnIndices } = this;
+    return maxPool(input, kernelSize, stride, padding, dilation, ceilMode, returnIndices) as Tensor;
+  }
+
+  override extraRepr(): string {
+    const { kernelSize, stride, padding, dilation, ceilMode } = this;
+    return describe({ kernelSize, stride, padding, dilation, ceilMode });
+  }
+}
+
+/** The largest of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html */
+export class MaxPool1d extends MaxPool {
+  forward(input: Tensor): Tensor {
+    return this.pool(input, F.maxPool1d);
+  }
+}
+
+/** The largest of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html */
+export class MaxPool2d extends MaxPool {
+  forward(input: Tensor): Tensor {
+    return this.pool(input, F.maxPool2d);
+  }
+}
+
+/** The largest of each window of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxPool3d.html */
+export class MaxPool3d extends MaxPool {
+  forward(input: Tensor): Tensor {
+    return this.pool(input, F.maxPool3d);
+  }
+}
+
+const avgNames = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"] as const;
+type AvgArguments = [kernelSize: Size, stride?: Size | null, padding?: Size, ceilMode?: boolean, countIncludePad?: boolean];
+const avgNamesWithDivisor = [...avgNames, "divisorOverride"] as const;
+type AvgArgumentsWithDivisor = [...AvgArguments, divisorOverride?: number | null];
+
+abstract class AvgPool extends Module<[input: Tensor], Tensor> {
+  readonly kernelSize: Size;
+  readonly stride: Size;
+  readonly padding: Size;
+  readonly ceilMode: boolean;
+  readonly countIncludePad: boolean;
+  readonly divisorOverride: number | null;
+
+  constructor(...[kernelSize, stride, padding = 0, ceilMode = false, countIncludePad = true, divisor]: AvgArgumentsWithDivisor) {
+    super();
+    this.kernelSize = kernelSize;
+    this.stride = stride ?? kernelSize;
+    this.padding = padding;
+    this.ceilMode = ceilMode;
+    this.countIncludePad = countIncludePad;
+    this.divisorOverride = divisor ?? null;
+  }
+
+  protected pool(input: Tensor, avgPool: typeof F.avgPool2d): Tensor {
+    const { kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = this;
+    return avgPool(input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride);
+  }
+
+  override extraRepr(): string {
+    const { kernelSize, stride, padding } = this;
+    return describe({ kernelSize, stride, padding });
+  }
+}
+
+/** The mean of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.AvgPool1d.html */
+export class AvgPool1d extends AvgPool {
+  static readonly names: typeof avgNames = avgNames;
+
+  constructor(...args: Arguments<typeof avgNames, AvgArguments>) {
+    const [kernelSize, stride, padding = 0, ...rest] = readArguments<AvgArguments>(AvgPool1d, args);
+    const one = (value: Size): readonly number[] => each("AvgPool1d", "size", value, 1);
+    super(one(kernelSize), one(stride ?? kernelSize), one(padding), ...rest);
+  }
+
+  forward(input: Tensor): Tensor {
+    return this.pool(input, F.avgPool1d);
+  }
+}
+
+/** The mean of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html */
+export class AvgPool2d extends AvgPool {
+  static readonly names: typeof avgNamesWithDivisor = avgNamesWithDivisor;
+
+  constructor(...args: Arguments<typeof avgNamesWithDivisor, AvgArgumentsWithDivisor>) {
+    super(...readArguments<AvgArgumentsWithDivisor>(AvgPool2d, args));
+  }
+
+  forward(input: Tensor): Tensor {
+    return this.pool(input, F.avgPool2d);
+  }
+}
+
+/** The mean of each window of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.AvgPool3d.html */
+export class AvgPool3d extends AvgPool {
+  static readonly names: typeof avgNamesWithDivisor = avgNamesWithDivisor;
+
+  constructor(...args: Arguments<typeof avgNamesWithDivisor, AvgArgumentsWithDivisor>) {
+    super(...readArguments<AvgArgumentsWithDivisor>(AvgPool3d, args));
+  }
+
+  forward(input: Tensor): Tensor {
+    return this.pool(input, F.avgPool3d);
+  }
+}
+
+const lpNames = ["normType", "kernelSize", "stride", "ceilMode"] as const;
+type LpArguments = [normType: number, kernelSize: Size, stride?: Size | null, ceilMode?: boolean];
+
+abstract class LPPool extends Module<[input: Tensor], Tensor> {
+  static readonly names: typeof lpNames = lpNames;
+  readonly normType: number;
+  readonly kernelSize: Size;
+  readonly stride: Size | null;
+  readonly ceilMode: boolean;
+
+  constructor(...args: Arguments<typeof lpNames, LpArguments>) {
+    super();
+    [this.normType, this.kernelSize, this.stride = null, this.ceilMode = false] = readArguments<LpArguments>(new.target, args);
+  }
+
+  override extraRepr(): string {
+    const { normType, kernelSize, stride, ceilMode } = this;
+    return describe({ normType, kernelSize, stride, ceilMode });
+  }
+}
+
+/** The p-norm of each window. @see https://pytorch.org/docs/stable/generated/torch.nn.LPPool1d.html */
+export class LPPool1d extends LPPool {
+  forward(input: Tensor): Tensor {
+    return F.lpPool1d(input, this.normType, this.kernelSize, this.stride, this.ceilMode);
+  }
+}
+
+/** The p-norm of each window. @see https://pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html */
+export class LPPool2d extends LPPool {
+  forward(input: Tensor): Tensor {
+    return F.lpPool2d(input, this.normType, this.kernelSize, this.stride, this.ceilMode);
+  }
+}
+
+const unpoolNames = ["kernelSize", "stride", "padding"] as const;
+type UnpoolArguments = [kernelSize: Size, stride?: Size | null, padding?: Size];
+
+abstract class MaxUnpool extends Module {
+  static readonly names: typeof unpoolNames = unpoolNames;
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+
+  constructor(owner: { name: string; names: typeof unpoolNames }, rank: number, args: readonly unknown[]) {
+    super();
+    const [kernelSize, stride, padding = 0] = readArguments<UnpoolArguments>(owner, args);
+    this.kernelSize = each(owner.name, "kernelSize", kernelSize, rank);
+    this.stride = each(owner.name, "stride", stride ?? kernelSize, rank);
+    this.padding = each(owner.name, "padding", padding, rank);
+  }
+
+  override extraRepr(): string {
+    const { kernelSize, stride, padding } = this;
+    return describe({ kernelSize, stride, padding });
+  }
+}
+
+/** Undoes {@link MaxPool1d} with its positions. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool1d.html */
+export class MaxUnpool1d extends MaxUnpool {
+  constructor(...args: Arguments<typeof unpoolNames, UnpoolArguments>) {
+    super(MaxUnpool1d, 1, args);
+  }
+
+  forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
+    return F.maxUnpool1d(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
+  }
+}
+
+/** Undoes {@link MaxPool2d} with its positions. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html */
+export class MaxUnpool2d extends MaxUnpool {
+  constructor(...args: Arguments<typeof unpoolNames, UnpoolArguments>) {
+    super(MaxUnpool2d, 2, args);
+  }
+
+  forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
+    return F.maxUnpool2d(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
+  }
+}
+
+/** Undoes {@link MaxPool3d} with its positions. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool3d.html */
+export class MaxUnpool3d extends MaxUnpool {
+  constructor(...args: Arguments<typeof unpoolNames, UnpoolArguments>) {
+    super(MaxUnpool3d, 3, args);
+  }
+
+  forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
+    return F.maxUnpool3d(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
+  }
+}

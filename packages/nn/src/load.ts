@@ -1,0 +1,42 @@
+/** Values from a state dict into a module's tensors: everything is checked before anything is written. */
+import { fail, noGrad, sameShape, scope, showShape, type Tensor, TensorError } from "@dl/tensor";
+
+/** Tensors by name, in order. */
+export type StateDict = Record<string, Tensor>;
+
+export interface LoadOptions {
+  /** Whether missing and unexpected names are errors. */
+  readonly strict?: boolean;
+}
+
+export interface LoadReport {
+  /** In the module, not in the state dict. */
+  readonly missingKeys: string[];
+  /** In the state dict, not in the module. */
+  readonly unexpectedKeys: string[];
+}
+
+export function loadInto(module: string, own: StateDict, state: StateDict, { strict = true }: LoadOptions): LoadReport {
+  const missingKeys = Object.keys(own).filter((name) => !Object.hasOwn(state, name));
+  const unexpectedKeys = Object.keys(state).filter((name) => !Object.hasOwn(own, name));
+  const shared = Object.keys(own).filter((name) => Object.hasOwn(state, name));
+  const problems = shared.flatMap((name) => mismatch(name, own[name]!, state[name]!));
+  if (strict) problems.unshift(...listed("missing", missingKeys), ...listed("unexpected", unexpectedKeys));
+  if (problems.length > 0) throw new TensorError(`loadStateDict: the state does not fit ${module}:\n  ${problems.join("\n  ")}`);
+  noGrad(() =>
+    scope(() => {
+      for (const name of shared) own[name]!.copy_(state[name]!);
+    }),
+  );
+  return { missingKeys, unexpectedKeys };
+}
+
+function listed(kind: string, names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [`${kind}: ${names.join(", ")}`];
+}
+
+function mismatch(name: string, own: Tensor, given: Tensor): string[] {
+  if (typeof given?.shape !== "object") fail("loadStateDict", `${name} is no tensor`);
+  if (sameShape(own.shape, given.shape)) return [];
+  return [`${name} has shape ${showShape(own.shape)}, the state gives ${showShape(given.shape)}`];
+}

@@ -1,0 +1,288 @@
+import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
+import { Callable } from "./callable.ts";
+import { Hooks, type Removable } from "./hooks.ts";
+import { loadInto, type LoadOptions, type LoadReport, type StateDict } from "./load.ts";
+import { stateName } from "./naming.ts";
+import { Parameter } from "./parameter.ts";
+import { layout } from "./repr.ts";
+
+/** Sees a call before `forward` runs, and may replace its arguments: by a list, or by the only one. */
+export type ForwardPreHook<M> = (module: M, input: readonly unknown[]) => unknown;
+/** Sees a call after `forward` ran, and may replace its result. */
+export type ForwardHook<M> = (module: M, input: readonly unknown[], output: unknown) => unknown;
+
+export interface RegisterBufferOptions {
+  /** Whether state dicts hold it. */
+  readonly persistent?: boolean;
+}
+
+export interface ModuleTarget {
+  readonly device?: string | undefined;
+  readonly dtype?: DType | undefined;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a subclass states its inputs and result in `forward`, not here.
+type Anything = any;
+
+export interface Module<In extends readonly unknown[] = Anything, Out = Anything> {
+  /** Runs the hooks and {@link Module.forward}. */
+  (...input: Parameters<this["forward"]>): ReturnType<this["forward"]>;
+}
+
+/**
+ * The base of all layers and models. Make layers in fields or in the constructor, compute in `forward`, and call the
+ * instance: `model(x)`. Fields that are parameters, modules or registered buffers are found in the order of assignment;
+ * private `#fields` and plain arrays are not (use {@link ModuleList}). Field names become snake_case in state dicts.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html
+ * @example
+ * class Net extends Module {
+ *   hidden = new Linear(4, 8);
+ *   head = new Linear(8, 2);
+ *   forward(x: Tensor) { return this.head(this.hidden(x).relu()); }
+ * }
+ */
+export abstract class Module<In extends readonly unknown[] = Anything, Out = Anything> extends Callable {
+  /** Whether layers that differ between training and use (dropout, batch norm) train. */
+  training = true;
+  readonly #buffers = new Map<string, boolean>();
+  readonly #before = new Hooks<ForwardPreHook<this>>();
+  readonly #after = new Hooks<ForwardHook<this>>();
+
+  /** What calling the module computes. */
+  abstract forward(...input: In): Out;
+
+  /** @internal */
+  override invoke(input: unknown[]): unknown {
+    let args = input;
+    for (const hook of this.#before) {
+      const changed = hook(this, args);
+      if (changed !== undefined) args = Array.isArray(changed) ? changed : [changed];
+    }
+    let output: unknown = this.forward(...(args as unknown as In));
+    for (const hook of this.#after) output = hook(this, args, output) ?? output;
+    return output;
+  }
+
+  /** Calls `hook` before every forward. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_pre_hook */
+  registerForwardPreHook(hook: ForwardPreHook<this>): Removable {
+    return this.#before.add(hook);
+  }
+
+  /** Calls `hook` after every forward. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook */
+  registerForwardHook(hook: ForwardHook<this>): Removable {
+    return this.#after.add(hook);
+  }
+
+  /**
+   * Makes the field `name` a buffer: state that is no parameter, such as a running mean. It moves with the module and,
+   * unless `persistent` is false, is part of the state dict.
+   */
+  registerBuffer(name: string, value: Tensor | null, options: RegisterBufferOptions = {}): void {
+    this.#buffers.set(name, options.persistent ?? true);
+    Object.assign(this, { [name]: value?.keep() ?? null });
+  }
+
+  /** Named members in order: this module's own fields. Containers list their items instead. */
+  protected *members(): Iterable<readonly [name: string, value: unknown]> {
+    for (const [field, value] of Object.entries(this)) if (!this.#buffers.has(field)) yield [stateName(field), value];
+  }
+
+  /** This module's own parameters, not those of its children. @internal */
+  *ownParameters(): Iterable<readonly [string, Parameter]> {
+    for (const [name, value] of this.members()) if (value instanceof Parameter) yield [name, value];
+  }
+
+  /** @internal */
+  *ownBuffers(persistentOnly: boolean = false): Iterable<readonly [string, Tensor]> {
+    for (const [field, persistent] of this.#buffers) {
+      const value = (this as unknown as Record<string, unknown>)[field];
+      if (value instanceof Tensor && (persistent || !persistentOnly)) yield [stateName(field), value];
+    }
+  }
+
+  /** @internal */
+  *ownModules(): Iterable<readonly [string, Module]> {
+    for (const [name, value] of this.members()) if (value instanceof Module) yield [name, value];
+  }
+
+  /** The modules directly inside, each once. */
+  children(): Module[] {
+    return this.namedChildren().map(([, child]) => child);
+  }
+
+  namedChildren(): [name: string, module: Module][] {
+    return unique(this.ownModules());
+  }
+
+  /** This module and all inside it, depth first, each once. */
+  modules(): Module[] {
+    return this.namedModules().map(([, module]) => module);
+  }
+
+  namedModules(prefix: string = ""): [name: string, module: Module][] {
+    return unique(nested(this, prefix));
+  }
+
+  /** All parameters, of children too; shared ones once. */
+  parameters(recurse: boolean = true): Parameter[] {
+    return this.namedParameters("", recurse).map(([, parameter]) => parameter);
+  }
+
+  namedParameters(prefix: string = "", recurse: boolean = true): [name: string, parameter: Parameter][] {
+    return unique(gather(this, prefix, recurse, (module) => module.ownParameters()));
+  }
+
+  /** All buffers, of children too. */
+  buffers(recurse: boolean = true): Tensor[] {
+    return this.namedBuffers("", recurse).map(([, buffer]) => buffer);
+  }
+
+  namedBuffers(prefix: string = "", recurse: boolean = true): [name: string, buffer: Tensor][] {
+    return unique(gather(this, prefix, recurse, (module) => module.ownBuffers()));
+  }
+
+  /** Parameters and persistent buffers by name, under PyTorch's names; they share memory with the module. */
+  stateDict(prefix: string = ""): StateDict {
+    const state = (module: Module): Iterable<readonly [string, Tensor]> =>
+      [...module.ownParameters(), ...module.ownBuffers(true)];
+    return Object.fromEntries([...gather(this, prefix, true, state)].map(([name, value]) => [name, value.detach()]));
+  }
+
+  /**
+   * Copies the values of a state dict into this module, casting and moving them.
+   * @throws TensorError that lists missing and unexpected names (unless `strict` is false) and shapes that differ
+   */
+  loadStateDict(state: StateDict, options: LoadOptions | boolean = {}): LoadReport {
+    return loadInto(this.getName(), this.stateDict(), state, typeof options === "boolean" ? { strict: options } : options);
+  }
+
+  /** Training mode for this module and all inside it. */
+  train(mode: boolean = true): this {
+    for (const module of this.modules()) module.training = mode;
+    return this;
+  }
+
+  /** The opposite of {@link train}. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Calls `fn` with every module inside, children first, and this one last. */
+  apply(fn: (module: Module) => void): this {
+    for (const child of this.children()) child.apply(fn);
+    fn(this);
+    return this;
+  }
+
+  /**
+   * Moves parameters and buffers to a device, or casts those of a float dtype. They stay the same objects, so optimizers
+   * that hold them keep working. Leaving a GPU waits where the host can; elsewhere `await model.cpu()` is the way.
+   */
+  to(target: DType | string | ModuleTarget): this {
+    const wanted: ModuleTarget = typeof target === "object" ? target : splitTarget(target);
+    return this.#convert((x) => x.to(isFloat(x.dtype) ? wanted : { device: wanted.device }));
+  }
+
+  /** Brings parameters and buffers to the CPU, from anywhere. */
+  async cpu(): Promise<this> {
+    const home = new Map<Tensor, Tensor>();
+    for (const x of this.#tensors()) home.set(x, await x.detach().cpu());
+    noGrad(() => {
+      for (const [x, copy] of home) x.adopt(copy);
+    });
+    return this;
+  }
+
+  float(): this {
+    return this.to("float32");
+  }
+
+  double(): this {
+    return this.to("float64");
+  }
+
+  half(): this {
+    return this.to("float16");
+  }
+
+  bfloat16(): this {
+    return this.to("bfloat16");
+  }
+
+  #convert(change: (x: Tensor) => Tensor): this {
+    noGrad(() =>
+      scope(() => {
+        for (const x of this.#tensors()) x.adopt(change(x.detach()));
+      }),
+    );
+    return this;
+  }
+
+  /** Parameters, their gradients, buffers. */
+  #tensors(): Set<Tensor> {
+    const gradients = this.parameters().flatMap(({ grad }) => (grad ? [grad] : []));
+    return new Set([...this.parameters(), ...gradients, ...this.buffers()]);
+  }
+
+  /** Freezes all parameters, or thaws them. */
+  requiresGrad_(requiresGrad: boolean = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = requiresGrad;
+    return this;
+  }
+
+  /** Drops all gradients, or fills them with zeros. */
+  zeroGrad(options: { readonly setToNone?: boolean } = {}): void {
+    clearGradients(this.parameters(), options.setToNone);
+  }
+
+  /** What is printed between the parentheses. */
+  extraRepr(): string {
+    return "";
+  }
+
+  /** The name that is printed. */
+  getName(): string {
+    return this.constructor.name;
+  }
+
+  /** The module and all inside it, as PyTorch prints them. */
+  override toString(): string {
+    const children = [...this.ownModules()].map(([name, child]) => [name, child.toString()] as const);
+    return layout(this.getName(), this.extraRepr(), children);
+  }
+}
+
+// Node's inspector shows the same.
+Object.defineProperty(Module.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: Module.prototype.toString });
+
+function splitTarget(target: string): ModuleTarget {
+  return /^(float|bfloat)\d+$/.test(target) ? { dtype: target as DType } : { device: target };
+}
+
+function* nested(module: Module, prefix: string): Iterable<readonly [string, Module]> {
+  yield [prefix, module];
+  for (const [name, child] of module.ownModules()) yield* nested(child, prefix ? `${prefix}.${name}` : name);
+}
+
+function* gather<T>(
+  root: Module,
+  prefix: string,
+  recurse: boolean,
+  own: (module: Module) => Iterable<readonly [string, T]>,
+): Iterable<readonly [string, T]> {
+  const modules = recurse ? nested(root, prefix) : [[prefix, root] as const];
+  for (const [path, module] of modules) {
+    for (const [name, value] of own(module)) yield [path ? `${path}.${name}` : name, value];
+  }
+}
+
+/** The first entry of each value. */
+function unique<T>(entries: Iterable<readonly [string, T]>): [string, T][] {
+  const seen = new Set<T>();
+  const first: [string, T][] = [];
+  for (const [name, value] of entries) {
+    if (!seen.has(value)) first.push([name, value]);
+    seen.add(value);
+  }
+  return first;
+}
