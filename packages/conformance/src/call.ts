@@ -3,7 +3,7 @@
  *
  * JavaScript has one kind of number, so what a Python scalar's type decides is said in other words: among whole-number
  * tensors a float or a bool that is an operand becomes a 0-d tensor of its dtype, and a creation from floats is given
- * the dtype. Keywords with one possible value here (layout, memory_format, …) are dropped.
+ * the dtype. Hints about memory (layout, memory_format) change no value and are dropped.
  */
 import { isFloat, Tensor, tensor } from "@dl/tensor";
 import type { Table } from "./decode.ts";
@@ -11,10 +11,10 @@ import { optionName } from "./names.ts";
 import type { FloatValue, Kwargs, Value } from "./records.ts";
 import type { Target } from "./resolve.ts";
 
-const operands = new Set(["input", "self", "other", "value", "values", "min", "max", "exponent", "fillValue", "src"]);
+const operands = new Set(["input", "self", "other", "value", "values", "min", "max", "exponent", "src"]);
 const implied: Readonly<Record<string, readonly string[]>> = {
   layout: ["strided"],
-  memory_format: ["contiguous_format", "preserve_format"],
+  memory_format: ["contiguous_format", "preserve_format", "channels_last"],
 };
 
 /** Positional and keyword arguments, decoded. */
@@ -23,7 +23,13 @@ export interface Arguments {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-export function decodeCall(target: Target, args: readonly Value[], kwargs: Kwargs, table: Table, made?: Value): Arguments {
+export function decodeCall(
+  target: Target,
+  args: readonly Value[],
+  kwargs: Kwargs,
+  table: Table,
+  made?: Value,
+): Arguments {
   const names = target.names;
   const kept = Object.entries(kwargs).filter(([key, value]) => !isImplied(key, value));
   const whole = isWhole([...args, ...kept.map(([, value]) => value)], table);
@@ -79,13 +85,16 @@ function isFloatValue(value: Value): value is FloatValue {
 function asTensor(value: Value, table: Table): unknown {
   const { device } = table;
   if (typeof value === "boolean") return tensor(value, { device });
-  return isFloatValue(value) ? tensor(Number(table.value(value)), { dtype: "float32", device }) : table.value(value);
+  return isFloatValue(value) && Number.isInteger(value.float)
+    ? tensor(Number(table.value(value)), { dtype: "float32", device })
+    : table.value(value);
 }
 
 /** The dtype that Python's floats give to what is made from them. */
 function inferred(args: readonly Value[], kwargs: Kwargs, table: Table, made: Value | undefined): [string, string][] {
   const values = [...args, ...Object.values(kwargs)];
-  if (made === undefined || "dtype" in kwargs || values.flatMap(refs).length > 0 || !values.some(hasWholeFloat)) return [];
+  if (made === undefined || "dtype" in kwargs || values.flatMap(refs).length > 0 || !values.some(hasWholeFloat))
+    return [];
   const [out] = refs(made);
   return out === undefined ? [] : [["dtype", table.specs[out]!.dtype]];
 }

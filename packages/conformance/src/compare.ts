@@ -1,5 +1,5 @@
 /** Results against what PyTorch gave: dtype, shape, NaN and infinities exactly, whole numbers exactly, floats within tolerance. */
-import { decode, type DType, isFloat, rawData, Tensor } from "@dl/tensor";
+import { type DType, decode, isFloat, rawData, Tensor } from "@dl/tensor";
 import { floatOf, knownDType, rawOf, type Table } from "./decode.ts";
 import { mismatch } from "./outcome.ts";
 import type { Recorded, TensorSpec, Tolerance, Value } from "./records.ts";
@@ -66,7 +66,10 @@ function compareDict(
 }
 
 function comparePlain(where: string, got: unknown, expected: unknown): void {
-  const same = got === expected || (expected === null && got === undefined) || (typeof got === "bigint" && Number(got) === expected);
+  const same =
+    got === expected ||
+    (expected === null && got === undefined) ||
+    (typeof got === "bigint" && Number(got) === expected);
   if (!same) mismatch(where, `is ${show(got)}, expected ${show(expected)}`);
 }
 

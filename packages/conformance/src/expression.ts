@@ -3,9 +3,9 @@
  * evaluated on numbers or on the library's tensors, whose methods and functions are found by name.
  */
 import { type Index, Tensor } from "@dl/tensor";
+import { camel } from "./names.ts";
 import { unsupported } from "./outcome.ts";
 import { find, resolve } from "./resolve.ts";
-import { camel } from "./names.ts";
 
 export type Scope = Readonly<Record<string, unknown>>;
 
@@ -205,7 +205,11 @@ function operate(path: string, a: unknown, b: unknown): unknown {
   return resolve(path).call([a, b]);
 }
 
-function call(fn: (args: readonly unknown[]) => unknown, { positional, keywords }: Arguments, first: unknown[]): unknown {
+function call(
+  fn: (args: readonly unknown[]) => unknown,
+  { positional, keywords }: Arguments,
+  first: unknown[],
+): unknown {
   const options = Object.keys(keywords).length > 0 ? [keywords] : [];
   return fn([...first, ...positional, ...options]);
 }

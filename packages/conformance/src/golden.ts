@@ -27,7 +27,9 @@ export function familiesIn(folder: string): string[] {
     throw new Error(`conformance: ${folder} has no index.json. Give a folder of recorded vectors with --golden DIR`);
   }
   const known = Object.keys((JSON.parse(readFileSync(index, "utf8")) as { families?: object }).families ?? {});
-  const there = readdirSync(folder).filter((name) => name.endsWith(suffix)).map((name) => basename(name, suffix));
+  const there = readdirSync(folder)
+    .filter((name) => name.endsWith(suffix))
+    .map((name) => basename(name, suffix));
   const rank = (name: string): number => (known.includes(name) ? known.indexOf(name) : known.length);
   there.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
   return existsSync(manifestOf(folder)) ? [...there, "files"] : there;
@@ -36,7 +38,10 @@ export function familiesIn(folder: string): string[] {
 export function readRecords(folder: string, family: string): Recorded[] {
   if (family === "files") return readFiles(folder);
   const text = gunzipSync(readFileSync(join(folder, family + suffix))).toString("utf8");
-  return text.split("\n").filter((line) => line.trim() !== "").map((line) => withTensors(JSON.parse(line) as Recorded));
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => withTensors(JSON.parse(line) as Recorded));
 }
 
 /** Records without tensors may leave the table out. */

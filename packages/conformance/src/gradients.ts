@@ -27,7 +27,11 @@ export function differentiate(
   const live = outputs.flatMap((output, j) => (cotangents[j] && output.requiresGrad ? [j] : []));
   if (live.length === 0) return wrt.map(() => null);
   const gradOutputs = live.map((j) => cotangents[j]!);
-  return grad(live.map((j) => outputs[j]!), wrt, { gradOutputs, createGraph, allowUnused: true });
+  return grad(
+    live.map((j) => outputs[j]!),
+    wrt,
+    { gradOutputs, createGraph, allowUnused: true },
+  );
 }
 
 interface Differentiated extends Recorded {

@@ -31,11 +31,13 @@ export function resolve(path: string): Target {
 export function find(path: string): Target | undefined {
   const parts = path.split(".");
   const name = camel(parts.at(-1)!);
-  const make = (fn: unknown): Target | undefined => (typeof fn === "function" ? fromFunction(path, fn as never) : undefined);
+  const make = (fn: unknown): Target | undefined =>
+    typeof fn === "function" ? fromFunction(path, fn as never) : undefined;
   if (parts[0] === "Tensor") return method(path, name) ?? make(library[name]);
   const spaces = parts.slice(1, -1);
   if (spaces[0] === "nn") return make(functional()?.[name]) ?? make(library[name]) ?? method(path, name);
   const home = spaces.reduce(inside, library as Namespace | undefined);
+  if (spaces[0] === "linalg") return make(home?.[name]);
   return make(home?.[name]) ?? make(library[name]) ?? method(path, name) ?? make(functional()?.[name]);
 }
 

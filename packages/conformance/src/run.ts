@@ -1,8 +1,8 @@
 /** Runs a folder of recorded vectors on a device and counts. */
 import { getDefaultDevice, scope, setDefaultDevice, withTypePromotion } from "@dl/tensor";
 import { openDevice } from "./device.ts";
-import type { Family } from "./family.ts";
 import { families } from "./families/index.ts";
+import type { Family } from "./family.ts";
 import { familiesIn, readRecords } from "./golden.ts";
 import { judge, type Outcome } from "./outcome.ts";
 import type { Recorded } from "./records.ts";
@@ -36,7 +36,8 @@ export async function run(options: RunOptions): Promise<Map<string, Outcome[]>> 
   setDefaultDevice(device);
   const results = new Map<string, Outcome[]>();
   try {
-    for (const family of wanted) results.set(family, await runFamily(family, readRecords(options.golden, family), device));
+    for (const family of wanted)
+      results.set(family, await runFamily(family, readRecords(options.golden, family), device));
   } finally {
     setDefaultDevice(before);
   }

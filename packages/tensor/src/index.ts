@@ -23,7 +23,6 @@ export {
   type IntDType,
   isFloat,
   promoteTypes,
-  resultType,
   type TypedArray,
 } from "./dtype.ts";
 export { fail, showShape, TensorError } from "./errors.ts";
@@ -31,20 +30,23 @@ export { formatTensor, getPrintOptions, type PrintOptions, setPrintOptions } fro
 export { clearGradients } from "./gradients.ts";
 export { convert, decode, encode, fromBfloat16, fromFloat16, type Scalar, toBfloat16, toFloat16 } from "./host.ts";
 export { type Arithmetic, type Methods, Tensor } from "./methods.ts";
-export { nonzero } from "./ops/advanced.ts";
 export { apply, applyAll, applyInPlace, applyView } from "./ops/apply.ts";
 export * from "./ops/arithmetic.ts";
 export * from "./ops/composite.ts";
 export { cpu, equal, type NDArray, numpy, type ToOptions, to, toArray } from "./ops/convert.ts";
 export * from "./ops/creation.ts";
+export { einsum } from "./ops/einsum.ts";
 export * from "./ops/elementwise.ts";
 export * from "./ops/gathering.ts";
 export { at, type Index, set_ } from "./ops/indexing.ts";
 export * from "./ops/joining.ts";
+export * from "./ops/library.ts";
 export * from "./ops/linalg.ts";
+export * from "./ops/making.ts";
 export { type ValuesIndices, valuesIndices } from "./ops/pairs.ts";
 export { peek, rawData } from "./ops/reading.ts";
 export * from "./ops/reduce.ts";
+export { normal, randintLike } from "./ops/sampling.ts";
 export {
   type Arguments,
   isOptions,
@@ -56,6 +58,7 @@ export {
   type Sizes,
   sizes,
 } from "./ops/signature.ts";
+export * from "./ops/stacking.ts";
 export * from "./ops/table.ts";
 export { updateParameters } from "./ops/update.ts";
 export * from "./ops/views.ts";
@@ -88,7 +91,6 @@ export {
 } from "./registry.ts";
 export { Scope, scope, tidy } from "./scope.ts";
 export {
-  broadcastShapes,
   isContiguous,
   normalizeDim,
   normalizeDims,

@@ -11,6 +11,7 @@ import * as gathering from "./ops/gathering.ts";
 import * as indexing from "./ops/indexing.ts";
 import * as inplace from "./ops/inplace.ts";
 import * as joining from "./ops/joining.ts";
+import * as library from "./ops/library.ts";
 import * as linalg from "./ops/linalg.ts";
 import type { ValuesIndices } from "./ops/pairs.ts";
 import * as reduce from "./ops/reduce.ts";
@@ -24,7 +25,7 @@ type Same = keyof typeof views | "relu" | "neg" | "abs" | "square" | "floor" | "
 
 /** A module's functions as methods; those that keep the dtype say so in types. */
 type MethodsOf<M, D extends DType> = {
-  readonly [K in Exclude<keyof M, keyof Arithmetic<D> | "to" | "max" | "min" | "cat" | "stack">]: K extends Same
+  readonly [K in Exclude<keyof M, keyof Arithmetic<D> | keyof Overloaded<D> | "cat" | "stack">]: K extends Same
     ? (...args: Parameters<Method<M[K]>>) => Tensor<D>
     : Method<M[K]>;
 };
@@ -61,21 +62,33 @@ export interface Arithmetic<D extends DType> {
 }
 
 /** Forms that a table cannot type. */
-interface Overloaded {
+interface Overloaded<D extends DType> {
+  /** The dimensions in reverse order. */
+  readonly T: Tensor<D>;
+  /** The last two dimensions swapped. */
+  readonly mT: Tensor<D>;
   to<E extends DType>(dtype: E): Tensor<E>;
   to<E extends DType = DType>(target: string | Tensor<E> | convert.ToOptions<E>): Tensor<E>;
   max(): Tensor;
   max(other: Tensor): Tensor;
+  max(options: { readonly dim: number; readonly keepdim?: boolean }): ValuesIndices;
   max(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
   min(): Tensor;
   min(other: Tensor): Tensor;
+  min(options: { readonly dim: number; readonly keepdim?: boolean }): ValuesIndices;
   min(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  median(): Tensor;
+  median(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  nanmedian(): Tensor;
+  nanmedian(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  nonzero(): Tensor;
+  nonzero(asTuple: true | { readonly asTuple: true }): Tensor[];
 }
 
 /** Everything that ops/ offers, as methods of {@link Tensor}. */
 export interface Methods<D extends DType = DType>
   extends Arithmetic<D>,
-    Overloaded,
+    Overloaded<D>,
     InPlaceOf<D>,
     MethodsOf<typeof arithmetic, D>,
     MethodsOf<typeof casts, D>,
@@ -86,6 +99,7 @@ export interface Methods<D extends DType = DType>
     MethodsOf<typeof indexing, D>,
     MethodsOf<typeof inplace, D>,
     MethodsOf<typeof joining, D>,
+    MethodsOf<typeof library, D>,
     MethodsOf<typeof linalg, D>,
     MethodsOf<typeof reduce, D>,
     MethodsOf<typeof views, D> {}
@@ -100,6 +114,7 @@ const modules = [
   indexing,
   inplace,
   joining,
+  library,
   linalg,
   reduce,
   views,
@@ -127,6 +142,16 @@ for (const name of Object.keys(binaryOps) as (keyof typeof binaryOps)[]) {
     return applyInPlace(name, [this, other], this);
   });
 }
+Object.defineProperty(Tensor.prototype, "T", {
+  get(this: Tensor) {
+    return this.permute(this.shape.map((_, dim) => this.ndim - 1 - dim));
+  },
+});
+Object.defineProperty(Tensor.prototype, "mT", {
+  get(this: Tensor) {
+    return this.ndim === 0 ? this.view([]) : this.transpose(-2, -1);
+  },
+});
 method("toString", function () {
   return formatTensor(this);
 });

@@ -67,7 +67,8 @@ function compareOut(record: OpRecord, out: unknown, call: Arguments, target: Tar
 /** Where equal elements compete, any of their positions will do: what counts is what lies there. */
 function compareTies(record: OpRecord, out: unknown, call: Arguments, target: Target, table: Table, rule: Rule): void {
   const parts = Array.isArray(out) ? out : [out];
-  const expected = typeof record.out === "object" && record.out !== null && "tuple" in record.out ? record.out.tuple : [record.out];
+  const expected =
+    typeof record.out === "object" && record.out !== null && "tuple" in record.out ? record.out.tuple : [record.out];
   const [input] = call.args as [Tensor];
   const dim = argument(call, target, "dim");
   expected.forEach((value, i) => {
@@ -77,7 +78,10 @@ function compareTies(record: OpRecord, out: unknown, call: Arguments, target: Ta
     compareTensor(`out[${i}]`, parts[i], spec, { ...rule, shapeOnly: true });
     const there = (index: Tensor): Tensor => elementsAt(input, dim, index);
     const wanted = there(makeTensor(spec, table.device));
-    if (there(parts[i] as Tensor).ne(wanted).any().item()) mismatch(`out[${i}]`, "points at other elements");
+    const found = there(parts[i] as Tensor);
+    if (!found.eq(wanted).logicalOr(found.isnan().logicalAnd(wanted.isnan())).all().item()) {
+      mismatch(`out[${i}]`, "points at other elements");
+    }
   });
 }
 

@@ -1,12 +1,12 @@
 /** Tensors as text, to the character. Dtypes are spelled without PyTorch's `torch.` prefix. */
 import * as nn from "@dl/nn";
+import { setPrintOptions, type Tensor } from "@dl/tensor";
 import { camelOptions } from "../call.ts";
 import { makeTensor, Table } from "../decode.ts";
 import { evaluate } from "../expression.ts";
 import type { Family } from "../family.ts";
 import { mismatch, unsupported } from "../outcome.ts";
 import type { Kwargs, Recorded, TensorRef } from "../records.ts";
-import { setPrintOptions, type Tensor } from "@dl/tensor";
 
 interface PrintRecord extends Recorded {
   readonly tensor: TensorRef;
@@ -53,5 +53,8 @@ export function sameText(where: string, got: string, recorded: string): void {
   const [a, b] = [got.split("\n"), expected.split("\n")];
   const line = b.findIndex((text, i) => text !== a[i]);
   const at = line < 0 ? b.length : line;
-  mismatch(where, `line ${at + 1} is ${JSON.stringify(a[at] ?? "missing")}, expected ${JSON.stringify(b[at] ?? "none")}`);
+  mismatch(
+    where,
+    `line ${at + 1} is ${JSON.stringify(a[at] ?? "missing")}, expected ${JSON.stringify(b[at] ?? "none")}`,
+  );
 }

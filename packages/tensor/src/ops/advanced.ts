@@ -84,10 +84,7 @@ function moveAway(x: Tensor, count: number, home: number): Tensor {
   return x.permute([...dims.slice(home, home + count), ...dims.slice(0, home), ...dims.slice(home + count)]);
 }
 
-/**
- * int64 positions of the non-zero elements, [count, ndim]. Reads the tensor: at once, where the host can.
- * @see https://pytorch.org/docs/stable/generated/torch.nonzero.html
- */
+/** int64 positions of the non-zero elements, [count, ndim]. */
 export function nonzero(input: Tensor): Tensor {
   const raw = rawData(input.dtype === "bool" ? input : input.ne(0), "nonzero");
   const found: number[] = [];

@@ -1,9 +1,10 @@
-/** Element-wise functions of two operands, which broadcast. Either may be a number; the dtypes of two tensors must agree. */
-import type { DType } from "../dtype.ts";
+/** Element-wise functions of two operands, which broadcast. The dtypes of two tensors must agree; some take numbers. */
+import { type DType, isFloat } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
+import { scaled } from "./scaling.ts";
 import { op } from "./signature.ts";
 import type { BinaryOp } from "./table.ts";
 
@@ -16,64 +17,102 @@ export type Agrees<D extends DType, E extends DType> = DType extends D
       ? unknown
       : `${D} and ${E} do not mix: cast one with .to("${D}")`;
 
-function binary(name: BinaryOp): (input: Operand, other: Operand) => Tensor {
-  const call = (input: Operand, other: Operand): Tensor => apply(name, [input, other]);
+type Both = (input: Tensor, other: Tensor) => Tensor;
+type First = (input: Tensor, other: Operand) => Tensor;
+type Either = (input: Operand, other: Operand) => Tensor;
+
+const whole = new Set<BinaryOp>([
+  "gcd",
+  "bitwiseAnd",
+  "bitwiseOr",
+  "bitwiseXor",
+  "bitwiseLeftShift",
+  "bitwiseRightShift",
+]);
+const numeric = new Set<BinaryOp>(["pow", "floorDivide", "remainder", "fmod"]);
+
+/** Bits are those of whole numbers; bools have no powers and no division. */
+function checkKinds(name: BinaryOp, operands: readonly Operand[]): void {
+  const floats = (x: Operand): boolean => (typeof x === "number" ? !Number.isInteger(x) : isFloat(x.dtype));
+  if (whole.has(name) && operands.some(floats)) fail(name, "needs whole numbers", 'Cast with .to("int64")');
+  if (numeric.has(name) && operands.every((x) => typeof x !== "number" && x.dtype === "bool")) {
+    fail(name, "bool tensors have no arithmetic", "Cast to an integer dtype");
+  }
+}
+
+/** PyTorch wants tensors on both sides, on the left, or on either: `needed` says which arguments must be. */
+function binary(name: BinaryOp, needed: (input: Operand, other: Operand) => boolean): Either {
+  const call: Either = (input, other) => {
+    if (!needed(input, other)) failOperands(name, input, other);
+    checkKinds(name, [input, other]);
+    return apply(name, [input, other]);
+  };
   Object.defineProperty(call, "name", { value: name });
   return call;
 }
 
+function failOperands(name: string, input: unknown, other: unknown): never {
+  const show = (value: unknown): string => (value instanceof Tensor ? "a tensor" : String(value));
+  return fail(name, `needs tensors, got ${show(input)} and ${show(other)}`, "Wrap numbers with tensor(…)");
+}
+
+const isTensor = (value: unknown): boolean => value instanceof Tensor;
+const both = (name: BinaryOp): Both => binary(name, (input, other) => isTensor(input) && isTensor(other));
+const first = (name: BinaryOp): First => binary(name, (input) => isTensor(input));
+const either = (name: BinaryOp): Either => binary(name, (input, other) => isTensor(input) || isTensor(other));
+
 /** The larger of two; NaN if either is. @see https://pytorch.org/docs/stable/generated/torch.maximum.html */
-export const maximum: (input: Operand, other: Operand) => Tensor = binary("maximum");
+export const maximum: Both = both("maximum");
 /** The smaller of two; NaN if either is. @see https://pytorch.org/docs/stable/generated/torch.minimum.html */
-export const minimum: (input: Operand, other: Operand) => Tensor = binary("minimum");
+export const minimum: Both = both("minimum");
 /** The larger of two; a number wins over NaN. @see https://pytorch.org/docs/stable/generated/torch.fmax.html */
-export const fmax: (input: Operand, other: Operand) => Tensor = binary("fmax");
+export const fmax: Both = both("fmax");
 /** The smaller of two; a number wins over NaN. @see https://pytorch.org/docs/stable/generated/torch.fmin.html */
-export const fmin: (input: Operand, other: Operand) => Tensor = binary("fmin");
+export const fmin: Both = both("fmin");
 /** The remainder with the divisor's sign. @see https://pytorch.org/docs/stable/generated/torch.remainder.html */
-export const remainder: (input: Operand, other: Operand) => Tensor = binary("remainder");
+export const remainder: Either = either("remainder");
 /** The remainder with the dividend's sign. @see https://pytorch.org/docs/stable/generated/torch.fmod.html */
-export const fmod: (input: Operand, other: Operand) => Tensor = binary("fmod");
+export const fmod: First = first("fmod");
 /** ⌊a / b⌋. @see https://pytorch.org/docs/stable/generated/torch.floor_divide.html */
-export const floorDivide: (input: Operand, other: Operand) => Tensor = binary("floorDivide");
+export const floorDivide: First = first("floorDivide");
 /** aᵇ. @see https://pytorch.org/docs/stable/generated/torch.pow.html */
-export const pow: (input: Operand, other: Operand) => Tensor = binary("pow");
+export const pow: Either = either("pow");
 /** The angle of (b, a), in radians. @see https://pytorch.org/docs/stable/generated/torch.atan2.html */
-export const atan2: (input: Operand, other: Operand) => Tensor = binary("atan2");
+export const atan2: Both = both("atan2");
 /** √(a² + b²). @see https://pytorch.org/docs/stable/generated/torch.hypot.html */
-export const hypot: (input: Operand, other: Operand) => Tensor = binary("hypot");
+export const hypot: Both = both("hypot");
 /** |a| with b's sign. @see https://pytorch.org/docs/stable/generated/torch.copysign.html */
-export const copysign: (input: Operand, other: Operand) => Tensor = binary("copysign");
+export const copysign: First = first("copysign");
 /** The greatest common divisor. @see https://pytorch.org/docs/stable/generated/torch.gcd.html */
-export const gcd: (input: Operand, other: Operand) => Tensor = binary("gcd");
+export const gcd: Both = both("gcd");
 /** Bits that both have. @see https://pytorch.org/docs/stable/generated/torch.bitwise_and.html */
-export const bitwiseAnd: (input: Operand, other: Operand) => Tensor = binary("bitwiseAnd");
+export const bitwiseAnd: Either = either("bitwiseAnd");
 /** Bits that either has. @see https://pytorch.org/docs/stable/generated/torch.bitwise_or.html */
-export const bitwiseOr: (input: Operand, other: Operand) => Tensor = binary("bitwiseOr");
+export const bitwiseOr: Either = either("bitwiseOr");
 /** Bits that one has. @see https://pytorch.org/docs/stable/generated/torch.bitwise_xor.html */
-export const bitwiseXor: (input: Operand, other: Operand) => Tensor = binary("bitwiseXor");
+export const bitwiseXor: Either = either("bitwiseXor");
 /** a · 2ᵇ. @see https://pytorch.org/docs/stable/generated/torch.bitwise_left_shift.html */
-export const bitwiseLeftShift: (input: Operand, other: Operand) => Tensor = binary("bitwiseLeftShift");
+export const bitwiseLeftShift: Either = either("bitwiseLeftShift");
 /** ⌊a / 2ᵇ⌋. @see https://pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html */
-export const bitwiseRightShift: (input: Operand, other: Operand) => Tensor = binary("bitwiseRightShift");
+export const bitwiseRightShift: Either = either("bitwiseRightShift");
 /** a = b; bool. @see https://pytorch.org/docs/stable/generated/torch.eq.html */
-export const eq: (input: Operand, other: Operand) => Tensor = binary("eq");
+export const eq: First = first("eq");
 /** a ≠ b; bool. @see https://pytorch.org/docs/stable/generated/torch.ne.html */
-export const ne: (input: Operand, other: Operand) => Tensor = binary("ne");
+export const ne: First = first("ne");
 /** a < b; bool. @see https://pytorch.org/docs/stable/generated/torch.lt.html */
-export const lt: (input: Operand, other: Operand) => Tensor = binary("lt");
+export const lt: First = first("lt");
 /** a ≤ b; bool. @see https://pytorch.org/docs/stable/generated/torch.le.html */
-export const le: (input: Operand, other: Operand) => Tensor = binary("le");
+export const le: First = first("le");
 /** a > b; bool. @see https://pytorch.org/docs/stable/generated/torch.gt.html */
-export const gt: (input: Operand, other: Operand) => Tensor = binary("gt");
+export const gt: First = first("gt");
 /** a ≥ b; bool. @see https://pytorch.org/docs/stable/generated/torch.ge.html */
-export const ge: (input: Operand, other: Operand) => Tensor = binary("ge");
+export const ge: First = first("ge");
 /** Both non-zero; bool. @see https://pytorch.org/docs/stable/generated/torch.logical_and.html */
-export const logicalAnd: (input: Operand, other: Operand) => Tensor = binary("logicalAnd");
+export const logicalAnd: Both = both("logicalAnd");
 /** Either non-zero; bool. @see https://pytorch.org/docs/stable/generated/torch.logical_or.html */
-export const logicalOr: (input: Operand, other: Operand) => Tensor = binary("logicalOr");
+export const logicalOr: Both = both("logicalOr");
 /** One non-zero; bool. @see https://pytorch.org/docs/stable/generated/torch.logical_xor.html */
-export const logicalXor: (input: Operand, other: Operand) => Tensor = binary("logicalXor");
+export const logicalXor: Both = both("logicalXor");
 
 /**
  * input + alpha · other.
@@ -82,7 +121,7 @@ export const logicalXor: (input: Operand, other: Operand) => Tensor = binary("lo
  */
 export const add = op(
   "add(input, other, alpha?)",
-  (input: Operand, other: Operand, alpha: number = 1): Tensor => apply("add", [input, times(other, alpha)]),
+  (input: Operand, other: Operand, alpha: number = 1): Tensor => apply("add", [input, scaled(other, alpha)]),
 );
 
 /** input − alpha · other. @see https://pytorch.org/docs/stable/generated/torch.sub.html */
@@ -92,14 +131,14 @@ export const sub = op("sub(input, other, alpha?)", (input: Operand, other: Opera
       fail("sub", "bool tensors do not subtract", "Use logicalXor, or cast to an integer dtype");
     }
   }
-  return apply("sub", [input, times(other, alpha)]);
+  return apply("sub", [input, scaled(other, alpha)]);
 });
 
 /** other − alpha · input. */
-export const rsub = op(
-  "rsub(input, other, alpha?)",
-  (input: Operand, other: Operand, alpha: number = 1): Tensor => sub(other, input, alpha),
-);
+export const rsub = op("rsub(input, other, alpha?)", (input: Tensor, other: Operand, alpha: number = 1): Tensor => {
+  if (!(input instanceof Tensor)) failOperands("rsub", input, other);
+  return sub(other, input, alpha);
+});
 
 /** input · other. @see https://pytorch.org/docs/stable/generated/torch.mul.html */
 export const mul = op("mul(input, other)", (input: Operand, other: Operand): Tensor => apply("mul", [input, other]));
@@ -132,8 +171,3 @@ export const where = op(
     return apply("where", [flags, input, other]);
   },
 );
-
-function times(other: Operand, alpha: number): Operand {
-  if (alpha === 1) return other;
-  return typeof other === "number" ? other * alpha : apply("mul", [other, alpha]);
-}

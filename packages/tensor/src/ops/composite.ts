@@ -1,8 +1,9 @@
 /** Operations made of others: no kernel, no derivative. Softmax uses a backend's fused kernel where there is one. */
 
-import type { DType } from "../dtype.ts";
-import { fail } from "../errors.ts";
+import { type DType, isFloat } from "../dtype.ts";
+import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
+import { state } from "../state.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
@@ -42,9 +43,10 @@ export const logSoftmax = composite(
 export const logsumexp = composite(
   "logsumexp(input, dim, keepdim?)",
   (input: Tensor, dim: Dims, keepdim: boolean = false): Tensor => {
-    const top = input.amax(dim, true).detach();
+    const x = isFloat(input.dtype) ? input : input.to(state.defaultDType);
+    const top = x.amax(dim, true).detach();
     const finite = where(top.abs().eq(Number.POSITIVE_INFINITY), 0, top);
-    const out = input.sub(finite).exp().sum(dim, true).log().add(finite);
+    const out = x.sub(finite).exp().sum(dim, true).log().add(finite);
     return keepdim ? out : out.squeeze(dim === null ? undefined : dim);
   },
 );
@@ -65,6 +67,9 @@ export const maskedFill = composite(
   (input: Tensor, mask: Tensor, value: Tensor | number): Tensor => {
     if (mask.dtype !== "bool")
       fail("maskedFill", `the mask must be bool, got ${mask.dtype}`, 'Cast it with .to("bool")');
+    if (typeof value !== "number" && value.ndim > 0) {
+      fail("maskedFill", `needs a number or a 0-d value, got ${showShape(value.shape)}`, "Use where for tensors");
+    }
     return where(mask, typeof value === "number" ? value : to(value, input.dtype), input).to(input.dtype);
   },
 );
@@ -88,6 +93,8 @@ export const variance = composite(
     return squares.div(Math.max(count - freedom, 0));
   },
 );
+
+export { variance as var };
 
 /** The standard deviation: the root of {@link variance}. @see https://pytorch.org/docs/stable/generated/torch.std.html */
 export const std = composite(

@@ -138,8 +138,14 @@ export function parseSizes<D extends DType>(op: string, args: SizesAndOptions<D>
 
 function filled<D extends DType>(value: number, shape: Shape, dtype: DType, options: TensorOptions<D>): Tensor<D> {
   checkDType("full", dtype);
-  const [made] = applyAll("full", [], { shape, dtype, value }, options.device);
+  const [made] = applyAll("full", [], { shape, dtype, value: inKind(value, dtype) }, options.device);
   return finish(made as Tensor<D>, options);
+}
+
+/** As a cast would: without its fraction for whole numbers, 0 or 1 for bools. */
+function inKind(value: number, dtype: DType): number {
+  const { kind } = dtypes[dtype];
+  return kind === "float" ? value : kind === "int" ? Math.trunc(value) : Number(value !== 0);
 }
 
 /** All zeros; float32 unless said otherwise. @see https://pytorch.org/docs/stable/generated/torch.zeros.html */
@@ -200,19 +206,31 @@ export function emptyLike<D extends DType = DType>(input: Tensor, options: Tenso
   return empty(input.shape, likeOptions(input, options));
 }
 
+/** The bounds of {@link arange}, named. */
+export interface RangeOptions<D extends DType = DType> extends TensorOptions<D> {
+  readonly start?: number;
+  readonly end?: number;
+  readonly step?: number;
+}
+
 /**
  * start, start + step, … below `end`; `arange(end)` counts from 0. int64 where all three are whole.
  * @see https://pytorch.org/docs/stable/generated/torch.arange.html
  */
 export function arange<D extends DType = DType>(
   ...args:
-    | readonly [end: number, options?: TensorOptions<D>]
-    | readonly [start: number, end: number, options?: TensorOptions<D>]
-    | readonly [start: number, end: number, step: number, options?: TensorOptions<D>]
+    | readonly [end: number, options?: RangeOptions<D>]
+    | readonly [start: number, end: number, options?: RangeOptions<D>]
+    | readonly [start: number, end: number, step: number, options?: RangeOptions<D>]
+    | readonly [options: RangeOptions<D>]
 ): Tensor<D> {
-  const numbers = args.filter((arg) => typeof arg === "number");
-  const options = (args.find((arg) => isOptions(arg)) ?? {}) as TensorOptions<D>;
-  const [start, end, step] = numbers.length === 1 ? [0, numbers[0]!, 1] : [numbers[0]!, numbers[1]!, numbers[2] ?? 1];
+  const given = args.filter((arg) => !isOptions(arg)).map(Number);
+  const options = (args.find((arg) => isOptions(arg)) ?? {}) as RangeOptions<D>;
+  const alone = given.length === 1 && options.end === undefined;
+  const [start = options.start ?? 0, end = options.end ?? Number.NaN, step = options.step ?? 1] = alone
+    ? [0, ...given]
+    : given;
+  const numbers = [start, end, step];
   if (!(step !== 0 && (end - start) / step >= 0) || !Number.isFinite(start + end + step)) {
     fail(
       "arange",

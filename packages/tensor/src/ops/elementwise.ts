@@ -1,6 +1,8 @@
 /** Element-wise functions of one tensor. Whole numbers are computed in the default float dtype where the maths needs it. */
+import { fail } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
+import { to } from "./convert.ts";
 import { composite } from "./signature.ts";
 import type { UnaryOp } from "./table.ts";
 
@@ -12,22 +14,33 @@ function unary(name: UnaryOp): Unary {
   return call;
 }
 
+/** Arithmetic that means nothing for bools. */
+function numeric(name: UnaryOp): Unary {
+  const call: Unary = (input) => {
+    if (input.dtype === "bool")
+      fail(name, "bool tensors have no arithmetic", "Use logicalNot, or cast to an integer dtype");
+    return apply(name, [input]);
+  };
+  Object.defineProperty(call, "name", { value: name });
+  return call;
+}
+
 /** −x. @see https://pytorch.org/docs/stable/generated/torch.neg.html */
-export const neg: Unary = unary("neg");
+export const neg: Unary = numeric("neg");
 /** |x|. @see https://pytorch.org/docs/stable/generated/torch.abs.html */
-export const abs: Unary = unary("abs");
+export const abs: Unary = numeric("abs");
 /** −1, 0 or 1. @see https://pytorch.org/docs/stable/generated/torch.sign.html */
 export const sign: Unary = unary("sign");
 /** The largest whole number ≤ x. @see https://pytorch.org/docs/stable/generated/torch.floor.html */
-export const floor: Unary = unary("floor");
+export const floor: Unary = numeric("floor");
 /** The smallest whole number ≥ x. @see https://pytorch.org/docs/stable/generated/torch.ceil.html */
-export const ceil: Unary = unary("ceil");
+export const ceil: Unary = numeric("ceil");
 /** x without its fraction. @see https://pytorch.org/docs/stable/generated/torch.trunc.html */
-export const trunc: Unary = unary("trunc");
+export const trunc: Unary = numeric("trunc");
 /** max(x, 0). @see https://pytorch.org/docs/stable/generated/torch.relu.html */
-export const relu: Unary = unary("relu");
+export const relu: Unary = numeric("relu");
 /** x². @see https://pytorch.org/docs/stable/generated/torch.square.html */
-export const square: Unary = unary("square");
+export const square: Unary = (input) => apply("square", [input.dtype === "bool" ? to(input, "int64") : input]);
 /** Every bit flipped; logical not for bool. @see https://pytorch.org/docs/stable/generated/torch.bitwise_not.html */
 export const bitwiseNot: Unary = unary("bitwiseNot");
 /** √x. @see https://pytorch.org/docs/stable/generated/torch.sqrt.html */

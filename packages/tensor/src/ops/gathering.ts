@@ -1,29 +1,13 @@
 /** Elements and slices picked or placed by index tensors along one dimension. Gradients flow through the values. */
 import { fail, showShape } from "../errors.ts";
-import { tidy } from "../scope.ts";
 import { normalizeDim } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { apply, applyAll } from "./apply.ts";
-import { to } from "./convert.ts";
 import { type ValuesIndices, valuesIndices } from "./pairs.ts";
+import { scaled } from "./scaling.ts";
+import { alongside, checkIndex, scatterInto } from "./scattering.ts";
 import { composite, op } from "./signature.ts";
 import type { ScatterReduce } from "./table.ts";
-import { corner } from "./windows.ts";
-
-function checkIndex(name: string, index: Tensor): Tensor {
-  if (index.dtype !== "int64" && index.dtype !== "int32") {
-    fail(name, `the index must be int64 or int32, got ${index.dtype}`, 'Cast it with .to("int64")');
-  }
-  return to(index, "int64");
-}
-
-function alongside(name: string, input: Tensor, index: Tensor): [Tensor, Tensor] {
-  const [x, at] = [input.ndim === 0 ? input.view(1) : input, index.ndim === 0 ? index.view(1) : index];
-  if (x.ndim !== at.ndim) {
-    fail(name, `index ${showShape(index.shape)} needs as many dimensions as ${showShape(input.shape)}`);
-  }
-  return [x, checkIndex(name, at)];
-}
 
 /** out[i][j] = input[index[i][j]][j] for dim 0. @see https://pytorch.org/docs/stable/generated/torch.gather.html */
 export const gather = op("gather(input, dim, index)", (input: Tensor, dim: number, index: Tensor): Tensor => {
@@ -35,31 +19,6 @@ export const gather = op("gather(input, dim, index)", (input: Tensor, dim: numbe
   const out = apply("gather", [x, at], { dim: d });
   return index.ndim === 0 ? out.view([]) : out;
 });
-
-function scatterInto(
-  input: Tensor,
-  dim: number,
-  index: Tensor,
-  src: Tensor | number,
-  reduce: ScatterReduce,
-  includeSelf: boolean,
-): Tensor {
-  const [x, at] = alongside("scatter", input, index);
-  const d = normalizeDim("scatter", dim, x.ndim);
-  const source =
-    typeof src === "number" ? at.to(x.dtype).mul(0).add(src).to(x.dtype) : src.ndim === 0 ? src.view(1) : src;
-  if (source.dtype !== x.dtype)
-    fail("scatter", `the source is ${source.dtype}, the tensor ${x.dtype}`, "Cast one with .to");
-  if (at.shape.some((size, i) => size > source.shape[i]! || (i !== d && size > x.shape[i]!))) {
-    fail(
-      "scatter",
-      `index ${showShape(index.shape)} is larger than source ${showShape(source.shape)} or tensor ${showShape(input.shape)}`,
-    );
-  }
-  const used = corner(source, at.shape);
-  const out = apply("scatter", [x, at, used], { dim: d, reduce, includeSelf });
-  return input.ndim === 0 ? out.view([]) : out;
-}
 
 const reductions: Readonly<Record<string, ScatterReduce>> = { add: "add", multiply: "prod" };
 
@@ -96,7 +55,7 @@ export const indexSelect = composite(
 export const indexAdd = composite(
   "indexAdd(input, dim, index, source, alpha?)",
   (input: Tensor, dim: number, index: Tensor, source: Tensor, alpha: number = 1): Tensor =>
-    place("indexAdd", input, dim, index, alpha === 1 ? source : source.mul(alpha)),
+    place("indexAdd", input, dim, index, scaled(source, alpha) as Tensor),
 );
 
 /** A copy with slices of `source` written at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_copy.html */
@@ -153,41 +112,39 @@ export const topk = op(
   },
 );
 
-function extreme(name: "argmax" | "argmin", input: Tensor, dim: number, keepdim: boolean): ValuesIndices {
-  const indices =
-    input.ndim === 0 ? input.to("int64").mul(0) : name === "argmax" ? input.argmax(dim, true) : input.argmin(dim, true);
-  const values = input.ndim === 0 ? input.clone() : gather(input, dim, indices);
-  const done = (x: Tensor): Tensor => (keepdim || input.ndim === 0 ? x : x.squeeze(dim));
-  return valuesIndices(done(values), done(indices));
+/** The three forms of max and min. */
+interface Extreme {
+  (input: Tensor): Tensor;
+  (input: Tensor, other: Tensor): Tensor;
+  (input: Tensor, dim: number | { readonly dim: number; readonly keepdim?: boolean }): ValuesIndices;
+  (input: Tensor, dim: number, keepdim?: boolean | { readonly keepdim?: boolean }): ValuesIndices;
+}
+
+function extreme(name: "max" | "min"): Extreme {
+  const body = (input: Tensor, dim?: number | Tensor | null, keepdim: boolean = false): Tensor | ValuesIndices => {
+    if (!(input instanceof Tensor)) fail(name, `needs a tensor, got ${String(input)}`);
+    if (dim == null) return name === "max" ? input.amax() : input.amin();
+    return typeof dim === "number" ? extremeAlong(name, input, dim, keepdim) : apply(`${name}imum`, [input, dim]);
+  };
+  return composite(`${name}(input, dim?, keepdim?)`, body) as never;
+}
+
+function extremeAlong(name: "max" | "min", input: Tensor, dim: number, keepdim: boolean): ValuesIndices {
+  if (input.ndim === 0) {
+    normalizeDim(name, dim, 0);
+    return valuesIndices(input.clone(), input.detach().to("int64").mul(0));
+  }
+  const ranked = input.dtype === "bool" ? input.to("uint8") : input;
+  const indices = name === "max" ? ranked.argmax(dim, true) : ranked.argmin(dim, true);
+  const done = (x: Tensor): Tensor => (keepdim ? x : x.squeeze(dim));
+  return valuesIndices(done(gather(input, dim, indices)), done(indices));
 }
 
 /**
  * `max(x)`: the largest element; `max(x, dim)`: the largest along `dim` and where; `max(x, other)`: element-wise.
  * @see https://pytorch.org/docs/stable/generated/torch.max.html
  */
-export function max(input: Tensor): Tensor;
-export function max(input: Tensor, other: Tensor): Tensor;
-export function max(input: Tensor, dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
-export function max(
-  input: Tensor,
-  dim?: number | Tensor,
-  keepdim: boolean | { keepdim?: boolean } = false,
-): Tensor | ValuesIndices {
-  if (dim === undefined) return input.amax();
-  if (typeof dim !== "number") return apply("maximum", [input, dim]);
-  return tidy(() => extreme("argmax", input, dim, typeof keepdim === "boolean" ? keepdim : (keepdim.keepdim ?? false)));
-}
+export const max: Extreme = extreme("max");
 
 /** The smallest, in the three forms of {@link max}. @see https://pytorch.org/docs/stable/generated/torch.min.html */
-export function min(input: Tensor): Tensor;
-export function min(input: Tensor, other: Tensor): Tensor;
-export function min(input: Tensor, dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
-export function min(
-  input: Tensor,
-  dim?: number | Tensor,
-  keepdim: boolean | { keepdim?: boolean } = false,
-): Tensor | ValuesIndices {
-  if (dim === undefined) return input.amin();
-  if (typeof dim !== "number") return apply("minimum", [input, dim]);
-  return tidy(() => extreme("argmin", input, dim, typeof keepdim === "boolean" ? keepdim : (keepdim.keepdim ?? false)));
-}
+export const min: Extreme = extreme("min");

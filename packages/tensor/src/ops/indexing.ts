@@ -3,10 +3,11 @@
  * a number; `[start, stop, step]` for a slice (any part may be null or missing); `null` for a new dimension; `"..."` for
  * all that is left; a bool tensor (mask) or an int64 tensor of positions.
  */
+import { dtypes } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { tidy } from "../scope.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { nonzero, pick, place } from "./advanced.ts";
 import { to } from "./convert.ts";
 import { tensor } from "./creation.ts";
@@ -109,7 +110,14 @@ function spell(input: Tensor, index: readonly Index[]): Exclude<Index, "...">[] 
   if (dots > 1) fail("at", 'at most one "..." can stand for the rest');
   const rest = Array.from({ length: missing }, () => [] as readonly number[]);
   const full = dots === 0 ? [...index, ...rest] : index.flatMap((item) => (item === "..." ? rest : [item]));
-  return full as Exclude<Index, "...">[];
+  return full.map(plain) as Exclude<Index, "...">[];
+}
+
+/** A 0-d tensor of a whole number is that number, where the host can look. */
+function plain(item: Index): Index {
+  const single =
+    item instanceof Tensor && item.ndim === 0 && dtypes[item.dtype].kind === "int" && item.backend.readSync;
+  return single ? item.item() : item;
 }
 
 function consumed(item: Index): number {

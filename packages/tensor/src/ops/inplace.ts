@@ -6,6 +6,7 @@ import { sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { applyInPlace } from "./apply.ts";
 import { to } from "./convert.ts";
+import { scaled } from "./scaling.ts";
 import { op } from "./signature.ts";
 
 /** Adds alpha · other. */
@@ -21,11 +22,6 @@ export const sub_ = op(
   (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
     applyInPlace("sub", [input, scaled(other, alpha)], input),
 );
-
-function scaled(other: Operand, alpha: number): Operand {
-  if (alpha === 1) return other;
-  return typeof other === "number" ? other * alpha : other.mul(alpha);
-}
 
 /**
  * Takes the values of `src`, which broadcasts and is cast.

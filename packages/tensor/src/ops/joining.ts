@@ -2,7 +2,7 @@
 import { fail, showShape } from "../errors.ts";
 import { tidy } from "../scope.ts";
 import { normalizeDim } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
 import { to } from "./convert.ts";
@@ -10,6 +10,8 @@ import { composite, op } from "./signature.ts";
 
 function needSome(name: string, tensors: readonly Tensor[]): void {
   if (tensors.length === 0) fail(name, "needs at least one tensor, got an empty list");
+  const wrong = tensors.findIndex((item) => !(item instanceof Tensor));
+  if (wrong >= 0) fail(name, `needs a list of tensors, got ${tensors[wrong]} at ${wrong}`);
 }
 
 /**
@@ -77,6 +79,7 @@ export const chunk = op("chunk(input, chunks, dim?)", (input: Tensor, chunks: nu
 /** One view for each position of `dim`, without that dimension. @see https://pytorch.org/docs/stable/generated/torch.unbind.html */
 export const unbind = op("unbind(input, dim?)", (input: Tensor, dim: number = 0): Tensor[] => {
   const at = normalizeDim("unbind", dim, input.ndim);
+  if (input.ndim === 0) fail("unbind", "a 0-d tensor has no dimension to unbind");
   return Array.from({ length: input.shape[at]! }, (_, i) => input.select(at, i));
 });
 

@@ -1,7 +1,7 @@
 /** Products of matrices and vectors. */
 import { fail, showShape } from "../errors.ts";
 import { tidy } from "../scope.ts";
-import { broadcastShapes, type Shape } from "../shape.ts";
+import { broadcastShapes, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
@@ -35,10 +35,11 @@ function matrices(op: string, a: Tensor, b: Tensor): Tensor {
     fail(op, `needs [n, k] and [k, m], got ${showShape(a.shape)} and ${showShape(b.shape)}`);
   }
   const dtype = commonDType(op, [a, b]);
+  if (dtype === "bool") fail(op, "bool tensors have no products", 'Cast with .to("int64")');
   const [x, y] = [to(a, dtype), to(b, dtype)];
   // A matrix on the right serves every batch: one large product instead of many.
   if (x.ndim > 2 && y.ndim === 2) {
-    const rows = x.reshape(-1, x.shape.at(-1)!);
+    const rows = x.reshape(sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!);
     return apply("matmul", [rows, y]).view([...x.shape.slice(0, -1), y.shape[1]!]);
   }
   if (x.ndim === 2 && y.ndim === 2) return apply("matmul", [x, y]);

@@ -17,6 +17,7 @@ function reduce(name: ReduceOp, input: Tensor, dim: Dims | undefined, keepdim: b
 }
 
 function needElements(name: ReduceOp, input: Tensor, dim: Dims | undefined): void {
+  if (input.ndim > 64) fail(name, `takes at most 64 dimensions, got ${input.ndim}`);
   const dims = normalizeDims(name, dim, input.ndim);
   if (sizeOf(dims.map((d) => input.shape[d]!)) === 0) {
     fail(
@@ -71,6 +72,7 @@ export const amin = op("amin(input, dim?, keepdim?)", (input: Tensor, dim?: Dims
 
 function arg(name: "argmax" | "argmin", input: Tensor, dim: number | null | undefined, keepdim: boolean): Tensor {
   needElements(name, input, dim);
+  if (input.dtype === "bool") fail(name, "bool tensors have no order", 'Cast with .to("int64")');
   return reduce(name, input, dim, keepdim);
 }
 

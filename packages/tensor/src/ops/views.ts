@@ -92,12 +92,13 @@ export function expand(input: Tensor, ...shape: Sizes): Tensor {
 /** `length` elements of one dimension from `start`. @see https://pytorch.org/docs/stable/generated/torch.narrow.html */
 export const narrow = op(
   "narrow(input, dim, start, length)",
-  (input: Tensor, dim: number, start: number, length: number): Tensor => {
+  (input: Tensor, dim: number, start: number | Tensor, length: number): Tensor => {
     const at = normalizeDim("narrow", dim, input.ndim);
     const size = input.shape[at] ?? fail("narrow", "a 0-d tensor has no dimension to narrow");
-    const from = start < 0 ? start + size : start;
+    const first = typeof start === "number" ? start : start.item();
+    const from = first < 0 ? first + size : first;
     if (from < 0 || length < 0 || from + length > size) {
-      fail("narrow", `start ${start} and length ${length} leave dimension ${at} of size ${size}`);
+      fail("narrow", `start ${first} and length ${length} leave dimension ${at} of size ${size}`);
     }
     return window(input, at, from, length, 1);
   },

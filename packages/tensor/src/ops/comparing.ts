@@ -1,0 +1,53 @@
+/** Whether values are near each other, or among others. */
+import { fail } from "../errors.ts";
+import { Tensor } from "../tensor.ts";
+import { tensor } from "./creation.ts";
+import { needTensors } from "./pointwise.ts";
+import { composite, op } from "./signature.ts";
+
+/**
+ * |a − b| ≤ atol + rtol · |b|; equal infinities are close.
+ * @see https://pytorch.org/docs/stable/generated/torch.isclose.html
+ */
+export const isclose = composite(
+  "isclose(input, other, rtol?, atol?, equalNan?)",
+  (input: Tensor, other: Tensor, rtol: number = 1e-5, atol: number = 1e-8, equalNan: boolean = false): Tensor => {
+    needTensors("isclose", input, other);
+    if (input.dtype !== other.dtype) fail("isclose", `dtypes ${input.dtype} and ${other.dtype} differ`, "Cast one");
+    if (!(rtol >= 0 && atol >= 0)) fail("isclose", `tolerances must not be negative, got ${rtol} and ${atol}`);
+    const same = input.eq(other);
+    const equal = equalNan ? same.logicalOr(input.isnan().logicalAnd(other.isnan())) : same;
+    if (rtol === 0 && atol === 0) return equal;
+    const [a, b] = input.dtype === "bool" ? [input.to("int64"), other.to("int64")] : [input, other];
+    const gap = a.sub(b).abs();
+    // An infinite gap is within an infinite tolerance, but not close.
+    return equal.logicalOr(gap.le(b.abs().mul(rtol).add(atol)).logicalAnd(gap.isinf().logicalNot()));
+  },
+);
+
+/** Whether all elements are close. @see https://pytorch.org/docs/stable/generated/torch.allclose.html */
+export const allclose = op(
+  "allclose(input, other, rtol?, atol?, equalNan?)",
+  (input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean =>
+    Boolean(isclose(input, other, rtol, atol, equalNan).all().item()),
+);
+
+/** Whether each element is among `testElements`; bool. @see https://pytorch.org/docs/stable/generated/torch.isin.html */
+export const isin = composite(
+  "isin(elements, testElements, assumeUnique?, invert?)",
+  (
+    elements: Tensor | number,
+    testElements: Tensor | number,
+    _assumeUnique: boolean = false,
+    invert: boolean = false,
+  ): Tensor => {
+    if (!(elements instanceof Tensor) && !(testElements instanceof Tensor))
+      fail("isin", "needs a tensor, got two numbers");
+    const device = (elements instanceof Tensor ? elements : (testElements as Tensor)).device;
+    const [x, set] = [elements, testElements].map((value) =>
+      value instanceof Tensor ? value : tensor(value, { device }),
+    );
+    const found = x!.unsqueeze(-1).eq(set!.reshape(-1)).any(-1);
+    return invert ? found.logicalNot() : found;
+  },
+);

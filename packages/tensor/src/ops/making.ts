@@ -1,0 +1,73 @@
+/** Tensors from a rule, beyond those of creation.ts. */
+import { type DType, dtypes, isFloat, resultType as resultOf } from "../dtype.ts";
+import { fail } from "../errors.ts";
+import type { Operand } from "../recorder.ts";
+import { getDefaultDtype } from "../registry.ts";
+import type { Tensor } from "../tensor.ts";
+import { fromArray, linspace, type TensorOptions } from "./creation.ts";
+
+function triangleIndices(
+  rows: number,
+  columns: number,
+  inside: (row: number, column: number) => boolean,
+  options: TensorOptions,
+): Tensor {
+  const pairs: [number, number][] = [];
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) if (inside(row, column)) pairs.push([row, column]);
+  }
+  const flat = BigInt64Array.from([...pairs.map(([row]) => BigInt(row)), ...pairs.map(([, column]) => BigInt(column))]);
+  const dtype: DType = options.dtype ?? "int64";
+  if (dtypes[dtype].kind === "float") fail("triangle indices", `need a whole-number dtype, got ${dtype}`);
+  return fromArray(flat, [2, pairs.length], { ...options, dtype });
+}
+
+/** [2, n] positions of the lower triangle. @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html */
+export function trilIndices(row: number, col: number, ...rest: TriangleRest): Tensor {
+  const [offset, options] = readRest(rest);
+  return triangleIndices(row, col, (r, c) => c - r <= offset, options);
+}
+
+/** [2, n] positions of the upper triangle. @see https://pytorch.org/docs/stable/generated/torch.triu_indices.html */
+export function triuIndices(row: number, col: number, ...rest: TriangleRest): Tensor {
+  const [offset, options] = readRest(rest);
+  return triangleIndices(row, col, (r, c) => c - r >= offset, options);
+}
+
+type TriangleOptions = TensorOptions & { readonly offset?: number };
+type TriangleRest = readonly [offset?: number, options?: TriangleOptions] | readonly [options: TriangleOptions];
+
+function readRest(rest: TriangleRest): [number, TensorOptions] {
+  const [first, second] = typeof rest[0] === "object" ? [undefined, rest[0]] : (rest as [number?, TriangleOptions?]);
+  const { offset = first ?? 0, ...options } = second ?? {};
+  return [offset, options];
+}
+
+/**
+ * base^start … base^end, `steps` values evenly spaced in the exponent.
+ * @see https://pytorch.org/docs/stable/generated/torch.logspace.html
+ */
+export function logspace(
+  start: number,
+  end: number,
+  steps: number,
+  ...rest: readonly [base?: number, options?: TensorOptions] | readonly [options: TensorOptions]
+): Tensor {
+  const [base, options] = typeof rest[0] === "object" ? [10, rest[0]] : [rest[0] ?? 10, rest[1] as TensorOptions];
+  const exponents = linspace(start, end, steps, { dtype: "float64" });
+  const values = Float64Array.from(exponents.toArray() as number[], (exponent) => base ** exponent);
+  return fromArray(values, [steps], { ...options, dtype: options?.dtype ?? getDefaultDtype() });
+}
+
+/**
+ * The dtype that operands meet in under promotion. Numbers matter least: a fraction makes whole numbers floats.
+ * @see https://pytorch.org/docs/stable/generated/torch.result_type.html
+ */
+export function resultType(...operands: readonly Operand[]): DType {
+  const tensors = operands.filter((operand) => typeof operand !== "number");
+  const numbers = operands.filter((operand) => typeof operand === "number");
+  const common = tensors.length > 0 ? resultOf(...tensors) : "bool";
+  if (numbers.length === 0 || isFloat(common)) return common;
+  if (!numbers.every(Number.isInteger)) return getDefaultDtype();
+  return common === "bool" ? "int64" : common;
+}

@@ -1,0 +1,141 @@
+/** Writing by index, out of place: copies of a tensor with elements replaced or combined. */
+import { fail, showShape } from "../errors.ts";
+import { broadcastShapes, normalizeDim, sizeOf } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import { nonzero, place } from "./advanced.ts";
+import { to } from "./convert.ts";
+import { scatterInto } from "./scattering.ts";
+import { composite } from "./signature.ts";
+import type { ScatterReduce } from "./table.ts";
+
+/** A copy with `value` in whole slices of `dim`. @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_fill.html */
+export const indexFill = composite(
+  "indexFill(input, dim, index, value)",
+  (input: Tensor, dim: number, index: Tensor, value: Tensor | number): Tensor => {
+    if (value instanceof Tensor && value.ndim > 0)
+      fail("indexFill", `needs a 0-d value, got ${showShape(value.shape)}`);
+    const content = value instanceof Tensor ? to(value, input.dtype) : input.newFull([], value);
+    const shape = input.ndim === 0 ? [] : input.shape.with(normalizeDim("indexFill", dim, input.ndim), index.numel());
+    return input.indexCopy(dim, index, content.expand(shape));
+  },
+);
+
+/**
+ * A copy with `values` at the positions that index tensors (or masks) pick, added to what is there if `accumulate`.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_put.html
+ */
+export const indexPut = composite(
+  "indexPut(input, indices, values, accumulate?)",
+  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate: boolean = false): Tensor => {
+    const picks = indices.flatMap((item) => (item?.dtype === "bool" ? (nonzero(item).unbind(1) as Tensor[]) : [item]));
+    if (picks.length > input.ndim) fail("indexPut", `${picks.length} indices for ${showShape(input.shape)}`);
+    return place(input, picks, to(values, input.dtype), accumulate);
+  },
+);
+
+/** Elements of the flattened tensor. @see https://pytorch.org/docs/stable/generated/torch.take.html */
+export const take = composite(
+  "take(input, index)",
+  (input: Tensor, index: Tensor): Tensor =>
+    input.reshape(-1).gather(0, fromEnd(input, index).reshape(-1)).view(index.shape),
+);
+
+/** A copy with `source` at positions of the flattened tensor. @see https://pytorch.org/docs/stable/generated/torch.Tensor.put_.html */
+export const put = composite(
+  "put(input, index, source, accumulate?)",
+  (input: Tensor, index: Tensor, source: Tensor, accumulate: boolean = false): Tensor => {
+    const flat = input.reshape(-1);
+    const [at, values] = [fromEnd(input, index).reshape(-1), source.reshape(-1)];
+    return (accumulate ? flat.indexAdd(0, at, values) : flat.indexCopy(0, at, values)).view(input.shape);
+  },
+);
+
+/** Negative positions count from the end. */
+function fromEnd(input: Tensor, index: Tensor): Tensor {
+  const whole = to(index, "int64");
+  return whole.add(whole.lt(0).to("int64").mul(input.numel()));
+}
+
+/** Elements along `dim`; the shapes broadcast elsewhere. Without `dim`, of the flattened tensor. @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html */
+export const takeAlongDim = composite(
+  "takeAlongDim(input, indices, dim?)",
+  (input: Tensor, indices: Tensor, dim?: number | null): Tensor => {
+    if (dim == null) return input.reshape(-1).gather(0, indices.reshape(-1));
+    const at = normalizeDim("takeAlongDim", dim, input.ndim);
+    if (input.ndim !== indices.ndim)
+      fail("takeAlongDim", `ranks differ: ${showShape(input.shape)} and ${showShape(indices.shape)}`);
+    const common = broadcastShapes("takeAlongDim", input.shape.with(at, 1), indices.shape.with(at, 1));
+    return input
+      .expand(common.with(at, input.shape[at]!))
+      .gather(at, indices.expand(common.with(at, indices.shape[at]!)));
+  },
+);
+
+const kernels: Readonly<Record<string, ScatterReduce>> = {
+  sum: "add",
+  prod: "prod",
+  amax: "amax",
+  amin: "amin",
+  mean: "add",
+};
+
+/**
+ * Like scatter, combining what meets in one place: "sum", "prod", "mean", "amax" or "amin".
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_reduce_.html
+ */
+export const scatterReduce = composite(
+  "scatterReduce(input, dim, index, src, reduce, includeSelf?)",
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, includeSelf: boolean = true): Tensor => {
+    const kernel =
+      kernels[reduce] ?? fail("scatterReduce", `unknown reduce "${reduce}"`, `Use ${Object.keys(kernels).join(", ")}`);
+    const out = scatterInto(input, dim, index, src, kernel, includeSelf);
+    if (reduce !== "mean") return out;
+    const ones = scatterInto(counts(input, includeSelf), dim, index, counts(src, true), "add", true).clamp(1);
+    return out.div(ones, { roundingMode: out.isFloatingPoint() ? null : "floor" });
+  },
+);
+
+function counts(like: Tensor, one: boolean): Tensor {
+  return like.newFull(like.shape, one ? 1 : 0);
+}
+
+/** {@link scatterReduce} of whole slices at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_reduce_.html */
+export const indexReduce = composite(
+  "indexReduce(input, dim, index, source, reduce, includeSelf?)",
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, includeSelf: boolean = true): Tensor => {
+    if (input.ndim === 0) return scatterReduce(input, 0, index.reshape([]), source.reshape([]), reduce, includeSelf);
+    const at = normalizeDim("indexReduce", dim, input.ndim);
+    const spread = index.view(input.shape.map((_, d) => (d === at ? index.numel() : 1))).expand(source.shape);
+    return scatterReduce(input, at, to(spread, "int64"), source, reduce, includeSelf);
+  },
+);
+
+/** The elements where the mask holds, as a vector. Reads the mask. @see https://pytorch.org/docs/stable/generated/torch.masked_select.html */
+export const maskedSelect = composite("maskedSelect(input, mask)", (input: Tensor, mask: Tensor): Tensor => {
+  needMask("maskedSelect", mask);
+  const shape = broadcastShapes("maskedSelect", input.shape, mask.shape);
+  return input.expand(shape).reshape(-1).indexSelect(0, chosen(mask, shape));
+});
+
+/** A copy with the first elements of `source` where the mask holds. Reads the mask. @see https://pytorch.org/docs/stable/generated/torch.Tensor.masked_scatter.html */
+export const maskedScatter = composite(
+  "maskedScatter(input, mask, source)",
+  (input: Tensor, mask: Tensor, source: Tensor): Tensor => {
+    needMask("maskedScatter", mask);
+    if (source.dtype !== input.dtype) fail("maskedScatter", `dtypes ${input.dtype} and ${source.dtype} differ`);
+    const shape = broadcastShapes("maskedScatter", input.shape, mask.shape);
+    const at = chosen(mask, shape);
+    if (at.numel() > source.numel())
+      fail("maskedScatter", `${at.numel()} places for ${source.numel()} source elements`);
+    const flat = input.expand(shape).reshape(-1);
+    return flat.indexCopy(0, at, source.reshape(-1).narrow(0, 0, at.numel())).view(shape);
+  },
+);
+
+function needMask(name: string, mask: Tensor): void {
+  if (mask.dtype !== "bool") fail(name, `the mask must be bool, got ${mask.dtype}`, 'Cast it with .to("bool")');
+}
+
+function chosen(mask: Tensor, shape: readonly number[]): Tensor {
+  return nonzero(mask.expand(shape).reshape(sizeOf(shape))).view(-1);
+}

@@ -1,0 +1,194 @@
+/** Element-wise functions made of the rows of the op table. */
+import { isFloat } from "../dtype.ts";
+import { fail } from "../errors.ts";
+import type { Operand } from "../recorder.ts";
+import { state } from "../state.ts";
+import { Tensor } from "../tensor.ts";
+import { apply } from "./apply.ts";
+import { where } from "./arithmetic.ts";
+import { composite, op } from "./signature.ts";
+
+/** @throws TensorError unless all are tensors, as PyTorch wants them */
+export function needTensors(name: string, ...values: readonly unknown[]): void {
+  const wrong = values.find((value) => !(value instanceof Tensor));
+  if (wrong !== undefined) fail(name, `needs tensors, got ${JSON.stringify(wrong)}`, "Wrap numbers with tensor(…)");
+}
+
+/** In a float dtype: its own, or the default one. */
+export function floating(input: Tensor): Tensor {
+  return isFloat(input.dtype) ? input : input.to(state.defaultDType);
+}
+
+/** The tensor itself. @see https://pytorch.org/docs/stable/generated/torch.positive.html */
+export function positive(input: Tensor): Tensor {
+  if (input.dtype === "bool") fail("positive", "bool tensors have no sign", "Cast to an integer dtype");
+  return input;
+}
+
+/** The fraction: x − trunc(x). @see https://pytorch.org/docs/stable/generated/torch.frac.html */
+export const frac = composite("frac(input)", (input: Tensor): Tensor => input.sub(input.detach().trunc()));
+
+/** −1, 0 or 1. @see https://pytorch.org/docs/stable/generated/torch.sgn.html */
+export const sgn = op("sgn(input)", (input: Tensor): Tensor => input.sign());
+
+/** Degrees to radians. @see https://pytorch.org/docs/stable/generated/torch.deg2rad.html */
+export const deg2rad = op("deg2rad(input)", (input: Tensor): Tensor => input.mul(Math.PI / 180));
+
+/** Radians to degrees. @see https://pytorch.org/docs/stable/generated/torch.rad2deg.html */
+export const rad2deg = op("rad2deg(input)", (input: Tensor): Tensor => input.mul(180 / Math.PI));
+
+/** sin(πx) / (πx), 1 at 0. @see https://pytorch.org/docs/stable/generated/torch.sinc.html */
+export const sinc = composite("sinc(input)", (input: Tensor): Tensor => {
+  const zero = input.eq(0);
+  const x = where(zero, 1, floating(input)).mul(Math.PI);
+  return where(zero, 1, x.sin().div(x));
+});
+
+/** log(x / (1 − x)), x first limited to [eps, 1 − eps] if given. @see https://pytorch.org/docs/stable/special.html#torch.special.logit */
+export const logit = composite("logit(input, eps?)", (input: Tensor, eps?: number | null): Tensor => {
+  const x = floating(input);
+  const z = eps == null ? x : x.clamp(eps, 1 - eps);
+  return z.div(z.rsub(1)).log();
+});
+
+/** x · log(y), 0 where x is. @see https://pytorch.org/docs/stable/special.html#torch.special.xlogy */
+export const xlogy = composite(
+  "xlogy(input, other)",
+  (input: Operand, other: Operand): Tensor => xTimesLog("xlogy", input, other, 0),
+);
+
+/** x · log(1 + y), 0 where x is. @see https://pytorch.org/docs/stable/special.html#torch.special.xlog1py */
+export const xlog1py = composite(
+  "xlog1py(input, other)",
+  (input: Operand, other: Operand): Tensor => xTimesLog("xlog1py", input, other, 1),
+);
+
+/** Where x is 0 and the logarithm is not finite the product is 0; elsewhere 0 · log keeps its derivative. */
+function xTimesLog(name: string, input: Operand, other: Operand, shift: 0 | 1): Tensor {
+  if (typeof input === "number" && typeof other === "number") fail(name, "needs a tensor, got two numbers");
+  const [x, y] = [input, other].map((value) => (typeof value === "number" ? value : floating(value)));
+  const zero = apply("logicalAnd", [
+    apply("eq", [x!, 0]),
+    apply("logicalOr", [apply("le", [y!, -shift]), apply("eq", [y!, Number.POSITIVE_INFINITY])]),
+  ]);
+  const safe = where(zero, 1, y!);
+  const product = apply("mul", [x!, shift ? safe.log1p() : safe.log()]);
+  return where(zero, 0, product);
+}
+
+/** log(eᵃ + eᵇ), without overflow. @see https://pytorch.org/docs/stable/generated/torch.logaddexp.html */
+export const logaddexp = composite("logaddexp(input, other)", (input: Tensor, other: Tensor): Tensor => {
+  needTensors("logaddexp", input, other);
+  return addExponentials(input, other, (gap) => gap.exp().log1p());
+});
+
+/** log₂(2ᵃ + 2ᵇ), without overflow. @see https://pytorch.org/docs/stable/generated/torch.logaddexp2.html */
+export const logaddexp2 = composite("logaddexp2(input, other)", (input: Tensor, other: Tensor): Tensor => {
+  needTensors("logaddexp2", input, other);
+  return addExponentials(input, other, (gap) => gap.exp2().log1p().div(Math.LN2));
+});
+
+function addExponentials(a: Tensor, b: Tensor, rest: (gap: Tensor) => Tensor): Tensor {
+  const top = a.maximum(b);
+  // Equal infinities have no difference.
+  const infinite = a.eq(b).logicalAnd(top.isinf());
+  const gap = where(infinite, 0, a.sub(b)).abs().neg();
+  return where(infinite, top, top.add(rest(gap)));
+}
+
+/** input · 2ᵒᵗʰᵉʳ. @see https://pytorch.org/docs/stable/generated/torch.ldexp.html */
+export const ldexp = composite("ldexp(input, other)", (input: Tensor, other: Tensor): Tensor => {
+  needTensors("ldexp", input, other);
+  const x = floating(input);
+  return x.mul((isFloat(other.dtype) ? other : other.to(x.dtype)).exp2());
+});
+
+/** Powers in float64. @see https://pytorch.org/docs/stable/generated/torch.float_power.html */
+export const floatPower = composite("floatPower(input, exponent)", (input: Operand, exponent: Operand): Tensor => {
+  const [x, y] = [input, exponent].map((value) => (typeof value === "number" ? value : value.to("float64")));
+  if (typeof x === "number" && typeof y === "number") fail("floatPower", "needs a tensor, got two numbers");
+  return apply("pow", [x!, y!]);
+});
+
+/** 0 below zero, 1 above, `values` at zero. @see https://pytorch.org/docs/stable/generated/torch.heaviside.html */
+export const heaviside = composite("heaviside(input, values)", (input: Tensor, values: Tensor): Tensor => {
+  needTensors("heaviside", input, values);
+  if (input.dtype !== values.dtype) fail("heaviside", `dtypes ${input.dtype} and ${values.dtype} differ`);
+  return where(input.eq(0), values, input.gt(0).to(input.dtype));
+});
+
+const largest: Readonly<Record<string, number>> = {
+  float32: 3.4028234663852886e38,
+  float64: Number.MAX_VALUE,
+  float16: 65504,
+  bfloat16: 3.3895313892515355e38,
+};
+
+/** NaN and infinities replaced: by 0 and the largest numbers unless given. @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html */
+export const nanToNum = composite(
+  "nanToNum(input, nan?, posinf?, neginf?)",
+  (input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor => {
+    if (!isFloat(input.dtype)) return input.clone();
+    const most = largest[input.dtype]!;
+    const known = where(input.isnan(), nan ?? 0, input);
+    const below = where(input.eq(Number.POSITIVE_INFINITY), posinf ?? most, known);
+    return where(input.eq(Number.NEGATIVE_INFINITY), neginf ?? -most, below);
+  },
+);
+
+/** Neither NaN nor infinite; bool. @see https://pytorch.org/docs/stable/generated/torch.isfinite.html */
+export const isfinite = composite(
+  "isfinite(input)",
+  (input: Tensor): Tensor => input.isnan().logicalOr(input.isinf()).logicalNot(),
+);
+
+/** Whether x is +∞; bool. @see https://pytorch.org/docs/stable/generated/torch.isposinf.html */
+export const isposinf = op("isposinf(input)", (input: Tensor): Tensor => input.eq(Number.POSITIVE_INFINITY));
+
+/** Whether x is −∞; bool. @see https://pytorch.org/docs/stable/generated/torch.isneginf.html */
+export const isneginf = op("isneginf(input)", (input: Tensor): Tensor => input.eq(Number.NEGATIVE_INFINITY));
+
+/** All true: there are no complex dtypes. @see https://pytorch.org/docs/stable/generated/torch.isreal.html */
+export const isreal = composite("isreal(input)", (input: Tensor): Tensor => input.eq(0).logicalOr(input.ne(0)));
+
+/** The least common multiple. @see https://pytorch.org/docs/stable/generated/torch.lcm.html */
+export const lcm = composite("lcm(input, other)", (input: Tensor, other: Tensor): Tensor => {
+  needTensors("lcm", input, other);
+  const divisor = input.gcd(other);
+  return input
+    .floorDivide(where(divisor.eq(0), 1, divisor))
+    .mul(other)
+    .abs();
+});
+
+/** input + value · tensor1 · tensor2. @see https://pytorch.org/docs/stable/generated/torch.addcmul.html */
+export const addcmul = composite(
+  "addcmul(input, tensor1, tensor2, value?)",
+  (input: Tensor, tensor1: Tensor, tensor2: Tensor, value: number = 1): Tensor =>
+    input.add(tensor1.mul(tensor2), { alpha: isFloat(input.dtype) ? value : Math.trunc(value) }),
+);
+
+/** input + value · tensor1 / tensor2. @see https://pytorch.org/docs/stable/generated/torch.addcdiv.html */
+export const addcdiv = composite(
+  "addcdiv(input, tensor1, tensor2, value?)",
+  (input: Tensor, tensor1: Tensor, tensor2: Tensor, value: number = 1): Tensor =>
+    input.add(tensor1.div(tensor2), { alpha: value }),
+);
+
+/** start + weight · (end − start). @see https://pytorch.org/docs/stable/generated/torch.lerp.html */
+export const lerp = composite(
+  "lerp(input, end, weight)",
+  (input: Tensor, end: Tensor, weight: Operand): Tensor => input.add(apply("mul", [end.sub(input), weight])),
+);
+
+/** At least `min`. @see https://pytorch.org/docs/stable/generated/torch.clamp.html */
+export const clampMin = op("clampMin(input, min)", (input: Tensor, min: Operand): Tensor => {
+  needTensors("clampMin", input);
+  return input.clamp(min);
+});
+
+/** At most `max`. @see https://pytorch.org/docs/stable/generated/torch.clamp.html */
+export const clampMax = op("clampMax(input, max)", (input: Tensor, max: Operand): Tensor => {
+  needTensors("clampMax", input);
+  return input.clamp(null, max);
+});

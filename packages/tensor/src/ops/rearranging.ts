@@ -1,0 +1,204 @@
+/** Dimensions moved, merged, repeated and turned: composites of permute, reshape, expand and flip. */
+import { fail, showShape } from "../errors.ts";
+import { inferSize, normalizeDim, type Shape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { fromArray } from "./creation.ts";
+import { cat } from "./joining.ts";
+import { composite, op, type Sizes, sizes } from "./signature.ts";
+import { permute, reshape, transpose, view } from "./views.ts";
+
+/** Two dimensions swapped. @see https://pytorch.org/docs/stable/generated/torch.swapaxes.html */
+export const swapaxes = op(
+  "swapaxes(input, axis0, axis1)",
+  (input: Tensor, axis0: number, axis1: number): Tensor => transpose(input, axis0, axis1),
+);
+
+/** Two dimensions swapped. @see https://pytorch.org/docs/stable/generated/torch.swapdims.html */
+export const swapdims = op(
+  "swapdims(input, dim0, dim1)",
+  (input: Tensor, dim0: number, dim1: number): Tensor => transpose(input, dim0, dim1),
+);
+
+function listOf(dims: number | readonly number[]): readonly number[] {
+  return typeof dims === "number" ? [dims] : dims;
+}
+
+/**
+ * Dimensions at new places; the others keep their order.
+ * @throws TensorError when the lists differ in length or name a dimension twice
+ * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
+ */
+export const movedim = op(
+  "movedim(input, source, destination)",
+  (input: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor => {
+    const [from, to] = [source, destination].map((dims) =>
+      listOf(dims).map((dim) => normalizeDim("movedim", dim, input.ndim)),
+    ) as [number[], number[]];
+    if (from.length !== to.length || new Set(from).size !== from.length || new Set(to).size !== to.length) {
+      fail("movedim", `needs two lists of as many distinct dimensions, got [${source}] and [${destination}]`);
+    }
+    const rest = input.shape.flatMap((_, dim) => (from.includes(dim) ? [] : [dim]));
+    return permute(
+      input,
+      input.shape.map((_, dim) => (to.includes(dim) ? from[to.indexOf(dim)]! : rest.shift()!)),
+    );
+  },
+);
+
+/** {@link movedim} under NumPy's name. @see https://pytorch.org/docs/stable/generated/torch.moveaxis.html */
+export const moveaxis = op(
+  "moveaxis(input, source, destination)",
+  (input: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor =>
+    movedim(input, source, destination),
+);
+
+/** All elements in one dimension. @see https://pytorch.org/docs/stable/generated/torch.ravel.html */
+export function ravel(input: Tensor): Tensor {
+  return reshape(input, -1);
+}
+
+/** One dimension as several, one size of which may be -1. @see https://pytorch.org/docs/stable/generated/torch.unflatten.html */
+export const unflatten = op("unflatten(input, dim, sizes)", (input: Tensor, dim: number, sizes: Shape): Tensor => {
+  const at = normalizeDim("unflatten", dim, input.ndim);
+  if (sizes.length === 0) fail("unflatten", "needs at least one size");
+  const wanted = inferSize("unflatten", sizes, input.shape[at]!, [input.shape[at]!]);
+  return view(input, input.shape.toSpliced(at, 1, ...wanted));
+});
+
+/** The shape of `other`. @see https://pytorch.org/docs/stable/generated/torch.Tensor.reshape_as.html */
+export const reshapeAs = op(
+  "reshapeAs(input, other)",
+  (input: Tensor, other: Tensor): Tensor => reshape(input, other.shape),
+);
+
+/** A view in the shape of `other`. @see https://pytorch.org/docs/stable/generated/torch.Tensor.view_as.html */
+export const viewAs = op("viewAs(input, other)", (input: Tensor, other: Tensor): Tensor => view(input, other.shape));
+
+/** Repeats dimensions of size 1 without copying. @see https://pytorch.org/docs/stable/generated/torch.broadcast_to.html */
+export const broadcastTo = op("broadcastTo(input, size)", (input: Tensor, size: Shape): Tensor => input.expand(size));
+
+/** {@link expand} to the shape of `other`. @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand_as.html */
+export const expandAs = op(
+  "expandAs(input, other)",
+  (input: Tensor, other: Tensor): Tensor => input.expand(other.shape),
+);
+
+/**
+ * The sum over the dimensions that broadcasting from `size` would repeat.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sum_to_size.html
+ */
+export function sumToSize(input: Tensor, ...size: Sizes): Tensor {
+  const wanted = sizes(size);
+  const lead = input.ndim - wanted.length;
+  if (lead < 0 || wanted.some((extent, dim) => extent !== 1 && extent !== input.shape[dim + lead])) {
+    fail("sumToSize", `${showShape(wanted)} does not broadcast to ${showShape(input.shape)}`);
+  }
+  const dims = input.shape.flatMap((extent, dim) =>
+    dim < lead || (wanted[dim - lead] === 1 && extent !== 1) ? [dim] : [],
+  );
+  const whole = input.isFloatingPoint() || dims.length > 0 ? input : input.to("int64");
+  return dims.length === 0 ? whole.view(wanted) : input.sum(dims, true).view(wanted);
+}
+
+/** Turned by `k` quarters from `dims[0]` towards `dims[1]`. @see https://pytorch.org/docs/stable/generated/torch.rot90.html */
+export const rot90 = composite(
+  "rot90(input, k?, dims?)",
+  (input: Tensor, k: number = 1, dims: readonly number[] = [0, 1]): Tensor => {
+    const [a, b] = dims.map((dim) => normalizeDim("rot90", dim, input.ndim));
+    if (dims.length !== 2 || a === b || input.ndim < 2) {
+      fail("rot90", `needs two different dimensions, got [${dims}] of ${showShape(input.shape)}`);
+    }
+    const quarters = ((k % 4) + 4) % 4;
+    if (quarters === 1) return input.flip(b!).transpose(a!, b!);
+    if (quarters === 2) return input.flip(a!, b!);
+    return quarters === 3 ? input.flip(a!).transpose(a!, b!) : input.clone();
+  },
+);
+
+/**
+ * Elements moved along dimensions, those beyond the end coming in at the start; without `dims`, of the flattened tensor.
+ * @see https://pytorch.org/docs/stable/generated/torch.roll.html
+ */
+export const roll = composite(
+  "roll(input, shifts, dims?)",
+  (input: Tensor, shifts: number | readonly number[], dims?: number | readonly number[] | null): Tensor => {
+    const [steps, along] = [listOf(shifts), listOf(dims ?? [])];
+    if (steps.length === 0) fail("roll", "needs at least one shift");
+    if (along.length === 0 && steps.length === 1) return rollOne(input.reshape(-1), steps[0]!, 0).view(input.shape);
+    if (along.length !== steps.length) fail("roll", `has ${steps.length} shifts for ${along.length} dimensions`);
+    return along.reduce((x, dim, i) => rollOne(x, steps[i]!, normalizeDim("roll", dim, x.ndim)), input);
+  },
+);
+
+function rollOne(x: Tensor, shift: number, dim: number): Tensor {
+  const size = x.shape[dim] ?? 1;
+  const by = size === 0 ? 0 : ((shift % size) + size) % size;
+  if (by === 0) return x.clone();
+  return cat([x.narrow(dim, size - by, by), x.narrow(dim, 0, size - by)], dim);
+}
+
+/** Columns in reverse order. @see https://pytorch.org/docs/stable/generated/torch.fliplr.html */
+export function fliplr(input: Tensor): Tensor {
+  if (input.ndim < 2) fail("fliplr", `needs at least 2 dimensions, got ${showShape(input.shape)}`);
+  return input.flip(1);
+}
+
+/** Rows in reverse order. @see https://pytorch.org/docs/stable/generated/torch.flipud.html */
+export function flipud(input: Tensor): Tensor {
+  if (input.ndim < 1) fail("flipud", "needs at least 1 dimension, got a 0-d tensor");
+  return input.flip(0);
+}
+
+/** Repeats the whole tensor; missing leading counts are 1. @see https://pytorch.org/docs/stable/generated/torch.tile.html */
+export function tile(input: Tensor, ...dims: Sizes): Tensor {
+  const counts = sizes(dims);
+  return input.repeat([...input.shape.slice(counts.length).map(() => 1), ...counts]);
+}
+
+/**
+ * Each element (or slice of `dim`) `repeats` times in place; `repeats` may be a tensor with one count each.
+ * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
+ */
+export const repeatInterleave = composite(
+  "repeatInterleave(input, repeats, dim?)",
+  (input: Tensor, repeats: number | Tensor, dim?: number | null): Tensor => {
+    const x = dim == null ? input.reshape(-1) : input;
+    const at = normalizeDim("repeatInterleave", dim ?? 0, x.ndim);
+    const size = x.shape[at]!;
+    const counts = typeof repeats === "number" ? [repeats] : (repeats.reshape(-1).toArray() as number[]);
+    if (counts.length !== 1 && counts.length !== size) {
+      fail("repeatInterleave", `has ${counts.length} counts for ${size} elements of dimension ${at}`);
+    }
+    if (counts.some((count) => !(count >= 0))) fail("repeatInterleave", `counts must not be negative, got [${counts}]`);
+    const index = Array.from({ length: size }, (_, i) => new Array<bigint>(counts[i % counts.length]!).fill(BigInt(i)));
+    return x.indexSelect(at, positions(index.flat(), input));
+  },
+);
+
+function positions(index: readonly bigint[], like: Tensor): Tensor {
+  return fromArray(BigInt64Array.from(index), [index.length], { device: like.device });
+}
+
+/** At least 1 dimension. @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html */
+export const atleast1d: Lifted = lifted((x) => (x.ndim === 0 ? x.view(1) : x));
+/** At least 2 dimensions, new ones in front. @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html */
+export const atleast2d: Lifted = lifted((x) => (x.ndim === 0 ? x.view(1, 1) : x.ndim === 1 ? x.unsqueeze(0) : x));
+/** At least 3 dimensions, [1, n, 1] for a vector. @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html */
+export const atleast3d: Lifted = lifted((x) => {
+  if (x.ndim === 0) return x.view(1, 1, 1);
+  return x.ndim === 1 ? x.view(1, -1, 1) : x.ndim === 2 ? x.unsqueeze(2) : x;
+});
+
+/** Of one tensor, or of each of several. */
+export interface Lifted {
+  (input: Tensor): Tensor;
+  (...inputs: readonly Tensor[] | readonly [readonly Tensor[]]): Tensor[];
+}
+
+function lifted(one: (x: Tensor) => Tensor): Lifted {
+  return ((...inputs: readonly Tensor[] | readonly [readonly Tensor[]]): Tensor | Tensor[] => {
+    const [first] = inputs;
+    if (Array.isArray(first)) return first.map(one);
+    return inputs.length === 1 ? one(first as Tensor) : (inputs as readonly Tensor[]).map(one);
+  }) as Lifted;
+}

@@ -1,0 +1,85 @@
+/** Random draws beyond uniform and normal. */
+import { fail, showShape } from "../errors.ts";
+import { type RandomOptions, rand, randint, randLike, randn } from "../random.ts";
+import { tidy } from "../scope.ts";
+import { broadcastShapes, type Shape } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
+import { composite, isOptions } from "./signature.ts";
+
+/** Whole numbers in [low, high) in the shape and dtype of `input`; one bound counts from 0. */
+export function randintLike(
+  input: Tensor,
+  ...args:
+    | readonly [high: number, options?: RandomOptions]
+    | readonly [low: number, high: number, options?: RandomOptions]
+): Tensor {
+  const numbers = args.filter((arg) => typeof arg === "number");
+  const options = (args.find((arg) => isOptions(arg)) ?? {}) as RandomOptions;
+  const [low, high] = numbers.length === 1 ? [0, numbers[0]!] : [numbers[0]!, numbers[1]!];
+  return randint(low, high, input.shape, { dtype: input.dtype, device: input.device, ...options });
+}
+
+/** 1 with the probability each element gives, else 0. @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html */
+export const bernoulli = composite("bernoulli(input, p?)", (input: Tensor, p?: number | null): Tensor => {
+  if (!input.isFloatingPoint() && p == null) fail("bernoulli", `needs a float dtype, got ${input.dtype}`);
+  return randLike(input, { dtype: "float32" })
+    .lt(p ?? input.detach())
+    .to(input.dtype);
+});
+
+/** Normal numbers; mean and standard deviation may be tensors, which broadcast, or numbers with a size. @see https://pytorch.org/docs/stable/generated/torch.normal.html */
+export function normal(
+  mean: Tensor | number,
+  std: Tensor | number = 1,
+  ...rest: readonly [size?: Shape, options?: RandomOptions] | readonly [options: RandomOptions]
+): Tensor {
+  const [size, options] = isOptions(rest[0])
+    ? [undefined, rest[0] as RandomOptions]
+    : [rest[0] as Shape | undefined, rest[1]];
+  const lead = mean instanceof Tensor ? mean : std instanceof Tensor ? std : undefined;
+  if (!lead && !size) fail("normal", "needs a tensor or a size, got two numbers");
+  const shapes = [mean, std].map((value) => (value instanceof Tensor ? value.shape : []));
+  const shape = size ?? broadcastShapes("normal", shapes[0]!, shapes[1]!);
+  return tidy(() => {
+    const draws = randn(shape, { ...(lead && { dtype: lead.dtype, device: lead.device }), ...options });
+    return draws.mul(detached(std)).add(detached(mean));
+  });
+}
+
+function detached(value: Tensor | number): Tensor | number {
+  return value instanceof Tensor ? value.detach() : value;
+}
+
+/**
+ * Positions drawn from each row of weights, [rows, numSamples].
+ * @throws TensorError when a row has fewer non-zero weights than draws without replacement
+ * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
+ */
+export const multinomial = composite(
+  "multinomial(input, numSamples, replacement?)",
+  (input: Tensor, numSamples: number, replacement: boolean = false): Tensor => {
+    const size = input.shape.at(-1) ?? 0;
+    if (input.ndim < 1 || input.ndim > 2 || !input.isFloatingPoint()) {
+      fail("multinomial", `needs float weights of 1 or 2 dimensions, got ${input.dtype} of ${showShape(input.shape)}`);
+    }
+    if (numSamples < 1 || (!replacement && numSamples > size)) {
+      fail("multinomial", `cannot draw ${numSamples} of ${size} without replacement`, "Give { replacement: true }");
+    }
+    const weights = input.detach();
+    return replacement ? withReplacement(weights, numSamples) : without(weights, numSamples);
+  },
+);
+
+/** The first position whose cumulative weight exceeds a uniform draw. */
+function withReplacement(weights: Tensor, count: number): Tensor {
+  const sums = weights.cumsum(-1);
+  const draws = rand([...weights.shape.slice(0, -1), count], { dtype: "float32", device: weights.device });
+  const total = sums.narrow(-1, sums.shape.at(-1)! - 1, 1);
+  return draws.to(weights.dtype).mul(total).unsqueeze(-1).ge(sums.unsqueeze(-2)).sum(-1);
+}
+
+/** The largest weights, each divided by an exponential draw (Efraimidis and Spirakis). */
+function without(weights: Tensor, count: number): Tensor {
+  const draws = randLike(weights, { dtype: "float32" }).neg().log1p().neg().to(weights.dtype);
+  return weights.div(draws).topk(count, -1).indices;
+}

@@ -1,0 +1,147 @@
+/** Several tensors put side by side in NumPy's ways, taken apart again, and combined with each other. */
+import { fail, showShape } from "../errors.ts";
+import { tidy } from "../scope.ts";
+import { broadcastShapes as broadcastTwo, type Shape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
+import { broadcastAll, commonDType } from "./coerce.ts";
+import { fromArray, zeros } from "./creation.ts";
+import { cat, stack } from "./joining.ts";
+import { atleast1d, atleast2d, atleast3d } from "./rearranging.ts";
+import { composite, isOptions, op } from "./signature.ts";
+
+type Tensors = readonly Tensor[];
+/** `f(a, b)` and `f([a, b])`. */
+export type Variadic = Tensors | readonly [Tensors];
+
+function listOf(tensors: Variadic): Tensors {
+  return Array.isArray(tensors[0]) ? tensors[0] : (tensors as Tensors);
+}
+
+function needSome(name: string, tensors: Tensors): void {
+  if (tensors.length === 0) fail(name, "needs at least one tensor, got an empty list");
+}
+
+/** {@link cat}. @see https://pytorch.org/docs/stable/generated/torch.concat.html */
+export const concat = op("concat(tensors, dim?)", (tensors: Tensors, dim: number = 0): Tensor => cat(tensors, dim));
+
+/** {@link cat}. @see https://pytorch.org/docs/stable/generated/torch.concatenate.html */
+export const concatenate = op(
+  "concatenate(tensors, dim?)",
+  (tensors: Tensors, dim: number = 0): Tensor => cat(tensors, dim),
+);
+
+/** Side by side: along the second dimension, vectors along their only one. @see https://pytorch.org/docs/stable/generated/torch.hstack.html */
+export const hstack = composite("hstack(tensors)", (tensors: Tensors): Tensor => {
+  needSome("hstack", tensors);
+  const parts = atleast1d(tensors);
+  return cat(parts, parts[0]!.ndim === 1 ? 0 : 1);
+});
+
+/** On top of each other: along the first dimension, vectors as rows. @see https://pytorch.org/docs/stable/generated/torch.vstack.html */
+export const vstack = composite("vstack(tensors)", (tensors: Tensors): Tensor => {
+  needSome("vstack", tensors);
+  return cat(atleast2d(tensors), 0);
+});
+
+/** {@link vstack}. @see https://pytorch.org/docs/stable/generated/torch.row_stack.html */
+export const rowStack = op("rowStack(tensors)", (tensors: Tensors): Tensor => vstack(tensors));
+
+/** Behind each other: along the third dimension. @see https://pytorch.org/docs/stable/generated/torch.dstack.html */
+export const dstack = composite("dstack(tensors)", (tensors: Tensors): Tensor => {
+  needSome("dstack", tensors);
+  return cat(atleast3d(tensors), 2);
+});
+
+/** {@link hstack} with vectors as columns. @see https://pytorch.org/docs/stable/generated/torch.column_stack.html */
+export const columnStack = composite("columnStack(tensors)", (tensors: Tensors): Tensor => {
+  needSome("columnStack", tensors);
+  return hstack(tensors.map((x) => (x.ndim < 2 ? x.reshape(-1, 1) : x)));
+});
+
+/** The shape that all broadcast to. @see https://pytorch.org/docs/stable/generated/torch.broadcast_shapes.html */
+export function broadcastShapes(...shapes: readonly (Shape | number)[]): Shape {
+  return shapes
+    .map((shape) => (typeof shape === "number" ? [shape] : shape))
+    .reduce<Shape>((a, b) => broadcastTwo("broadcastShapes", a, b), []);
+}
+
+/** All tensors as views of their common shape. @see https://pytorch.org/docs/stable/generated/torch.broadcast_tensors.html */
+export function broadcastTensors(...tensors: Variadic): Tensor[] {
+  const list = listOf(tensors);
+  const shape = broadcastAll("broadcastTensors", list);
+  return list.map((x) => x.expand(shape));
+}
+
+/** Matrices along the diagonal of a larger one; vectors count as rows. @see https://pytorch.org/docs/stable/generated/torch.block_diag.html */
+export function blockDiag(...tensors: Variadic): Tensor {
+  const blocks = atleast2d(listOf(tensors));
+  needSome("blockDiag", blocks);
+  const wrong = blocks.find((x) => x.ndim > 2);
+  if (wrong) fail("blockDiag", `blocks need at most 2 dimensions, got ${showShape(wrong.shape)}`);
+  return tidy(() => {
+    const total = (dim: number): number => blocks.reduce((sum, { shape }) => sum + shape[dim]!, 0);
+    const { device } = blocks[0]!;
+    const out = zeros([total(0), total(1)], { dtype: commonDType("blockDiag", blocks), device });
+    let [row, column] = [0, 0];
+    for (const block of blocks) {
+      const [rows, columns] = block.shape as [number, number];
+      out.narrow(0, row, rows).narrow(1, column, columns).copy_(block);
+      row += rows;
+      column += columns;
+    }
+    return out;
+  });
+}
+
+/** How {@link meshgrid} lays out the first two dimensions: "ij" as matrices, "xy" as graphs. */
+export interface MeshgridOptions {
+  readonly indexing?: "ij" | "xy";
+}
+
+/** Coordinates of a grid, one tensor for each vector. @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html */
+export function meshgrid(...args: readonly (Tensor | Tensors | MeshgridOptions)[]): Tensor[] {
+  const last = args.at(-1);
+  const { indexing = "ij" } = isOptions(last) ? (last as MeshgridOptions) : {};
+  const axes = listOf(args.filter((arg) => !isOptions(arg)) as unknown as Variadic);
+  const wrong = axes.find((x) => x.ndim > 1);
+  if (wrong) fail("meshgrid", `needs vectors, got ${showShape(wrong.shape)}`);
+  if (indexing !== "ij" && indexing !== "xy") fail("meshgrid", `unknown indexing "${indexing}"`, 'Use "ij" or "xy"');
+  const swap = indexing === "xy" && axes.length > 1;
+  const ordered = swap ? [axes[1]!, axes[0]!, ...axes.slice(2)] : axes;
+  const shape = ordered.map((x) => x.numel());
+  const grids = ordered.map((x, i) => x.view(shape.map((size, dim) => (dim === i ? size : 1))).expand(shape));
+  return swap ? [grids[1]!, grids[0]!, ...grids.slice(2)].map((grid) => grid.transpose(0, 1)) : grids;
+}
+
+/** Every choice of one element from each vector, a row each. @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html */
+export function cartesianProd(...tensors: Variadic): Tensor {
+  const list = listOf(tensors);
+  needSome("cartesianProd", list);
+  if (list.length === 1) return list[0]!.view(-1);
+  return tidy(() =>
+    stack(
+      meshgrid(...list).map((grid) => grid.reshape(-1)),
+      1,
+    ),
+  );
+}
+
+/** Every choice of `r` elements of a vector, in order, a row each. @see https://pytorch.org/docs/stable/generated/torch.combinations.html */
+export const combinations = composite(
+  "combinations(input, r?, withReplacement?)",
+  (input: Tensor, r: number = 2, withReplacement: boolean = false): Tensor => {
+    if (input.ndim !== 1) fail("combinations", `needs a vector, got ${showShape(input.shape)}`);
+    const rows: number[][] = [];
+    const choose = (chosen: number[], from: number): void => {
+      if (chosen.length === r) {
+        rows.push(chosen);
+        return;
+      }
+      for (let i = from; i < input.numel(); i++) choose([...chosen, i], withReplacement ? i : i + 1);
+    };
+    choose([], 0);
+    const flat = BigInt64Array.from(rows.flat(), BigInt);
+    const index = fromArray(flat, [flat.length], { device: input.device });
+    return input.indexSelect(0, index).view(rows.length, r);
+  },
+);
