@@ -45,8 +45,8 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   /** Whether layers that differ between training and use (dropout, batch norm) train. */
   training = true;
   readonly #buffers = new Map<string, boolean>();
-  readonly #before = new Hooks<ForwardPreHook<this>>();
-  readonly #after = new Hooks<ForwardHook<this>>();
+  readonly #before = new Hooks<ForwardPreHook<Module>>();
+  readonly #after = new Hooks<ForwardHook<Module>>();
 
   /** What calling the module computes. */
   abstract forward(...input: In): Out;
@@ -65,12 +65,12 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
 
   /** Calls `hook` before every forward. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_pre_hook */
   registerForwardPreHook(hook: ForwardPreHook<this>): Removable {
-    return this.#before.add(hook);
+    return this.#before.add(hook as ForwardPreHook<Module>);
   }
 
   /** Calls `hook` after every forward. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook */
   registerForwardHook(hook: ForwardHook<this>): Removable {
-    return this.#after.add(hook);
+    return this.#after.add(hook as ForwardHook<Module>);
   }
 
   /**

@@ -32,8 +32,8 @@ describe("calling", () => {
 
   it("may have fields named name and length", () => {
     class Named extends nn.Module {
-      name = "critic";
-      length = new nn.Linear(1, 2);
+      override name = "critic";
+      override length = new nn.Linear(1, 2);
       forward(x: Tensor): Tensor {
         return this.length(x);
       }

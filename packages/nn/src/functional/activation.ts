@@ -1,6 +1,7 @@
 /** Element-wise non-linearities. With `inplace` the result is written into the input, which is also the result. */
 import { apply, type DType, fail, op, rand, type Tensor, where } from "@dl/tensor";
 import * as core from "@dl/tensor";
+import { logOnePlusExp } from "./stable.ts";
 
 /** Writes f(x) over x. Backward needs what f saw, so f sees a copy. */
 function over(input: Tensor, inplace: boolean, f: (x: Tensor) => Tensor): Tensor {
@@ -96,12 +97,6 @@ export const gelu = op("gelu(input, approximate?)", (input: Tensor, approximate:
 export const silu = op("silu(input, inplace?)", (input: Tensor, inplace: boolean = false): Tensor =>
   over(input, inplace, (x) => x.mul(x.sigmoid())),
 );
-
-/** log(1 + eˣ), in a form that overflows nowhere and has the right derivative at 0. */
-export function logOnePlusExp(x: Tensor): Tensor {
-  const positive = x.ge(0);
-  return where(positive, x.neg(), x).exp().log1p().add(where(positive, x, 0));
-}
 
 /** log(1 + e^(βx)) / β; x itself where βx > threshold. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html */
 export const softplus = op(

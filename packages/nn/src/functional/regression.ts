@@ -1,7 +1,8 @@
 /** Losses between predictions and values, distributions or signs. */
 import { fail, op, showShape, type Tensor, where } from "@dl/tensor";
-import { logOnePlusExp, logsigmoid } from "./activation.ts";
+import { logsigmoid } from "./activation.ts";
 import { reduced, type Reduction } from "./reduction.ts";
+import { logOnePlusExp } from "./stable.ts";
 
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html */
 export const mseLoss = op("mseLoss(input, target, reduction?)", (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>

@@ -1,0 +1,172 @@
+/** Rows of a table by number. */
+import { arange, fail, noGrad, ones, op, peek, scope, showShape, type Tensor, where, zeros } from "@dl/tensor";
+import { indexTensor } from "./positions.ts";
+
+/** Scales, in place, the rows in use whose norm is above `maxNorm`. */
+function limitRows(weight: Tensor, rows: Tensor, maxNorm: number, normType: number): void {
+  noGrad(() =>
+    scope(() => {
+      const norms = weight.abs().pow(normType).sum(1, true).pow(1 / normType);
+      const used = zeros([weight.shape[0]!, 1], { device: weight.device }).indexAdd(0, rows, ones([rows.numel(), 1], { device: weight.device }));
+      const tooLong = norms.gt(maxNorm).logicalAnd(used.gt(0));
+      weight.mul_(where(tooLong, norms.add(1e-7).reciprocal().mul(maxNorm), 1));
+    }),
+  );
+}
+
+function checkRows(name: string, rows: Tensor, count: number): void {
+  if (rows.dtype !== "int64" && rows.dtype !== "int32") {
+    fail(name, `row numbers must be int64 or int32, got ${rows.dtype}`, 'Cast them with .to("int64")');
+  }
+  if (!rows.backend.hostMemory) return;
+  for (const value of peek(rows, name)) {
+    if (value < 0 || value >= count) fail(name, `row ${value} is out of range: the table has ${count} rows`);
+  }
+}
+
+/** Divides gradients by how often a row occurs: multiplies by 1 going forward. */
+function scaledByFrequency(rows: Tensor, picked: Tensor, count: number): Tensor {
+  const times = zeros(count, { device: rows.device }).indexAdd(0, rows, ones(rows.numel(), { device: rows.device }));
+  const share = times.indexSelect(0, rows).reciprocal().to(picked.dtype).unsqueeze(1);
+  const moving = picked.mul(share);
+  return moving.add(picked.sub(moving).detach());
+}
+
+function lookUp(rows: Tensor, weight: Tensor, paddingRow: number | null, scaleGradByFreq: boolean): Tensor {
+  const picked = weight.indexSelect(0, rows);
+  const scaled = scaleGradByFreq && picked.requiresGrad ? scaledByFrequency(rows, picked, weight.shape[0]!) : picked;
+  if (paddingRow === null || !scaled.requiresGrad) return scaled;
+  return where(rows.eq(paddingRow).unsqueeze(1), scaled.detach(), scaled);
+}
+
+function paddingRowOf(name: string, paddingIdx: number | null | undefined, count: number): number | null {
+  if (paddingIdx === null || paddingIdx === undefined) return null;
+  if (paddingIdx < -count || paddingIdx >= count) fail(name, `paddingIdx ${paddingIdx} is outside a table of ${count} rows`);
+  return paddingIdx < 0 ? paddingIdx + count : paddingIdx;
+}
+
+/**
+ * Row numbers [*] → rows [*, D] of weight [V, D]. The row `paddingIdx` gets no gradient; rows longer than `maxNorm` are
+ * shortened in place. Gradients are dense: `sparse` changes nothing.
+ * @throws TensorError for row numbers out of range
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
+ */
+export const embedding = op(
+  "embedding(input, weight, paddingIdx?, maxNorm?, normType?, scaleGradByFreq?, sparse?)",
+  (
+    input: Tensor,
+    weight: Tensor,
+    paddingIdx?: number | null,
+    maxNorm?: number | null,
+    normType: number = 2,
+    scaleGradByFreq: boolean = false,
+    _sparse?: boolean,
+  ): Tensor => {
+    const [count, width] = weight.shape as [number, number];
+    checkRows("embedding", input, count);
+    const rows = input.flatten();
+    if (maxNorm != null) limitRows(weight, rows, maxNorm, normType);
+    const picked = lookUp(rows, weight, paddingRowOf("embedding", paddingIdx, count), scaleGradByFreq);
+    return picked.view([...input.shape, width]);
+  },
+);
+
+type Mode = "mean" | "sum" | "max";
+
+function numbersOf(numbers: Tensor): number[] {
+  return Array.from(peek(numbers, "embeddingBag") as ArrayLike<number | bigint>, Number);
+}
+
+/** Which bag each row belongs to, on the host. */
+function bagNumbers(offsets: Tensor, rows: number, includeLastOffset: boolean): { bags: number[]; count: number } {
+  const starts = numbersOf(offsets);
+  const count = includeLastOffset ? starts.length - 1 : starts.length;
+  if (starts[0] !== 0 || starts.some((start, i) => start > (starts[i + 1] ?? rows))) {
+    fail("embeddingBag", `offsets must begin with 0 and rise up to ${rows}, got ${showShape(starts)}`);
+  }
+  const bags: number[] = [];
+  for (let bag = 0; bag < count; bag++) {
+    const end = starts[bag + 1] ?? rows;
+    for (let i = starts[bag]!; i < end; i++) bags.push(bag);
+  }
+  return { bags, count };
+}
+
+/** The largest row of each bag; zeros for empty bags. */
+function bagMaxima(picked: Tensor, bags: readonly number[], count: number): Tensor {
+  const groups = Array.from({ length: count }, (): number[] => []);
+  bags.forEach((bag, i) => void groups[bag]!.push(i));
+  const longest = Math.max(1, ...groups.map((group) => group.length));
+  const table = groups.flatMap((group) => Array.from({ length: longest }, (_, k) => group[Math.min(k, group.length - 1)] ?? 0));
+  const width = picked.shape[1]!;
+  if (picked.shape[0] === 0) return zeros([count, width], { dtype: picked.dtype, device: picked.device });
+  const best = picked.indexSelect(0, indexTensor(table, [table.length], picked)).view(count, longest, width).max(1).values;
+  const empty = indexTensor(groups.map((group) => Number(group.length === 0)), [count, 1], picked).ne(0);
+  return where(empty, 0, best);
+}
+
+/**
+ * {@link embedding} followed by the mean, sum or maximum over each bag: the rows of a 2-d input, or the stretches of a
+ * 1-d input that begin at `offsets`. Rows equal to `paddingIdx` do not count.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html
+ */
+export const embeddingBag = op(
+  "embeddingBag(input, weight, offsets?, maxNorm?, normType?, scaleGradByFreq?, mode?, sparse?, perSampleWeights?, includeLastOffset?, paddingIdx?)",
+  (
+    input: Tensor,
+    weight: Tensor,
+    offsets?: Tensor | null,
+    maxNorm?: number | null,
+    normType: number = 2,
+    scaleGradByFreq: boolean = false,
+    mode: Mode = "mean",
+    _sparse?: boolean,
+    perSampleWeights?: Tensor | null,
+    includeLastOffset: boolean = false,
+    paddingIdx?: number | null,
+  ): Tensor => {
+    const [total] = weight.shape as [number];
+    checkRows("embeddingBag", input, total);
+    if (input.ndim === 2 && offsets) fail("embeddingBag", "a 2-d input has one bag a row", "Leave offsets out");
+    if (input.ndim === 1 && !offsets) fail("embeddingBag", "a 1-d input needs offsets");
+    if (perSampleWeights && mode !== "sum") fail("embeddingBag", `perSampleWeights need mode "sum", got "${mode}"`);
+    const rows = input.flatten();
+    const { bags, count } = offsets ? bagNumbers(offsets, rows.numel(), includeLastOffset) : rowsAsBags(input);
+    if (maxNorm != null) limitRows(weight, rows, maxNorm, normType);
+    const padding = paddingRowOf("embeddingBag", paddingIdx, total);
+    const kept = padding === null ? null : numbersOf(rows).map((row) => row !== padding);
+    const places = bags.flatMap((_, i) => (kept && !kept[i] ? [] : [i]));
+    const at = indexTensor(places, [places.length], input);
+    const picked = lookUp(rows.indexSelect(0, at), weight, null, scaleGradByFreq);
+    const used = places.map((i) => bags[i]!);
+    if (mode === "max") return bagMaxima(picked, used, count);
+    const terms = perSampleWeights ? picked.mul(perSampleWeights.flatten().indexSelect(0, at).unsqueeze(1)) : picked;
+    const sums = zeros([count, weight.shape[1]!], { dtype: weight.dtype, device: weight.device }).indexAdd(0, indexTensor(used, [used.length], input), terms);
+    return mode === "sum" ? sums : sums.div(bagSizes(used, count, sums));
+  },
+);
+
+function rowsAsBags(input: Tensor): { bags: number[]; count: number } {
+  const [count, length] = input.shape as [number, number];
+  return { bags: Array.from({ length: count * length }, (_, i) => Math.floor(i / length)), count };
+}
+
+/** At least 1, so that empty bags stay zero. */
+function bagSizes(bags: readonly number[], count: number, like: Tensor): Tensor {
+  const sizes = new Array<number>(count).fill(0);
+  for (const bag of bags) sizes[bag]!++;
+  return indexTensor(sizes.map((size) => Math.max(size, 1)), [count, 1], like).to(like.dtype);
+}
+
+/**
+ * A 1 at each class number, zeros elsewhere: [*] → [*, numClasses] of int64.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
+ */
+export const oneHot = op("oneHot(tensor, numClasses?)", (tensor: Tensor, numClasses: number = -1): Tensor => {
+  if (tensor.dtype !== "int64") fail("oneHot", `class numbers must be int64, got ${tensor.dtype}`, 'Cast them with .to("int64")');
+  const [least, most] = tensor.numel() > 0 ? [tensor.amin().item(), tensor.amax().item()] : [0, -1];
+  if (least < 0) fail("oneHot", `class numbers must be ≥ 0, got ${least}`);
+  const classes = numClasses === -1 ? most + 1 : numClasses;
+  if (most >= classes) fail("oneHot", `class ${most} is out of range: there are ${classes} classes`);
+  return tensor.unsqueeze(-1).eq(arange(classes, { device: tensor.device })).to("int64");
+});

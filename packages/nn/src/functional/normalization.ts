@@ -1,0 +1,162 @@
+/** Mean 0 and variance 1 over batches, layers, groups or instances, then scaled and shifted. */
+import { fail, noGrad, op, scope, type Shape, showShape, type Tensor } from "@dl/tensor";
+import { avgPool2d, avgPool3d } from "./pooling.ts";
+import { pad } from "./padding.ts";
+
+interface Moments {
+  readonly mean: Tensor;
+  /** Of the population, not of a sample. */
+  readonly variance: Tensor;
+}
+
+function moments(input: Tensor, dims: readonly number[]): Moments {
+  const mean = input.mean(dims, true);
+  return { mean, variance: input.sub(mean).square().mean(dims, true) };
+}
+
+function standardize(input: Tensor, { mean, variance }: Moments, eps: number): Tensor {
+  return input.sub(mean).mul(variance.add(eps).rsqrt());
+}
+
+/** Along the channels (dimension 1) of `like`. */
+function perChannel(values: Tensor, like: Tensor): Tensor {
+  return values.view(like.shape.map((_, dim) => (dim === 1 ? -1 : 1)));
+}
+
+function scaleAndShift(x: Tensor, weight: Tensor | null | undefined, bias: Tensor | null | undefined): Tensor {
+  const scaled = weight ? x.mul(perChannel(weight, x)) : x;
+  return bias ? scaled.add(perChannel(bias, x)) : scaled;
+}
+
+/** Moves a running value towards the one at hand. */
+function track(running: Tensor, seen: Tensor, momentum: number): void {
+  noGrad(() => scope(() => void running.mul_(1 - momentum).add_(seen.detach().view(running.shape).to(running.dtype), { alpha: momentum })));
+}
+
+function trackMoments(running: Moments, { mean, variance }: Moments, count: number, momentum: number): void {
+  track(running.mean, mean, momentum);
+  noGrad(() => scope(() => track(running.variance, variance.detach().mul(count / Math.max(count - 1, 1)), momentum)));
+}
+
+function checkChannels(name: string, input: Tensor, given: readonly (Tensor | null | undefined)[]): void {
+  const channels = input.shape[1];
+  if (channels === undefined) fail(name, `needs [N, C, …], got ${showShape(input.shape)}`);
+  for (const values of given) {
+    if (values && values.numel() !== channels) {
+      fail(name, `${values.numel()} features do not fit the ${channels} channels of ${showShape(input.shape)}`);
+    }
+  }
+}
+
+/**
+ * Normalises each channel of [N, C, …] over everything else: by the batch's own moments in training, which also move
+ * the running ones in place, else by the running ones.
+ * @throws TensorError when channels differ, or in training when a channel has one value only
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
+ */
+export const batchNorm = op(
+  "batchNorm(input, runningMean, runningVar, weight?, bias?, training?, momentum?, eps?)",
+  (
+    input: Tensor,
+    runningMean: Tensor | null,
+    runningVar: Tensor | null,
+    weight?: Tensor | null,
+    bias?: Tensor | null,
+    training: boolean = false,
+    momentum: number = 0.1,
+    eps: number = 1e-5,
+  ): Tensor => {
+    checkChannels("batchNorm", input, [runningMean, runningVar, weight, bias]);
+    if (!training) {
+      if (!runningMean || !runningVar) fail("batchNorm", "without training it needs running moments");
+      const running = { mean: perChannel(runningMean, input), variance: perChannel(runningVar, input) };
+      return scaleAndShift(standardize(input, running, eps), weight, bias);
+    }
+    const count = input.numel() / input.shape[1]!;
+    if (count === 1) fail("batchNorm", `training needs more than 1 value per channel, got ${showShape(input.shape)}`);
+    const own = moments(
+      input,
+      input.shape.flatMap((_, dim) => (dim === 1 ? [] : [dim])),
+    );
+    if (runningMean && runningVar) trackMoments({ mean: runningMean, variance: runningVar }, own, count, momentum);
+    return scaleAndShift(standardize(input, own, eps), weight, bias);
+  },
+);
+
+/**
+ * Normalises over the last dimensions, those of `normalizedShape`.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
+ */
+export const layerNorm = op(
+  "layerNorm(input, normalizedShape, weight?, bias?, eps?)",
+  (input: Tensor, normalizedShape: Shape, weight?: Tensor | null, bias?: Tensor | null, eps: number = 1e-5): Tensor => {
+    const lead = input.ndim - normalizedShape.length;
+    if (lead < 0 || normalizedShape.some((size, i) => size !== input.shape[lead + i])) {
+      fail("layerNorm", `needs [*, ${normalizedShape.join(", ")}], got ${showShape(input.shape)}`);
+    }
+    const normal = standardize(input, moments(input, normalizedShape.map((_, i) => lead + i)), eps);
+    const scaled = weight ? normal.mul(weight) : normal;
+    return bias ? scaled.add(bias) : scaled;
+  },
+);
+
+/** Normalises groups of channels of each sample. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html */
+export const groupNorm = op(
+  "groupNorm(input, numGroups, weight?, bias?, eps?)",
+  (input: Tensor, numGroups: number, weight?: Tensor | null, bias?: Tensor | null, eps: number = 1e-5): Tensor => {
+    checkChannels("groupNorm", input, [weight, bias]);
+    const [batch, channels] = input.shape as [number, number];
+    if (channels % numGroups !== 0) fail("groupNorm", `${channels} channels do not divide into ${numGroups} groups`);
+    const groups = input.reshape(batch, numGroups, -1);
+    return scaleAndShift(standardize(groups, moments(groups, [2]), eps).view(input.shape), weight, bias);
+  },
+);
+
+/**
+ * Normalises each channel of each sample; running moments as in {@link batchNorm}, used where `useInputStats` is false.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html
+ */
+export const instanceNorm = op(
+  "instanceNorm(input, runningMean?, runningVar?, weight?, bias?, useInputStats?, momentum?, eps?)",
+  (
+    input: Tensor,
+    runningMean?: Tensor | null,
+    runningVar?: Tensor | null,
+    weight?: Tensor | null,
+    bias?: Tensor | null,
+    useInputStats: boolean = true,
+    momentum: number = 0.1,
+    eps: number = 1e-5,
+  ): Tensor => {
+    if (!useInputStats) return batchNorm(input, runningMean ?? null, runningVar ?? null, weight, bias, false, momentum, eps);
+    checkChannels("instanceNorm", input, [runningMean, runningVar, weight, bias]);
+    const dims = input.shape.flatMap((_, dim) => (dim < 2 ? [] : [dim]));
+    const count = input.shape.slice(2).reduce((product, size) => product * size, 1);
+    if (count === 1) fail("instanceNorm", `needs more than 1 spatial element, got ${showShape(input.shape)}`);
+    const own = moments(input, dims);
+    if (runningMean && runningVar) {
+      const batch = { mean: own.mean.mean(0), variance: own.variance.mean(0) };
+      trackMoments({ mean: runningMean, variance: runningVar }, batch, count, momentum);
+    }
+    return scaleAndShift(standardize(input, own, eps), weight, bias);
+  },
+);
+
+/**
+ * Divides by a power of the mean square of `size` neighbouring channels.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html
+ */
+export const localResponseNorm = op(
+  "localResponseNorm(input, size, alpha?, beta?, k?)",
+  (input: Tensor, size: number, alpha: number = 1e-4, beta: number = 0.75, k: number = 1): Tensor => {
+    if (input.ndim < 3) fail("localResponseNorm", `needs [N, C, …] of 3 or more dimensions, got ${showShape(input.shape)}`);
+    const [batch, channels, first] = input.shape as [number, number, number];
+    const squares = input.square().reshape(batch, 1, channels, first, -1);
+    const padded = pad(squares, [0, 0, 0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
+    const means =
+      input.ndim === 3
+        ? avgPool2d(padded.squeeze(-1), [size, 1], 1)
+        : avgPool3d(padded, [size, 1, 1], 1);
+    return input.div(means.reshape(input.shape).mul(alpha).add(k).pow(beta));
+  },
+);
