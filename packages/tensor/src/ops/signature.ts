@@ -114,7 +114,7 @@ type Cut<
   O = unknown,
 > = Q extends readonly [...infer I, infer A]
   ? N extends readonly [...infer M extends readonly string[], infer K extends string]
-    ? readonly [...I, options: O & Entry<P, I, K, A>] | Cut<P, M, I, O & Entry<P, I, K, A>>
+    ? [...I, options: O & Entry<P, I, K, A>] | Cut<P, M, I, O & Entry<P, I, K, A>>
     : never
   : never;
 

@@ -1,0 +1,221 @@
+/** Recurrent layers: stacks of cells run over a sequence, in one direction or in both. */
+import { type Arguments, cat, fail, readArguments, showShape, stack, type Tensor, zeros } from "@dl/tensor";
+import * as F from "../functional/index.ts";
+import { uniform_ } from "../init.ts";
+import { Module } from "../module.ts";
+import type { Parameter } from "../parameter.ts";
+import { describe, float } from "../repr.ts";
+import { type Cell, cells, type CellWeights } from "./cells.ts";
+import { type Placement, parameter, placement } from "./placement.ts";
+
+const names = ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"] as const;
+type Common = [
+  inputSize: number,
+  hiddenSize: number,
+  numLayers?: number,
+  bias?: boolean,
+  batchFirst?: boolean,
+  dropout?: number,
+  bidirectional?: boolean,
+];
+
+/** What passes from step to step: the hidden state, and for LSTMs the cell state. */
+type State = readonly Tensor[];
+
+abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, Out> {
+  readonly inputSize: number;
+  readonly hiddenSize: number;
+  readonly projSize: number;
+  readonly numLayers: number;
+  readonly bias: boolean;
+  readonly batchFirst: boolean;
+  readonly dropout: number;
+  readonly bidirectional: boolean;
+  readonly #cell: Cell;
+
+  constructor(name: string, cell: Cell, settings: Common, projSize: number, at: Placement) {
+    super();
+    const [inputSize, hiddenSize, numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false] = settings;
+    if (!(dropout >= 0 && dropout <= 1)) fail(name, `dropout must lie in [0, 1], got ${dropout}`);
+    if (!(projSize >= 0 && projSize < hiddenSize)) fail(name, `projSize must lie in [0, hiddenSize), got ${projSize}`);
+    this.inputSize = inputSize;
+    this.hiddenSize = hiddenSize;
+    this.projSize = projSize;
+    this.numLayers = numLayers;
+    this.bias = bias;
+    this.batchFirst = batchFirst;
+    this.dropout = dropout;
+    this.bidirectional = bidirectional;
+    this.#cell = cell;
+    for (let layer = 0; layer < numLayers; layer++) this.#addLayer(layer, at);
+    this.resetParameters();
+  }
+
+  /** Fields `weightIhL0`, `weightHhL0`, `biasIhL0`… and the same with `Reverse`. */
+  #addLayer(layer: number, at: Placement): void {
+    const { hiddenSize, projSize } = this;
+    const gates = this.#cell.gates * hiddenSize;
+    const outputs = projSize || hiddenSize;
+    const inputs = layer === 0 ? this.inputSize : outputs * this.#directions.length;
+    for (const suffix of this.#directions) {
+      const fields: Record<string, Parameter> = {
+        [`weightIhL${layer}${suffix}`]: parameter([gates, inputs], ...at),
+        [`weightHhL${layer}${suffix}`]: parameter([gates, outputs], ...at),
+      };
+      for (const side of this.bias ? ["Ih", "Hh"] : []) fields[`bias${side}L${layer}${suffix}`] = parameter([gates], ...at);
+      if (projSize) fields[`weightHrL${layer}${suffix}`] = parameter([projSize, hiddenSize], ...at);
+      Object.assign(this, fields);
+    }
+  }
+
+  get #directions(): readonly string[] {
+    return this.bidirectional ? ["", "Reverse"] : [""];
+  }
+
+  /** U(±1/√hiddenSize). */
+  resetParameters(): void {
+    const bound = this.hiddenSize > 0 ? 1 / Math.sqrt(this.hiddenSize) : 0;
+    for (const weight of this.parameters()) uniform_(weight, -bound, bound);
+  }
+
+  #weights(layer: number, suffix: string): CellWeights {
+    const fields = this as unknown as Record<string, Tensor | undefined>;
+    const get = (name: string): Tensor | null => fields[`${name}L${layer}${suffix}`] ?? null;
+    return { ih: get("weightIh")!, hh: get("weightHh")!, biasIh: get("biasIh"), biasHh: get("biasHh"), hr: get("weightHr") };
+  }
+
+  /** The whole sequence through all layers: the last layer's outputs and the final states of all. */
+  protected run(input: Tensor, given: State | null): [output: Tensor, states: Tensor[]] {
+    const batched = input.ndim === 3;
+    if ((!batched && input.ndim !== 2) || input.shape.at(-1) !== this.inputSize) {
+      const layout = this.batchFirst ? "[N, L, …]" : "[L, N, …]";
+      fail(this.getName(), `needs ${layout.replace("…", String(this.inputSize))} or [L, ${this.inputSize}], got ${showShape(input.shape)}`);
+    }
+    const batchDim = this.batchFirst ? 0 : 1;
+    const batch = batched ? input : input.unsqueeze(batchDim);
+    const sequence = this.batchFirst ? batch.transpose(0, 1) : batch;
+    const states = this.#states(sequence, given && (batched ? given : given.map((state) => state.unsqueeze(1))));
+    const [outputs, finals] = this.#layers(sequence, states);
+    const output = this.batchFirst ? outputs.transpose(0, 1) : outputs;
+    return batched ? [output, finals] : [output.squeeze(batchDim), finals.map((state) => state.squeeze(1))];
+  }
+
+  /** Checks the initial states, or makes zeros. */
+  #states(sequence: Tensor, given: State | null): State {
+    const rows = this.numLayers * this.#directions.length;
+    const sizes = [this.projSize || this.hiddenSize, this.hiddenSize];
+    return Array.from({ length: this.#cell.states }, (_, i) => {
+      const wanted = [rows, sequence.shape[1]!, sizes[i]!];
+      const state = given?.[i] ?? zeros(wanted, { dtype: sequence.dtype as "float32", device: sequence.device });
+      if (state.ndim !== 3 || state.shape.some((size, dim) => size !== wanted[dim])) {
+        fail(this.getName(), `the initial state must be ${showShape(wanted)}, got ${showShape(state.shape)}`);
+      }
+      return state;
+    });
+  }
+
+  #layers(sequence: Tensor, states: State): [Tensor, Tensor[]] {
+    const finals: Tensor[][] = [];
+    let x = sequence;
+    for (let layer = 0; layer < this.numLayers; layer++) {
+      if (layer > 0) x = F.dropout(x, this.dropout, this.training);
+      const outputs = this.#directions.map((suffix, direction) => {
+        const row = layer * this.#directions.length + direction;
+        const start = states.map((state) => state.select(0, row));
+        const [output, final] = this.#direction(x, this.#weights(layer, suffix), start, suffix !== "");
+        finals.push([...final]);
+        return output;
+      });
+      x = outputs.length === 1 ? outputs[0]! : cat(outputs, 2);
+    }
+    return [x, states.map((_, i) => stack(finals.map((final) => final[i]!)))];
+  }
+
+  /** One layer in one direction. The inputs of all steps are multiplied at once. */
+  #direction(x: Tensor, weights: CellWeights, start: State, backwards: boolean): [Tensor, State] {
+    const gates = F.linear(x, weights.ih, weights.biasIh);
+    const steps = x.shape[0]!;
+    const outputs = new Array<Tensor>(steps);
+    let state = start;
+    for (let i = 0; i < steps; i++) {
+      const t = backwards ? steps - 1 - i : i;
+      state = this.#cell.step(gates.select(0, t), state, weights);
+      outputs[t] = state[0]!;
+    }
+    return [stack(outputs), state];
+  }
+
+  override extraRepr(): string {
+    const { inputSize, hiddenSize, projSize, numLayers, bias, batchFirst, dropout, bidirectional } = this;
+    const parts = [`${inputSize}, ${hiddenSize}`];
+    if (projSize !== 0) parts.push(describe({ projSize }));
+    if (numLayers !== 1) parts.push(describe({ numLayers }));
+    if (!bias) parts.push(describe({ bias }));
+    if (batchFirst) parts.push(describe({ batchFirst }));
+    if (dropout !== 0) parts.push(describe({ dropout: float(dropout) }));
+    if (bidirectional) parts.push(describe({ bidirectional }));
+    return parts.join(", ");
+  }
+}
+
+type Nonlinearity = "tanh" | "relu";
+type RNNArguments = [...Common, nonlinearity?: Nonlinearity, ...Placement];
+
+/**
+ * h' = tanh(W x + U h), or relu: sequences [L, N, inputSize] ([N, L, …] with `batchFirst`) → outputs and final states.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.RNN.html
+ */
+export class RNN extends Recurrent<[input: Tensor, hx?: Tensor | null], [output: Tensor, hidden: Tensor]> {
+  static readonly names = [...names, "nonlinearity", ...placement] as const;
+  readonly nonlinearity: Nonlinearity;
+
+  constructor(...args: Arguments<typeof RNN.names, RNNArguments>) {
+    const [a, b, c, d, e, f, g, nonlinearity = "tanh", ...at] = readArguments<RNNArguments>(RNN, args);
+    if (!(nonlinearity in cells)) fail("RNN", `unknown nonlinearity "${nonlinearity}"`, 'Use "tanh" or "relu"');
+    super("RNN", cells[nonlinearity], [a, b, c, d, e, f, g] as Common, 0, at);
+    this.nonlinearity = nonlinearity;
+  }
+
+  forward(input: Tensor, hx?: Tensor | null): [output: Tensor, hidden: Tensor] {
+    const [output, [hidden]] = this.run(input, hx ? [hx] : null);
+    return [output, hidden!];
+  }
+}
+
+type GRUArguments = [...Common, ...Placement];
+
+/** Gated recurrent units (Cho et al., 2014). @see https://pytorch.org/docs/stable/generated/torch.nn.GRU.html */
+export class GRU extends Recurrent<[input: Tensor, hx?: Tensor | null], [output: Tensor, hidden: Tensor]> {
+  static readonly names = [...names, ...placement] as const;
+
+  constructor(...args: Arguments<typeof GRU.names, GRUArguments>) {
+    const [a, b, c, d, e, f, g, ...at] = readArguments<GRUArguments>(GRU, args);
+    super("GRU", cells.gru, [a, b, c, d, e, f, g] as Common, 0, at);
+  }
+
+  forward(input: Tensor, hx?: Tensor | null): [output: Tensor, hidden: Tensor] {
+    const [output, [hidden]] = this.run(input, hx ? [hx] : null);
+    return [output, hidden!];
+  }
+}
+
+type LSTMArguments = [...Common, projSize?: number, ...Placement];
+export type LSTMState = [hidden: Tensor, cell: Tensor];
+
+/**
+ * Long short-term memory (Hochreiter & Schmidhuber, 1997), with projections if `projSize` is given.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+ */
+export class LSTM extends Recurrent<[input: Tensor, hx?: LSTMState | null], [output: Tensor, state: LSTMState]> {
+  static readonly names = [...names, "projSize", ...placement] as const;
+
+  constructor(...args: Arguments<typeof LSTM.names, LSTMArguments>) {
+    const [a, b, c, d, e, f, g, projSize = 0, ...at] = readArguments<LSTMArguments>(LSTM, args);
+    super("LSTM", cells.lstm, [a, b, c, d, e, f, g] as Common, projSize, at);
+  }
+
+  forward(input: Tensor, hx?: LSTMState | null): [output: Tensor, state: LSTMState] {
+    const [output, state] = this.run(input, hx ?? null);
+    return [output, state as LSTMState];
+  }
+}

@@ -1,0 +1,67 @@
+/** Gradients limited, parameters as one vector. */
+import { cat, fail, noGrad, scope, stack, type Tensor, zeros } from "@dl/tensor";
+import { lpNorm } from "./functional/distance.ts";
+
+function gradientsOf(parameters: Tensor | Iterable<Tensor>): Tensor[] {
+  const list = "storage" in parameters ? [parameters] : [...parameters];
+  return list.flatMap(({ grad }) => (grad ? [grad] : []));
+}
+
+export interface ClipGradNormOptions {
+  /** The norm's power; `Infinity` for the largest element. */
+  readonly normType?: number;
+  /** Whether a norm that is NaN or infinite throws. */
+  readonly errorIfNonfinite?: boolean;
+}
+
+/**
+ * Scales all gradients together, in place, so that their common norm is at most `maxNorm`.
+ * @returns the norm before
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+ */
+export function clipGradNorm_(parameters: Tensor | Iterable<Tensor>, maxNorm: number, options: ClipGradNormOptions | number = {}): Tensor {
+  const { normType = 2, errorIfNonfinite = false } = typeof options === "number" ? { normType: options } : options;
+  const gradients = gradientsOf(parameters);
+  if (gradients.length === 0) return zeros([]);
+  return noGrad(() =>
+    scope(() => {
+      const norms = gradients.map((gradient) => lpNorm(gradient.flatten(), normType, 0, false));
+      const total = norms.length === 1 ? norms[0]! : lpNorm(stack(norms), normType, 0, false);
+      if (errorIfNonfinite && !Number.isFinite(total.item())) {
+        fail("clipGradNorm_", `the norm of the gradients is ${total.item()}`, "Lower the learning rate, or look for the op that made it");
+      }
+      const factor = total.add(1e-6).reciprocal().mul(maxNorm).clamp({ max: 1 });
+      for (const gradient of gradients) gradient.mul_(factor.to(gradient.dtype));
+      return total;
+    }),
+  );
+}
+
+/** Limits each element of the gradients to ±`clipValue`, in place. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html */
+export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
+  noGrad(() => {
+    for (const gradient of gradientsOf(parameters)) gradient.clamp_(-clipValue, clipValue);
+  });
+}
+
+/** All parameters as one vector. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.parameters_to_vector.html */
+export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
+  return cat([...parameters].map((parameter) => parameter.reshape(-1)));
+}
+
+/** The opposite of {@link parametersToVector}: copies stretches of the vector into the parameters. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.vector_to_parameters.html */
+export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
+  const list = [...parameters];
+  const wanted = list.reduce((sum, parameter) => sum + parameter.numel(), 0);
+  if (vector.numel() !== wanted) fail("vectorToParameters", `the parameters have ${wanted} elements, the vector ${vector.numel()}`);
+  noGrad(() =>
+    scope(() => {
+      let start = 0;
+      for (const parameter of list) {
+        const length = parameter.numel();
+        parameter.copy_(vector.detach().narrow(0, start, length).view(parameter.shape));
+        start += length;
+      }
+    }),
+  );
+}
