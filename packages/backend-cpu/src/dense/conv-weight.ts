@@ -3,11 +3,11 @@
  * channels. The output's gradient is packed with its channels side by side; the input is read where it lies, one number for
  * each tap, through a table of where each pixel is.
  */
-import { type Expr, type FuncRef, i32, type Local, load, type Module, op } from "../wasm/emitter.ts";
+import { type Expr, type FuncRef, i32, load, type Module, op } from "../wasm/emitter.ts";
 import { blockBounds } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
-import { at, dispatch, type Element, loadScalar, min, shareOf, storeScalar } from "./element.ts";
+import { at, dispatch, type Element, type Int, loadScalar, min, shareOf, storeScalar } from "./element.ts";
 import { mainTile, packer, storeTile } from "./gemm-kernels.ts";
 
 const TILE_VECTORS = 2;
@@ -45,8 +45,6 @@ function tapMicro(m: Module, e: Element, rows: number): Micro {
     storeTile(f, e, { sums, vectors: TILE_VECTORS, c: target, cRow: p.sumsRow, add: p.sums, addRow: p.sumsRow });
   });
 }
-
-type Number = Local<"i32">;
 
 type I32 = Expr<"i32">;
 
@@ -190,7 +188,7 @@ export function buildWeight(m: Module, e: Element): void {
   m.func("weight", params, (f, q) => {
     const p = readPlan(f, q.plan, "groups", "channels", "outputs");
     const tiles = f.let(op("i32.div_u", op("i32.add", p.outputs, columns - 1), columns));
-    const share = (count: Number, part: Number, plus: number, parts: Number) =>
+    const share = (count: Int, part: Int, plus: number, parts: Int) =>
       op("i32.div_u", op("i32.mul", op("i32.add", part, plus), count), parts);
     shareOf(f, q, op("i32.mul", p.groups, op("i32.mul", q.inParts, q.outParts)), (number) => {
       const outPart = f.let(op("i32.rem_u", number, q.outParts));

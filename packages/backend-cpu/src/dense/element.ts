@@ -4,6 +4,8 @@ import { type Expr, extract, type Func, type Local, load, type Operand, op } fro
 export type FloatName = "f32" | "f64";
 export type ScalarName = FloatName | "i32" | "i64";
 export type Scalar = Expr<ScalarName>;
+/** A local for counters, sizes and addresses. */
+export type Int = Local<"i32">;
 
 /** A float type, and how vectors of it are spelled. */
 export interface Element {

@@ -1,0 +1,78 @@
+/** Average pooling. The divisor is the window's size, with or without padding, unless another one is given. */
+import { type Expr, type Func, type Module, op, select } from "../wasm/emitter.ts";
+import { at, combine, type Element, type Int, loadScalar, type Scalar, storeScalar } from "./element.ts";
+import { geometryParams } from "./pool-geometry.ts";
+import { forEachElement, forEachOutput, type PoolLocals, planeBytes, type Range, type Window } from "./pool-windows.ts";
+
+/** `divisor` is 0 for the window's own size. */
+const params = ["chunk", "chunks", "x", "y", "countIncludePad", "divisor", ...geometryParams] as const;
+type Locals = PoolLocals & { readonly countIncludePad: Int; readonly divisor: Int };
+
+/** Elements along one axis; the padding after the input counts only as far as it goes. */
+function lengthOf(f: Func, p: Locals, axis: "Depth" | "Height" | "Width", range: Range): Expr<"i32"> {
+  const limit = op("i32.add", p[`in${axis}`], p[`padding${axis}`]);
+  const reach = f.let(op("i32.add", range.start, p[`kernel${axis}`]));
+  const padded = op("i32.sub", select(op("i32.lt_s", reach, limit), reach, limit), range.start);
+  return select(p.countIncludePad, padded, op("i32.sub", range.end, range.first));
+}
+
+function divisorOf(f: Func, e: Element, p: Locals, [depth, height, width]: Window): Scalar {
+  const area = op("i32.mul", lengthOf(f, p, "Height", height), lengthOf(f, p, "Width", width));
+  const size = f.let(op("i32.mul", area, lengthOf(f, p, "Depth", depth)));
+  return op(`${e.name}.convert_i32_s`, select(p.divisor, p.divisor, size));
+}
+
+/** `averagePool`. */
+export function buildAveragePool(m: Module, e: Element): void {
+  m.func("averagePool", params, (f, p) => {
+    const bytes = planeBytes(f, e, p);
+    const [x, y] = [f.local("i32"), f.local("i32")];
+    const sum = f.local(e.name);
+    forEachOutput(
+      f,
+      p,
+      (number) => {
+        f.set(x, at(p.x, number, bytes.input));
+        f.set(y, at(p.y, number, bytes.output));
+      },
+      (window) => {
+        f.set(sum, 0);
+        forEachElement(f, p, window, (index) => {
+          f.set(sum, combine(e.name, "add", sum, loadScalar(e.name, at(x, index, e.bytes))));
+        });
+        storeScalar(f, e.name, y, divide(e, sum, divisorOf(f, e, p, window)));
+        f.inc(y, e.bytes);
+      },
+    );
+  });
+}
+
+/** `averagePoolBackward`: x is the gradient of the input, y that of the output. */
+export function buildAveragePoolBackward(m: Module, e: Element): void {
+  m.func("averagePoolBackward", params, (f, p) => {
+    const bytes = planeBytes(f, e, p);
+    const [x, y] = [f.local("i32"), f.local("i32")];
+    const part = f.local(e.name);
+    forEachOutput(
+      f,
+      p,
+      (number) => {
+        f.set(x, at(p.x, number, bytes.input));
+        f.set(y, at(p.y, number, bytes.output));
+        f.fill(x, 0, bytes.input);
+      },
+      (window) => {
+        f.set(part, divide(e, loadScalar(e.name, y), divisorOf(f, e, p, window)));
+        forEachElement(f, p, window, (index) => {
+          const target = f.let(at(x, index, e.bytes));
+          storeScalar(f, e.name, target, combine(e.name, "add", loadScalar(e.name, target), part));
+        });
+        f.inc(y, e.bytes);
+      },
+    );
+  });
+}
+
+function divide(e: Element, a: Scalar, b: Scalar): Scalar {
+  return op(`${e.name}.div`, a as never, b as never);
+}

@@ -1,0 +1,52 @@
+/** The arithmetic of pooling windows. One, two and three dimensions are all treated as three. */
+
+/** A pooling as PyTorch describes it; spatial lists have one to three entries. Tensors are contiguous. */
+export interface PoolShape {
+  /** Planes that are pooled one by one: batch times channels. */
+  readonly planes: number;
+  readonly input: readonly number[];
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  /** Ignored by average pooling. */
+  readonly dilation: readonly number[];
+  /** Windows may start within the input and end beyond its padding. */
+  readonly ceilMode: boolean;
+}
+
+/** The spatial size of the output of one dimension. */
+export function pooledSize(
+  size: number,
+  kernel: number,
+  stride: number,
+  padding: number,
+  dilation: number,
+  ceilMode: boolean,
+): number {
+  const room = size + 2 * padding - dilation * (kernel - 1) - 1;
+  if (!ceilMode) return Math.floor(room / stride) + 1;
+  const count = Math.ceil(room / stride) + 1;
+  // The last window must start inside the input or the padding before it.
+  return (count - 1) * stride >= size + padding ? count - 1 : count;
+}
+
+/** All that the kernels need, in the order of `geometryParams`. */
+export function poolGeometry(shape: PoolShape): {
+  readonly output: readonly number[];
+  readonly args: readonly number[];
+} {
+  const { input, kernel, stride, padding, dilation, ceilMode } = shape;
+  const output = input.map((size, i) => {
+    return pooledSize(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!, ceilMode);
+  });
+  const triple = (values: readonly number[], missing: number) => [-3, -2, -1].map((i) => values.at(i) ?? missing);
+  const ones = [input, output, kernel, stride, dilation].map((values) => triple(values, 1));
+  return { output, args: [shape.planes, ...ones.flat(), ...triple(padding, 0)] };
+}
+
+export const geometryParams = [
+  "planes",
+  ...(["inDepth", "inHeight", "inWidth", "outDepth", "outHeight", "outWidth"] as const),
+  ...(["kernelDepth", "kernelHeight", "kernelWidth", "strideDepth", "strideHeight", "strideWidth"] as const),
+  ...(["dilationDepth", "dilationHeight", "dilationWidth", "paddingDepth", "paddingHeight", "paddingWidth"] as const),
+] as const;

@@ -1,0 +1,210 @@
+/**
+ * Max pooling. Of equal elements the first wins, and NaN wins over all, as in PyTorch. Next to the values it gives the
+ * place of each in its plane of the input, as int32.
+ */
+import { type Expr, type Func, i32, load, type Module, op, shuffle, splat, v128 } from "../wasm/emitter.ts";
+import { at, combine, type Element, type Int, loadScalar, type Scalar, shareOf, storeScalar } from "./element.ts";
+import { geometryParams } from "./pool-geometry.ts";
+import { firstIndex, forEachElement, forEachOutput, type PoolLocals, planeBytes } from "./pool-windows.ts";
+
+const params = ["chunk", "chunks", "x", "y", "indices", ...geometryParams] as const;
+type Locals = PoolLocals & { readonly x: Int; readonly y: Int; readonly indices: Int };
+
+/** Whether a number replaces the largest one so far. */
+function wins(e: Element, value: Scalar, best: Scalar): Expr<"i32"> {
+  const greater = op(`${e.name}.gt`, value as never, best as never);
+  return op("i32.or", greater, op(`${e.name}.ne`, value as never, value as never));
+}
+
+/** Three pointers that follow a chunk's planes: to the plane itself, and to the next output and index. */
+function planePointers(f: Func, e: Element, p: Locals) {
+  const bytes = planeBytes(f, e, p);
+  const [x, y, indices] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const toPlane = (number: Int): void => {
+    f.set(x, at(p.x, number, bytes.input));
+    f.set(y, at(p.y, number, bytes.output));
+    f.set(indices, at(p.indices, number, op("i32.div_u", bytes.output, e.bytes / 4)));
+  };
+  return { x, y, indices, bytes, toPlane };
+}
+
+/** `maxPool`, for any window. */
+export function buildMaxPool(m: Module, e: Element): void {
+  m.func("maxPool", params, (f, p) => {
+    const { x, y, indices, toPlane } = planePointers(f, e, p);
+    const best = f.local(e.name);
+    const value = f.local(e.name);
+    const place = f.local("i32");
+    forEachOutput(f, p, toPlane, (window) => {
+      f.set(best, Number.NEGATIVE_INFINITY);
+      f.set(place, firstIndex(p, window));
+      forEachElement(f, p, window, (index) => {
+        f.set(value, loadScalar(e.name, at(x, index, e.bytes)));
+        f.if(wins(e, value, best), () => {
+          f.set(best, value);
+          f.set(place, index);
+        });
+      });
+      storeScalar(f, e.name, y, best);
+      f.store("i32.store", indices, place);
+      f.inc(y, e.bytes);
+      f.inc(indices, 4);
+    });
+  });
+}
+
+/** `maxPoolBackward`: x is the gradient of the input, y that of the output. */
+export function buildMaxPoolBackward(m: Module, e: Element): void {
+  m.func("maxPoolBackward", params, (f, p) => {
+    const { x, y, indices, bytes, toPlane } = planePointers(f, e, p);
+    shareOf(f, p, p.planes, (number) => {
+      toPlane(number);
+      f.fill(x, 0, bytes.input);
+      f.range(op("i32.div_u", bytes.output, e.bytes), () => {
+        const target = f.let(at(x, load("i32.load", indices), e.bytes));
+        storeScalar(f, e.name, target, combine(e.name, "add", loadScalar(e.name, target), loadScalar(e.name, y)));
+        f.inc(y, e.bytes);
+        f.inc(indices, 4);
+      });
+    });
+  });
+}
+
+const evens = [0, 2, 4, 6];
+const odds = [1, 3, 5, 7];
+
+/** The two rows of 2×2 windows of float32, four windows at a time; what is over at the end of a row goes one by one. */
+function forEachQuad(
+  f: Func,
+  p: Locals,
+  quad: (places: Expr<"v128">, x: Int, below: Int, y: Int, indices: Int) => void,
+  single: (place: Int, x: Int, below: Int, y: Int, indices: Int) => void,
+  atPlane: (x: Int) => void = () => {},
+): void {
+  const e = { name: "f32", bytes: 4 } as Element;
+  const { x: plane, y, indices, toPlane } = planePointers(f, e, p);
+  const place = f.local("i32");
+  const rest = f.local("i32");
+  const x = f.local("i32");
+  const below = f.local("i32");
+  const advance = (windows: number): void => {
+    f.inc(place, 2 * windows);
+    f.inc(x, 8 * windows);
+    f.inc(below, 8 * windows);
+    f.inc(y, 4 * windows);
+    f.inc(indices, 4 * windows);
+    f.inc(rest, -windows);
+  };
+  shareOf(f, p, p.planes, (number) => {
+    toPlane(number);
+    atPlane(plane);
+    f.range(p.outHeight, (row) => {
+      f.set(place, op("i32.mul", row, op("i32.shl", p.inWidth, 1)));
+      f.set(x, at(plane, place, 4));
+      f.set(below, at(x, p.inWidth, 4));
+      f.set(rest, p.outWidth);
+      f.while(op("i32.ge_s", rest, 4), () => {
+        const places = op("i32x4.add", op("i32x4.splat", place), v128(new Int32Array([0, 2, 4, 6])));
+        quad(places, x, below, y, indices);
+        advance(4);
+      });
+      f.while(rest, () => {
+        single(place, x, below, y, indices);
+        advance(1);
+      });
+    });
+  });
+}
+
+/** `maxPool2`: windows of 2×2 side by side over one channel's rows, of float32. */
+export function buildMaxPool2(m: Module): void {
+  const f32 = { name: "f32", bytes: 4 } as Element;
+  m.func("maxPool2", params, (f, p) => {
+    const best = f.local("v128");
+    const places = f.local("v128");
+    const value = f.local("v128");
+    const number = f.local("f32");
+    const largest = f.local("f32");
+    const winner = f.local("i32");
+    const consider = (candidate: Expr<"v128">, offset: Expr<"v128">, first: Expr<"v128">): void => {
+      f.set(value, candidate);
+      const mask = f.let(op("v128.or", op("f32x4.gt", value, best), op("f32x4.ne", value, value)));
+      f.set(best, op("v128.bitselect", value, best, mask));
+      f.set(places, op("v128.bitselect", op("i32x4.add", first, offset), places, mask));
+    };
+    forEachQuad(
+      f,
+      p,
+      (first, x, below, y, indices) => {
+        const start = f.let(first);
+        const width = f.let(op("i32x4.splat", p.inWidth));
+        const [upper, lower] = [x, below].map((row) => [
+          f.let(load("v128.load", row)),
+          f.let(load("v128.load", row, 16)),
+        ]);
+        f.set(best, shuffle(upper![0]!, upper![1]!, evens));
+        f.set(places, start);
+        consider(shuffle(upper![0]!, upper![1]!, odds), splat("i32x4", 1), start);
+        consider(shuffle(lower![0]!, lower![1]!, evens), width, start);
+        consider(shuffle(lower![0]!, lower![1]!, odds), op("i32x4.add", width, splat("i32x4", 1)), start);
+        f.store("v128.store", y, best);
+        f.store("v128.store", indices, places);
+      },
+      (place, x, below, y, indices) => {
+        f.set(largest, load("f32.load", x));
+        f.set(winner, place);
+        const candidates = [
+          [x, 4, i32(1)],
+          [below, 0, p.inWidth],
+          [below, 4, op("i32.add", p.inWidth, 1)],
+        ] as const;
+        for (const [row, offset, distance] of candidates) {
+          f.set(number, load("f32.load", row, offset));
+          f.if(wins(f32, number, largest), () => {
+            f.set(largest, number);
+            f.set(winner, op("i32.add", place, distance));
+          });
+        }
+        f.store("f32.store", y, largest);
+        f.store("i32.store", indices, winner);
+      },
+    );
+  });
+}
+
+/** `maxPool2Backward`: writes every element of the input's gradient once, instead of zeros first and sums after. */
+export function buildMaxPool2Backward(m: Module): void {
+  m.func("maxPool2Backward", params, (f, p) => {
+    const covers = (side: "Height" | "Width") => op("i32.eq", op("i32.shl", p[`out${side}`], 1), p[`in${side}`]);
+    const exact = f.let(op("i32.and", covers("Height"), covers("Width")));
+    const planeSize = f.let(op("i32.mul", op("i32.mul", p.inHeight, p.inWidth), 4));
+    const distance = f.local("v128");
+    const gradient = f.local("v128");
+    forEachQuad(
+      f,
+      p,
+      (first, x, below, y, indices) => {
+        f.set(distance, op("i32x4.sub", load("v128.load", indices), first));
+        f.set(gradient, load("v128.load", y));
+        const width = f.let(op("i32x4.splat", p.inWidth));
+        const at = (offset: Expr<"v128">) => f.let(op("v128.and", gradient, op("i32x4.eq", distance, offset)));
+        const upper = [at(splat("i32x4", 0)), at(splat("i32x4", 1))] as const;
+        const lower = [at(width), at(op("i32x4.add", width, splat("i32x4", 1)))] as const;
+        for (const [row, [left, right]] of [
+          [x, upper],
+          [below, lower],
+        ] as const) {
+          f.store("v128.store", row, shuffle(left, right, [0, 4, 1, 5]));
+          f.store("v128.store", row, shuffle(left, right, [2, 6, 3, 7]), 16);
+        }
+      },
+      (place, x, below, y, indices) => {
+        for (const row of [x, below]) f.store("i64.store", row, 0);
+        const target = at(x, op("i32.sub", load("i32.load", indices), place), 4);
+        f.store("f32.store", target, load("f32.load", y));
+      },
+      // A row or column that no window covers.
+      (plane) => f.if(op("i32.eqz", exact), () => f.fill(plane, 0, planeSize)),
+    );
+  });
+}

@@ -1,0 +1,86 @@
+/** Loops over planes, outputs and windows, for every pooling kernel. */
+import { type Expr, type Func, op } from "../wasm/emitter.ts";
+import { at, type Element, type Int, min, shareOf } from "./element.ts";
+import type { geometryParams } from "./pool-geometry.ts";
+
+export type PoolLocals = { readonly [N in (typeof geometryParams)[number] | "chunk" | "chunks"]: Int };
+
+const axes = ["Depth", "Height", "Width"] as const;
+
+/** Where a window lies along one axis. */
+export interface Range {
+  /** Before clipping; negative in the padding. */
+  readonly start: Int;
+  /** Its first and last (exclusive) element inside the input. */
+  readonly first: Int;
+  readonly end: Int;
+  readonly step: Int;
+}
+
+export type Window = readonly [Range, Range, Range];
+
+/** Bytes of a plane of the input and of the output. */
+export function planeBytes(f: Func, e: Element, p: PoolLocals): { input: Int; output: Int } {
+  const volume = (side: "in" | "out") => {
+    const [depth, height, width] = axes.map((axis) => p[`${side}${axis}`]);
+    return op("i32.mul", op("i32.mul", op("i32.mul", depth!, height!), width!), e.bytes);
+  };
+  return { input: f.let(volume("in")), output: f.let(volume("out")) };
+}
+
+/** Every plane of this chunk, then every output in it, row by row. */
+export function forEachOutput(
+  f: Func,
+  p: PoolLocals,
+  plane: (number: Int) => void,
+  output: (window: Window) => void,
+): void {
+  shareOf(f, p, p.planes, (number) => {
+    plane(number);
+    f.range(p.outDepth, (z) => {
+      const depth = rangeOf(f, p, "Depth", z);
+      f.range(p.outHeight, (y) => {
+        const height = rangeOf(f, p, "Height", y);
+        f.range(p.outWidth, (x) => output([depth, height, rangeOf(f, p, "Width", x)]));
+      });
+    });
+  });
+}
+
+function rangeOf(f: Func, p: PoolLocals, axis: (typeof axes)[number], index: Int): Range {
+  const step = p[`dilation${axis}`];
+  const start = f.let(op("i32.sub", op("i32.mul", index, p[`stride${axis}`]), p[`padding${axis}`]));
+  const first = f.let(start);
+  // Steps over what lies in the padding.
+  f.if(op("i32.lt_s", start, 0), () => {
+    const missing = op("i32.sub", op("i32.sub", step, 1), start);
+    f.set(first, at(start, op("i32.div_s", missing, step), step));
+  });
+  const reach = op("i32.add", op("i32.mul", op("i32.sub", p[`kernel${axis}`], 1), step), 1);
+  return { start, first, end: min(f, op("i32.add", start, reach), p[`in${axis}`]), step };
+}
+
+/** Every element of a window that lies inside the input: its index in the plane. */
+export function forEachElement(
+  f: Func,
+  p: PoolLocals,
+  [depth, height, width]: Window,
+  body: (index: Int) => void,
+): void {
+  const [z, y, x] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  f.for(z, depth.first, depth.end, depth.step, () => {
+    f.for(y, height.first, height.end, height.step, () => {
+      const row = f.let(op("i32.mul", at(y, z, p.inHeight), p.inWidth));
+      const index = f.let(op("i32.add", row, width.first));
+      f.for(x, width.first, width.end, width.step, () => {
+        body(index);
+        f.inc(index, width.step);
+      });
+    });
+  });
+}
+
+/** The index of a window's first element. */
+export function firstIndex(p: PoolLocals, [depth, height, width]: Window): Expr<"i32"> {
+  return op("i32.add", op("i32.mul", at(height.first, depth.first, p.inHeight), p.inWidth), width.first);
+}
