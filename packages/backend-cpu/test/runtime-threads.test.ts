@@ -1,0 +1,113 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { MAX_CHUNKS } from "../src/runtime/control.ts";
+import { Engine } from "../src/runtime/engine.ts";
+import { Heap } from "../src/runtime/heap.ts";
+import { engine, getNumThreads, heap, memory, setNumThreads, threads } from "../src/runtime/index.ts";
+import { Memory } from "../src/runtime/memory.ts";
+import { Threads } from "../src/runtime/threads.ts";
+import { load, type Module, op, when } from "../src/wasm/emitter.ts";
+
+/** `mark(chunk, chunks, out, rounds, scale)` writes `chunk * scale` and counts the call; it spins for a while. */
+function buildMarks(m: Module): void {
+  m.func("mark", ["chunk", "chunks", "out", "rounds", "scale:f64"], (f, { chunk, out, rounds, scale }) => {
+    const noise = f.local("f64");
+    f.range(rounds, () => f.set(noise, op("f64.add", noise, scale)));
+    const place = f.let(op("i32.add", out, op("i32.shl", chunk, 4)));
+    f.store("f64.store", place, op("f64.mul", op("f64.convert_i32_s", chunk), scale));
+    f.store("i32.store", place, op("i32.add", load("i32.load", place, 8), 1), 8);
+  });
+  m.func("trap", ["chunk", "chunks", "at"], (f, { chunk, at }) => {
+    f.if(op("i32.eq", chunk, at), () => f.unreachable());
+  });
+  m.func("scratch", ["chunk", "chunks", "out"], (f, { chunk, out }) => {
+    f.store("i32.store", m.scratch(), chunk);
+    const spins = f.local("i32");
+    f.for(spins, 0, 20000, 1, () => {});
+    const wasMine = op("i32.eq", load("i32.load", m.scratch()), chunk);
+    f.store("i32.store", op("i32.add", out, op("i32.shl", chunk, 2)), when(wasMine, m.scratch(), 0));
+  });
+}
+
+engine.module("marks", buildMarks);
+const before = getNumThreads();
+afterAll(() => setNumThreads(before));
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function runMarks(chunks: number, rounds: number): void {
+  const block = memory.allocate(16 * chunks);
+  heap.u8.fill(0, block.address, block.address + 16 * chunks);
+  threads.parallel("marks", "mark", chunks, [block.address, rounds, 1.5]);
+  const wrong = Array.from({ length: chunks }, (_, i) => i).filter((i) => {
+    return heap.f64[block.address / 8 + 2 * i] !== i * 1.5 || heap.i32[block.address / 4 + 4 * i + 2] !== 1;
+  });
+  expect(wrong).toEqual([]);
+  memory.release(block);
+}
+
+describe("parallel", () => {
+  test("runs every chunk once, on one thread and on more, awake or asleep", async () => {
+    for (const count of [1, 2, 4]) {
+      setNumThreads(count);
+      for (let i = 0; i < 200; i++) runMarks((i % 40) + 1, 10);
+      await pause(30);
+      for (let i = 0; i < 30; i++) runMarks(MAX_CHUNKS, 5);
+    }
+  });
+
+  test("workers take part", async () => {
+    setNumThreads(3);
+    const out = memory.allocate(4 * 64);
+    let areas = new Set<number>();
+    for (let i = 0; i < 200 && areas.size < 2; i++) {
+      threads.parallel("marks", "scratch", 64, [out.address], 1000);
+      areas = new Set(heap.i32.subarray(out.address >>> 2, (out.address >>> 2) + 64));
+      expect(areas).not.toContain(0);
+      await pause(1);
+    }
+    expect(areas.size).toBeGreaterThanOrEqual(2);
+  });
+
+  test("a module that workers have not met yet works at once", () => {
+    setNumThreads(2);
+    for (let i = 0; i < 10; i++) {
+      engine.module(`marks:${i}`, buildMarks);
+      const block = memory.allocate(16 * 20);
+      threads.parallel(`marks:${i}`, "mark", 20, [block.address, 1000, 2]);
+      expect(heap.f64[block.address / 8 + 38]).toBe(38);
+    }
+  });
+
+  test("a trap is reported wherever it happens, and the next task runs", () => {
+    setNumThreads(2);
+    for (let at = 0; at < 64; at++) {
+      expect(() => threads.parallel("marks", "trap", 64, [at])).toThrow(/unreachable|trapped in a worker/);
+      runMarks(8, 10);
+    }
+  });
+
+  test("what cannot be written down is refused", () => {
+    setNumThreads(2);
+    expect(() => threads.parallel("marks", "mark", MAX_CHUNKS + 1, [])).toThrow(RangeError);
+    expect(() => threads.parallel("marks", "mark", 2, new Array(33).fill(0))).toThrow(RangeError);
+    expect(() => threads.parallel("marks", "nothing", 2, [])).toThrow(RangeError);
+    expect(() => threads.parallel("none", "mark", 2, [])).toThrow("there is no module none");
+  });
+
+  test("needs no shared memory", () => {
+    const alone = new Engine(new Memory({ heap: new Heap(false) }));
+    alone.module("marks", buildMarks);
+    const single = new Threads(alone);
+    single.count = 4;
+    expect(single.count).toBe(1);
+    const { address } = alone.memory.allocate(64);
+    single.parallel("marks", "mark", 3, [address, 1, 1]);
+    expect(alone.memory.heap.f64[address / 8 + 4]).toBe(2);
+  });
+});
+
+test("setNumThreads refuses what is no number of threads", () => {
+  for (const count of [0, -1, 1.5, 257, Number.NaN])
+    expect(() => setNumThreads(count)).toThrow("whole number from 1 to 256");
+  setNumThreads(2);
+  expect(getNumThreads()).toBe(2);
+});
