@@ -194,21 +194,23 @@ function copies<M extends Module>(source: Source<M>, count: number): ModuleList<
   return new ModuleList(Array.from({ length: count }, make));
 }
 
-const stackNames = ["numLayers", "norm"] as const;
+type EncoderArguments = [encoderLayer: TransformerEncoderLayer | (() => Module), numLayers: number, norm?: Module | null];
+type DecoderArguments = [decoderLayer: TransformerDecoderLayer | (() => Module), numLayers: number, norm?: Module | null];
 const stackCall = { name: "TransformerEncoder", names: ["src", "mask", "srcKeyPaddingMask"] } as const;
 type StackInput = [src: Tensor, mask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
 
 /** A stack of encoder layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html */
 export class TransformerEncoder extends Module<Arguments<typeof stackCall.names, StackInput>, Tensor> {
-  static readonly names = ["encoderLayer", ...stackNames] as const;
+  static readonly names = ["encoderLayer", "numLayers", "norm"] as const;
   layers: ModuleList<Module>;
   readonly numLayers: number;
   norm: Module | null;
 
   /** `encoderLayer` is copied `numLayers` times; or it is a function that makes a layer. */
-  constructor(encoderLayer: TransformerEncoderLayer | (() => Module), numLayers: number, norm: Module | null = null) {
+  constructor(...args: Arguments<typeof TransformerEncoder.names, EncoderArguments>) {
     super();
-    this.layers = copies<Module>(encoderLayer as Source<Module>, numLayers);
+    const [layer, numLayers, norm = null] = readArguments<EncoderArguments>(TransformerEncoder, args);
+    this.layers = copies<Module>(layer as Source<Module>, numLayers);
     this.numLayers = numLayers;
     this.norm = norm;
   }
@@ -223,15 +225,16 @@ export class TransformerEncoder extends Module<Arguments<typeof stackCall.names,
 
 /** A stack of decoder layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerDecoder.html */
 export class TransformerDecoder extends Module<Arguments<typeof decoderNames, DecoderInput>, Tensor> {
-  static readonly names = ["decoderLayer", ...stackNames] as const;
+  static readonly names = ["decoderLayer", "numLayers", "norm"] as const;
   layers: ModuleList<Module>;
   readonly numLayers: number;
   norm: Module | null;
 
   /** `decoderLayer` is copied `numLayers` times; or it is a function that makes a layer. */
-  constructor(decoderLayer: TransformerDecoderLayer | (() => Module), numLayers: number, norm: Module | null = null) {
+  constructor(...args: Arguments<typeof TransformerDecoder.names, DecoderArguments>) {
     super();
-    this.layers = copies<Module>(decoderLayer as Source<Module>, numLayers);
+    const [layer, numLayers, norm = null] = readArguments<DecoderArguments>(TransformerDecoder, args);
+    this.layers = copies<Module>(layer as Source<Module>, numLayers);
     this.numLayers = numLayers;
     this.norm = norm;
   }
