@@ -40,7 +40,7 @@ export function commonDType(op: string, inputs: readonly Operand[]): DType {
 export function computeDType(op: string, rule: DTypeRule, inputs: readonly Operand[]): DType {
   const common = commonDType(op, inputs);
   if (rule === "float" && !isFloat(common)) return state.defaultDType;
-  const withNumber = common === "bool" && rule === "same" && inputs.some((input) => typeof input === "number");
+  const withNumber = common === "bool" && rule !== "logical" && inputs.some((input) => typeof input === "number");
   return withNumber ? "int64" : common;
 }
 
