@@ -29,7 +29,10 @@ export const tanh = op("tanh(input)", (input: Tensor): Tensor => input.tanh());
 export const hardtanh = op(
   "hardtanh(input, minVal?, maxVal?, inplace?)",
   (input: Tensor, minVal: number = -1, maxVal: number = 1, inplace: boolean = false): Tensor =>
-    over(input, inplace, (x) => where(x.le(minVal), minVal, where(x.ge(maxVal), maxVal, x)).to(x.dtype)),
+    over(input, inplace, (x) => {
+      const raised = where(x.le(minVal), minVal, x).to(x.dtype);
+      return where(raised.ge(maxVal), maxVal, raised).to(x.dtype);
+    }),
 );
 
 /** min(max(x, 0), 6). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html */

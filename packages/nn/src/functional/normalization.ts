@@ -107,7 +107,7 @@ export const groupNorm = op(
     checkChannels("groupNorm", input, [weight, bias]);
     const [batch, channels] = input.shape as [number, number];
     if (channels % numGroups !== 0) fail("groupNorm", `${channels} channels do not divide into ${numGroups} groups`);
-    const groups = input.reshape(batch, numGroups, -1);
+    const groups = input.reshape(batch, numGroups, input.numel() / Math.max(batch * numGroups, 1));
     return scaleAndShift(standardize(groups, moments(groups, [2]), eps).view(input.shape), weight, bias);
   },
 );
@@ -151,6 +151,7 @@ export const localResponseNorm = op(
   (input: Tensor, size: number, alpha: number = 1e-4, beta: number = 0.75, k: number = 1): Tensor => {
     if (input.ndim < 3) fail("localResponseNorm", `needs [N, C, …] of 3 or more dimensions, got ${showShape(input.shape)}`);
     const [batch, channels, first] = input.shape as [number, number, number];
+    if (input.numel() === 0) return input;
     const squares = input.square().reshape(batch, 1, channels, first, -1);
     const padded = pad(squares, [0, 0, 0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
     const means =

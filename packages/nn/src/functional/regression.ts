@@ -153,14 +153,14 @@ export const multiMarginLoss = op(
     reduction: Reduction = "mean",
   ): Tensor => {
     if (p !== 1 && p !== 2) fail("multiMarginLoss", `p must be 1 or 2, got ${p}`);
-    const [scores, numbers] = input.ndim === 1 ? [input.unsqueeze(0), target.view(1)] : [input, target];
+    const [scores, numbers] = input.ndim < 2 ? [input.view(1, -1), target.view(1)] : [input, target];
     const index = numbers.unsqueeze(1);
     const room = scores.sub(scores.gather(1, index)).add(margin).relu();
     const terms = p === 1 ? room : room.square();
     const scaled = weight ? terms.mul(weight.indexSelect(0, numbers).unsqueeze(1)) : terms;
     // The target's own term is no loss.
     const losses = scaled.scatter(1, index, 0).mean(1);
-    return reduced("multiMarginLoss", input.ndim === 1 ? losses.squeeze(0) : losses, reduction);
+    return reduced("multiMarginLoss", input.ndim < 2 ? losses.squeeze(0) : losses, reduction);
   },
 );
 
