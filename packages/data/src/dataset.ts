@@ -1,5 +1,5 @@
 /** Data sets: things with a length and an item for each index, and the ways to cut and join them. */
-import { type DType, fail, fromArray, type Generator, permutation, type Tensor } from "@dl/tensor";
+import { fail, fromArray, type Generator, permutation, type Tensor } from "@dl/tensor";
 import type { Collated } from "./collate.ts";
 
 /**
@@ -31,17 +31,20 @@ function checkIndex(op: string, index: number, length: number): void {
   }
 }
 
+/** A sample of a {@link TensorDataset}: one row from each of its tensors. */
+export type Row<T extends readonly Tensor[]> = { -readonly [K in keyof T]: T[K] };
+
 /**
  * Samples made of one row from each tensor.
  *
  * @throws TensorError when the tensors differ in their first size
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
  */
-export class TensorDataset<D extends DType = DType> extends Dataset<Tensor<D>[]> {
-  readonly tensors: readonly Tensor<D>[];
+export class TensorDataset<T extends readonly Tensor[]> extends Dataset<Row<T>> {
+  readonly tensors: T;
   readonly length: number;
 
-  constructor(...tensors: readonly Tensor<D>[]) {
+  constructor(...tensors: T) {
     super();
     const lengths = tensors.map(({ shape }) => shape[0]);
     const [length] = lengths;
@@ -56,17 +59,18 @@ export class TensorDataset<D extends DType = DType> extends Dataset<Tensor<D>[]>
     this.length = length;
   }
 
-  get(index: number): Tensor<D>[] {
+  get(index: number): Row<T> {
     checkIndex("TensorDataset", index, this.length);
-    return this.tensors.map((x) => x.select(0, index));
+    return this.tensors.map((x) => x.select(0, index)) as Row<T>;
   }
 
-  override getBatch(indices: readonly number[]): Tensor<D>[] {
+  override getBatch(indices: readonly number[]): Collated<Row<T>> {
     for (const index of indices) checkIndex("TensorDataset", index, this.length);
-    return this.tensors.map((x) => {
+    const rows = this.tensors.map((x) => {
       const at = fromArray(BigInt64Array.from(indices, BigInt), [indices.length], { device: x.device });
-      return x.indexSelect(0, at) as Tensor<D>;
+      return x.indexSelect(0, at);
     });
+    return rows as Collated<Row<T>>;
   }
 }
 

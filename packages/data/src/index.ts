@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { type Collated, defaultCollate } from "./collate.ts";
-export { ConcatDataset, Dataset, IterableDataset, randomSplit, Subset, TensorDataset } from "./dataset.ts";
+export { ConcatDataset, Dataset, IterableDataset, type Row, randomSplit, Subset, TensorDataset } from "./dataset.ts";
 export { DataLoader } from "./loader.ts";
 export type { DataLoaderOptions, DataSource, Stream } from "./options.ts";
 export {

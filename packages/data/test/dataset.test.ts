@@ -33,11 +33,11 @@ describe("TensorDataset", () => {
 
   it("takes many rows at once", () => {
     const [rows, numbers] = dataset.getBatch([2, 0]);
-    expect(rows!.toArray()).toEqual([
+    expect(rows.toArray()).toEqual([
       [4, 5],
       [0, 1],
     ]);
-    expect(numbers!.toArray()).toEqual([9, 7]);
+    expect(numbers.toArray()).toEqual([9, 7]);
   });
 
   it("refuses tensors of different lengths, and indices beyond", () => {

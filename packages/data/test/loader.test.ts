@@ -1,5 +1,14 @@
 import "@dl/backend-cpu";
-import { arange, Generator, manualSeed, registerBackend, type Tensor, tensor, unregisterBackend } from "@dl/tensor";
+import {
+  arange,
+  Generator,
+  manualSeed,
+  registerBackend,
+  type Tensor,
+  tensor,
+  unregisterBackend,
+  zeros,
+} from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { DataLoader, Dataset, IterableDataset, type Sampler, TensorDataset } from "../src/index.ts";
@@ -31,7 +40,7 @@ describe("batches", () => {
     const loader = new DataLoader(dataset, { batchSize: 2 });
     expect(loader.length).toBe(3);
     const batches = await collect(loader);
-    expect(batches.map(([x, y]) => [x!.toArray(), y!.toArray()])).toEqual([
+    expect(batches.map(([x, y]) => [x.toArray(), y.toArray()])).toEqual([
       [
         [
           [0, 1],
@@ -71,6 +80,8 @@ describe("batches", () => {
   it("are typed by their samples", () => {
     const samples: [Tensor<"float32">, number][] = [];
     expectTypeOf(new DataLoader(samples)).toExtend<AsyncIterable<[Tensor<"float32">, Tensor]>>();
+    const pairs = new TensorDataset(zeros(3), tensor([1, 2, 3]));
+    expectTypeOf(new DataLoader(pairs)).toExtend<AsyncIterable<[Tensor<"float32">, Tensor]>>();
     expectTypeOf(new DataLoader(upTo(3), { collateFn: asList })).toExtend<Iterable<number[]>>();
   });
 
