@@ -31,10 +31,10 @@ export class SGD extends Optimizer {
       if (params.length > 0 && !updateParameters("sgd", [params], grads, settings(group, false))) super.updateGroup(group);
       return;
     }
-    for (const first of [true, false]) {
-      const some = params.filter((param) => (this.stateOf(param)["momentumBuffer"] === undefined) === first);
-      if (some.length > 0) this.#withMomentum(some, group, first);
-    }
+    const started = params.filter((param) => this.stateOf(param)["momentumBuffer"] !== undefined);
+    const fresh = params.filter((param) => !started.includes(param));
+    if (fresh.length > 0) this.#withMomentum(fresh, group, true);
+    if (started.length > 0) this.#withMomentum(started, group, false);
   }
 
   #withMomentum(params: Tensor[], group: ParamGroup, first: boolean): void {
