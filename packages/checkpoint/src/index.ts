@@ -1,6 +1,8 @@
 /**
- * Saving and loading tensors, modules and optimizers.
+ * Saving and loading weights.
  *
  * @packageDocumentation
  */
-export {};
+export { CheckpointError } from "./errors.ts";
+export { load, save } from "./files.ts";
+export { fromBytes, type Metadata, readMetadata, type TensorRecord, toBytes } from "./safetensors.ts";

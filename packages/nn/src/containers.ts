@@ -4,7 +4,8 @@ import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
 function checkName(container: string, name: string): void {
-  if (name === "" || name.includes(".")) fail(container, `${JSON.stringify(name)} cannot name an item: it is empty or holds a dot`);
+  if (name === "" || name.includes("."))
+    fail(container, `${JSON.stringify(name)} cannot name an item: it is empty or holds a dot`);
 }
 
 /** Items in order, found by name and by position. */
@@ -82,7 +83,8 @@ abstract class Container<T, In extends readonly unknown[], Out> extends Module<I
 }
 
 function checkModule(container: string, item: unknown, name: string): void {
-  if (!(item instanceof Module)) fail(container, `item ${name} is no module`, "Wrap functions in a Module of their own");
+  if (!(item instanceof Module))
+    fail(container, `item ${name} is no module`, "Wrap functions in a Module of their own");
 }
 
 /**
@@ -91,11 +93,16 @@ function checkModule(container: string, item: unknown, name: string): void {
  * @example new Sequential(new Linear(2, 8), new Tanh(), new Linear(8, 1))
  * @example new Sequential({ hidden: new Linear(2, 8), act: new Tanh(), head: new Linear(8, 1) })
  */
-export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = Tensor> extends Container<Module, In, Out> {
+export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = Tensor> extends Container<
+  Module,
+  In,
+  Out
+> {
   constructor(...modules: readonly Module[] | readonly [named: Readonly<Record<string, Module>>]) {
     super();
     const [first] = modules;
-    const named = first !== undefined && !(first instanceof Module) && modules.length === 1 && typeof first === "object";
+    const named =
+      first !== undefined && !(first instanceof Module) && modules.length === 1 && typeof first === "object";
     const entries = named ? Object.entries(first as Record<string, Module>) : modules.entries();
     for (const [name, module] of entries) this.put(String(name), module as Module);
   }
@@ -228,7 +235,9 @@ abstract class ParameterContainer extends Container<Parameter, never[], never> {
   protected override check(): void {}
 
   override extraRepr(): string {
-    return this.entries().map(([name, value]) => `  (${name}): ${describeTensor(value)}`).join("\n");
+    return this.entries()
+      .map(([name, value]) => `  (${name}): ${describeTensor(value)}`)
+      .join("\n");
   }
 
   override toString(): string {

@@ -12,7 +12,13 @@ export * as init from "./init.ts";
 export * from "./layers/index.ts";
 export type { LoadOptions, LoadReport, StateDict } from "./load.ts";
 export * as metrics from "./metrics/index.ts";
-export { type ForwardHook, type ForwardPreHook, Module, type ModuleTarget, type RegisterBufferOptions } from "./module.ts";
+export {
+  type ForwardHook,
+  type ForwardPreHook,
+  Module,
+  type ModuleTarget,
+  type RegisterBufferOptions,
+} from "./module.ts";
 export { Parameter } from "./parameter.ts";
-export { type ClipGradNormOptions } from "./utils.ts";
+export type { ClipGradNormOptions } from "./utils.ts";
 export * as utils from "./utils.ts";

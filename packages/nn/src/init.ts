@@ -28,7 +28,11 @@ export function calculateGain(nonlinearity: Nonlinearity | (string & {}), param?
   if (name === "relu") return Math.SQRT2;
   if (name === "leakyrelu") return Math.sqrt(2 / (1 + (param ?? 0.01) ** 2));
   if (name === "selu") return 3 / 4;
-  return fail("calculateGain", `unknown nonlinearity "${nonlinearity}"`, 'Use "relu", "leakyRelu", "tanh", "selu", "sigmoid" or "linear"');
+  return fail(
+    "calculateGain",
+    `unknown nonlinearity "${nonlinearity}"`,
+    'Use "relu", "leakyRelu", "tanh", "selu", "sigmoid" or "linear"',
+  );
 }
 
 /** Inputs and outputs that a weight [out, in, …] connects. */
@@ -58,7 +62,11 @@ function beside(tensor: Tensor): { dtype: Tensor["dtype"]; device: string } {
 
 /** U(a, b). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_ */
 export function uniform_(tensor: Tensor, a: number = 0, b: number = 1): Tensor {
-  return write(tensor, () => rand(tensor.shape, beside(tensor)).mul_(b - a).add_(a));
+  return write(tensor, () =>
+    rand(tensor.shape, beside(tensor))
+      .mul_(b - a)
+      .add_(a),
+  );
 }
 
 /** N(mean, std²). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_ */
@@ -71,8 +79,14 @@ export function truncNormal_(tensor: Tensor, mean: number = 0, std: number = 1, 
   const low = 2 * normalCdf((a - mean) / std) - 1;
   const high = 2 * normalCdf((b - mean) / std) - 1;
   return write(tensor, () => {
-    const uniform = rand(tensor.shape, beside(tensor)).mul_(high - low).add_(low);
-    return uniform.erfinv().mul_(std * Math.SQRT2).add_(mean).clamp_(a, b);
+    const uniform = rand(tensor.shape, beside(tensor))
+      .mul_(high - low)
+      .add_(low);
+    return uniform
+      .erfinv()
+      .mul_(std * Math.SQRT2)
+      .add_(mean)
+      .clamp_(a, b);
   });
 }
 
@@ -184,7 +198,8 @@ export function orthogonal_(tensor: Tensor, gain: number = 1): Tensor {
     for (let i = 0; i < count; i++) {
       let vector = randn([length], { dtype: "float64", device });
       // Twice, since rounding spoils the first pass.
-      for (let pass = 0; pass < 2; pass++) for (const other of vectors) vector = vector.sub(other.mul(vector.dot(other)));
+      for (let pass = 0; pass < 2; pass++)
+        for (const other of vectors) vector = vector.sub(other.mul(vector.dot(other)));
       vectors.push(vector.div(vector.square().sum().sqrt()));
     }
     const matrix = zeros([count, length], { dtype: "float64", device });

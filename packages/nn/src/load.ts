@@ -22,7 +22,8 @@ export function loadInto(module: string, own: StateDict, state: StateDict, { str
   const shared = Object.keys(own).filter((name) => Object.hasOwn(state, name));
   const problems = shared.flatMap((name) => mismatch(name, own[name]!, state[name]!));
   if (strict) problems.unshift(...listed("missing", missingKeys), ...listed("unexpected", unexpectedKeys));
-  if (problems.length > 0) throw new TensorError(`loadStateDict: the state does not fit ${module}:\n  ${problems.join("\n  ")}`);
+  if (problems.length > 0)
+    throw new TensorError(`loadStateDict: the state does not fit ${module}:\n  ${problems.join("\n  ")}`);
   noGrad(() =>
     scope(() => {
       for (const name of shared) own[name]!.copy_(state[name]!);

@@ -1,7 +1,7 @@
 import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
 import { Callable } from "./callable.ts";
 import { Hooks, type Removable } from "./hooks.ts";
-import { loadInto, type LoadOptions, type LoadReport, type StateDict } from "./load.ts";
+import { type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
 import { stateName } from "./naming.ts";
 import { Parameter } from "./parameter.ts";
 import { layout } from "./repr.ts";
@@ -24,6 +24,7 @@ export interface ModuleTarget {
 // biome-ignore lint/suspicious/noExplicitAny: a subclass states its inputs and result in `forward`, not here.
 type Anything = any;
 
+// biome-ignore lint/correctness/noUnusedVariables: an interface must repeat the parameters of the class that it completes.
 export interface Module<In extends readonly unknown[] = Anything, Out = Anything> {
   /** Runs the hooks and {@link Module.forward}. */
   (...input: Parameters<this["forward"]>): ReturnType<this["forward"]>;
@@ -143,8 +144,10 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
 
   /** Parameters and persistent buffers by name, under PyTorch's names; they share memory with the module. */
   stateDict(prefix: string = ""): StateDict {
-    const state = (module: Module): Iterable<readonly [string, Tensor]> =>
-      [...module.ownParameters(), ...module.ownBuffers(true)];
+    const state = (module: Module): Iterable<readonly [string, Tensor]> => [
+      ...module.ownParameters(),
+      ...module.ownBuffers(true),
+    ];
     return Object.fromEntries([...gather(this, prefix, true, state)].map(([name, value]) => [name, value.detach()]));
   }
 
@@ -153,7 +156,12 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * @throws TensorError that lists missing and unexpected names (unless `strict` is false) and shapes that differ
    */
   loadStateDict(state: StateDict, options: LoadOptions | boolean = {}): LoadReport {
-    return loadInto(this.getName(), this.stateDict(), state, typeof options === "boolean" ? { strict: options } : options);
+    return loadInto(
+      this.getName(),
+      this.stateDict(),
+      state,
+      typeof options === "boolean" ? { strict: options } : options,
+    );
   }
 
   /** Training mode for this module and all inside it. */

@@ -19,7 +19,11 @@ export interface ClipGradNormOptions {
  * @returns the norm before
  * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
  */
-export function clipGradNorm_(parameters: Tensor | Iterable<Tensor>, maxNorm: number, options: ClipGradNormOptions | number = {}): Tensor {
+export function clipGradNorm_(
+  parameters: Tensor | Iterable<Tensor>,
+  maxNorm: number,
+  options: ClipGradNormOptions | number = {},
+): Tensor {
   const { normType = 2, errorIfNonfinite = false } = typeof options === "number" ? { normType: options } : options;
   const gradients = gradientsOf(parameters);
   if (gradients.length === 0) return zeros([]);
@@ -28,7 +32,11 @@ export function clipGradNorm_(parameters: Tensor | Iterable<Tensor>, maxNorm: nu
       const norms = gradients.map((gradient) => lpNorm(gradient.flatten(), normType, 0, false));
       const total = norms.length === 1 ? norms[0]! : lpNorm(stack(norms), normType, 0, false);
       if (errorIfNonfinite && !Number.isFinite(total.item())) {
-        fail("clipGradNorm_", `the norm of the gradients is ${total.item()}`, "Lower the learning rate, or look for the op that made it");
+        fail(
+          "clipGradNorm_",
+          `the norm of the gradients is ${total.item()}`,
+          "Lower the learning rate, or look for the op that made it",
+        );
       }
       const factor = total.add(1e-6).reciprocal().mul(maxNorm).clamp({ max: 1 });
       for (const gradient of gradients) gradient.mul_(factor.to(gradient.dtype));
@@ -53,7 +61,8 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
   const list = [...parameters];
   const wanted = list.reduce((sum, parameter) => sum + parameter.numel(), 0);
-  if (vector.numel() !== wanted) fail("vectorToParameters", `the parameters have ${wanted} elements, the vector ${vector.numel()}`);
+  if (vector.numel() !== wanted)
+    fail("vectorToParameters", `the parameters have ${wanted} elements, the vector ${vector.numel()}`);
   noGrad(() =>
     scope(() => {
       let start = 0;

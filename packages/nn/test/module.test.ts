@@ -53,7 +53,14 @@ describe("what a module holds", () => {
   it("lists children, modules and parameters in order", () => {
     const net = new Net();
     expect(net.namedChildren().map(([name]) => name)).toEqual(["layer1", "head"]);
-    expect(net.namedModules().map(([name]) => name)).toEqual(["", "layer1", "layer1.0", "layer1.1", "layer1.2", "head"]);
+    expect(net.namedModules().map(([name]) => name)).toEqual([
+      "",
+      "layer1",
+      "layer1.0",
+      "layer1.1",
+      "layer1.2",
+      "head",
+    ]);
     expect(net.namedParameters().map(([name]) => name)).toEqual([
       "layer1.0.weight",
       "layer1.0.bias",

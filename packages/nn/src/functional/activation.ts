@@ -1,6 +1,7 @@
 /** Element-wise non-linearities. With `inplace` the result is written into the input, which is also the result. */
-import { apply, type DType, fail, op, rand, type Tensor, where } from "@dl/tensor";
+
 import * as core from "@dl/tensor";
+import { apply, type DType, fail, op, rand, type Tensor, where } from "@dl/tensor";
 import { logOnePlusExp } from "./stable.ts";
 
 /** Writes f(x) over x. Backward needs what f saw, so f sees a copy. */
@@ -15,8 +16,9 @@ function belowZero(x: Tensor, g: (x: Tensor) => Tensor): Tensor {
 }
 
 /** max(x, 0). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html */
-export const relu = op("relu(input, inplace?)", (input: Tensor, inplace: boolean = false): Tensor =>
-  inplace ? input.relu_() : input.relu(),
+export const relu = op(
+  "relu(input, inplace?)",
+  (input: Tensor, inplace: boolean = false): Tensor => (inplace ? input.relu_() : input.relu()),
 );
 
 /** 1 / (1 + e⁻ˣ). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html */
@@ -36,8 +38,9 @@ export const hardtanh = op(
 );
 
 /** min(max(x, 0), 6). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html */
-export const relu6 = op("relu6(input, inplace?)", (input: Tensor, inplace: boolean = false): Tensor =>
-  hardtanh(input, 0, 6, inplace),
+export const relu6 = op(
+  "relu6(input, inplace?)",
+  (input: Tensor, inplace: boolean = false): Tensor => hardtanh(input, 0, 6, inplace),
 );
 
 /** x, or `negativeSlope` · x below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html */
@@ -63,42 +66,62 @@ export const prelu = op("prelu(input, weight)", (input: Tensor, weight: Tensor):
 /** {@link leakyRelu} with random slopes in training, their mean otherwise. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu.html */
 export const rrelu = op(
   "rrelu(input, lower?, upper?, training?, inplace?)",
-  (input: Tensor, lower: number = 1 / 8, upper: number = 1 / 3, training: boolean = false, inplace: boolean = false): Tensor => {
+  (
+    input: Tensor,
+    lower: number = 1 / 8,
+    upper: number = 1 / 3,
+    training: boolean = false,
+    inplace: boolean = false,
+  ): Tensor => {
     if (!training) return leakyRelu(input, (lower + upper) / 2, inplace);
-    const slopes = rand(input.shape, { dtype: input.dtype, device: input.device }).mul(upper - lower).add(lower);
+    const slopes = rand(input.shape, { dtype: input.dtype, device: input.device })
+      .mul(upper - lower)
+      .add(lower);
     return over(input, inplace, (x) => where(x.gt(0), x, x.mul(slopes)));
   },
 );
 
 /** x, or α (eˣ − 1) below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu.html */
-export const elu = op("elu(input, alpha?, inplace?)", (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
-  over(input, inplace, (x) => belowZero(x, (low) => low.expm1().mul(alpha))),
+export const elu = op(
+  "elu(input, alpha?, inplace?)",
+  (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
+    over(input, inplace, (x) => belowZero(x, (low) => low.expm1().mul(alpha))),
 );
 
 /** x, or α (e^(x/α) − 1) below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.celu.html */
-export const celu = op("celu(input, alpha?, inplace?)", (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
-  over(input, inplace, (x) => belowZero(x, (low) => low.div(alpha).expm1().mul(alpha))),
+export const celu = op(
+  "celu(input, alpha?, inplace?)",
+  (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
+    over(input, inplace, (x) => belowZero(x, (low) => low.div(alpha).expm1().mul(alpha))),
 );
 
 const seluAlpha = 1.6732632423543772;
 const seluScale = 1.0507009873554805;
 
 /** The self-normalising {@link elu}. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.selu.html */
-export const selu = op("selu(input, inplace?)", (input: Tensor, inplace: boolean = false): Tensor =>
-  over(input, inplace, (x) => belowZero(x, (low) => low.expm1().mul(seluAlpha)).mul(seluScale)),
+export const selu = op(
+  "selu(input, inplace?)",
+  (input: Tensor, inplace: boolean = false): Tensor =>
+    over(input, inplace, (x) => belowZero(x, (low) => low.expm1().mul(seluAlpha)).mul(seluScale)),
 );
 
 /** x · Φ(x), or its approximation by "tanh". @see https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html */
 export const gelu = op("gelu(input, approximate?)", (input: Tensor, approximate: "none" | "tanh" = "none"): Tensor => {
   if (approximate === "none") return apply("gelu", [input]);
   if (approximate !== "tanh") fail("gelu", `unknown approximation "${approximate}"`, 'Use "none" or "tanh"');
-  const inner = input.mul(input).mul(0.044715).add(1).mul(input).mul(Math.sqrt(2 / Math.PI));
+  const inner = input
+    .mul(input)
+    .mul(0.044715)
+    .add(1)
+    .mul(input)
+    .mul(Math.sqrt(2 / Math.PI));
   return inner.tanh().add(1).mul(input).mul(0.5);
 });
 
 /** x · sigmoid(x). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.silu.html */
-export const silu = op("silu(input, inplace?)", (input: Tensor, inplace: boolean = false): Tensor =>
-  over(input, inplace, (x) => x.mul(x.sigmoid())),
+export const silu = op(
+  "silu(input, inplace?)",
+  (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => x.mul(x.sigmoid())),
 );
 
 /** log(1 + e^(βx)) / β; x itself where βx > threshold. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html */
@@ -115,23 +138,28 @@ export const softplus = op(
 export const logsigmoid = op("logsigmoid(input)", (input: Tensor): Tensor => logOnePlusExp(input.neg()).neg());
 
 /** x · tanh(softplus(x)). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mish.html */
-export const mish = op("mish(input, inplace?)", (input: Tensor, inplace: boolean = false): Tensor =>
-  over(input, inplace, (x) => x.mul(softplus(x).tanh())),
+export const mish = op(
+  "mish(input, inplace?)",
+  (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => x.mul(softplus(x).tanh())),
 );
 
 /** A straight line through (−3, 0) and (3, 1), flat outside. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html */
-export const hardsigmoid = op("hardsigmoid(input, inplace?)", (input: Tensor, inplace: boolean = false): Tensor =>
-  over(input, inplace, (x) => relu6(x.add(3)).div(6)),
+export const hardsigmoid = op(
+  "hardsigmoid(input, inplace?)",
+  (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => relu6(x.add(3)).div(6)),
 );
 
 /** x · hardsigmoid(x). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html */
-export const hardswish = op("hardswish(input, inplace?)", (input: Tensor, inplace: boolean = false): Tensor =>
-  over(input, inplace, (x) => where(x.lt(-3), 0, where(x.le(3), x.mul(x.add(3)).div(6), x))),
+export const hardswish = op(
+  "hardswish(input, inplace?)",
+  (input: Tensor, inplace: boolean = false): Tensor =>
+    over(input, inplace, (x) => where(x.lt(-3), 0, where(x.le(3), x.mul(x.add(3)).div(6), x))),
 );
 
 /** 0 within ±λ, x beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html */
-export const hardshrink = op("hardshrink(input, lambd?)", (input: Tensor, lambd: number = 0.5): Tensor =>
-  where(input.abs().le(lambd), 0, input),
+export const hardshrink = op(
+  "hardshrink(input, lambd?)",
+  (input: Tensor, lambd: number = 0.5): Tensor => where(input.abs().le(lambd), 0, input),
 );
 
 /** 0 within ±λ, x moved towards 0 by λ beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html */
@@ -156,7 +184,8 @@ export const threshold = op(
 /** The first half along `dim`, gated by the sigmoid of the second. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.glu.html */
 export const glu = op("glu(input, dim?)", (input: Tensor, dim: number = -1): Tensor => {
   const size = input.size(dim);
-  if (size % 2 !== 0) fail("glu", `needs an even size, got ${size} in dimension ${dim} of ${core.showShape(input.shape)}`);
+  if (size % 2 !== 0)
+    fail("glu", `needs an even size, got ${size} in dimension ${dim} of ${core.showShape(input.shape)}`);
   return input.narrow(dim, 0, size / 2).mul(input.narrow(dim, size / 2, size / 2).sigmoid());
 });
 
@@ -166,19 +195,24 @@ function usualDim({ ndim }: Tensor, dim: number | null | undefined): number {
 }
 
 /** eˣ / Σ eˣ along `dim`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html */
-export const softmax = op("softmax(input, dim?, dtype?)", (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor =>
-  core.softmax(input, usualDim(input, dim), dtype),
+export const softmax = op(
+  "softmax(input, dim?, dtype?)",
+  (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor =>
+    core.softmax(input, usualDim(input, dim), dtype),
 );
 
 /** {@link softmax} of −x. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softmin.html */
-export const softmin = op("softmin(input, dim?, dtype?)", (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor =>
-  core.softmax(input.neg(), usualDim(input, dim), dtype),
+export const softmin = op(
+  "softmin(input, dim?, dtype?)",
+  (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor =>
+    core.softmax(input.neg(), usualDim(input, dim), dtype),
 );
 
 /** The logarithm of {@link softmax}. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html */
 export const logSoftmax = op(
   "logSoftmax(input, dim?, dtype?)",
-  (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor => core.logSoftmax(input, usualDim(input, dim), dtype),
+  (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor =>
+    core.logSoftmax(input, usualDim(input, dim), dtype),
 );
 
 /**

@@ -1,5 +1,5 @@
 /** Pooling to a given output size: window i of n spans ⌊i · size / n⌋ up to ⌈(i + 1) · size / n⌉. */
-import { fail, op, type OpFunction, showShape, type Tensor, valuesIndices, type ValuesIndices } from "@dl/tensor";
+import { fail, type OpFunction, op, showShape, type Tensor, type ValuesIndices, valuesIndices } from "@dl/tensor";
 import { avgPool1d, avgPool2d, avgPool3d } from "./pooling.ts";
 import { applyTaps, indexTensor, planePositions } from "./positions.ts";
 import { layoutOf } from "./sizes.ts";
@@ -28,13 +28,18 @@ function windows(size: number, count: number): number[][] {
 
 const fixed = { 1: avgPool1d, 2: avgPool2d, 3: avgPool3d } as const;
 
-function adaptiveAvgPool(rank: Rank): OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> {
+function adaptiveAvgPool(
+  rank: Rank,
+): OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> {
   const name = `adaptiveAvgPool${rank}d`;
   const body = (input: Tensor, outputSize: AdaptiveSize): Tensor => {
     const wanted = targets(name, input, outputSize, rank);
     const sizes = input.shape.slice(-rank);
     if (sizes.every((size, i) => wanted[i]! > 0 && size % wanted[i]! === 0)) {
-      return fixed[rank](input, sizes.map((size, i) => size / wanted[i]!));
+      return fixed[rank](
+        input,
+        sizes.map((size, i) => size / wanted[i]!),
+      );
     }
     return wanted.reduce((x, count, i) => averageAlong(x, input.ndim - rank + i, count), input);
   };
@@ -53,11 +58,14 @@ function averageAlong(x: Tensor, dim: number, count: number): Tensor {
 }
 
 /** The mean of each of `outputSize` windows of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html */
-export const adaptiveAvgPool1d: OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> = adaptiveAvgPool(1);
+export const adaptiveAvgPool1d: OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> =
+  adaptiveAvgPool(1);
 /** The mean of each of `outputSize` windows of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html */
-export const adaptiveAvgPool2d: OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> = adaptiveAvgPool(2);
+export const adaptiveAvgPool2d: OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> =
+  adaptiveAvgPool(2);
 /** The mean of each of `outputSize` windows of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool3d.html */
-export const adaptiveAvgPool3d: OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> = adaptiveAvgPool(3);
+export const adaptiveAvgPool3d: OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> =
+  adaptiveAvgPool(3);
 
 /** Values, or with `returnIndices` values and their positions within each plane. */
 export interface AdaptiveMaxPool {
@@ -75,12 +83,19 @@ function adaptiveMaxPool(rank: Rank): AdaptiveMaxPool {
     const cells = product(plane.map((size, i) => windows(size, wanted[i]!))).map((axes) => planePositions(axes, plane));
     const longest = Math.max(1, ...cells.map((cell) => cell.length));
     // Short windows repeat their last position, which changes no maximum and is never the first to reach it.
-    const flat = cells.flatMap((cell) => Array.from({ length: longest }, (_, k) => cell[Math.min(k, cell.length - 1)]!));
+    const flat = cells.flatMap((cell) =>
+      Array.from({ length: longest }, (_, k) => cell[Math.min(k, cell.length - 1)]!),
+    );
     const lead = input.shape.slice(0, -rank);
     const table = indexTensor(flat, [flat.length], input);
-    const values = input.flatten(-rank).indexSelect(-1, table).view([...lead, cells.length, longest]);
+    const values = input
+      .flatten(-rank)
+      .indexSelect(-1, table)
+      .view([...lead, cells.length, longest]);
     const best = values.max(-1, true);
-    const positions = table.view([...lead.map(() => 1), cells.length, longest]).expand([...lead, cells.length, longest]);
+    const positions = table
+      .view([...lead.map(() => 1), cells.length, longest])
+      .expand([...lead, cells.length, longest]);
     const shape = [...lead, ...wanted];
     if (!returnIndices) return best.values.view(shape);
     return valuesIndices(best.values.view(shape), positions.gather(-1, best.indices).view(shape));

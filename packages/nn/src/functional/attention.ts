@@ -131,6 +131,9 @@ function checkMask(mask: Tensor | null, plane: readonly [number, number], heads:
   if (!mask) return;
   const fits = mask.ndim === 2 ? [...plane] : [heads, ...plane];
   if (mask.ndim < 2 || mask.ndim > 3 || mask.shape.some((size, dim) => size !== fits[dim])) {
-    fail("MultiheadAttention", `attnMask must be ${showShape(plane)} or ${showShape([heads, ...plane])}, got ${showShape(mask.shape)}`);
+    fail(
+      "MultiheadAttention",
+      `attnMask must be ${showShape(plane)} or ${showShape([heads, ...plane])}, got ${showShape(mask.shape)}`,
+    );
   }
 }

@@ -1,7 +1,7 @@
 /** Losses of classifiers: scores [N, C, …] against class numbers [N, …], or against probabilities of the scores' shape. */
 import { fail, logSoftmax, op, peek, showShape, type Tensor, where } from "@dl/tensor";
 import { logsigmoid } from "./activation.ts";
-import { reduced, type Reduction } from "./reduction.ts";
+import { type Reduction, reduced } from "./reduction.ts";
 
 /** Where the class dimension is: 0 without a batch. */
 function classDim(input: Tensor): number {
@@ -11,7 +11,10 @@ function classDim(input: Tensor): number {
 function checkTarget(name: string, input: Tensor, target: Tensor): void {
   const wanted = input.shape.toSpliced(classDim(input), 1);
   if (target.ndim !== wanted.length || target.shape.some((size, dim) => size !== wanted[dim])) {
-    fail(name, `scores ${showShape(input.shape)} need class numbers of shape ${showShape(wanted)}, got ${showShape(target.shape)}`);
+    fail(
+      name,
+      `scores ${showShape(input.shape)} need class numbers of shape ${showShape(wanted)}, got ${showShape(target.shape)}`,
+    );
   }
   if (target.dtype !== "int64" && target.dtype !== "uint8" && target.dtype !== "int32") {
     fail(name, `class numbers must be int64, got ${target.dtype}`, 'Cast them with .to("int64")');
@@ -25,12 +28,20 @@ function someIgnored(name: string, target: Tensor, classes: number, ignoreIndex:
   for (const value of peek(target, name)) {
     const number = Number(value);
     if (number === ignoreIndex) ignored = true;
-    else if (number < 0 || number >= classes) fail(name, `class ${number} is out of range: there are ${classes} classes`);
+    else if (number < 0 || number >= classes)
+      fail(name, `class ${number} is out of range: there are ${classes} classes`);
   }
   return ignored;
 }
 
-function nll(name: string, input: Tensor, target: Tensor, weight: Tensor | null | undefined, ignoreIndex: number, reduction: Reduction): Tensor {
+function nll(
+  name: string,
+  input: Tensor,
+  target: Tensor,
+  weight: Tensor | null | undefined,
+  ignoreIndex: number,
+  reduction: Reduction,
+): Tensor {
   checkTarget(name, input, target);
   const dim = classDim(input);
   const ignored = someIgnored(name, target, input.shape[dim]!, ignoreIndex);
@@ -54,12 +65,23 @@ function nll(name: string, input: Tensor, target: Tensor, weight: Tensor | null 
  */
 export const nllLoss = op(
   "nllLoss(input, target, weight?, ignoreIndex?, reduction?)",
-  (input: Tensor, target: Tensor, weight?: Tensor | null, ignoreIndex: number = -100, reduction: Reduction = "mean"): Tensor =>
-    nll("nllLoss", input, target, weight, ignoreIndex, reduction),
+  (
+    input: Tensor,
+    target: Tensor,
+    weight?: Tensor | null,
+    ignoreIndex: number = -100,
+    reduction: Reduction = "mean",
+  ): Tensor => nll("nllLoss", input, target, weight, ignoreIndex, reduction),
 );
 
 /** The part of the loss that label smoothing adds: the mean loss over all classes. */
-function smoothLoss(logs: Tensor, target: Tensor, weight: Tensor | null | undefined, ignoreIndex: number, reduction: Reduction): Tensor {
+function smoothLoss(
+  logs: Tensor,
+  target: Tensor,
+  weight: Tensor | null | undefined,
+  ignoreIndex: number,
+  reduction: Reduction,
+): Tensor {
   const dim = classDim(logs);
   const scaled = weight ? logs.mul(alongClasses(weight, logs, dim)) : logs;
   const kept = target.ne(ignoreIndex);
@@ -75,7 +97,13 @@ function alongClasses(weight: Tensor, like: Tensor, dim: number): Tensor {
 }
 
 /** Against probabilities, one for each class. */
-function soft(input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: Reduction, labelSmoothing: number): Tensor {
+function soft(
+  input: Tensor,
+  target: Tensor,
+  weight: Tensor | null | undefined,
+  reduction: Reduction,
+  labelSmoothing: number,
+): Tensor {
   const dim = classDim(input);
   const classes = input.shape[dim]!;
   const wanted = labelSmoothing > 0 ? target.mul(1 - labelSmoothing).add(labelSmoothing / classes) : target;
@@ -101,13 +129,16 @@ export const crossEntropy = op(
     reduction: Reduction = "mean",
     labelSmoothing: number = 0,
   ): Tensor => {
-    if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) fail("crossEntropy", `labelSmoothing must lie in [0, 1], got ${labelSmoothing}`);
+    if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+      fail("crossEntropy", `labelSmoothing must lie in [0, 1], got ${labelSmoothing}`);
     const sameShape = target.ndim === input.ndim && target.shape.every((size, dim) => size === input.shape[dim]);
     if (sameShape && target.isFloatingPoint()) return soft(input, target, weight, reduction, labelSmoothing);
     const logs = logSoftmax(input, classDim(input));
     const hard = nll("crossEntropy", logs, target, weight, ignoreIndex, reduction);
     if (labelSmoothing === 0) return hard;
-    const spread = smoothLoss(logs, target, weight, ignoreIndex, reduction).mul(labelSmoothing / input.shape[classDim(input)]!);
+    const spread = smoothLoss(logs, target, weight, ignoreIndex, reduction).mul(
+      labelSmoothing / input.shape[classDim(input)]!,
+    );
     return hard.mul(1 - labelSmoothing).add(spread);
   },
 );
@@ -129,7 +160,10 @@ export const binaryCrossEntropy = op(
     checkSameShape("binaryCrossEntropy", input, target);
     checkProbabilities(input);
     const off = (x: Tensor): Tensor => x.neg().add(1);
-    const losses = target.mul(limitedLog(input)).add(off(target).mul(limitedLog(off(input)))).neg();
+    const losses = target
+      .mul(limitedLog(input))
+      .add(off(target).mul(limitedLog(off(input))))
+      .neg();
     return reduced("binaryCrossEntropy", weight ? losses.mul(weight) : losses, reduction);
   },
 );
@@ -144,7 +178,11 @@ function checkProbabilities(input: Tensor): void {
   if (!input.backend.hostMemory || (input.dtype !== "float32" && input.dtype !== "float64")) return;
   for (const value of peek(input, "binaryCrossEntropy") as Float32Array) {
     if (value < 0 || value > 1) {
-      fail("binaryCrossEntropy", `inputs must lie in [0, 1], got ${value}`, "Use binaryCrossEntropyWithLogits for scores");
+      fail(
+        "binaryCrossEntropy",
+        `inputs must lie in [0, 1], got ${value}`,
+        "Use binaryCrossEntropyWithLogits for scores",
+      );
     }
   }
 }
@@ -155,7 +193,13 @@ function checkProbabilities(input: Tensor): void {
  */
 export const binaryCrossEntropyWithLogits = op(
   "binaryCrossEntropyWithLogits(input, target, weight?, reduction?, posWeight?)",
-  (input: Tensor, target: Tensor, weight?: Tensor | null, reduction: Reduction = "mean", posWeight?: Tensor | null): Tensor => {
+  (
+    input: Tensor,
+    target: Tensor,
+    weight?: Tensor | null,
+    reduction: Reduction = "mean",
+    posWeight?: Tensor | null,
+  ): Tensor => {
     checkSameShape("binaryCrossEntropyWithLogits", input, target);
     const logs = logsigmoid(input);
     const scaled = posWeight ? logs.mul(posWeight.sub(1).mul(target).add(1)) : logs;

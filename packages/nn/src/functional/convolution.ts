@@ -1,5 +1,5 @@
 /** Convolutions over 1, 2 or 3 spatial dimensions, with or without a batch. */
-import { apply, fail, op, type OpFunction, showShape, type Tensor } from "@dl/tensor";
+import { apply, fail, type OpFunction, op, showShape, type Tensor } from "@dl/tensor";
 import { batchwise, each, type Size } from "./sizes.ts";
 
 export type Padding = Size | "same" | "valid";
@@ -46,7 +46,12 @@ function convolution(rank: 1 | 2 | 3): OpFunction<ConvNames, ConvArguments, Tens
   return op(`${name}(input, weight, bias?, stride?, padding?, dilation?, groups?)`, body) as never;
 }
 
-function sameSides(name: string, kernel: readonly number[], stride: readonly number[], dilation: readonly number[]): [number, number][] {
+function sameSides(
+  name: string,
+  kernel: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+): [number, number][] {
   if (stride.some((step) => step !== 1)) fail(name, `padding "same" needs stride 1, got ${showShape(stride)}`);
   return samePadding(kernel, dilation);
 }
@@ -92,18 +97,29 @@ function transposed(rank: 1 | 2 | 3): OpFunction<TransposeNames, TransposeArgume
     const extra = each(name, "outputPadding", outputPadding, rank);
     const spread = each(name, "dilation", dilation, rank);
     extra.forEach((more, i) => {
-      if (more >= Math.max(step[i]!, spread[i]!)) fail(name, `outputPadding ${more} must be less than stride or dilation`);
+      if (more >= Math.max(step[i]!, spread[i]!))
+        fail(name, `outputPadding ${more} must be less than stride or dilation`);
     });
     return batchwise(name, input, rank, (x) => {
       if (x.shape[1] !== weight.shape[0]) {
-        fail(name, `weight ${showShape(weight.shape)} needs ${weight.shape[0]} input channels, got ${showShape(x.shape)}`);
+        fail(
+          name,
+          `weight ${showShape(weight.shape)} needs ${weight.shape[0]} input channels, got ${showShape(x.shape)}`,
+        );
       }
       const sizes = kernel.map(
         (extent, i) => (x.shape[2 + i]! - 1) * step[i]! - 2 * around[i]! + spread[i]! * (extent - 1) + extra[i]! + 1,
       );
-      if (sizes.some((size) => size < 1)) fail(name, `the output of ${showShape(x.shape)} would be empty: ${showShape(sizes)}`);
+      if (sizes.some((size) => size < 1))
+        fail(name, `the output of ${showShape(x.shape)} would be empty: ${showShape(sizes)}`);
       const inputShape = [x.shape[0]!, weight.shape[1]! * groups, ...sizes];
-      const out = apply("convInput", [x, weight], { stride: step, padding: around, dilation: spread, groups, inputShape });
+      const out = apply("convInput", [x, weight], {
+        stride: step,
+        padding: around,
+        dilation: spread,
+        groups,
+        inputShape,
+      });
       return bias ? out.add(bias.view([-1, ...kernel.map(() => 1)])) : out;
     });
   };

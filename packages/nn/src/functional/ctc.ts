@@ -1,7 +1,7 @@
 /** Connectionist temporal classification (Graves et al., 2006), by the forward recursion in log space. */
 import { cat, fail, fromArray, op, peek, showShape, stack, type Tensor, where } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
-import { reduced, type Reduction } from "./reduction.ts";
+import { type Reduction, reduced } from "./reduction.ts";
 
 /** Stands for log 0: finite, so that differences of two stay numbers. */
 const never = -1e30;
@@ -15,7 +15,8 @@ function lengthsOf(lengths: Lengths): number[] {
 /** Each sample's labels, from rows of a matrix or from one list of all. */
 function labelsOf(targets: Tensor, lengths: readonly number[]): number[][] {
   const all = Array.from(peek(targets.contiguous(), "ctcLoss") as ArrayLike<number | bigint>, Number);
-  if (targets.ndim === 2) return lengths.map((length, n) => all.slice(n * targets.shape[1]!, n * targets.shape[1]! + length));
+  if (targets.ndim === 2)
+    return lengths.map((length, n) => all.slice(n * targets.shape[1]!, n * targets.shape[1]! + length));
   let start = 0;
   return lengths.map((length) => all.slice(start, (start += length)));
 }
@@ -32,12 +33,23 @@ function shifted(x: Tensor, by: number, filler: Tensor): Tensor {
 }
 
 /** The log-probability of each sample's labels under log-probabilities [T, N, C]. */
-function logLikelihood(logs: Tensor, labels: readonly (readonly number[])[], lengths: readonly number[], blank: number): Tensor {
+function logLikelihood(
+  logs: Tensor,
+  labels: readonly (readonly number[])[],
+  lengths: readonly number[],
+  blank: number,
+): Tensor {
   const [steps, batch] = logs.shape as [number, number];
   const width = 2 * Math.max(...labels.map((row) => row.length)) + 1;
-  const states = labels.map((row) => Array.from({ length: width }, (_, s) => (s % 2 === 1 ? (row[(s - 1) / 2] ?? blank) : blank)));
+  const states = labels.map((row) =>
+    Array.from({ length: width }, (_, s) => (s % 2 === 1 ? (row[(s - 1) / 2] ?? blank) : blank)),
+  );
   const bools = (test: (n: number, s: number) => boolean): Tensor =>
-    indexTensor(states.flatMap((row, n) => row.map((_, s) => Number(test(n, s)))), [batch, width], logs).ne(0);
+    indexTensor(
+      states.flatMap((row, n) => row.map((_, s) => Number(test(n, s)))),
+      [batch, width],
+      logs,
+    ).ne(0);
   const skips = bools((n, s) => s > 1 && states[n]![s] !== blank && states[n]![s] !== states[n]![s - 2]);
   const index = indexTensor(states.flat(), [1, batch, width], logs).expand(steps, batch, width);
   const emitted = logs.gather(2, index);
@@ -51,11 +63,16 @@ function logLikelihood(logs: Tensor, labels: readonly (readonly number[])[], len
     rows.push(alpha);
   }
   // The last step and the last two states of each sample.
-  const last = (back: number): number[] => labels.map((row, n) => ((lengths[n]! - 1) * batch + n) * width + Math.max(2 * row.length - back, 0));
+  const last = (back: number): number[] =>
+    labels.map((row, n) => ((lengths[n]! - 1) * batch + n) * width + Math.max(2 * row.length - back, 0));
   const flat = stack(rows).flatten();
   const end = flat.indexSelect(0, indexTensor(last(0), [batch], logs));
   const before = flat.indexSelect(0, indexTensor(last(1), [batch], logs));
-  const hasLabels = indexTensor(labels.map((row) => Number(row.length > 0)), [batch], logs).ne(0);
+  const hasLabels = indexTensor(
+    labels.map((row) => Number(row.length > 0)),
+    [batch],
+    logs,
+  ).ne(0);
   return addLogs(end, where(hasLabels, before, never), end.detach().mul(0).add(never));
 }
 
@@ -80,7 +97,10 @@ export const ctcLoss = op(
     const [steps, batch, classes] = logs.shape as [number, number, number];
     const [inputs, sizes] = [lengthsOf(inputLengths), lengthsOf(targetLengths)];
     if (inputs.length !== batch || sizes.length !== batch || inputs.some((length) => length > steps)) {
-      fail("ctcLoss", `${showShape(logs.shape)} needs ${batch} input lengths up to ${steps} and target lengths, got ${showShape(inputs)} and ${showShape(sizes)}`);
+      fail(
+        "ctcLoss",
+        `${showShape(logs.shape)} needs ${batch} input lengths up to ${steps} and target lengths, got ${showShape(inputs)} and ${showShape(sizes)}`,
+      );
     }
     if (blank < 0 || blank >= classes) fail("ctcLoss", `blank ${blank} is none of ${classes} classes`);
     const labels = labelsOf(targets, sizes);
@@ -88,7 +108,11 @@ export const ctcLoss = op(
     const impossible = raw.detach().gt(-never / 2);
     const losses = where(impossible, zeroInfinity ? 0 : Number.POSITIVE_INFINITY, raw);
     if (reduction === "mean") {
-      const counts = fromArray(Float64Array.from(sizes, (size) => Math.max(size, 1)), [batch], { dtype: logs.dtype, device: logs.device });
+      const counts = fromArray(
+        Float64Array.from(sizes, (size) => Math.max(size, 1)),
+        [batch],
+        { dtype: logs.dtype, device: logs.device },
+      );
       return losses.div(counts).mean();
     }
     return reduced("ctcLoss", batched ? losses : losses.squeeze(0), reduction);

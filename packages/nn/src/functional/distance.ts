@@ -1,7 +1,7 @@
 /** Distances and angles between vectors, and the losses made of them. */
 import { clamp, fail, op, showShape, type Tensor, where } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
-import { reduced, type Reduction } from "./reduction.ts";
+import { type Reduction, reduced } from "./reduction.ts";
 
 /** (Σ |x|ᵖ)^(1/p) along `dim`; its gradient is 0 where the norm is. */
 export function lpNorm(input: Tensor, p: number, dim: number, keepdim: boolean): Tensor {
@@ -42,7 +42,10 @@ export const cosineSimilarity = op(
   "cosineSimilarity(x1, x2, dim?, eps?)",
   (x1: Tensor, x2: Tensor, dim: number = 1, eps: number = 1e-8): Tensor => {
     const length = (x: Tensor): Tensor => clamp(lpNorm(x, 2, dim, true), { min: eps });
-    return x1.div(length(x1)).mul(x2.div(length(x2))).sum(dim);
+    return x1
+      .div(length(x1))
+      .mul(x2.div(length(x2)))
+      .sum(dim);
   },
 );
 
@@ -67,7 +70,14 @@ export const cosineEmbeddingLoss = op(
   },
 );
 
-function triplet(near: Tensor, far: Tensor, otherFar: () => Tensor, margin: number, swap: boolean, reduction: Reduction): Tensor {
+function triplet(
+  near: Tensor,
+  far: Tensor,
+  otherFar: () => Tensor,
+  margin: number,
+  swap: boolean,
+  reduction: Reduction,
+): Tensor {
   const nearest = swap ? far.minimum(otherFar()) : far;
   return reduced("tripletMarginLoss", near.sub(nearest).add(margin).relu(), reduction);
 }

@@ -1,5 +1,5 @@
 /** Random zeros in training; what remains is scaled up, so that nothing needs to change in use. */
-import { fail, op, type OpFunction, rand, type Shape, showShape, type Tensor, where, zerosLike } from "@dl/tensor";
+import { fail, type OpFunction, op, rand, type Shape, showShape, type Tensor, where, zerosLike } from "@dl/tensor";
 
 /** 1 with probability 1 − p, else 0; as a bool tensor. */
 function survivors(input: Tensor, shape: Shape, p: number): Tensor {
@@ -13,7 +13,9 @@ function checkProbability(name: string, p: number): void {
 function drop(name: string, input: Tensor, shape: Shape, p: number, inplace: boolean): Tensor {
   checkProbability(name, p);
   if (p === 0) return input;
-  const scales = survivors(input, shape, p).to(input.dtype).mul(p === 1 ? 0 : 1 / (1 - p));
+  const scales = survivors(input, shape, p)
+    .to(input.dtype)
+    .mul(p === 1 ? 0 : 1 / (1 - p));
   return inplace ? input.mul_(scales) : input.mul(scales);
 }
 
@@ -62,7 +64,9 @@ function dropAlpha(input: Tensor, shape: Shape, p: number, inplace: boolean): Te
   if (p === 0) return input;
   if (p === 1) return inplace ? input.mul_(0) : input.mul(zerosLike(input));
   const scale = ((1 - p) * (1 + p * floor ** 2)) ** -0.5;
-  const out = where(survivors(input, shape, p), input, floor).mul(scale).add(-scale * p * floor);
+  const out = where(survivors(input, shape, p), input, floor)
+    .mul(scale)
+    .add(-scale * p * floor);
   return inplace ? input.copy_(out) : out;
 }
 

@@ -6,8 +6,16 @@ import { indexTensor } from "./positions.ts";
 function limitRows(weight: Tensor, rows: Tensor, maxNorm: number, normType: number): void {
   noGrad(() =>
     scope(() => {
-      const norms = weight.abs().pow(normType).sum(1, true).pow(1 / normType);
-      const used = zeros([weight.shape[0]!, 1], { device: weight.device }).indexAdd(0, rows, ones([rows.numel(), 1], { device: weight.device }));
+      const norms = weight
+        .abs()
+        .pow(normType)
+        .sum(1, true)
+        .pow(1 / normType);
+      const used = zeros([weight.shape[0]!, 1], { device: weight.device }).indexAdd(
+        0,
+        rows,
+        ones([rows.numel(), 1], { device: weight.device }),
+      );
       const tooLong = norms.gt(maxNorm).logicalAnd(used.gt(0));
       weight.mul_(where(tooLong, norms.add(1e-7).reciprocal().mul(maxNorm), 1));
     }),
@@ -41,7 +49,8 @@ function lookUp(rows: Tensor, weight: Tensor, paddingRow: number | null, scaleGr
 
 function paddingRowOf(name: string, paddingIdx: number | null | undefined, count: number): number | null {
   if (paddingIdx === null || paddingIdx === undefined) return null;
-  if (paddingIdx < -count || paddingIdx >= count) fail(name, `paddingIdx ${paddingIdx} is outside a table of ${count} rows`);
+  if (paddingIdx < -count || paddingIdx >= count)
+    fail(name, `paddingIdx ${paddingIdx} is outside a table of ${count} rows`);
   return paddingIdx < 0 ? paddingIdx + count : paddingIdx;
 }
 
@@ -97,11 +106,20 @@ function bagMaxima(picked: Tensor, bags: readonly number[], count: number): Tens
   const groups = Array.from({ length: count }, (): number[] => []);
   bags.forEach((bag, i) => void groups[bag]!.push(i));
   const longest = Math.max(1, ...groups.map((group) => group.length));
-  const table = groups.flatMap((group) => Array.from({ length: longest }, (_, k) => group[Math.min(k, group.length - 1)] ?? 0));
+  const table = groups.flatMap((group) =>
+    Array.from({ length: longest }, (_, k) => group[Math.min(k, group.length - 1)] ?? 0),
+  );
   const width = picked.shape[1]!;
   if (picked.shape[0] === 0) return zeros([count, width], { dtype: picked.dtype, device: picked.device });
-  const best = picked.indexSelect(0, indexTensor(table, [table.length], picked)).view(count, longest, width).max(1).values;
-  const empty = indexTensor(groups.map((group) => Number(group.length === 0)), [count, 1], picked).ne(0);
+  const best = picked
+    .indexSelect(0, indexTensor(table, [table.length], picked))
+    .view(count, longest, width)
+    .max(1).values;
+  const empty = indexTensor(
+    groups.map((group) => Number(group.length === 0)),
+    [count, 1],
+    picked,
+  ).ne(0);
   return where(empty, 0, best);
 }
 
@@ -141,7 +159,11 @@ export const embeddingBag = op(
     const used = places.map((i) => bags[i]!);
     if (mode === "max") return bagMaxima(picked, used, count);
     const terms = perSampleWeights ? picked.mul(perSampleWeights.flatten().indexSelect(0, at).unsqueeze(1)) : picked;
-    const sums = zeros([count, weight.shape[1]!], { dtype: weight.dtype, device: weight.device }).indexAdd(0, indexTensor(used, [used.length], input), terms);
+    const sums = zeros([count, weight.shape[1]!], { dtype: weight.dtype, device: weight.device }).indexAdd(
+      0,
+      indexTensor(used, [used.length], input),
+      terms,
+    );
     return mode === "sum" ? sums : sums.div(bagSizes(used, count, sums));
   },
 );
@@ -155,7 +177,11 @@ function rowsAsBags(input: Tensor): { bags: number[]; count: number } {
 function bagSizes(bags: readonly number[], count: number, like: Tensor): Tensor {
   const sizes = new Array<number>(count).fill(0);
   for (const bag of bags) sizes[bag]!++;
-  return indexTensor(sizes.map((size) => Math.max(size, 1)), [count, 1], like).to(like.dtype);
+  return indexTensor(
+    sizes.map((size) => Math.max(size, 1)),
+    [count, 1],
+    like,
+  ).to(like.dtype);
 }
 
 /**
@@ -163,10 +189,14 @@ function bagSizes(bags: readonly number[], count: number, like: Tensor): Tensor 
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
  */
 export const oneHot = op("oneHot(tensor, numClasses?)", (tensor: Tensor, numClasses: number = -1): Tensor => {
-  if (tensor.dtype !== "int64") fail("oneHot", `class numbers must be int64, got ${tensor.dtype}`, 'Cast them with .to("int64")');
+  if (tensor.dtype !== "int64")
+    fail("oneHot", `class numbers must be int64, got ${tensor.dtype}`, 'Cast them with .to("int64")');
   const [least, most] = tensor.numel() > 0 ? [tensor.amin().item(), tensor.amax().item()] : [0, -1];
   if (least < 0) fail("oneHot", `class numbers must be ≥ 0, got ${least}`);
   const classes = numClasses === -1 ? most + 1 : numClasses;
   if (most >= classes) fail("oneHot", `class ${most} is out of range: there are ${classes} classes`);
-  return tensor.unsqueeze(-1).eq(arange(classes, { device: tensor.device })).to("int64");
+  return tensor
+    .unsqueeze(-1)
+    .eq(arange(classes, { device: tensor.device }))
+    .to("int64");
 });

@@ -21,7 +21,12 @@ function reflect(x: Tensor, low: number, high: number): Tensor {
 
 function settle(position: Tensor, size: number, padding: GridPadding, alignCorners: boolean): Tensor {
   if (padding === "zeros") return position;
-  const folded = padding === "border" ? position : alignCorners ? reflect(position, 0, 2 * (size - 1)) : reflect(position, -1, 2 * size - 1);
+  const folded =
+    padding === "border"
+      ? position
+      : alignCorners
+        ? reflect(position, 0, 2 * (size - 1))
+        : reflect(position, -1, 2 * size - 1);
   return where(folded.le(0), 0, where(folded.ge(size - 1), size - 1, folded));
 }
 
@@ -34,13 +39,20 @@ function fetch(input: Tensor, positions: readonly Tensor[]): Tensor {
   const flat = clamped.map((x) => x.to("int64")).reduce((base, x, i) => base.mul(sizes[i]!).add(x));
   const points = flat.shape.slice(1);
   const index = flat.view(batch, 1, -1).expand(batch, channels, -1);
-  const values = input.flatten(2).gather(2, index).view([batch, channels, ...points]);
+  const values = input
+    .flatten(2)
+    .gather(2, index)
+    .view([batch, channels, ...points]);
   return where(inside.unsqueeze(1), values, 0);
 }
 
 type Sampler = (input: Tensor, positions: readonly Tensor[], settled: (x: Tensor, axis: number) => Tensor) => Tensor;
 
-const nearest: Sampler = (input, positions, settled) => fetch(input, positions.map((x, axis) => settled(x, axis).detach().round()));
+const nearest: Sampler = (input, positions, settled) =>
+  fetch(
+    input,
+    positions.map((x, axis) => settled(x, axis).detach().round()),
+  );
 
 /** The weighted sum over the 2ⁿ corners around each point. */
 const bilinear: Sampler = (input, positions, settled) => {
@@ -51,7 +63,10 @@ const bilinear: Sampler = (input, positions, settled) => {
   for (let corner = 0; corner < 2 ** exact.length; corner++) {
     const upper = exact.map((_, axis) => (corner >> axis) % 2 === 1);
     const weight = share.map((s, axis) => (upper[axis] ? s : s.neg().add(1))).reduce((product, s) => product.mul(s));
-    const values = fetch(input, low.map((x, axis) => (upper[axis] ? x.add(1) : x)));
+    const values = fetch(
+      input,
+      low.map((x, axis) => (upper[axis] ? x.add(1) : x)),
+    );
     const term = values.mul(weight.unsqueeze(1));
     sum = sum ? sum.add(term) : term;
   }
@@ -74,8 +89,21 @@ const bicubic: Sampler = (input, positions, settled) => {
 
 function cubicShares(t: Tensor): Tensor[] {
   const a = -0.75;
-  const near = (x: Tensor): Tensor => x.mul(a + 2).sub(a + 3).mul(x).mul(x).add(1);
-  const far = (x: Tensor): Tensor => x.mul(a).sub(5 * a).mul(x).add(8 * a).mul(x).sub(4 * a);
+  const near = (x: Tensor): Tensor =>
+    x
+      .mul(a + 2)
+      .sub(a + 3)
+      .mul(x)
+      .mul(x)
+      .add(1);
+  const far = (x: Tensor): Tensor =>
+    x
+      .mul(a)
+      .sub(5 * a)
+      .mul(x)
+      .add(8 * a)
+      .mul(x)
+      .sub(4 * a);
   const rest = t.neg().add(1);
   return [far(t.add(1)), near(t), near(rest), far(rest.add(1))];
 }
@@ -89,13 +117,23 @@ const samplers: { readonly [M in GridMode]: Sampler } = { nearest, bilinear, bic
  */
 export const gridSample = op(
   "gridSample(input, grid, mode?, paddingMode?, alignCorners?)",
-  (input: Tensor, grid: Tensor, mode: GridMode = "bilinear", paddingMode: GridPadding = "zeros", alignCorners?: boolean | null): Tensor => {
+  (
+    input: Tensor,
+    grid: Tensor,
+    mode: GridMode = "bilinear",
+    paddingMode: GridPadding = "zeros",
+    alignCorners?: boolean | null,
+  ): Tensor => {
     const rank = input.ndim - 2;
     if ((rank !== 2 && rank !== 3) || grid.ndim !== input.ndim || grid.shape.at(-1) !== rank) {
-      fail("gridSample", `needs [N, C, H, W] and [N, H', W', 2], or 5-d likewise, got ${showShape(input.shape)} and ${showShape(grid.shape)}`);
+      fail(
+        "gridSample",
+        `needs [N, C, H, W] and [N, H', W', 2], or 5-d likewise, got ${showShape(input.shape)} and ${showShape(grid.shape)}`,
+      );
     }
     if (mode === "bicubic" && rank !== 2) fail("gridSample", "bicubic needs a 4-d input");
-    const sampler = samplers[mode] ?? fail("gridSample", `unknown mode "${mode}"`, 'Use "bilinear", "nearest" or "bicubic"');
+    const sampler =
+      samplers[mode] ?? fail("gridSample", `unknown mode "${mode}"`, 'Use "bilinear", "nearest" or "bicubic"');
     const sizes = input.shape.slice(2);
     const corners = alignCorners ?? false;
     // Points name the last dimension first.
@@ -105,14 +143,17 @@ export const gridSample = op(
 );
 
 /** The grid that an affine map [N, 2, 3] (or [N, 3, 4]) makes for outputs of `size`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.affine_grid.html */
-export const affineGrid = op("affineGrid(theta, size, alignCorners?)", (theta: Tensor, size: Shape, alignCorners?: boolean | null): Tensor => {
-  const spatial = size.slice(2);
-  const like = { dtype: theta.dtype, device: theta.device } as { dtype: "float32"; device: string };
-  const axes = spatial.map((count, axis) => {
-    const edge = alignCorners ? 1 : 1 - 1 / count;
-    const line = count === 1 ? linspace(0, 0, 1, like) : linspace(-edge, edge, count, like);
-    return line.view(spatial.map((_, d) => (d === axis ? -1 : 1))).expand(spatial);
-  });
-  const points = stack([...axes.reverse(), axes[0]!.mul(0).add(1)], -1).view(1, -1, spatial.length + 1);
-  return points.matmul(theta.transpose(1, 2)).view([size[0]!, ...spatial, spatial.length]);
-});
+export const affineGrid = op(
+  "affineGrid(theta, size, alignCorners?)",
+  (theta: Tensor, size: Shape, alignCorners?: boolean | null): Tensor => {
+    const spatial = size.slice(2);
+    const like = { dtype: theta.dtype, device: theta.device } as { dtype: "float32"; device: string };
+    const axes = spatial.map((count, axis) => {
+      const edge = alignCorners ? 1 : 1 - 1 / count;
+      const line = count === 1 ? linspace(0, 0, 1, like) : linspace(-edge, edge, count, like);
+      return line.view(spatial.map((_, d) => (d === axis ? -1 : 1))).expand(spatial);
+    });
+    const points = stack([...axes.reverse(), axes[0]!.mul(0).add(1)], -1).view(1, -1, spatial.length + 1);
+    return points.matmul(theta.transpose(1, 2)).view([size[0]!, ...spatial, spatial.length]);
+  },
+);

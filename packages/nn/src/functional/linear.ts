@@ -6,14 +6,20 @@ import { fail, op, showShape, type Tensor } from "@dl/tensor";
  * @throws TensorError when the last size of the input is not the weight's
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
  */
-export const linear = op("linear(input, weight, bias?)", (input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor => {
-  const features = weight.shape.at(-1);
-  if (input.shape.at(-1) !== features) {
-    fail("linear", `weight ${showShape(weight.shape)} needs ${features} input features, got ${showShape(input.shape)}`);
-  }
-  const product = input.matmul(weight.ndim === 1 ? weight : weight.t());
-  return bias ? product.add(bias) : product;
-});
+export const linear = op(
+  "linear(input, weight, bias?)",
+  (input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor => {
+    const features = weight.shape.at(-1);
+    if (input.shape.at(-1) !== features) {
+      fail(
+        "linear",
+        `weight ${showShape(weight.shape)} needs ${features} input features, got ${showShape(input.shape)}`,
+      );
+    }
+    const product = input.matmul(weight.ndim === 1 ? weight : weight.t());
+    return bias ? product.add(bias) : product;
+  },
+);
 
 /**
  * y[k] = x₁ᵀ W[k] x₂ + b[k] for x₁ [*, in1], x₂ [*, in2], weight [out, in1, in2] and bias [out].

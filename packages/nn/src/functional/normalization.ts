@@ -1,7 +1,7 @@
 /** Mean 0 and variance 1 over batches, layers, groups or instances, then scaled and shifted. */
-import { fail, noGrad, op, scope, type Shape, showShape, type Tensor } from "@dl/tensor";
-import { avgPool2d, avgPool3d } from "./pooling.ts";
+import { fail, noGrad, op, type Shape, scope, showShape, type Tensor } from "@dl/tensor";
 import { pad } from "./padding.ts";
+import { avgPool2d, avgPool3d } from "./pooling.ts";
 
 interface Moments {
   readonly mean: Tensor;
@@ -30,7 +30,12 @@ function scaleAndShift(x: Tensor, weight: Tensor | null | undefined, bias: Tenso
 
 /** Moves a running value towards the one at hand. */
 function track(running: Tensor, seen: Tensor, momentum: number): void {
-  noGrad(() => scope(() => void running.mul_(1 - momentum).add_(seen.detach().view(running.shape).to(running.dtype), { alpha: momentum })));
+  noGrad(() =>
+    scope(
+      () =>
+        void running.mul_(1 - momentum).add_(seen.detach().view(running.shape).to(running.dtype), { alpha: momentum }),
+    ),
+  );
 }
 
 function trackMoments(running: Moments, { mean, variance }: Moments, count: number, momentum: number): void {
@@ -94,7 +99,14 @@ export const layerNorm = op(
     if (lead < 0 || normalizedShape.some((size, i) => size !== input.shape[lead + i])) {
       fail("layerNorm", `needs [*, ${normalizedShape.join(", ")}], got ${showShape(input.shape)}`);
     }
-    const normal = standardize(input, moments(input, normalizedShape.map((_, i) => lead + i)), eps);
+    const normal = standardize(
+      input,
+      moments(
+        input,
+        normalizedShape.map((_, i) => lead + i),
+      ),
+      eps,
+    );
     const scaled = weight ? normal.mul(weight) : normal;
     return bias ? scaled.add(bias) : scaled;
   },
@@ -128,7 +140,8 @@ export const instanceNorm = op(
     momentum: number = 0.1,
     eps: number = 1e-5,
   ): Tensor => {
-    if (!useInputStats) return batchNorm(input, runningMean ?? null, runningVar ?? null, weight, bias, false, momentum, eps);
+    if (!useInputStats)
+      return batchNorm(input, runningMean ?? null, runningVar ?? null, weight, bias, false, momentum, eps);
     checkChannels("instanceNorm", input, [runningMean, runningVar, weight, bias]);
     const dims = input.shape.flatMap((_, dim) => (dim < 2 ? [] : [dim]));
     const count = input.shape.slice(2).reduce((product, size) => product * size, 1);
@@ -149,15 +162,13 @@ export const instanceNorm = op(
 export const localResponseNorm = op(
   "localResponseNorm(input, size, alpha?, beta?, k?)",
   (input: Tensor, size: number, alpha: number = 1e-4, beta: number = 0.75, k: number = 1): Tensor => {
-    if (input.ndim < 3) fail("localResponseNorm", `needs [N, C, …] of 3 or more dimensions, got ${showShape(input.shape)}`);
+    if (input.ndim < 3)
+      fail("localResponseNorm", `needs [N, C, …] of 3 or more dimensions, got ${showShape(input.shape)}`);
     const [batch, channels, first] = input.shape as [number, number, number];
     if (input.numel() === 0) return input;
     const squares = input.square().reshape(batch, 1, channels, first, -1);
     const padded = pad(squares, [0, 0, 0, 0, Math.floor(size / 2), Math.floor((size - 1) / 2)]);
-    const means =
-      input.ndim === 3
-        ? avgPool2d(padded.squeeze(-1), [size, 1], 1)
-        : avgPool3d(padded, [size, 1, 1], 1);
+    const means = input.ndim === 3 ? avgPool2d(padded.squeeze(-1), [size, 1], 1) : avgPool3d(padded, [size, 1, 1], 1);
     return input.div(means.reshape(input.shape).mul(alpha).add(k).pow(beta));
   },
 );

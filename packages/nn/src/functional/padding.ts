@@ -11,7 +11,13 @@ const sources: { readonly [M in Exclude<PaddingMode, "constant">]: (i: number, s
   circular: (i, size) => ((i % size) + size) % size,
 };
 
-function padEdge(input: Tensor, dim: number, before: number, after: number, mode: Exclude<PaddingMode, "constant">): Tensor {
+function padEdge(
+  input: Tensor,
+  dim: number,
+  before: number,
+  after: number,
+  mode: Exclude<PaddingMode, "constant">,
+): Tensor {
   const size = input.shape[dim]!;
   const longest = Math.max(before, after);
   if ((mode === "reflect" && longest >= size) || (mode === "circular" && longest > size)) {

@@ -1,5 +1,17 @@
 /** Maxima, means and norms over windows. */
-import { apply, applyAll, fail, op, type OpFunction, scatter, showShape, Tensor, valuesIndices, type ValuesIndices, zeros } from "@dl/tensor";
+import {
+  apply,
+  applyAll,
+  fail,
+  type OpFunction,
+  op,
+  scatter,
+  showShape,
+  type Tensor,
+  type ValuesIndices,
+  valuesIndices,
+  zeros,
+} from "@dl/tensor";
 import { batchwise, each, layoutOf, type Size } from "./sizes.ts";
 
 type Rank = 1 | 2 | 3;
@@ -52,7 +64,8 @@ function maxPool(rank: Rank): MaxPool {
     };
     checkPadding(name, kernel, attrs.padding);
     const x = input.ndim === rank + 1 ? input.unsqueeze(0) : input;
-    if (x.ndim !== rank + 2) fail(name, `needs ${layoutOf(rank, true)} or ${layoutOf(rank, false)}, got ${showShape(input.shape)}`);
+    if (x.ndim !== rank + 2)
+      fail(name, `needs ${layoutOf(rank, true)} or ${layoutOf(rank, false)}, got ${showShape(input.shape)}`);
     const [values, indices] = applyAll("maxPool", [x], attrs).map((out) => (x === input ? out : out.squeeze(0)));
     return returnIndices ? valuesIndices(values!, indices!) : values!;
   };
@@ -98,7 +111,10 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
       }),
     );
   };
-  return op(`${name}(input, kernelSize, stride?, padding?, ceilMode?, countIncludePad?, divisorOverride?)`, body) as never;
+  return op(
+    `${name}(input, kernelSize, stride?, padding?, ceilMode?, countIncludePad?, divisorOverride?)`,
+    body,
+  ) as never;
 }
 
 /** The mean of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html */
@@ -117,7 +133,12 @@ function lpPool(rank: 1 | 2): OpFunction<LpNames, LpArguments, Tensor> {
     const count = each(`lpPool${rank}d`, "kernelSize", kernelSize, rank).reduce((product, size) => product * size, 1);
     const mean = pool(input.pow(normType), kernelSize, stride, 0, ceilMode);
     // As PyTorch: the root of a sum that is negative (odd norms of negative numbers) is 0.
-    return mean.sign().mul(mean.abs().relu()).relu().mul(count).pow(1 / normType);
+    return mean
+      .sign()
+      .mul(mean.abs().relu())
+      .relu()
+      .mul(count)
+      .pow(1 / normType);
   };
   return op(`lpPool${rank}d(input, normType, kernelSize, stride?, ceilMode?)`, body) as never;
 }

@@ -3,9 +3,13 @@ import { fromArray, type Shape, type Tensor } from "@dl/tensor";
 
 /** The numbers as an int64 tensor of `shape` beside `like`. */
 export function indexTensor(numbers: ArrayLike<number>, shape: Shape, like: Tensor): Tensor {
-  return fromArray(BigInt64Array.from({ length: numbers.length }, (_, i) => BigInt(numbers[i]!)), shape, {
-    device: like.device,
-  });
+  return fromArray(
+    BigInt64Array.from({ length: numbers.length }, (_, i) => BigInt(numbers[i]!)),
+    shape,
+    {
+      device: like.device,
+    },
+  );
 }
 
 /** Taps of a linear map along one dimension: output i is Σ weights[k][i] · x[sources[k][i]]. */

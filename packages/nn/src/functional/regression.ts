@@ -1,17 +1,21 @@
 /** Losses between predictions and values, distributions or signs. */
 import { fail, op, showShape, type Tensor, where } from "@dl/tensor";
 import { logsigmoid } from "./activation.ts";
-import { reduced, type Reduction } from "./reduction.ts";
+import { type Reduction, reduced } from "./reduction.ts";
 import { logOnePlusExp } from "./stable.ts";
 
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html */
-export const mseLoss = op("mseLoss(input, target, reduction?)", (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
-  reduced("mseLoss", input.sub(target).square(), reduction),
+export const mseLoss = op(
+  "mseLoss(input, target, reduction?)",
+  (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
+    reduced("mseLoss", input.sub(target).square(), reduction),
 );
 
 /** |input − target|. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html */
-export const l1Loss = op("l1Loss(input, target, reduction?)", (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
-  reduced("l1Loss", input.sub(target).abs(), reduction),
+export const l1Loss = op(
+  "l1Loss(input, target, reduction?)",
+  (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
+    reduced("l1Loss", input.sub(target).abs(), reduction),
 );
 
 /** Half the square below `beta`, divided by it; the distance less half of `beta` above. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html */
@@ -77,7 +81,15 @@ export const poissonNllLoss = op(
 function stirling(t: Tensor): Tensor {
   const large = t.gt(1);
   const safe = where(large, t, 2);
-  const terms = safe.mul(safe.log()).sub(safe).add(safe.mul(2 * Math.PI).log().mul(0.5));
+  const terms = safe
+    .mul(safe.log())
+    .sub(safe)
+    .add(
+      safe
+        .mul(2 * Math.PI)
+        .log()
+        .mul(0.5),
+    );
   return where(large, terms, 0);
 }
 

@@ -3,14 +3,7 @@ import { fail, op, showShape, type Tensor } from "@dl/tensor";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./adaptive.ts";
 import { applyTaps, type Taps } from "./positions.ts";
 
-export type InterpolationMode =
-  | "nearest"
-  | "nearest-exact"
-  | "linear"
-  | "bilinear"
-  | "bicubic"
-  | "trilinear"
-  | "area";
+export type InterpolationMode = "nearest" | "nearest-exact" | "linear" | "bilinear" | "bicubic" | "trilinear" | "area";
 
 /** How one dimension is resampled: `scale` input elements for each output element. */
 interface Axis {
@@ -56,9 +49,13 @@ const cubic: Rule = (axis, i) => {
 
 /** Positions as float32 rounds them: PyTorch's choice of neighbour depends on it. */
 const nearest: Rule = (axis, i) => [[within(axis, Math.floor(Math.fround(i * Math.fround(axis.scale)))), 1]];
-const nearestExact: Rule = (axis, i) => [[within(axis, Math.floor(Math.fround((i + 0.5) * Math.fround(axis.scale)))), 1]];
+const nearestExact: Rule = (axis, i) => [
+  [within(axis, Math.floor(Math.fround((i + 0.5) * Math.fround(axis.scale)))), 1],
+];
 
-const rules: { readonly [M in Exclude<InterpolationMode, "area">]: { readonly rule: Rule; readonly ranks: readonly number[] } } = {
+const rules: {
+  readonly [M in Exclude<InterpolationMode, "area">]: { readonly rule: Rule; readonly ranks: readonly number[] };
+} = {
   nearest: { rule: nearest, ranks: [1, 2, 3] },
   "nearest-exact": { rule: nearestExact, ranks: [1, 2, 3] },
   linear: { rule: linear, ranks: [1] },
@@ -83,7 +80,10 @@ function axesOf(input: Tensor, size: Amount, scaleFactor: Amount, alignCorners: 
   if ((size == null) === (scaleFactor == null)) fail("interpolate", "needs either size or scaleFactor");
   const each = (amount: number | readonly number[], i: number): number => {
     if (typeof amount === "number") return amount;
-    return amount[amount.length === 1 ? 0 : i] ?? fail("interpolate", `needs ${spatial.length} numbers, got ${showShape(amount)}`);
+    return (
+      amount[amount.length === 1 ? 0 : i] ??
+      fail("interpolate", `needs ${spatial.length} numbers, got ${showShape(amount)}`)
+    );
   };
   return spatial.map((extent, i): Axis => {
     const factor = scaleFactor == null ? null : each(scaleFactor, i);
@@ -111,13 +111,22 @@ export const interpolate = op(
     antialias: boolean = false,
   ): Tensor => {
     const rank = input.ndim - 2;
-    if (antialias) fail("interpolate", "antialiasing is not offered", "Blur first, or use mode \"area\"");
-    if (alignCorners != null && !/linear|cubic/.test(mode)) fail("interpolate", `alignCorners does nothing in mode "${mode}"`);
+    if (antialias) fail("interpolate", "antialiasing is not offered", 'Blur first, or use mode "area"');
+    if (alignCorners != null && !/linear|cubic/.test(mode))
+      fail("interpolate", `alignCorners does nothing in mode "${mode}"`);
     const axes = axesOf(input, size, scaleFactor, alignCorners ?? false, recomputeScaleFactor ?? false);
-    if (mode === "area") return areas[rank as 1](input, axes.map(({ count }) => count));
-    const row = rules[mode] ?? fail("interpolate", `unknown mode "${mode}"`, `Use one of ${Object.keys(rules).join(", ")}, area`);
+    if (mode === "area")
+      return areas[rank as 1](
+        input,
+        axes.map(({ count }) => count),
+      );
+    const row =
+      rules[mode] ?? fail("interpolate", `unknown mode "${mode}"`, `Use one of ${Object.keys(rules).join(", ")}, area`);
     if (!row.ranks.includes(rank)) {
-      fail("interpolate", `mode "${mode}" needs ${row.ranks.map((r) => `${r + 2}-d`).join(" or ")} input, got ${showShape(input.shape)}`);
+      fail(
+        "interpolate",
+        `mode "${mode}" needs ${row.ranks.map((r) => `${r + 2}-d`).join(" or ")} input, got ${showShape(input.shape)}`,
+      );
     }
     return axes.reduce((x, axis, i) => applyTaps(x, i + 2, tapsOf(axis, row.rule)), input);
   },
@@ -126,6 +135,11 @@ export const interpolate = op(
 /** {@link interpolate} under its older name. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.upsample.html */
 export const upsample = op(
   "upsample(input, size?, scaleFactor?, mode?, alignCorners?)",
-  (input: Tensor, size?: Amount, scaleFactor?: Amount, mode: InterpolationMode = "nearest", alignCorners?: boolean | null): Tensor =>
-    interpolate(input, size, scaleFactor, mode, alignCorners),
+  (
+    input: Tensor,
+    size?: Amount,
+    scaleFactor?: Amount,
+    mode: InterpolationMode = "nearest",
+    alignCorners?: boolean | null,
+  ): Tensor => interpolate(input, size, scaleFactor, mode, alignCorners),
 );

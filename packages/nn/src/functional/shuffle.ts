@@ -12,14 +12,18 @@ export const pixelShuffle = op("pixelShuffle(input, upscaleFactor)", (input: Ten
 });
 
 /** [*, C, H r, W r] → [*, C r², H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html */
-export const pixelUnshuffle = op("pixelUnshuffle(input, downscaleFactor)", (input: Tensor, downscaleFactor: number): Tensor => {
-  const r = downscaleFactor;
-  const [count, channels, height, width] = images("pixelUnshuffle", input);
-  if (!(r > 0) || height % r !== 0 || width % r !== 0) fail("pixelUnshuffle", `${height} × ${width} does not divide by ${r}`);
-  const lead = input.shape.slice(0, -3);
-  const split = input.reshape(count, channels, height / r, r, width / r, r);
-  return split.permute(0, 1, 3, 5, 2, 4).reshape([...lead, channels * r * r, height / r, width / r]);
-});
+export const pixelUnshuffle = op(
+  "pixelUnshuffle(input, downscaleFactor)",
+  (input: Tensor, downscaleFactor: number): Tensor => {
+    const r = downscaleFactor;
+    const [count, channels, height, width] = images("pixelUnshuffle", input);
+    if (!(r > 0) || height % r !== 0 || width % r !== 0)
+      fail("pixelUnshuffle", `${height} × ${width} does not divide by ${r}`);
+    const lead = input.shape.slice(0, -3);
+    const split = input.reshape(count, channels, height / r, r, width / r, r);
+    return split.permute(0, 1, 3, 5, 2, 4).reshape([...lead, channels * r * r, height / r, width / r]);
+  },
+);
 
 /** Deals the channels of [N, C, *] out over `groups`. @see https://pytorch.org/docs/stable/generated/torch.nn.ChannelShuffle.html */
 export const channelShuffle = op("channelShuffle(input, groups)", (input: Tensor, groups: number): Tensor => {
@@ -28,7 +32,10 @@ export const channelShuffle = op("channelShuffle(input, groups)", (input: Tensor
     fail("channelShuffle", `the channels of ${showShape(input.shape)} do not divide into ${groups} groups`);
   }
   const rest = input.shape.slice(2);
-  return input.reshape([input.shape[0]!, groups, channels / groups, ...rest]).transpose(1, 2).reshape(input.shape);
+  return input
+    .reshape([input.shape[0]!, groups, channels / groups, ...rest])
+    .transpose(1, 2)
+    .reshape(input.shape);
 });
 
 /** How many images, and their sizes. */

@@ -219,7 +219,9 @@ export class PReLU extends Activation {
     super();
     const [count = 1, init = 0.25, device, dtype] = readArguments<PReLUArguments>(PReLU, args);
     this.numParameters = count;
-    this.weight = new Parameter<FloatDType>(full([count], init, { device: device ?? undefined, dtype: dtype ?? "float32" }));
+    this.weight = new Parameter<FloatDType>(
+      full([count], init, { device: device ?? undefined, dtype: dtype ?? "float32" }),
+    );
   }
 
   forward(input: Tensor): Tensor {

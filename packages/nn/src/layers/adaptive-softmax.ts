@@ -19,7 +19,10 @@ type AdaptiveArguments = [
  * each cluster in a layer of its own, narrower the rarer (Grave et al., 2016).
  * @see https://pytorch.org/docs/stable/generated/torch.nn.AdaptiveLogSoftmaxWithLoss.html
  */
-export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: Tensor], { output: Tensor; loss: Tensor }> {
+export class AdaptiveLogSoftmaxWithLoss extends Module<
+  [input: Tensor, target: Tensor],
+  { output: Tensor; loss: Tensor }
+> {
   static readonly names = ["inFeatures", "nClasses", "cutoffs", "divValue", "headBias", ...placement] as const;
   readonly inFeatures: number;
   readonly nClasses: number;
@@ -36,7 +39,10 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
       readArguments<AdaptiveArguments>(AdaptiveLogSoftmaxWithLoss, args);
     const rising = cutoffs.every((cut, i) => Number.isInteger(cut) && cut > (cutoffs[i - 1] ?? 0) && cut < nClasses);
     if (!rising || cutoffs.length === 0) {
-      fail("AdaptiveLogSoftmaxWithLoss", `cutoffs must rise from above 0 to below ${nClasses}, got ${showShape(cutoffs)}`);
+      fail(
+        "AdaptiveLogSoftmaxWithLoss",
+        `cutoffs must rise from above 0 to below ${nClasses}, got ${showShape(cutoffs)}`,
+      );
     }
     const at = { device, dtype };
     this.inFeatures = inFeatures;
@@ -48,7 +54,10 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
     const tails = cutoffs.map((cut, i) => {
       const width = Math.floor(inFeatures / divValue ** (i + 1));
       const size = this.cutoffs[i + 1]! - cut;
-      return new Sequential(new Linear(inFeatures, width, { bias: false, ...at }), new Linear(width, size, { bias: false, ...at }));
+      return new Sequential(
+        new Linear(inFeatures, width, { bias: false, ...at }),
+        new Linear(width, size, { bias: false, ...at }),
+      );
     });
     this.tail = new ModuleList(tails);
   }
@@ -61,7 +70,10 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<[input: Tensor, target: T
   forward(input: Tensor, target: Tensor): { output: Tensor; loss: Tensor } {
     const [x, classes] = target.ndim === 0 ? [input.unsqueeze(0), target.unsqueeze(0)] : [input, target];
     if (x.ndim !== 2 || classes.ndim !== 1 || x.shape[0] !== classes.shape[0]) {
-      fail("AdaptiveLogSoftmaxWithLoss", `needs [N, ${this.inFeatures}] and [N], got ${showShape(input.shape)} and ${showShape(target.shape)}`);
+      fail(
+        "AdaptiveLogSoftmaxWithLoss",
+        `needs [N, ${this.inFeatures}] and [N], got ${showShape(input.shape)} and ${showShape(target.shape)}`,
+      );
     }
     const head = F.logSoftmax(this.head(x), 1);
     const rows: Tensor[] = [];

@@ -1,6 +1,6 @@
 /** Pooling to a given output size. */
 import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
-import type { AdaptiveMaxPool as MaxFunction, AdaptiveSize } from "../functional/adaptive.ts";
+import type { AdaptiveSize, AdaptiveMaxPool as MaxFunction } from "../functional/adaptive.ts";
 import * as F from "../functional/index.ts";
 import { Module } from "../module.ts";
 import { describe } from "../repr.ts";

@@ -40,7 +40,10 @@ const call = { name: "MultiheadAttention", names: callNames } as const;
  * In bool masks true means "may not look".
  * @see https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
  */
-export class MultiheadAttention extends Module<Arguments<typeof callNames, CallArguments>, [output: Tensor, weights: Tensor | null]> {
+export class MultiheadAttention extends Module<
+  Arguments<typeof callNames, CallArguments>,
+  [output: Tensor, weights: Tensor | null]
+> {
   static readonly names = [
     "embedDim",
     "numHeads",
@@ -72,8 +75,18 @@ export class MultiheadAttention extends Module<Arguments<typeof callNames, CallA
 
   constructor(...args: Arguments<typeof MultiheadAttention.names, AttentionArguments>) {
     super();
-    const [width, heads, dropout = 0, bias = true, addBiasKv = false, addZeroAttn = false, kdim, vdim, batchFirst = false, ...at] =
-      readArguments<AttentionArguments>(MultiheadAttention, args);
+    const [
+      width,
+      heads,
+      dropout = 0,
+      bias = true,
+      addBiasKv = false,
+      addZeroAttn = false,
+      kdim,
+      vdim,
+      batchFirst = false,
+      ...at
+    ] = readArguments<AttentionArguments>(MultiheadAttention, args);
     if (width % heads !== 0) fail("MultiheadAttention", `embedDim ${width} does not divide into ${heads} heads`);
     this.embedDim = width;
     this.numHeads = heads;
@@ -103,20 +116,49 @@ export class MultiheadAttention extends Module<Arguments<typeof callNames, CallA
   }
 
   forward(...args: Arguments<typeof callNames, CallArguments>): [output: Tensor, weights: Tensor | null] {
-    const [query, key, value, keyPaddingMask, needWeights = true, attnMask, average = true] = readArguments<CallArguments>(call, args);
+    const [query, key, value, keyPaddingMask, needWeights = true, attnMask, average = true] =
+      readArguments<CallArguments>(call, args);
     const batched = query.ndim === 3;
-    if (!batched && query.ndim !== 2) fail("MultiheadAttention", `needs 2 or 3 dimensions, got ${showShape(query.shape)}`);
+    if (!batched && query.ndim !== 2)
+      fail("MultiheadAttention", `needs 2 or 3 dimensions, got ${showShape(query.shape)}`);
     const sequenceFirst = (x: Tensor): Tensor => (!batched ? x.unsqueeze(1) : this.batchFirst ? x.transpose(0, 1) : x);
     const [q, k, v] = [sequenceFirst(query), sequenceFirst(key), sequenceFirst(value)];
     this.#check(q, k, v);
     const padding = keyPaddingMask && !batched ? keyPaddingMask.unsqueeze(0) : keyPaddingMask;
-    const { inProjWeight, inProjBias, biasK, biasV, qProjWeight, kProjWeight, vProjWeight, outProj, numHeads, addZeroAttn } = this;
+    const {
+      inProjWeight,
+      inProjBias,
+      biasK,
+      biasV,
+      qProjWeight,
+      kProjWeight,
+      vProjWeight,
+      outProj,
+      numHeads,
+      addZeroAttn,
+    } = this;
     const [outputs, shares] = multiHeadAttention(
       q,
       k,
       v,
-      { inProjWeight, inProjBias, biasK, biasV, qProjWeight, kProjWeight, vProjWeight, outProjWeight: outProj.weight, outProjBias: outProj.bias },
-      { numHeads, addZeroAttn, dropoutP: this.training ? this.dropout : 0, keyPaddingMask: padding ?? null, attnMask: attnMask ?? null },
+      {
+        inProjWeight,
+        inProjBias,
+        biasK,
+        biasV,
+        qProjWeight,
+        kProjWeight,
+        vProjWeight,
+        outProjWeight: outProj.weight,
+        outProjBias: outProj.bias,
+      },
+      {
+        numHeads,
+        addZeroAttn,
+        dropoutP: this.training ? this.dropout : 0,
+        keyPaddingMask: padding ?? null,
+        attnMask: attnMask ?? null,
+      },
     );
     const output = !batched ? outputs.squeeze(1) : this.batchFirst ? outputs.transpose(0, 1) : outputs;
     if (!needWeights) return [output, null];
@@ -132,7 +174,10 @@ export class MultiheadAttention extends Module<Arguments<typeof callNames, CallA
       }
     });
     if (k.shape[0] !== v.shape[0] || k.shape[1] !== v.shape[1] || q.shape[1] !== k.shape[1]) {
-      fail("MultiheadAttention", `lengths or batches differ: ${[q, k, v].map(({ shape }) => showShape(shape)).join(", ")}`);
+      fail(
+        "MultiheadAttention",
+        `lengths or batches differ: ${[q, k, v].map(({ shape }) => showShape(shape)).join(", ")}`,
+      );
     }
   }
 }

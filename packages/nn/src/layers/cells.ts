@@ -39,7 +39,12 @@ export const cells: { readonly tanh: Cell; readonly relu: Cell; readonly lstm: C
     gates: 4,
     states: 2,
     step: (input, [hidden, memory], weights) => {
-      const [take, keep, content, show] = input.add(fromHidden(hidden!, weights)).chunk(4, 1) as [Tensor, Tensor, Tensor, Tensor];
+      const [take, keep, content, show] = input.add(fromHidden(hidden!, weights)).chunk(4, 1) as [
+        Tensor,
+        Tensor,
+        Tensor,
+        Tensor,
+      ];
       const next = keep.sigmoid().mul(memory!).add(take.sigmoid().mul(content.tanh()));
       const output = show.sigmoid().mul(next.tanh());
       return [weights.hr ? F.linear(output, weights.hr) : output, next];
@@ -97,7 +102,8 @@ abstract class RNNCellBase<In extends readonly unknown[], Out> extends Module<In
       return one.ndim === 1 ? one.unsqueeze(0) : one;
     });
     for (const { shape } of state) {
-      if (shape.some((size, dim) => size !== wanted[dim])) fail(this.getName(), `the state must be ${showShape(wanted)}, got ${showShape(shape)}`);
+      if (shape.some((size, dim) => size !== wanted[dim]))
+        fail(this.getName(), `the state must be ${showShape(wanted)}, got ${showShape(shape)}`);
     }
     const { weightIh, weightHh, biasIh, biasHh } = this;
     const weights = { ih: weightIh, hh: weightHh, biasIh, biasHh, hr: null };
@@ -110,7 +116,13 @@ abstract class RNNCellBase<In extends readonly unknown[], Out> extends Module<In
   }
 }
 
-type RNNCellArguments = [inputSize: number, hiddenSize: number, bias?: boolean, nonlinearity?: "tanh" | "relu", ...Placement];
+type RNNCellArguments = [
+  inputSize: number,
+  hiddenSize: number,
+  bias?: boolean,
+  nonlinearity?: "tanh" | "relu",
+  ...Placement,
+];
 
 /** One step of {@link RNN}: [N, inputSize] and the hidden state → the next. @see https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html */
 export class RNNCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Tensor> {
@@ -118,7 +130,10 @@ export class RNNCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Te
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(...args: Arguments<typeof RNNCell.names, RNNCellArguments>) {
-    const [inputSize, hiddenSize, bias = true, nonlinearity = "tanh", ...at] = readArguments<RNNCellArguments>(RNNCell, args);
+    const [inputSize, hiddenSize, bias = true, nonlinearity = "tanh", ...at] = readArguments<RNNCellArguments>(
+      RNNCell,
+      args,
+    );
     if (nonlinearity !== "tanh" && nonlinearity !== "relu") {
       fail("RNNCell", `unknown nonlinearity "${nonlinearity as string}"`, 'Use "tanh" or "relu"');
     }

@@ -14,7 +14,12 @@ abstract class WeightedLoss extends Loss {
   }
 }
 
-type CrossEntropyArguments = [weight?: Tensor | null, ignoreIndex?: number, reduction?: Reduction, labelSmoothing?: number];
+type CrossEntropyArguments = [
+  weight?: Tensor | null,
+  ignoreIndex?: number,
+  reduction?: Reduction,
+  labelSmoothing?: number,
+];
 
 /**
  * The cross entropy of scores [N, C, …] against class numbers [N, …], or probabilities of the scores' shape. It takes
@@ -28,8 +33,10 @@ export class CrossEntropyLoss extends WeightedLoss {
   readonly labelSmoothing: number;
 
   constructor(...args: Arguments<typeof CrossEntropyLoss.names, CrossEntropyArguments>) {
-    const [weight, ignoreIndex = -100, reduction = "mean", labelSmoothing = 0] =
-      readArguments<CrossEntropyArguments>(CrossEntropyLoss, args);
+    const [weight, ignoreIndex = -100, reduction = "mean", labelSmoothing = 0] = readArguments<CrossEntropyArguments>(
+      CrossEntropyLoss,
+      args,
+    );
     super(weight);
     this.ignoreIndex = ignoreIndex;
     this.reduction = reduction;

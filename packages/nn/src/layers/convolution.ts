@@ -107,10 +107,24 @@ abstract class AnyConv extends Module<[input: Tensor], Tensor> {
   }
 }
 
-function readConv(owner: { name: string; names: typeof convNames }, rank: 1 | 2 | 3, args: readonly unknown[]): [Settings, Placement] {
+function readConv(
+  owner: { name: string; names: typeof convNames },
+  rank: 1 | 2 | 3,
+  args: readonly unknown[],
+): [Settings, Placement] {
   const { name } = owner;
-  const [inChannels, outChannels, kernelSize, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, paddingMode = "zeros", ...at] =
-    readArguments<ConvArguments>(owner, args);
+  const [
+    inChannels,
+    outChannels,
+    kernelSize,
+    stride = 1,
+    padding = 0,
+    dilation = 1,
+    groups = 1,
+    bias = true,
+    paddingMode = "zeros",
+    ...at
+  ] = readArguments<ConvArguments>(owner, args);
   const settings: Settings = {
     rank,
     inChannels,
@@ -221,10 +235,25 @@ type TransposeArguments = [
   ...Placement,
 ];
 
-function readTranspose(owner: { name: string; names: typeof transposeNames }, rank: 1 | 2 | 3, args: readonly unknown[]): [Settings, Placement] {
+function readTranspose(
+  owner: { name: string; names: typeof transposeNames },
+  rank: 1 | 2 | 3,
+  args: readonly unknown[],
+): [Settings, Placement] {
   const { name } = owner;
-  const [inChannels, outChannels, kernelSize, stride = 1, padding = 0, outputPadding = 0, groups = 1, bias = true, dilation = 1, paddingMode = "zeros", ...at] =
-    readArguments<TransposeArguments>(owner, args);
+  const [
+    inChannels,
+    outChannels,
+    kernelSize,
+    stride = 1,
+    padding = 0,
+    outputPadding = 0,
+    groups = 1,
+    bias = true,
+    dilation = 1,
+    paddingMode = "zeros",
+    ...at
+  ] = readArguments<TransposeArguments>(owner, args);
   if (paddingMode !== "zeros") fail(name, `the only padding mode is "zeros", got "${paddingMode}"`);
   const settings: Settings = {
     rank,
@@ -262,9 +291,16 @@ abstract class ConvTranspose extends AnyConv {
     const rank = this.#rank;
     const { padding, stride, dilation, kernelSize } = this;
     return outputSize.slice(-rank).map((wanted, i) => {
-      const least = (input.shape.at(i - rank)! - 1) * stride[i]! - 2 * (padding[i] as number) + dilation[i]! * (kernelSize[i]! - 1) + 1;
+      const least =
+        (input.shape.at(i - rank)! - 1) * stride[i]! -
+        2 * (padding[i] as number) +
+        dilation[i]! * (kernelSize[i]! - 1) +
+        1;
       if (wanted < least || wanted >= least + stride[i]!) {
-        fail("convTranspose", `outputSize ${wanted} of dimension ${i} must lie between ${least} and ${least + stride[i]! - 1}`);
+        fail(
+          "convTranspose",
+          `outputSize ${wanted} of dimension ${i} must lie between ${least} and ${least + stride[i]! - 1}`,
+        );
       }
       return wanted - least;
     });

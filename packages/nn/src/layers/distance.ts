@@ -111,7 +111,12 @@ export class TripletMarginLoss extends Module<TripletInput, Tensor> {
 }
 
 type Distance = (a: Tensor, b: Tensor) => Tensor;
-type TripletDistanceArguments = [distanceFunction?: Distance | null, margin?: number, swap?: boolean, reduction?: Reduction];
+type TripletDistanceArguments = [
+  distanceFunction?: Distance | null,
+  margin?: number,
+  swap?: boolean,
+  reduction?: Reduction,
+];
 
 /** {@link TripletMarginLoss} with a distance of one's own: a function or a module. @see https://pytorch.org/docs/stable/generated/torch.nn.TripletMarginWithDistanceLoss.html */
 export class TripletMarginWithDistanceLoss extends Module<TripletInput, Tensor> {
@@ -123,8 +128,10 @@ export class TripletMarginWithDistanceLoss extends Module<TripletInput, Tensor> 
 
   constructor(...args: Arguments<typeof TripletMarginWithDistanceLoss.names, TripletDistanceArguments>) {
     super();
-    const [distance, margin = 1, swap = false, reduction = "mean"] =
-      readArguments<TripletDistanceArguments>(TripletMarginWithDistanceLoss, args);
+    const [distance, margin = 1, swap = false, reduction = "mean"] = readArguments<TripletDistanceArguments>(
+      TripletMarginWithDistanceLoss,
+      args,
+    );
     this.distanceFunction = distance ?? new PairwiseDistance();
     this.margin = margin;
     this.swap = swap;
@@ -141,7 +148,10 @@ type CTCArguments = [blank?: number, reduction?: Reduction, zeroInfinity?: boole
 type Lengths = Tensor | readonly number[];
 
 /** Unaligned label sequences. @see https://pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html */
-export class CTCLoss extends Module<[logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths], Tensor> {
+export class CTCLoss extends Module<
+  [logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths],
+  Tensor
+> {
   static readonly names = ["blank", "reduction", "zeroInfinity"] as const;
   readonly blank: number;
   readonly reduction: Reduction;

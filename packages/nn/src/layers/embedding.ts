@@ -18,7 +18,8 @@ function table(name: string, rows: number, width: number, given: Tensor | null |
 
 function paddingRow(name: string, paddingIdx: number | null | undefined, rows: number): number | null {
   if (paddingIdx == null) return null;
-  if (paddingIdx < -rows || paddingIdx >= rows) fail(name, `paddingIdx ${paddingIdx} is outside a table of ${rows} rows`);
+  if (paddingIdx < -rows || paddingIdx >= rows)
+    fail(name, `paddingIdx ${paddingIdx} is outside a table of ${rows} rows`);
   return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
 }
 
@@ -100,7 +101,15 @@ export class Embedding extends Module<[input: Tensor], Tensor> {
   }
 
   forward(input: Tensor): Tensor {
-    return F.embedding(input, this.weight, this.paddingIdx, this.maxNorm, this.normType, this.scaleGradByFreq, this.sparse);
+    return F.embedding(
+      input,
+      this.weight,
+      this.paddingIdx,
+      this.maxNorm,
+      this.normType,
+      this.scaleGradByFreq,
+      this.sparse,
+    );
   }
 
   override extraRepr(): string {
@@ -130,7 +139,10 @@ type BagArguments = [
 ];
 
 /** The mean, sum or maximum of bags of rows. @see https://pytorch.org/docs/stable/generated/torch.nn.EmbeddingBag.html */
-export class EmbeddingBag extends Module<[input: Tensor, offsets?: Tensor | null, perSampleWeights?: Tensor | null], Tensor> {
+export class EmbeddingBag extends Module<
+  [input: Tensor, offsets?: Tensor | null, perSampleWeights?: Tensor | null],
+  Tensor
+> {
   static readonly names = [
     "numEmbeddings",
     "embeddingDim",
@@ -158,8 +170,19 @@ export class EmbeddingBag extends Module<[input: Tensor, offsets?: Tensor | null
 
   constructor(...args: Arguments<typeof EmbeddingBag.names, BagArguments>) {
     super();
-    const [rows, width, maxNorm, normType = 2, byFreq = false, mode = "mean", sparse = false, given, includeLast = false, paddingIdx, ...at] =
-      readArguments<BagArguments>(EmbeddingBag, args);
+    const [
+      rows,
+      width,
+      maxNorm,
+      normType = 2,
+      byFreq = false,
+      mode = "mean",
+      sparse = false,
+      given,
+      includeLast = false,
+      paddingIdx,
+      ...at
+    ] = readArguments<BagArguments>(EmbeddingBag, args);
     this.numEmbeddings = rows;
     this.embeddingDim = width;
     this.maxNorm = maxNorm ?? null;
@@ -179,7 +202,19 @@ export class EmbeddingBag extends Module<[input: Tensor, offsets?: Tensor | null
 
   forward(input: Tensor, offsets?: Tensor | null, perSampleWeights?: Tensor | null): Tensor {
     const { weight, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx } = this;
-    return F.embeddingBag(input, weight, offsets, maxNorm, normType, scaleGradByFreq, mode, sparse, perSampleWeights, includeLastOffset, paddingIdx);
+    return F.embeddingBag(
+      input,
+      weight,
+      offsets,
+      maxNorm,
+      normType,
+      scaleGradByFreq,
+      mode,
+      sparse,
+      perSampleWeights,
+      includeLastOffset,
+      paddingIdx,
+    );
   }
 
   override extraRepr(): string {

@@ -1,11 +1,26 @@
 /** Layers that learn their input size from the first input, and then are the layers they stand for. */
-import { type Arguments, noGrad, readArguments, scope, type Shape, type Tensor, zeros } from "@dl/tensor";
+import { type Arguments, noGrad, readArguments, type Shape, scope, type Tensor, zeros } from "@dl/tensor";
 import type { Padding } from "../functional/convolution.ts";
 import type { Size } from "../functional/sizes.ts";
 import type { Module } from "../module.ts";
-import { Conv1d, Conv2d, Conv3d, type ConvPaddingMode, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./convolution.ts";
+import {
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  type ConvPaddingMode,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+} from "./convolution.ts";
 import { Linear } from "./linear.ts";
-import { BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from "./normalization.ts";
+import {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
+} from "./normalization.ts";
 import { type Placement, placement } from "./placement.ts";
 
 interface Resettable extends Module {
@@ -43,8 +58,10 @@ type LinearArguments = [outFeatures: number, bias?: boolean, ...Placement];
 /** A {@link Linear} that finds out `inFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyLinear.html */
 export class LazyLinear extends Linear {
   constructor(...args: Arguments<typeof lazyLinearNames, LinearArguments>) {
-    const [outFeatures, bias = true, device = null, dtype = null] =
-      readArguments<LinearArguments>({ name: "LazyLinear", names: lazyLinearNames }, args);
+    const [outFeatures, bias = true, device = null, dtype = null] = readArguments<LinearArguments>(
+      { name: "LazyLinear", names: lazyLinearNames },
+      args,
+    );
     super(0, outFeatures, bias, device, dtype);
     waitForInput(this, "inFeatures", -1, Linear, (features) => ({ weight: [outFeatures, features] }));
   }
@@ -85,7 +102,9 @@ function lazyConv(name: string, args: readonly unknown[]): ConvOptions {
 
 function waitForChannels(layer: Conv1d | Conv2d | Conv3d, becomes: { readonly prototype: object }): void {
   const { outChannels, groups, kernelSize } = layer;
-  const shapes = (channels: number): Record<string, Shape> => ({ weight: [outChannels, channels / groups, ...kernelSize] });
+  const shapes = (channels: number): Record<string, Shape> => ({
+    weight: [outChannels, channels / groups, ...kernelSize],
+  });
   waitForInput(layer, "inChannels", -1 - kernelSize.length, becomes, shapes);
 }
 
@@ -146,9 +165,14 @@ function lazyTranspose(name: string, args: readonly unknown[]): TransposeOptions
   return { inChannels: 0, ...options } as TransposeOptions;
 }
 
-function waitForTransposed(layer: ConvTranspose1d | ConvTranspose2d | ConvTranspose3d, becomes: { readonly prototype: object }): void {
+function waitForTransposed(
+  layer: ConvTranspose1d | ConvTranspose2d | ConvTranspose3d,
+  becomes: { readonly prototype: object },
+): void {
   const { outChannels, groups, kernelSize } = layer;
-  const shapes = (channels: number): Record<string, Shape> => ({ weight: [channels, outChannels / groups, ...kernelSize] });
+  const shapes = (channels: number): Record<string, Shape> => ({
+    weight: [channels, outChannels / groups, ...kernelSize],
+  });
   waitForInput(layer, "inChannels", -1 - kernelSize.length, becomes, shapes);
 }
 
@@ -177,12 +201,20 @@ export class LazyConvTranspose3d extends ConvTranspose3d {
 }
 
 const normNames = ["eps", "momentum", "affine", "trackRunningStats", ...placement] as const;
-type NormArguments = [eps?: number, momentum?: number | null, affine?: boolean, trackRunningStats?: boolean, ...Placement];
+type NormArguments = [
+  eps?: number,
+  momentum?: number | null,
+  affine?: boolean,
+  trackRunningStats?: boolean,
+  ...Placement,
+];
 type NormOptions = ConstructorParameters<typeof BatchNorm2d>[0] & object;
 
 function lazyNorm(name: string, args: readonly unknown[]): NormOptions {
-  const [eps, momentum, affine = true, trackRunningStats = true, device, dtype] =
-    readArguments<NormArguments>({ name, names: normNames }, args);
+  const [eps, momentum, affine = true, trackRunningStats = true, device, dtype] = readArguments<NormArguments>(
+    { name, names: normNames },
+    args,
+  );
   return { numFeatures: 0, eps, momentum, affine, trackRunningStats, device, dtype };
 }
 

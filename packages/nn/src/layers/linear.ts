@@ -99,7 +99,7 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor], Tensor> {
 export class Identity extends Module<[input: Tensor], Tensor> {
   static readonly names = [] as const;
 
-  // biome-ignore lint/complexity/noUselessConstructor: it accepts and ignores arguments, so that it can stand for any layer.
+  /** Arguments are ignored, so that it can stand for any layer. */
   constructor(..._ignored: readonly unknown[]) {
     super();
   }

@@ -135,7 +135,10 @@ export class GaussianNLLLoss extends Module<[input: Tensor, target: Tensor, vari
 
   constructor(...args: Arguments<typeof GaussianNLLLoss.names, GaussianArguments>) {
     super();
-    [this.full = false, this.eps = 1e-6, this.reduction = "mean"] = readArguments<GaussianArguments>(GaussianNLLLoss, args);
+    [this.full = false, this.eps = 1e-6, this.reduction = "mean"] = readArguments<GaussianArguments>(
+      GaussianNLLLoss,
+      args,
+    );
   }
 
   forward(input: Tensor, target: Tensor, variance: Tensor): Tensor {

@@ -33,7 +33,14 @@ abstract class ChannelNorm extends Module<[input: Tensor], Tensor> {
   declare runningVar: Tensor | null;
   declare numBatchesTracked: Tensor | null;
 
-  constructor(numFeatures: number, eps: number, momentum: number | null, affine: boolean, track: boolean, at: Placement) {
+  constructor(
+    numFeatures: number,
+    eps: number,
+    momentum: number | null,
+    affine: boolean,
+    track: boolean,
+    at: Placement,
+  ) {
     super();
     this.numFeatures = numFeatures;
     this.eps = eps;
@@ -63,15 +70,22 @@ abstract class ChannelNorm extends Module<[input: Tensor], Tensor> {
 
   override extraRepr(): string {
     const { numFeatures, eps, momentum, affine, trackRunningStats } = this;
-    const settings = { eps: float(eps), momentum: momentum === null ? null : float(momentum), affine, trackRunningStats };
+    const settings = {
+      eps: float(eps),
+      momentum: momentum === null ? null : float(momentum),
+      affine,
+      trackRunningStats,
+    };
     return `${numFeatures}, ${describe(settings)}`;
   }
 }
 
 abstract class BatchNorm extends ChannelNorm {
   constructor(...args: Arguments<typeof normNames, NormArguments>) {
-    const [numFeatures, eps = 1e-5, momentum = 0.1, affine = true, track = true, ...at] =
-      readArguments<NormArguments>(new.target, args);
+    const [numFeatures, eps = 1e-5, momentum = 0.1, affine = true, track = true, ...at] = readArguments<NormArguments>(
+      new.target,
+      args,
+    );
     super(numFeatures, eps, momentum, affine, track, at);
   }
 
@@ -126,7 +140,8 @@ abstract class InstanceNorm extends ChannelNorm {
 
   protected normalize(input: Tensor, rank: number): Tensor {
     const layouts = `${layoutOf(rank, true)} or ${layoutOf(rank, false)}`;
-    if (input.ndim !== rank + 1 && input.ndim !== rank + 2) fail(this.getName(), `needs ${layouts}, got ${showShape(input.shape)}`);
+    if (input.ndim !== rank + 1 && input.ndim !== rank + 2)
+      fail(this.getName(), `needs ${layouts}, got ${showShape(input.shape)}`);
     const x = input.ndim === rank + 1 ? input.unsqueeze(0) : input;
     if (x.shape[1] !== this.numFeatures && this.affine) {
       fail(this.getName(), `needs ${this.numFeatures} channels, got ${showShape(input.shape)}`);
@@ -210,7 +225,10 @@ export class GroupNorm extends Module<[input: Tensor], Tensor> {
 
   constructor(...args: Arguments<typeof GroupNorm.names, GroupNormArguments>) {
     super();
-    const [groups, channels, eps = 1e-5, affine = true, device, dtype] = readArguments<GroupNormArguments>(GroupNorm, args);
+    const [groups, channels, eps = 1e-5, affine = true, device, dtype] = readArguments<GroupNormArguments>(
+      GroupNorm,
+      args,
+    );
     if (channels % groups !== 0) fail("GroupNorm", `${channels} channels do not divide into ${groups} groups`);
     this.numGroups = groups;
     this.numChannels = channels;
@@ -248,7 +266,10 @@ export class LocalResponseNorm extends Module<[input: Tensor], Tensor> {
 
   constructor(...args: Arguments<typeof LocalResponseNorm.names, ResponseArguments>) {
     super();
-    [this.size, this.alpha = 1e-4, this.beta = 0.75, this.k = 1] = readArguments<ResponseArguments>(LocalResponseNorm, args);
+    [this.size, this.alpha = 1e-4, this.beta = 0.75, this.k = 1] = readArguments<ResponseArguments>(
+      LocalResponseNorm,
+      args,
+    );
   }
 
   forward(input: Tensor): Tensor {

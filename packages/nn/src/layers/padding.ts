@@ -1,7 +1,7 @@
 /** Borders around the last dimensions. Negative amounts cut. */
 import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
 import * as F from "../functional/index.ts";
-import { type Size } from "../functional/sizes.ts";
+import type { Size } from "../functional/sizes.ts";
 import { Module } from "../module.ts";
 import { describe, float, python } from "../repr.ts";
 

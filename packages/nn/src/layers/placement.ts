@@ -11,6 +11,11 @@ export function parameter(shape: Shape, device?: string | null, dtype?: FloatDTy
 }
 
 /** A tensor of one value, for buffers. */
-export function filled(shape: Shape, value: number, device?: string | null, dtype?: FloatDType | "int64" | null): Tensor {
+export function filled(
+  shape: Shape,
+  value: number,
+  device?: string | null,
+  dtype?: FloatDType | "int64" | null,
+): Tensor {
   return full(shape, value, { device: device ?? undefined, dtype: dtype ?? "float32" });
 }

@@ -70,7 +70,13 @@ export class MaxPool3d extends MaxPool {
 }
 
 const avgNames = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"] as const;
-type AvgArguments = [kernelSize: Size, stride?: Size | null, padding?: Size, ceilMode?: boolean, countIncludePad?: boolean];
+type AvgArguments = [
+  kernelSize: Size,
+  stride?: Size | null,
+  padding?: Size,
+  ceilMode?: boolean,
+  countIncludePad?: boolean,
+];
 const avgNamesWithDivisor = [...avgNames, "divisorOverride"] as const;
 type AvgArgumentsWithDivisor = [...AvgArguments, divisorOverride?: number | null];
 
@@ -82,7 +88,9 @@ abstract class AvgPool extends Module<[input: Tensor], Tensor> {
   readonly countIncludePad: boolean;
   readonly divisorOverride: number | null;
 
-  constructor(...[kernelSize, stride, padding = 0, ceilMode = false, countIncludePad = true, divisor]: AvgArgumentsWithDivisor) {
+  constructor(
+    ...[kernelSize, stride, padding = 0, ceilMode = false, countIncludePad = true, divisor]: AvgArgumentsWithDivisor
+  ) {
     super();
     this.kernelSize = kernelSize;
     this.stride = stride ?? kernelSize;
@@ -156,7 +164,10 @@ abstract class LPPool extends Module<[input: Tensor], Tensor> {
 
   constructor(...args: Arguments<typeof lpNames, LpArguments>) {
     super();
-    [this.normType, this.kernelSize, this.stride = null, this.ceilMode = false] = readArguments<LpArguments>(new.target, args);
+    [this.normType, this.kernelSize, this.stride = null, this.ceilMode = false] = readArguments<LpArguments>(
+      new.target,
+      args,
+    );
   }
 
   override extraRepr(): string {

@@ -5,7 +5,7 @@ import { uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { describe, float } from "../repr.ts";
-import { type Cell, cells, type CellWeights } from "./cells.ts";
+import { type Cell, type CellWeights, cells } from "./cells.ts";
 import { type Placement, parameter, placement } from "./placement.ts";
 
 const names = ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"] as const;
@@ -35,7 +35,8 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
 
   constructor(name: string, cell: Cell, settings: Common, projSize: number, at: Placement) {
     super();
-    const [inputSize, hiddenSize, numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false] = settings;
+    const [inputSize, hiddenSize, numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false] =
+      settings;
     if (!(dropout >= 0 && dropout <= 1)) fail(name, `dropout must lie in [0, 1], got ${dropout}`);
     if (!(projSize >= 0 && projSize < hiddenSize)) fail(name, `projSize must lie in [0, hiddenSize), got ${projSize}`);
     this.inputSize = inputSize;
@@ -62,7 +63,8 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
         [`weightIhL${layer}${suffix}`]: parameter([gates, inputs], ...at),
         [`weightHhL${layer}${suffix}`]: parameter([gates, outputs], ...at),
       };
-      for (const side of this.bias ? ["Ih", "Hh"] : []) fields[`bias${side}L${layer}${suffix}`] = parameter([gates], ...at);
+      for (const side of this.bias ? ["Ih", "Hh"] : [])
+        fields[`bias${side}L${layer}${suffix}`] = parameter([gates], ...at);
       if (projSize) fields[`weightHrL${layer}${suffix}`] = parameter([projSize, hiddenSize], ...at);
       Object.assign(this, fields);
     }
@@ -81,7 +83,13 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
   #weights(layer: number, suffix: string): CellWeights {
     const fields = this as unknown as Record<string, Tensor | undefined>;
     const get = (name: string): Tensor | null => fields[`${name}L${layer}${suffix}`] ?? null;
-    return { ih: get("weightIh")!, hh: get("weightHh")!, biasIh: get("biasIh"), biasHh: get("biasHh"), hr: get("weightHr") };
+    return {
+      ih: get("weightIh")!,
+      hh: get("weightHh")!,
+      biasIh: get("biasIh"),
+      biasHh: get("biasHh"),
+      hr: get("weightHr"),
+    };
   }
 
   /** The whole sequence through all layers: the last layer's outputs and the final states of all. */
@@ -89,7 +97,10 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
     const batched = input.ndim === 3;
     if ((!batched && input.ndim !== 2) || input.shape.at(-1) !== this.inputSize) {
       const layout = this.batchFirst ? "[N, L, …]" : "[L, N, …]";
-      fail(this.getName(), `needs ${layout.replace("…", String(this.inputSize))} or [L, ${this.inputSize}], got ${showShape(input.shape)}`);
+      fail(
+        this.getName(),
+        `needs ${layout.replace("…", String(this.inputSize))} or [L, ${this.inputSize}], got ${showShape(input.shape)}`,
+      );
     }
     const batchDim = this.batchFirst ? 0 : 1;
     const batch = batched ? input : input.unsqueeze(batchDim);

@@ -48,7 +48,8 @@ export class Softmax2d extends Module<[input: Tensor], Tensor> {
   static readonly names = [] as const;
 
   forward(input: Tensor): Tensor {
-    if (input.ndim !== 3 && input.ndim !== 4) fail("Softmax2d", `needs [N, C, H, W] or [C, H, W], got ${showShape(input.shape)}`);
+    if (input.ndim !== 3 && input.ndim !== 4)
+      fail("Softmax2d", `needs [N, C, H, W] or [C, H, W], got ${showShape(input.shape)}`);
     return F.softmax(input, -3);
   }
 }

@@ -63,8 +63,18 @@ export class TransformerEncoderLayer extends Module<Arguments<typeof encoderCall
   constructor(...args: Arguments<typeof layerNames, LayerArguments>) {
     super();
     this.#arguments = args;
-    const [dModel, nhead, hidden = 2048, dropout = 0.1, activation = "relu", eps = 1e-5, batchFirst = false, normFirst = false, device, dtype] =
-      readArguments<LayerArguments>(TransformerEncoderLayer, args);
+    const [
+      dModel,
+      nhead,
+      hidden = 2048,
+      dropout = 0.1,
+      activation = "relu",
+      eps = 1e-5,
+      batchFirst = false,
+      normFirst = false,
+      device,
+      dtype,
+    ] = readArguments<LayerArguments>(TransformerEncoderLayer, args);
     const at = { device, dtype };
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
     this.linear1 = new Linear(dModel, hidden, at);
@@ -136,8 +146,18 @@ export class TransformerDecoderLayer extends Module<Arguments<typeof decoderName
   constructor(...args: Arguments<typeof layerNames, LayerArguments>) {
     super();
     this.#arguments = args;
-    const [dModel, nhead, hidden = 2048, dropout = 0.1, activation = "relu", eps = 1e-5, batchFirst = false, normFirst = false, device, dtype] =
-      readArguments<LayerArguments>(TransformerDecoderLayer, args);
+    const [
+      dModel,
+      nhead,
+      hidden = 2048,
+      dropout = 0.1,
+      activation = "relu",
+      eps = 1e-5,
+      batchFirst = false,
+      normFirst = false,
+      device,
+      dtype,
+    ] = readArguments<LayerArguments>(TransformerDecoderLayer, args);
     const at = { device, dtype };
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
     this.multiheadAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
@@ -155,7 +175,10 @@ export class TransformerDecoderLayer extends Module<Arguments<typeof decoderName
   }
 
   forward(...args: Arguments<typeof decoderNames, DecoderInput>): Tensor {
-    const [tgt, memory, tgtMask, memoryMask, tgtPadding, memoryPadding] = readArguments<DecoderInput>(decoderCall, args);
+    const [tgt, memory, tgtMask, memoryMask, tgtPadding, memoryPadding] = readArguments<DecoderInput>(
+      decoderCall,
+      args,
+    );
     const attend = (x: Tensor): Tensor => {
       const [out] = this.selfAttn(x, x, x, { attnMask: tgtMask, keyPaddingMask: tgtPadding, needWeights: false });
       return this.dropout1(out);
@@ -194,8 +217,16 @@ function copies<M extends Module>(source: Source<M>, count: number): ModuleList<
   return new ModuleList(Array.from({ length: count }, make));
 }
 
-type EncoderArguments = [encoderLayer: TransformerEncoderLayer | (() => Module), numLayers: number, norm?: Module | null];
-type DecoderArguments = [decoderLayer: TransformerDecoderLayer | (() => Module), numLayers: number, norm?: Module | null];
+type EncoderArguments = [
+  encoderLayer: TransformerEncoderLayer | (() => Module),
+  numLayers: number,
+  norm?: Module | null,
+];
+type DecoderArguments = [
+  decoderLayer: TransformerDecoderLayer | (() => Module),
+  numLayers: number,
+  norm?: Module | null,
+];
 const stackCall = { name: "TransformerEncoder", names: ["src", "mask", "srcKeyPaddingMask"] } as const;
 type StackInput = [src: Tensor, mask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
 
@@ -309,12 +340,28 @@ export class Transformer extends Module<Arguments<typeof callNames, CallArgument
 
   constructor(...args: Arguments<typeof Transformer.names, TransformerArguments>) {
     super();
-    const [dModel = 512, nhead = 8, encoders = 6, decoders = 6, dimFeedforward, dropout, activation, encoder, decoder, layerNormEps, batchFirst, normFirst, device, dtype] =
-      readArguments<TransformerArguments>(Transformer, args);
+    const [
+      dModel = 512,
+      nhead = 8,
+      encoders = 6,
+      decoders = 6,
+      dimFeedforward,
+      dropout,
+      activation,
+      encoder,
+      decoder,
+      layerNormEps,
+      batchFirst,
+      normFirst,
+      device,
+      dtype,
+    ] = readArguments<TransformerArguments>(Transformer, args);
     const options = { dimFeedforward, dropout, activation, layerNormEps, batchFirst, normFirst, device, dtype };
     const norm = (): LayerNorm => new LayerNorm(dModel, { eps: layerNormEps, device, dtype });
-    this.encoder = encoder ?? new TransformerEncoder(() => new TransformerEncoderLayer(dModel, nhead, options), encoders, norm());
-    this.decoder = decoder ?? new TransformerDecoder(() => new TransformerDecoderLayer(dModel, nhead, options), decoders, norm());
+    this.encoder =
+      encoder ?? new TransformerEncoder(() => new TransformerEncoderLayer(dModel, nhead, options), encoders, norm());
+    this.decoder =
+      decoder ?? new TransformerDecoder(() => new TransformerDecoderLayer(dModel, nhead, options), decoders, norm());
     this.dModel = dModel;
     this.nhead = nhead;
     this.batchFirst = batchFirst ?? false;
@@ -329,7 +376,8 @@ export class Transformer extends Module<Arguments<typeof callNames, CallArgument
     const [src, tgt, mask, tgtMask, memoryMask, srcKeyPaddingMask, tgtKeyPaddingMask, memoryKeyPaddingMask] =
       readArguments<CallArguments>({ name: "Transformer", names: callNames }, args);
     for (const x of [src, tgt]) {
-      if (x.shape.at(-1) !== this.dModel) fail("Transformer", `needs ${this.dModel} features, got ${showShape(x.shape)}`);
+      if (x.shape.at(-1) !== this.dModel)
+        fail("Transformer", `needs ${this.dModel} features, got ${showShape(x.shape)}`);
     }
     const memory = this.encoder(src, { mask, srcKeyPaddingMask });
     return this.decoder(tgt, memory, { tgtMask, memoryMask, tgtKeyPaddingMask, memoryKeyPaddingMask });

@@ -18,7 +18,10 @@ export class Unfold extends Module<[input: Tensor], Tensor> {
 
   constructor(...args: Arguments<typeof Unfold.names, UnfoldArguments>) {
     super();
-    [this.kernelSize, this.dilation = 1, this.padding = 0, this.stride = 1] = readArguments<UnfoldArguments>(Unfold, args);
+    [this.kernelSize, this.dilation = 1, this.padding = 0, this.stride = 1] = readArguments<UnfoldArguments>(
+      Unfold,
+      args,
+    );
   }
 
   forward(input: Tensor): Tensor {
@@ -134,8 +137,13 @@ export class Upsample extends Module<[input: Tensor], Tensor> {
 
   constructor(...args: Arguments<typeof Upsample.names, UpsampleArguments>) {
     super();
-    [this.size = null, this.scaleFactor = null, this.mode = "nearest", this.alignCorners = null, this.recomputeScaleFactor = null] =
-      readArguments<UpsampleArguments>(Upsample, args);
+    [
+      this.size = null,
+      this.scaleFactor = null,
+      this.mode = "nearest",
+      this.alignCorners = null,
+      this.recomputeScaleFactor = null,
+    ] = readArguments<UpsampleArguments>(Upsample, args);
   }
 
   forward(input: Tensor): Tensor {
@@ -145,7 +153,10 @@ export class Upsample extends Module<[input: Tensor], Tensor> {
   override extraRepr(): string {
     const { size, scaleFactor, mode } = this;
     if (scaleFactor === null) return describe({ size, mode });
-    return describe({ scaleFactor: typeof scaleFactor === "number" ? float(scaleFactor) : scaleFactor.map(float), mode });
+    return describe({
+      scaleFactor: typeof scaleFactor === "number" ? float(scaleFactor) : scaleFactor.map(float),
+      mode,
+    });
   }
 }
 
@@ -155,7 +166,10 @@ type SizeArguments = [size?: Size | null, scaleFactor?: Size | null];
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.UpsamplingNearest2d.html */
 export class UpsamplingNearest2d extends Upsample {
   constructor(...args: Arguments<typeof sizeNames, SizeArguments>) {
-    const [size = null, scaleFactor = null] = readArguments<SizeArguments>({ name: "UpsamplingNearest2d", names: sizeNames }, args);
+    const [size = null, scaleFactor = null] = readArguments<SizeArguments>(
+      { name: "UpsamplingNearest2d", names: sizeNames },
+      args,
+    );
     super(size, scaleFactor, "nearest");
   }
 }
@@ -163,7 +177,10 @@ export class UpsamplingNearest2d extends Upsample {
 /** Bilinear, with aligned corners. @see https://pytorch.org/docs/stable/generated/torch.nn.UpsamplingBilinear2d.html */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(...args: Arguments<typeof sizeNames, SizeArguments>) {
-    const [size = null, scaleFactor = null] = readArguments<SizeArguments>({ name: "UpsamplingBilinear2d", names: sizeNames }, args);
+    const [size = null, scaleFactor = null] = readArguments<SizeArguments>(
+      { name: "UpsamplingBilinear2d", names: sizeNames },
+      args,
+    );
     super(size, scaleFactor, "bilinear", true);
   }
 }

@@ -9,7 +9,10 @@ export interface AccuracyOptions {
 export function predictions(name: string, output: Tensor, target: Tensor): Tensor {
   const classes = output.ndim === target.ndim + 1 ? output.argmax(1) : output;
   if (classes.ndim !== target.ndim || classes.shape.some((size, dim) => size !== target.shape[dim])) {
-    fail(name, `scores [N, C, …] or classes [N, …] do not match: got ${showShape(output.shape)} and ${showShape(target.shape)}`);
+    fail(
+      name,
+      `scores [N, C, …] or classes [N, …] do not match: got ${showShape(output.shape)} and ${showShape(target.shape)}`,
+    );
   }
   return classes;
 }
@@ -33,7 +36,8 @@ export class Accuracy {
 
   #count(output: Tensor, target: Tensor): number {
     if (this.#topK === 1) return predictions("Accuracy", output, target).eq(target.to("int64")).sum().item();
-    if (output.ndim !== target.ndim + 1) fail("Accuracy", `topK needs scores [N, C, …], got ${showShape(output.shape)}`);
+    if (output.ndim !== target.ndim + 1)
+      fail("Accuracy", `topK needs scores [N, C, …], got ${showShape(output.shape)}`);
     const best = output.topk(Math.min(this.#topK, output.shape[1]!), 1).indices;
     return best.eq(target.to("int64").unsqueeze(1)).sum().item();
   }

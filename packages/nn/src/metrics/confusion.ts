@@ -7,25 +7,28 @@ export class ConfusionMatrix {
   readonly #counts: number[][];
 
   constructor(numClasses: number) {
-    if (!(Number.isInteger(numClasses) && numClasses > 0)) fail("ConfusionMatrix", `needs a number of classes, got ${numClasses}`);
+    if (!(Number.isInteger(numClasses) && numClasses > 0))
+      fail("ConfusionMatrix", `needs a number of classes, got ${numClasses}`);
     this.numClasses = numClasses;
     this.#counts = Array.from({ length: numClasses }, () => new Array<number>(numClasses).fill(0));
   }
 
   /** `output`: scores [N, C, …], or class numbers of the target's shape. */
   update(output: Tensor, target: Tensor): void {
-    const numbers = (x: Tensor): number[] => Array.from(peek(x.contiguous(), "ConfusionMatrix") as ArrayLike<number | bigint>, Number);
+    const numbers = (x: Tensor): number[] =>
+      Array.from(peek(x.contiguous(), "ConfusionMatrix") as ArrayLike<number | bigint>, Number);
     noGrad(() =>
       scope(() => {
         const guessed = numbers(predictions("ConfusionMatrix", output.detach(), target));
-        numbers(target).forEach((truth, i) => this.#add(truth, guessed[i]!));
+        for (const [i, truth] of numbers(target).entries()) this.#add(truth, guessed[i]!);
       }),
     );
   }
 
   #add(truth: number, guess: number): void {
     const row = this.#counts[truth];
-    if (row?.[guess] === undefined) fail("ConfusionMatrix", `class ${truth} taken for ${guess}: there are ${this.numClasses} classes`);
+    if (row?.[guess] === undefined)
+      fail("ConfusionMatrix", `class ${truth} taken for ${guess}: there are ${this.numClasses} classes`);
     row[guess]!++;
   }
 
@@ -50,7 +53,9 @@ export class ConfusionMatrix {
 
   /** A table with the classes at its edges: rows are the truth. */
   toString(): string {
-    const cells = [["", ...this.#counts.keys()], ...this.#counts.map((row, i) => [i, ...row])].map((row) => row.map(String));
+    const cells = [["", ...this.#counts.keys()], ...this.#counts.map((row, i) => [i, ...row])].map((row) =>
+      row.map(String),
+    );
     const width = Math.max(...cells.flat().map((cell) => cell.length)) + 1;
     return cells.map((row) => row.map((cell) => cell.padStart(width)).join("")).join("\n");
   }

@@ -1,0 +1,9 @@
+/** A file that is not what it should be, or cannot be written. */
+export class CheckpointError extends Error {
+  override readonly name: string = "CheckpointError";
+}
+
+/** Throws `load: NAME problem. Remedy`. */
+export function refuse(name: string, problem: string): never {
+  throw new CheckpointError(`load: ${name} ${problem}. It is no intact safetensors file: save or fetch it again`);
+}

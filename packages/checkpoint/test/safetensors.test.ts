@@ -1,0 +1,80 @@
+import "@dl/backend-cpu";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fromBytes, load, readMetadata, save, toBytes } from "@dl/checkpoint";
+import { type DType, dtypes, ones, type Tensor, tensor } from "@dl/tensor";
+import fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+
+const folder = mkdtempSync(join(tmpdir(), "dl-checkpoint-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const fixture = (name: string): string => new URL(`fixtures/${name}`, import.meta.url).pathname;
+
+test("every dtype and shape comes back as it was", async () => {
+  const names = fc.uniqueArray(fc.string({ minLength: 1 }).filter((s) => s !== "__metadata__" && s !== "__proto__"), { maxLength: 6 });
+  const shape = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 3 });
+  const dtype = fc.constantFrom(...(Object.keys(dtypes) as DType[]));
+  await fc.assert(
+    fc.asyncProperty(names, fc.array(fc.tuple(dtype, shape), { minLength: 6, maxLength: 6 }), async (keys, kinds) => {
+      const tensors = Object.fromEntries(keys.map((key, i) => [key, ones(kinds[i]![1], { dtype: kinds[i]![0] })]));
+      const back = fromBytes(await toBytes(tensors));
+      expect(new Set(Object.keys(back))).toEqual(new Set(keys));
+      for (const [key, value] of Object.entries(tensors)) {
+        expect(back[key]!.dtype).toBe(value.dtype);
+        expect(back[key]!.shape).toEqual(value.shape);
+        expect(back[key]!.toArray()).toEqual(value.toArray());
+      }
+    }),
+  );
+});
+
+test("files written elsewhere are read: values of all dtypes, NaN and scalars", async () => {
+  const mixed = await load(fixture("mixed.safetensors"));
+  expect(mixed["i64"]!.toArray()).toEqual([[1, -2], [9007199254740993n, -4611686018427387904]].map((row) => row.map((v) => v)));
+  expect(mixed["u8"]!.toArray()).toEqual([0, 255]);
+  expect(mixed["scalar"]!.shape).toEqual([]);
+  expect(mixed["empty"]!.numel()).toBe(0);
+  expect((mixed["nan"] as Tensor).isnan().any().item()).toBe(true);
+});
+
+test.each([
+  ["bad_dtype", "unknown dtype"],
+  ["bad_offsets", "bytes"],
+  ["bad_shape", "needs"],
+  ["bad_header_length", "says that its header has"],
+  ["bad_json", "not a JSON object"],
+  ["truncated", "is cut short"],
+])("%s.safetensors is refused", async (name, problem) => {
+  await expect(load(fixture(`${name}.safetensors`))).rejects.toThrow(problem);
+});
+
+test("any cut of a file is refused, and so is what hangs behind it", async () => {
+  const bytes = await toBytes({ a: tensor([1.5, 2]), b: tensor([[1, 2]]) });
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: bytes.length - 1 }), (length) => {
+      expect(() => fromBytes(bytes.subarray(0, length))).toThrow("It is no intact safetensors file");
+    }),
+  );
+  expect(() => fromBytes(Uint8Array.of(...bytes, 0))).toThrow("belong to no tensor");
+});
+
+test("a save replaces the file as a whole, keeps metadata, and leaves no draft", async () => {
+  const path = join(folder, "weights.safetensors");
+  await save({ w: tensor([1, 2]) }, path);
+  await save({ w: tensor([3]) }, path, { epoch: "2" });
+  expect((await load(path))["w"]!.toArray()).toEqual([3]);
+  expect(readMetadata(readFileSync(path))).toEqual({ epoch: "2" });
+  expect(readdirSync(folder)).toEqual(["weights.safetensors"]);
+});
+
+test("paths that cannot be used say why", async () => {
+  await expect(save({}, join(folder, "no", "x.safetensors"))).rejects.toThrow("its folder does not exist. Create it first");
+  await expect(load(join(folder, "none"))).rejects.toThrow("there is no such file");
+  await expect(load(folder)).rejects.toThrow("it is a folder");
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  chmodSync(file, 0o600);
+  await expect(save({}, join(file, "x"))).rejects.toThrow("a part of the path is no folder");
+  rmSync(file);
+});
