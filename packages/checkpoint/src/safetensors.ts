@@ -144,7 +144,7 @@ function checkLayout(name: string, entries: Header["entries"], size: number): vo
 
 function read({ dtype, shape, start, end }: Entry, data: Uint8Array): Tensor {
   // A copy of its own: elements need not be aligned in the file.
-  const { buffer } = data.slice(start, end);
+  const { buffer } = new Uint8Array(data.subarray(start, end));
   const raw: TypedArray = new dtypes[dtype].array(buffer, 0, (end - start) / dtypes[dtype].bytes);
   return fromArray(raw, shape, { dtype, device: "cpu" });
 }
