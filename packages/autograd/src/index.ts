@@ -1,6 +1,13 @@
 /**
- * Reverse-mode differentiation for `@dl/tensor`. Importing it installs it.
+ * Reverse-mode differentiation for `@dl/tensor`. Importing it installs it: ops are recorded from then on.
  *
  * @packageDocumentation
  */
-export {};
+import { setRecorder } from "@dl/tensor";
+import { tape } from "./tape.ts";
+
+export { isAnomalyEnabled, setDetectAnomaly } from "./anomaly.ts";
+export { grad, type GradOptions, hessian, jacobian, jvp, valueAndGrad, vjp } from "./functional.ts";
+export { tape } from "./tape.ts";
+
+setRecorder(tape);

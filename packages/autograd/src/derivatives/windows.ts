@@ -1,0 +1,60 @@
+/** Derivatives of convolution and pooling: each kernel's gradients are its sisters. */
+import { apply } from "@dl/tensor";
+import { A, B, noGradient, POSITIONS, type Rules } from "./rule.ts";
+
+type WindowOp = "conv" | "convInput" | "convWeight" | "maxPool" | "maxPoolBackward" | "avgPool" | "avgPoolBackward";
+
+const spatial = (rank: number): string => `${rank - 2}D`;
+
+export const windows: Rules<WindowOp> = {
+  conv: {
+    name: "ConvolutionBackward0",
+    wrt: [
+      { reads: B, vjp: (g, { b }, { attrs, shape }) => apply("convInput", [g, b], { ...attrs, inputShape: shape }) },
+      { reads: A, vjp: (g, { a }, { attrs, shape }) => apply("convWeight", [g, a], { ...attrs, weightShape: shape }) },
+      { reads: 0, vjp: (g) => g.sum([...g.shape.keys()].filter((dim) => dim !== 1)) },
+    ],
+  },
+  // ⟨gg, convInput(g, w)⟩ = ⟨conv(gg, w), g⟩, and so for the weight.
+  convInput: {
+    name: "ConvolutionBackwardBackward0",
+    wrt: [
+      { reads: B, vjp: (g, { b }, { attrs }) => apply("conv", [g, b], attrs) },
+      { reads: A, vjp: (g, { a }, { attrs, shape }) => apply("convWeight", [a, g], { ...attrs, weightShape: shape }) },
+    ],
+  },
+  convWeight: {
+    name: "ConvolutionBackwardBackward0",
+    wrt: [
+      { reads: B, vjp: (g, { b }, { attrs }) => apply("conv", [b, g], attrs) },
+      { reads: A, vjp: (g, { a }, { attrs, shape }) => apply("convInput", [a, g], { ...attrs, inputShape: shape }) },
+    ],
+  },
+  maxPool: {
+    name: (_, shape) => `MaxPool${spatial(shape.length)}WithIndicesBackward0`,
+    wrt: [
+      {
+        reads: POSITIONS,
+        vjp: (g, { positions }, { shape }) => apply("maxPoolBackward", [g, positions], { inputShape: shape }),
+      },
+    ],
+  },
+  maxPoolBackward: {
+    name: (_, shape) => `MaxPool${spatial(shape.length)}WithIndicesBackwardBackward0`,
+    wrt: [
+      {
+        reads: B,
+        vjp: (g, { b }, { shape }) => apply("gather", [g.flatten(2), b.flatten(2)], { dim: 2 }).view(shape),
+      },
+      noGradient,
+    ],
+  },
+  avgPool: {
+    name: (_, shape) => `AvgPool${spatial(shape.length)}Backward0`,
+    wrt: [{ reads: 0, vjp: (g, _, { attrs, shape }) => apply("avgPoolBackward", [g], { ...attrs, inputShape: shape }) }],
+  },
+  avgPoolBackward: {
+    name: (_, shape) => `AvgPool${spatial(shape.length)}BackwardBackward0`,
+    wrt: [{ reads: 0, vjp: (g, _, { attrs }) => apply("avgPool", [g], attrs) }],
+  },
+};

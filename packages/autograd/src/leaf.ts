@@ -1,0 +1,77 @@
+/** The end of the graph: a leaf's gradient is added to its `.grad`. */
+import { applyInPlace, clearGradients, isContiguous, Tensor } from "@dl/tensor";
+import type { Gradient } from "./derivatives/rule.ts";
+import { type Edge, Node } from "./node.ts";
+
+export class AccumulateGrad extends Node {
+  readonly name = "AccumulateGrad";
+  override readonly edges: readonly Edge[] = [];
+  readonly leaf: Tensor;
+
+  constructor(leaf: Tensor) {
+    super();
+    this.leaf = leaf;
+  }
+
+  override backward(): Gradient[] {
+    return [];
+  }
+
+  /** Takes over `grad`. In place where nobody can differentiate through it. */
+  accumulate(grad: Tensor, createGraph: boolean): void {
+    const { leaf } = this;
+    const before = leaf.grad;
+    if (!leaf.requiresGrad) grad.dispose();
+    else if (before === null) leaf.grad = owned(grad).keep();
+    else {
+      if (createGraph) replaceGrad(leaf, before.add(grad));
+      else applyInPlace("add", [before, grad], before);
+      grad.dispose();
+    }
+  }
+}
+
+/** The old gradient is the enclosing scope's, or the garbage collector's, as when it is dropped. */
+export function replaceGrad(tensor: Tensor, grad: Tensor): void {
+  clearGradients([tensor]);
+  tensor.grad = grad.keep();
+}
+
+/** `grad` itself where it is row-major and alone in its memory, a copy otherwise. */
+function owned(grad: Tensor): Tensor {
+  const { storage, shape, strides } = grad;
+  if (!storage.isShared && storage.length === grad.numel() && isContiguous(shape, strides)) return grad;
+  const copy = grad.clone();
+  grad.dispose();
+  return copy;
+}
+
+/** The node that `tensor`'s gradient goes to, if it needs one. */
+export function nodeOf(tensor: Tensor): Node | null {
+  const node = tensor.node as Node | null;
+  if (node !== null || !tensor.requiresGrad) return node;
+  return (tensor.accumulator ??= new AccumulateGrad(tensor)) as Node;
+}
+
+export function slotOf(tensor: Tensor): number {
+  return tensor.node === null ? 0 : tensor.outputIndex;
+}
+
+/** An edge to `tensor`'s node. */
+export function edgeTo(tensor: Tensor): Edge | null {
+  const node = nodeOf(tensor);
+  if (node === null) return null;
+  node.hold();
+  return { node, slot: slotOf(tensor), shape: tensor.shape, dtype: tensor.dtype };
+}
+
+/** Another handle of the same memory with the same history. */
+export function alias(tensor: Tensor): Tensor {
+  const twin = new Tensor(tensor.storage, tensor.shape, tensor.strides, tensor.offset, tensor.dtype);
+  const node = nodeOf(tensor);
+  if (node !== null) {
+    twin.node = node;
+    twin.outputIndex = slotOf(tensor);
+  }
+  return twin;
+}

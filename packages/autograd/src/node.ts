@@ -1,0 +1,71 @@
+/** Nodes of the recorded graph: each knows how to turn the gradient of its outputs into those of its inputs. */
+import type { DType, GradHook, GradNode, Shape, Tensor } from "@dl/tensor";
+import type { Gradient } from "./derivatives/rule.ts";
+
+/** Where the gradient of an input goes: output `slot` of `node`. It arrives in the input's shape and dtype. */
+export interface Edge {
+  readonly node: Node;
+  readonly slot: number;
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Which inputs a backward pass asks for. */
+export type Wanted = (edge: Edge) => boolean;
+
+let calls = 0;
+
+export abstract class Node implements GradNode {
+  abstract readonly name: string;
+  /** One for each input; `null` for inputs that need no gradient. */
+  abstract readonly edges: readonly (Edge | null)[];
+  /**
+   * The order of calls. Edges point to smaller numbers, so that backward may simply go from the largest down; leaves are
+   * 0 and come last.
+   */
+  order = 0;
+  /** By output. */
+  hooks: GradHook[][] | null = null;
+  /** Results that want their gradient in `.grad`, by output. */
+  retaining: (Tensor | undefined)[] | null = null;
+  /** Where the call was made, in anomaly mode. */
+  trace: string | undefined;
+  #users = 0;
+
+  /** Gradients of the inputs, for the edges that are wanted; `null` in `grads` where an output's never came. */
+  abstract backward(grads: readonly (Tensor | null)[], wanted: Wanted): Gradient[];
+
+  /** Gives back the values saved for backward. */
+  release(): void {}
+
+  /** The nodes of the inputs, as in PyTorch's `next_functions`. */
+  get nextFunctions(): readonly (GradNode | null)[] {
+    return this.edges.map((edge) => edge?.node ?? null);
+  }
+
+  hold(): void {
+    this.#users++;
+  }
+
+  drop(): void {
+    if (--this.#users === 0) abandon(this);
+  }
+
+  /** @returns whether that was the last user */
+  forget(): boolean {
+    return --this.#users === 0;
+  }
+
+  protected number(): void {
+    this.order = ++calls;
+  }
+}
+
+/** Nothing can ask for these gradients any more: frees what the node saved, and so on behind it. Iterative: graphs are deep. */
+function abandon(last: Node): void {
+  const stack = [last];
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    node.release();
+    for (const edge of node.edges) if (edge?.node.forget()) stack.push(edge.node);
+  }
+}

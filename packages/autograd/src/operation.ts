@@ -1,0 +1,119 @@
+/** The node of one call from the op table. It saves only what the formulas that will run have asked for. */
+import { type Attrs, fail, type Op, type Operand, type Storage, type Tensor } from "@dl/tensor";
+import { trace } from "./anomaly.ts";
+import { type Formula, type Gradient, OUT, POSITIONS, type Rule, type Values, zero } from "./derivatives/rule.ts";
+import { edgeTo } from "./leaf.ts";
+import { type Edge, Node, type Wanted } from "./node.ts";
+import { type Saved, save } from "./saved.ts";
+
+/** Values in the order of their bits. */
+const names = ["a", "b", "c", "out", "positions"] as const;
+
+type Kept = Saved | number | null;
+
+export class Operation<K extends Op> extends Node {
+  override readonly edges: (Edge | null)[];
+  readonly op: K;
+  readonly attrs: Attrs<K>;
+  readonly #rule: Rule<K>;
+  readonly #note: unknown;
+  #kept: Kept[] | null = null;
+  #passed = false;
+
+  /**
+   * @param written the storage that the call wrote in place: its values before count as one version older
+   * @param replaced what an in-place call wrote over without reading it: its gradient is zero
+   */
+  constructor(
+    op: K,
+    rule: Rule<K>,
+    inputs: readonly Operand[],
+    attrs: Attrs<K>,
+    outputs: readonly Tensor[],
+    written?: Storage,
+    replaced?: Tensor,
+  ) {
+    super();
+    this.op = op;
+    this.attrs = attrs;
+    this.#rule = rule;
+    this.#note = rule.note?.(inputs, attrs);
+    this.edges = new Array(inputs.length);
+    for (let i = 0; i < inputs.length; i++) {
+      const input = inputs[i]!;
+      this.edges[i] = typeof input === "number" ? null : edgeTo(input);
+    }
+    const reads = readsOf(rule, inputs);
+    if (reads !== 0) this.#kept = this.#keep(reads, inputs, outputs, written);
+    if (replaced) this.edges.push(edgeTo(replaced));
+    this.number();
+    this.trace = trace();
+  }
+
+  override get name(): string {
+    const { name } = this.#rule;
+    if (typeof name === "string") return name;
+    const shape = this.edges.find((edge) => edge !== null)?.shape ?? [];
+    return name?.(this.attrs, shape) ?? `${this.op[0]!.toUpperCase()}${this.op.slice(1)}Backward0`;
+  }
+
+  override backward([grad]: readonly (Tensor | null)[], wanted: Wanted): Gradient[] {
+    const formulas = this.edges.map((edge, index) => (edge && wanted(edge) ? formulaOf(this.#rule, index) : null));
+    const values = this.#open(formulas.reduce((reads, formula) => reads | (formula?.reads ?? 0), 0));
+    return formulas.map((formula, index) => {
+      if (formula === null) return null;
+      if (formula === undefined) return zero;
+      const { shape } = this.edges[index]!;
+      return formula.vjp(grad!, values, { attrs: this.attrs, note: this.#note as never, index, shape });
+    });
+  }
+
+  override release(): void {
+    if (this.#kept === null) return;
+    for (const value of this.#kept) if (value !== null && typeof value === "object") value.release();
+    this.#kept = null;
+    this.#passed = true;
+  }
+
+  #keep(reads: number, inputs: readonly Operand[], outputs: readonly Tensor[], written: Storage | undefined): Kept[] {
+    return names.map((_, i) => {
+      if ((reads & (1 << i)) === 0) return null;
+      const result = 1 << i >= OUT;
+      const value = result ? outputs[1 << i === POSITIONS ? 1 : 0]! : inputs[i]!;
+      if (typeof value === "number") return value;
+      const { storage } = value;
+      return save(value, !result && storage === written ? storage.version - 1 : storage.version, result);
+    });
+  }
+
+  #open(reads: number): Values {
+    if (reads !== 0 && this.#passed) {
+      fail(
+        "backward",
+        `the graph was passed before, and the values that ${this.name} had saved are freed`,
+        "Give { retainGraph: true } to the first backward",
+      );
+    }
+    const values: Partial<Record<(typeof names)[number], Tensor | number>> = {};
+    for (let i = 0; i < names.length; i++) {
+      const kept = reads & (1 << i) ? this.#kept![i]! : null;
+      if (kept !== null) values[names[i]!] = typeof kept === "number" ? kept : kept.open(this.op, this);
+    }
+    return values as Values;
+  }
+}
+
+/** `undefined` for what an in-place call wrote over. */
+function formulaOf<K extends Op>(rule: Rule<K>, index: number): Formula<K> | undefined {
+  return rule.variadic ? rule.wrt[0] : rule.wrt[index];
+}
+
+/** The values that backward through this call will read. */
+export function readsOf<K extends Op>(rule: Rule<K>, inputs: readonly Operand[]): number {
+  let reads = 0;
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i]!;
+    if (typeof input !== "number" && input.requiresGrad) reads |= formulaOf(rule, i)?.reads ?? 0;
+  }
+  return reads;
+}

@@ -1,0 +1,71 @@
+/** Values kept until backward: a share of the storage, and its version, which must still be the same then. */
+import { fail, showShape, type Storage, Tensor } from "@dl/tensor";
+import { nodeOf, slotOf } from "./leaf.ts";
+import type { Node } from "./node.ts";
+
+export interface Saved {
+  /** A fresh handle with its history, `maker`'s if it is that node's result. @throws TensorError if written since */
+  open(op: string, maker: Node): Tensor;
+  release(): void;
+}
+
+class SavedTensor implements Saved {
+  readonly #view: Pick<Tensor, "shape" | "strides" | "offset" | "dtype">;
+  readonly #storage: Storage;
+  readonly #version: number;
+  readonly #node: Node | "maker" | null;
+  readonly #slot: number;
+
+  constructor(tensor: Tensor, version: number, result: boolean) {
+    const { storage, shape, strides, offset, dtype } = tensor;
+    storage.retain();
+    this.#storage = storage;
+    this.#view = { shape, strides, offset, dtype };
+    this.#version = version;
+    this.#node = result ? "maker" : nodeOf(tensor);
+    this.#slot = result ? tensor.outputIndex : slotOf(tensor);
+  }
+
+  open(op: string, maker: Node): Tensor {
+    const { shape, strides, offset, dtype } = this.#view;
+    const { version } = this.#storage;
+    if (version !== this.#version) {
+      fail(
+        op,
+        `backward needs a ${dtype} tensor of shape ${showShape(shape)} that was changed in place: ` +
+          `it is at version ${version}, version ${this.#version} was saved`,
+        "Write into a .clone(), or use the form of the op without _",
+      );
+    }
+    const tensor = new Tensor(this.#storage, shape, strides, offset, dtype);
+    tensor.node = this.#node === "maker" ? maker : this.#node;
+    tensor.outputIndex = this.#slot;
+    return tensor;
+  }
+
+  release(): void {
+    this.#storage.release();
+  }
+}
+
+/** How values are kept; checkpointing replaces it. */
+export type Saver = (tensor: Tensor, version: number, result: boolean) => Saved;
+
+const keepTensor: Saver = (tensor, version, result) => new SavedTensor(tensor, version, result);
+let saver = keepTensor;
+
+/** `version`: the storage's when the value was right. `result`: an output of the node that saves it. */
+export function save(tensor: Tensor, version: number, result: boolean): Saved {
+  return saver(tensor, version, result);
+}
+
+/** Runs `body` with another way of keeping values, `null` for the plain one. */
+export function withSaver<T>(other: Saver | null, body: () => T): T {
+  const before = saver;
+  saver = other ?? keepTensor;
+  try {
+    return body();
+  } finally {
+    saver = before;
+  }
+}
