@@ -70,17 +70,20 @@ export function gemm(type: ScalarName, call: GemmCall): void {
   if (call.m === 0 || call.n === 0 || batch === 0) return;
   const product = chooseWay(type, call);
   const grid = cutGrid(product, batch);
-  const key = `gemm:${type}`;
+  const key = keys[type];
   engine.module(key, (m) => buildGemm(m, type));
   const s = bytesPerElement[type];
   const table = call.batch === undefined ? null : offsetTable(call.batch, s, product.transposed);
-  const { a, b, cRow, cColumn, addRow, addColumn } = product;
+  const { m, n, a, b, cRow, cColumn, addRow, addColumn } = product;
+  const add = call.accumulate ? call.c.address : (call.bias ?? 0);
+  // biome-ignore format: in the groups of `gemmParams`
   const args = [
-    ...[product.mode, batch, grid.rows, grid.columns, grid.blockRows, grid.blockColumns, table?.address ?? 0],
-    ...[product.m, product.n, call.k],
-    ...[a.address, a.rowStride * s, a.columnStride * s, b.address, b.rowStride * s, b.columnStride * s],
-    ...[call.c.address, cRow * s, cColumn * s],
-    ...[call.accumulate ? call.c.address : (call.bias ?? 0), addRow * s, addColumn * s],
+    product.mode, batch, grid.rows, grid.columns, grid.blockRows, grid.blockColumns, table?.address ?? 0,
+    m, n, call.k,
+    a.address, a.rowStride * s, a.columnStride * s,
+    b.address, b.rowStride * s, b.columnStride * s,
+    call.c.address, cRow * s, cColumn * s,
+    add, addRow * s, addColumn * s,
   ];
   const scratch = product.mode === PACKED ? packedScratch(elements[type as "f32" | "f64"]) : 0;
   try {
@@ -89,6 +92,13 @@ export function gemm(type: ScalarName, call: GemmCall): void {
     if (table !== null) memory.release(table);
   }
 }
+
+const keys: { readonly [T in ScalarName]: string } = {
+  f32: "gemm:f32",
+  f64: "gemm:f64",
+  i32: "gemm:i32",
+  i64: "gemm:i64",
+};
 
 function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate }: GemmCall): Product {
   const product: Product = {

@@ -1,12 +1,20 @@
 /** Average pooling. The divisor is the window's size, with or without padding, unless another one is given. */
-import { type Expr, type Func, type Module, op, select } from "../wasm/emitter.ts";
+import { type Expr, type Func, type Module, op, select, splat } from "../wasm/emitter.ts";
 import { at, combine, type Element, type Int, loadScalar, type Scalar, storeScalar } from "./element.ts";
 import { geometryParams } from "./pool-geometry.ts";
-import { forEachElement, forEachOutput, type PoolLocals, planeBytes, type Range, type Window } from "./pool-windows.ts";
+import {
+  forEachElement,
+  forEachOutput,
+  loadFour,
+  type PoolLocals,
+  planeBytes,
+  type Range,
+  type Window,
+} from "./pool-windows.ts";
 
 /** `divisor` is 0 for the window's own size. */
 const params = ["chunk", "chunks", "x", "y", "countIncludePad", "divisor", ...geometryParams] as const;
-type Locals = PoolLocals & { readonly countIncludePad: Int; readonly divisor: Int };
+type Locals = PoolLocals & { readonly x: Int; readonly y: Int; readonly countIncludePad: Int; readonly divisor: Int };
 
 /** Elements along one axis; the padding after the input counts only as far as it goes. */
 function lengthOf(f: Func, p: Locals, axis: "Depth" | "Height" | "Width", range: Range): Expr<"i32"> {
@@ -25,43 +33,41 @@ function divisorOf(f: Func, e: Element, p: Locals, [depth, height, width]: Windo
 /** `averagePool`. */
 export function buildAveragePool(m: Module, e: Element): void {
   m.func("averagePool", params, (f, p) => {
-    const bytes = planeBytes(f, e, p);
-    const [x, y] = [f.local("i32"), f.local("i32")];
+    const { x, y, toPlane } = planePointers(f, e, p);
     const sum = f.local(e.name);
-    forEachOutput(
-      f,
-      p,
-      (number) => {
-        f.set(x, at(p.x, number, bytes.input));
-        f.set(y, at(p.y, number, bytes.output));
-      },
-      (window) => {
-        f.set(sum, 0);
-        forEachElement(f, p, window, (index) => {
-          f.set(sum, combine(e.name, "add", sum, loadScalar(e.name, at(x, index, e.bytes))));
-        });
-        storeScalar(f, e.name, y, divide(e, sum, divisorOf(f, e, p, window)));
-        f.inc(y, e.bytes);
-      },
-    );
+    const output = (window: Window): void => {
+      f.set(sum, 0);
+      forEachElement(f, p, window, (index) => {
+        f.set(sum, combine(e.name, "add", sum, loadScalar(e.name, at(x, index, e.bytes))));
+      });
+      storeScalar(f, e.name, y, divide(e, sum, divisorOf(f, e, p, window)));
+      f.inc(y, e.bytes);
+    };
+    const sums = f.local("v128");
+    const four = (window: Window): void => {
+      f.set(sums, splat("f32x4", 0));
+      forEachElement(f, p, window, (index) => {
+        f.set(sums, op("f32x4.add", sums, loadFour(p, f.let(at(x, index, 4)))));
+      });
+      const divisor = op("f32x4.splat", divisorOf(f, e, p, window) as Expr<"f32">);
+      f.store("v128.store", y, op("f32x4.div", sums, divisor));
+      f.inc(y, 16);
+    };
+    forEachOutput(f, p, { plane: toPlane, output, ...(e.name === "f32" ? { four } : {}) });
   });
 }
 
 /** `averagePoolBackward`: x is the gradient of the input, y that of the output. */
 export function buildAveragePoolBackward(m: Module, e: Element): void {
   m.func("averagePoolBackward", params, (f, p) => {
-    const bytes = planeBytes(f, e, p);
-    const [x, y] = [f.local("i32"), f.local("i32")];
+    const { x, y, bytes, toPlane } = planePointers(f, e, p);
     const part = f.local(e.name);
-    forEachOutput(
-      f,
-      p,
-      (number) => {
-        f.set(x, at(p.x, number, bytes.input));
-        f.set(y, at(p.y, number, bytes.output));
+    forEachOutput(f, p, {
+      plane(number) {
+        toPlane(number);
         f.fill(x, 0, bytes.input);
       },
-      (window) => {
+      output(window) {
         f.set(part, divide(e, loadScalar(e.name, y), divisorOf(f, e, p, window)));
         forEachElement(f, p, window, (index) => {
           const target = f.let(at(x, index, e.bytes));
@@ -69,8 +75,19 @@ export function buildAveragePoolBackward(m: Module, e: Element): void {
         });
         f.inc(y, e.bytes);
       },
-    );
+    });
   });
+}
+
+/** Two pointers that follow a chunk's planes: to the plane itself, and to the next output. */
+function planePointers(f: Func, e: Element, p: Locals) {
+  const bytes = planeBytes(f, e, p);
+  const [x, y] = [f.local("i32"), f.local("i32")];
+  const toPlane = (number: Int): void => {
+    f.set(x, at(p.x, number, bytes.input));
+    f.set(y, at(p.y, number, bytes.output));
+  };
+  return { x, y, bytes, toPlane };
 }
 
 function divide(e: Element, a: Scalar, b: Scalar): Scalar {

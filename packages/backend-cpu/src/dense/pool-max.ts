@@ -5,7 +5,15 @@
 import { type Expr, type Func, i32, load, type Module, op, shuffle, splat, v128 } from "../wasm/emitter.ts";
 import { at, combine, type Element, type Int, loadScalar, type Scalar, shareOf, storeScalar } from "./element.ts";
 import { geometryParams } from "./pool-geometry.ts";
-import { firstIndex, forEachElement, forEachOutput, type PoolLocals, planeBytes } from "./pool-windows.ts";
+import {
+  firstIndex,
+  forEachElement,
+  forEachOutput,
+  loadFour,
+  type PoolLocals,
+  planeBytes,
+  type Window,
+} from "./pool-windows.ts";
 
 const params = ["chunk", "chunks", "x", "y", "indices", ...geometryParams] as const;
 type Locals = PoolLocals & { readonly x: Int; readonly y: Int; readonly indices: Int };
@@ -35,7 +43,7 @@ export function buildMaxPool(m: Module, e: Element): void {
     const best = f.local(e.name);
     const value = f.local(e.name);
     const place = f.local("i32");
-    forEachOutput(f, p, toPlane, (window) => {
+    const output = (window: Window): void => {
       f.set(best, Number.NEGATIVE_INFINITY);
       f.set(place, firstIndex(p, window));
       forEachElement(f, p, window, (index) => {
@@ -49,8 +57,26 @@ export function buildMaxPool(m: Module, e: Element): void {
       f.store("i32.store", indices, place);
       f.inc(y, e.bytes);
       f.inc(indices, 4);
-    });
+    };
+    const four = (window: Window): void => maxOfFour(f, p, window, x, y, indices);
+    forEachOutput(f, p, { plane: toPlane, output, ...(e.name === "f32" ? { four } : {}) });
   });
+}
+
+function maxOfFour(f: Func, p: Locals, window: Window, x: Int, y: Int, indices: Int): void {
+  const steps = op("i32x4.mul", op("i32x4.splat", p.strideWidth), v128(new Int32Array([0, 1, 2, 3])));
+  const best = f.let(splat("f32x4", Number.NEGATIVE_INFINITY));
+  const places = f.let(op("i32x4.splat", firstIndex(p, window)));
+  forEachElement(f, p, window, (index) => {
+    const value = f.let(loadFour(p, f.let(at(x, index, 4))));
+    const mask = f.let(op("v128.or", op("f32x4.gt", value, best), op("f32x4.ne", value, value)));
+    f.set(best, op("v128.bitselect", value, best, mask));
+    f.set(places, op("v128.bitselect", op("i32x4.splat", index), places, mask));
+  });
+  f.store("v128.store", y, best);
+  f.store("v128.store", indices, op("i32x4.add", places, steps));
+  f.inc(y, 16);
+  f.inc(indices, 16);
 }
 
 /** `maxPoolBackward`: x is the gradient of the input, y that of the output. */

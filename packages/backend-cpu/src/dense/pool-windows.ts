@@ -1,5 +1,5 @@
 /** Loops over planes, outputs and windows, for every pooling kernel. */
-import { type Expr, type Func, op } from "../wasm/emitter.ts";
+import { type Expr, type Func, load, op, shuffle, when } from "../wasm/emitter.ts";
 import { at, type Element, type Int, min, shareOf } from "./element.ts";
 import type { geometryParams } from "./pool-geometry.ts";
 
@@ -28,23 +28,58 @@ export function planeBytes(f: Func, e: Element, p: PoolLocals): { input: Int; ou
   return { input: f.let(volume("in")), output: f.let(volume("out")) };
 }
 
+export interface OutputVisitor {
+  readonly plane: (number: Int) => void;
+  readonly output: (window: Window) => void;
+  /** Four outputs of a row at once, if none of their windows leaves the row; gets the window of the first. */
+  readonly four?: (window: Window) => void;
+}
+
 /** Every plane of this chunk, then every output in it, row by row. */
-export function forEachOutput(
-  f: Func,
-  p: PoolLocals,
-  plane: (number: Int) => void,
-  output: (window: Window) => void,
-): void {
+export function forEachOutput(f: Func, p: PoolLocals, { plane, output, four }: OutputVisitor): void {
+  const x = f.local("i32");
   shareOf(f, p, p.planes, (number) => {
     plane(number);
     f.range(p.outDepth, (z) => {
       const depth = rangeOf(f, p, "Depth", z);
       f.range(p.outHeight, (y) => {
         const height = rangeOf(f, p, "Height", y);
-        f.range(p.outWidth, (x) => output([depth, height, rangeOf(f, p, "Width", x)]));
+        f.set(x, 0);
+        f.while(op("i32.lt_s", x, p.outWidth), () => {
+          const window = [depth, height, rangeOf(f, p, "Width", x)] as const;
+          f.block((next) => {
+            if (four !== undefined) {
+              f.if(fitsFour(p, window[2], x), () => {
+                four(window);
+                f.inc(x, 4);
+                f.br(next);
+              });
+            }
+            output(window);
+            f.inc(x, 1);
+          });
+        });
       });
     });
   });
+}
+
+function fitsFour(p: PoolLocals, { start, step }: Range, x: Int): Expr<"i32"> {
+  const last = at(start, p.strideWidth, 3);
+  const end = at(last, op("i32.sub", p.kernelWidth, 1), step);
+  const conditions = [
+    op("i32.ge_s", start, 0),
+    op("i32.lt_s", end, p.inWidth),
+    op("i32.le_s", op("i32.add", x, 4), p.outWidth),
+    op("i32.le_s", p.strideWidth, 2),
+  ];
+  return conditions.reduce((a, b) => op("i32.and", a, b));
+}
+
+/** What four neighbouring windows of float32 have at the same place; `address` is that of the first. */
+export function loadFour(p: PoolLocals, address: Int): Expr<"v128"> {
+  const near = load("v128.load", address);
+  return when(op("i32.eq", p.strideWidth, 1), near, shuffle(near, load("v128.load", address, 16), [0, 2, 4, 6]));
 }
 
 function rangeOf(f: Func, p: PoolLocals, axis: (typeof axes)[number], index: Int): Range {

@@ -11,7 +11,7 @@ export function classOf(bytes: number): number {
   const units = Math.ceil(bytes / ALIGNMENT);
   if (units <= 4) return units <= 1 ? 0 : units - 1;
   const power = 31 - Math.clz32(units - 1);
-  return 4 * (power - 1) + ((units - 1 - 2 ** power) >> (power - 2));
+  return 4 * (power - 1) + ((units - 1 - (1 << power)) >> (power - 2));
 }
 
 /** The size of the blocks of a class. */
