@@ -1,35 +1,35 @@
-import { type Tensor, updateParameters, zerosLike } from "@dl/tensor";
-import { checkOptions } from "./check.ts";
-import { Optimizer, type ParamGroup, type Params, type ParamState, withGradients } from "./optimizer.ts";
+import { type Arguments, readArguments, type Tensor, updateParameters, zerosLike } from "@dl/tensor";
+import { Optimizer, type ParamGroup, type ParamState, type Params, withGradients } from "./optimizer.ts";
+import { type Betas, checkOptions, type Settings } from "./options.ts";
 
-export interface AdamOptions {
-  readonly lr?: number;
-  /** Decay of the running means of gradients and of their squares. */
-  readonly betas?: readonly [number, number];
-  readonly eps?: number;
-  readonly weightDecay?: number;
-  readonly amsgrad?: boolean;
-  readonly maximize?: boolean;
-}
-
-type Settings = Required<AdamOptions> & ParamGroup;
+const names = ["params", "lr", "betas", "eps", "weightDecay", "amsgrad", "maximize"] as const;
+type AdamArguments = [
+  params: Params,
+  lr?: number,
+  betas?: Betas,
+  eps?: number,
+  weightDecay?: number,
+  amsgrad?: boolean,
+  maximize?: boolean,
+];
 
 /**
  * Adam (Kingma & Ba, 2014).
  * @see https://pytorch.org/docs/stable/generated/torch.optim.Adam.html
  */
 export class Adam extends Optimizer {
+  static readonly names: typeof names = names;
   /** Whether weight decay acts on the parameter instead of the gradient. */
   protected readonly decoupled: boolean = false;
 
-  constructor(params: Params, options: AdamOptions = {}) {
-    const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false, maximize: false, ...options };
-    checkOptions("Adam", defaults);
-    super(params, defaults);
+  constructor(...args: Arguments<typeof names, AdamArguments>) {
+    const [params, lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false, maximize = false] =
+      readArguments<AdamArguments>(Adam, args);
+    super(params, checkOptions("Adam", { lr, betas, eps, weightDecay, amsgrad, maximize }));
   }
 
   protected override updateGroup(group: ParamGroup): void {
-    const { lr, betas, eps, weightDecay, amsgrad, maximize } = group as Settings;
+    const { lr, betas, eps, weightDecay, amsgrad, maximize } = group as Settings<typeof names, AdamArguments>;
     for (const [step, params] of this.#bySteps(withGradients(group).params, amsgrad)) {
       const slot = (name: string): Tensor[] => params.map((param) => this.state.get(param)![name] as Tensor);
       const targets = [params, slot("expAvg"), slot("expAvgSq"), ...(amsgrad ? [slot("maxExpAvgSq")] : [])];
@@ -59,7 +59,7 @@ export class Adam extends Optimizer {
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, betas, eps, weightDecay, amsgrad } = group as Settings;
+    const { lr, betas, eps, weightDecay, amsgrad } = group as Settings<typeof names, AdamArguments>;
     const { step, expAvg, expAvgSq } = state as { step: number; expAvg: Tensor; expAvgSq: Tensor };
     if (weightDecay !== 0 && this.decoupled) param.mul_(1 - lr * weightDecay);
     const grad = weightDecay !== 0 && !this.decoupled ? gradient.add(param, { alpha: weightDecay }) : gradient;
@@ -67,7 +67,10 @@ export class Adam extends Optimizer {
     expAvg.mul_(beta1).add_(grad, { alpha: 1 - beta1 });
     expAvgSq.mul_(beta2).add_(grad.square(), { alpha: 1 - beta2 });
     const largest = amsgrad ? (state["maxExpAvgSq"] as Tensor).maximum_(expAvgSq) : expAvgSq;
-    const denominator = largest.sqrt().div(Math.sqrt(1 - beta2 ** step)).add(eps);
+    const denominator = largest
+      .sqrt()
+      .div(Math.sqrt(1 - beta2 ** step))
+      .add(eps);
     param.sub_(expAvg.div(denominator), { alpha: lr / (1 - beta1 ** step) });
   }
 }
@@ -79,7 +82,8 @@ export class Adam extends Optimizer {
 export class AdamW extends Adam {
   protected override readonly decoupled: boolean = true;
 
-  constructor(params: Params, options: AdamOptions = {}) {
-    super(params, { weightDecay: 0.01, ...options });
+  constructor(...args: Arguments<typeof names, AdamArguments>) {
+    const [params, lr, betas, eps, weightDecay = 0.01, amsgrad, maximize] = readArguments<AdamArguments>(AdamW, args);
+    super({ params, lr, betas, eps, weightDecay, amsgrad, maximize });
   }
 }

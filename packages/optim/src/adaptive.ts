@@ -1,17 +1,18 @@
 /** Optimizers that scale every element's step by what its gradients were. */
-import { cat, type Tensor, zerosLike } from "@dl/tensor";
-import { checkOptions } from "./check.ts";
-import { Optimizer, type ParamGroup, type Params, type ParamState } from "./optimizer.ts";
+import { type Arguments, cat, readArguments, type Tensor, zerosLike } from "@dl/tensor";
+import { Optimizer, type ParamGroup, type ParamState, type Params } from "./optimizer.ts";
+import { type Betas, checkOptions, type Settings } from "./options.ts";
 
-export interface RMSpropOptions {
-  readonly lr?: number;
-  readonly alpha?: number;
-  readonly eps?: number;
-  readonly weightDecay?: number;
-  readonly momentum?: number;
-  readonly centered?: boolean;
-  readonly maximize?: boolean;
-}
+type RMSpropArguments = [
+  params: Params,
+  lr?: number,
+  alpha?: number,
+  eps?: number,
+  weightDecay?: number,
+  momentum?: number,
+  centered?: boolean,
+  maximize?: boolean,
+];
 
 /** The state's tensor of that name, zeros at first. */
 function slot(state: ParamState, name: string, param: Tensor): Tensor {
@@ -35,14 +36,24 @@ function running(mean: Tensor, value: Tensor, decay: number): Tensor {
 
 /** Hinton's lecture 6e. @see https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html */
 export class RMSprop extends Optimizer {
-  constructor(params: Params, options: RMSpropOptions = {}) {
-    const defaults = { lr: 0.01, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false, ...options };
-    checkOptions("RMSprop", defaults);
-    super(params, defaults);
+  static readonly names = ["params", "lr", "alpha", "eps", "weightDecay", "momentum", "centered", "maximize"] as const;
+
+  constructor(...args: Arguments<typeof RMSprop.names, RMSpropArguments>) {
+    const [
+      params,
+      lr = 0.01,
+      alpha = 0.99,
+      eps = 1e-8,
+      weightDecay = 0,
+      momentum = 0,
+      centered = false,
+      maximize = false,
+    ] = readArguments<RMSpropArguments>(RMSprop, args);
+    super(params, checkOptions("RMSprop", { lr, alpha, eps, weightDecay, momentum, centered, maximize }));
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, alpha, eps, momentum, centered } = group as Required<RMSpropOptions> & ParamGroup;
+    const { lr, alpha, eps, momentum, centered } = group as Settings<typeof RMSprop.names, RMSpropArguments>;
     count(state);
     const grad = decayed(param, gradient, group);
     const squares = running(slot(state, "squareAvg", param), grad.square(), alpha);
@@ -53,25 +64,43 @@ export class RMSprop extends Optimizer {
   }
 }
 
-export interface AdagradOptions {
-  readonly lr?: number;
-  readonly lrDecay?: number;
-  readonly weightDecay?: number;
-  readonly initialAccumulatorValue?: number;
-  readonly eps?: number;
-  readonly maximize?: boolean;
-}
+type AdagradArguments = [
+  params: Params,
+  lr?: number,
+  lrDecay?: number,
+  weightDecay?: number,
+  initialAccumulatorValue?: number,
+  eps?: number,
+  maximize?: boolean,
+];
 
 /** Duchi et al., 2011. @see https://pytorch.org/docs/stable/generated/torch.optim.Adagrad.html */
 export class Adagrad extends Optimizer {
-  constructor(params: Params, options: AdagradOptions = {}) {
-    const defaults = { lr: 0.01, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, maximize: false, ...options };
-    checkOptions("Adagrad", defaults);
-    super(params, defaults);
+  static readonly names = [
+    "params",
+    "lr",
+    "lrDecay",
+    "weightDecay",
+    "initialAccumulatorValue",
+    "eps",
+    "maximize",
+  ] as const;
+
+  constructor(...args: Arguments<typeof Adagrad.names, AdagradArguments>) {
+    const [
+      params,
+      lr = 0.01,
+      lrDecay = 0,
+      weightDecay = 0,
+      initialAccumulatorValue = 0,
+      eps = 1e-10,
+      maximize = false,
+    ] = readArguments<AdagradArguments>(Adagrad, args);
+    super(params, checkOptions("Adagrad", { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize }));
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, lrDecay, eps, initialAccumulatorValue } = group as Required<AdagradOptions> & ParamGroup;
+    const { lr, lrDecay, eps, initialAccumulatorValue } = group as Settings<typeof Adagrad.names, AdagradArguments>;
     if (state["sum"] === undefined) slot(state, "sum", param).fill_(initialAccumulatorValue);
     const step = count(state);
     const grad = decayed(param, gradient, group);
@@ -80,24 +109,29 @@ export class Adagrad extends Optimizer {
   }
 }
 
-export interface AdadeltaOptions {
-  readonly lr?: number;
-  readonly rho?: number;
-  readonly eps?: number;
-  readonly weightDecay?: number;
-  readonly maximize?: boolean;
-}
+type AdadeltaArguments = [
+  params: Params,
+  lr?: number,
+  rho?: number,
+  eps?: number,
+  weightDecay?: number,
+  maximize?: boolean,
+];
 
 /** Zeiler, 2012. @see https://pytorch.org/docs/stable/generated/torch.optim.Adadelta.html */
 export class Adadelta extends Optimizer {
-  constructor(params: Params, options: AdadeltaOptions = {}) {
-    const defaults = { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false, ...options };
-    checkOptions("Adadelta", defaults);
-    super(params, defaults);
+  static readonly names = ["params", "lr", "rho", "eps", "weightDecay", "maximize"] as const;
+
+  constructor(...args: Arguments<typeof Adadelta.names, AdadeltaArguments>) {
+    const [params, lr = 1, rho = 0.9, eps = 1e-6, weightDecay = 0, maximize = false] = readArguments<AdadeltaArguments>(
+      Adadelta,
+      args,
+    );
+    super(params, checkOptions("Adadelta", { lr, rho, eps, weightDecay, maximize }));
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, rho, eps } = group as Required<AdadeltaOptions> & ParamGroup;
+    const { lr, rho, eps } = group as Settings<typeof Adadelta.names, AdadeltaArguments>;
     count(state);
     const grad = decayed(param, gradient, group);
     const squares = running(slot(state, "squareAvg", param), grad.square(), rho);
@@ -108,24 +142,27 @@ export class Adadelta extends Optimizer {
   }
 }
 
-export interface AdamaxOptions {
-  readonly lr?: number;
-  readonly betas?: readonly [number, number];
-  readonly eps?: number;
-  readonly weightDecay?: number;
-  readonly maximize?: boolean;
-}
+type AdamaxArguments = [
+  params: Params,
+  lr?: number,
+  betas?: Betas,
+  eps?: number,
+  weightDecay?: number,
+  maximize?: boolean,
+];
 
 /** Adam with the infinity norm (Kingma & Ba, 2014). @see https://pytorch.org/docs/stable/generated/torch.optim.Adamax.html */
 export class Adamax extends Optimizer {
-  constructor(params: Params, options: AdamaxOptions = {}) {
-    const defaults = { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maximize: false, ...options };
-    checkOptions("Adamax", defaults);
-    super(params, defaults);
+  static readonly names = ["params", "lr", "betas", "eps", "weightDecay", "maximize"] as const;
+
+  constructor(...args: Arguments<typeof Adamax.names, AdamaxArguments>) {
+    const [params, lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, maximize = false] =
+      readArguments<AdamaxArguments>(Adamax, args);
+    super(params, checkOptions("Adamax", { lr, betas, eps, weightDecay, maximize }));
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, betas, eps } = group as Required<AdamaxOptions> & ParamGroup;
+    const { lr, betas, eps } = group as Settings<typeof Adamax.names, AdamaxArguments>;
     const [step, grad] = [count(state), decayed(param, gradient, group)];
     const mean = running(slot(state, "expAvg", param), grad, betas[0]);
     const largest = slot(state, "expInf", param);
@@ -134,24 +171,27 @@ export class Adamax extends Optimizer {
   }
 }
 
-export interface NAdamOptions {
-  readonly lr?: number;
-  readonly betas?: readonly [number, number];
-  readonly eps?: number;
-  readonly weightDecay?: number;
-  readonly momentumDecay?: number;
-}
+type NAdamArguments = [
+  params: Params,
+  lr?: number,
+  betas?: Betas,
+  eps?: number,
+  weightDecay?: number,
+  momentumDecay?: number,
+];
 
 /** Adam with Nesterov momentum (Dozat, 2016). @see https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html */
 export class NAdam extends Optimizer {
-  constructor(params: Params, options: NAdamOptions = {}) {
-    const defaults = { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, momentumDecay: 4e-3, ...options };
-    checkOptions("NAdam", defaults);
-    super(params, defaults);
+  static readonly names = ["params", "lr", "betas", "eps", "weightDecay", "momentumDecay"] as const;
+
+  constructor(...args: Arguments<typeof NAdam.names, NAdamArguments>) {
+    const [params, lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, momentumDecay = 4e-3] =
+      readArguments<NAdamArguments>(NAdam, args);
+    super(params, checkOptions("NAdam", { lr, betas, eps, weightDecay, momentumDecay }));
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, betas, eps, momentumDecay } = group as Required<NAdamOptions> & ParamGroup;
+    const { lr, betas, eps, momentumDecay } = group as Settings<typeof NAdam.names, NAdamArguments>;
     const [step, grad] = [count(state), decayed(param, gradient, group)];
     const momentum = (at: number): number => betas[0] * (1 - 0.5 * 0.96 ** (at * momentumDecay));
     const [now, next] = [momentum(step), momentum(step + 1)];
@@ -159,22 +199,31 @@ export class NAdam extends Optimizer {
     state["muProduct"] = product;
     const mean = running(slot(state, "expAvg", param), grad, betas[0]);
     const squares = running(slot(state, "expAvgSq", param), grad.square(), betas[1]);
-    const denominator = squares.div(1 - betas[1] ** step).sqrt().add(eps);
+    const denominator = squares
+      .div(1 - betas[1] ** step)
+      .sqrt()
+      .add(eps);
     param.sub_(grad.div(denominator), { alpha: (lr * (1 - now)) / (1 - product) });
     param.sub_(mean.div(denominator), { alpha: (lr * next) / (1 - product * next) });
   }
 }
 
+type RAdamArguments = [params: Params, lr?: number, betas?: Betas, eps?: number, weightDecay?: number];
+
 /** Rectified Adam (Liu et al., 2019). @see https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html */
 export class RAdam extends Optimizer {
-  constructor(params: Params, options: Omit<AdamaxOptions, "maximize"> = {}) {
-    const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options };
-    checkOptions("RAdam", defaults);
-    super(params, defaults);
+  static readonly names = ["params", "lr", "betas", "eps", "weightDecay"] as const;
+
+  constructor(...args: Arguments<typeof RAdam.names, RAdamArguments>) {
+    const [params, lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0] = readArguments<RAdamArguments>(
+      RAdam,
+      args,
+    );
+    super(params, checkOptions("RAdam", { lr, betas, eps, weightDecay }));
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, betas, eps } = group as Required<AdamaxOptions> & ParamGroup;
+    const { lr, betas, eps } = group as Settings<typeof RAdam.names, RAdamArguments>;
     const [step, grad] = [count(state), decayed(param, gradient, group)];
     const mean = running(slot(state, "expAvg", param), grad, betas[0]).div(1 - betas[0] ** step);
     const squares = running(slot(state, "expAvgSq", param), grad.square(), betas[1]);
@@ -185,9 +234,7 @@ export class RAdam extends Optimizer {
       param.sub_(mean, { alpha: lr });
       return;
     }
-    const rectified = Math.sqrt(
-      ((length - 4) * (length - 2) * limit) / ((limit - 4) * (limit - 2) * length),
-    );
+    const rectified = Math.sqrt(((length - 4) * (length - 2) * limit) / ((limit - 4) * (limit - 2) * length));
     param.sub_(mean.div(squares.sqrt().add(eps)), { alpha: lr * Math.sqrt(correction) * rectified });
   }
 }

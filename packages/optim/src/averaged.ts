@@ -1,27 +1,30 @@
 /** Optimizers with step sizes or averages of their own: ASGD and Rprop. */
-import { fullLike, type Tensor, where, zerosLike } from "@dl/tensor";
-import { checkOptions } from "./check.ts";
-import { Optimizer, type ParamGroup, type Params, type ParamState } from "./optimizer.ts";
+import { type Arguments, fullLike, readArguments, type Tensor, where, zerosLike } from "@dl/tensor";
+import { Optimizer, type ParamGroup, type ParamState, type Params } from "./optimizer.ts";
+import { checkOptions, type Settings } from "./options.ts";
 
-export interface ASGDOptions {
-  readonly lr?: number;
-  readonly lambd?: number;
-  readonly alpha?: number;
-  readonly t0?: number;
-  readonly weightDecay?: number;
-  readonly maximize?: boolean;
-}
+type ASGDArguments = [
+  params: Params,
+  lr?: number,
+  lambd?: number,
+  alpha?: number,
+  t0?: number,
+  weightDecay?: number,
+  maximize?: boolean,
+];
 
 /** Averaged SGD (Polyak & Juditsky, 1992). @see https://pytorch.org/docs/stable/generated/torch.optim.ASGD.html */
 export class ASGD extends Optimizer {
-  constructor(params: Params, options: ASGDOptions = {}) {
-    const defaults = { lr: 0.01, lambd: 1e-4, alpha: 0.75, t0: 1e6, weightDecay: 0, maximize: false, ...options };
-    checkOptions("ASGD", defaults);
-    super(params, defaults);
+  static readonly names = ["params", "lr", "lambd", "alpha", "t0", "weightDecay", "maximize"] as const;
+
+  constructor(...args: Arguments<typeof ASGD.names, ASGDArguments>) {
+    const [params, lr = 0.01, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weightDecay = 0, maximize = false] =
+      readArguments<ASGDArguments>(ASGD, args);
+    super(params, checkOptions("ASGD", { lr, lambd, alpha, t0, weightDecay, maximize }));
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, lambd, alpha, t0, weightDecay } = group as Required<ASGDOptions> & ParamGroup;
+    const { lr, lambd, alpha, t0, weightDecay } = group as Settings<typeof ASGD.names, ASGDArguments>;
     if (state["step"] === undefined) Object.assign(state, { step: 0, eta: lr, mu: 1, ax: zerosLike(param).keep() });
     const { eta, mu, ax } = state as { eta: number; mu: number; ax: Tensor };
     const step = ((state["step"] as number) += 1);
@@ -34,25 +37,28 @@ export class ASGD extends Optimizer {
   }
 }
 
-export interface RpropOptions {
-  readonly lr?: number;
+type RpropArguments = [
+  params: Params,
+  lr?: number,
   /** Factors of a step size after a change of sign, and without one. */
-  readonly etas?: readonly [number, number];
+  etas?: readonly [number, number],
   /** The smallest and the largest step. */
-  readonly stepSizes?: readonly [number, number];
-  readonly maximize?: boolean;
-}
+  stepSizes?: readonly [number, number],
+  maximize?: boolean,
+];
 
 /** Resilient backpropagation (Riedmiller & Braun, 1993). @see https://pytorch.org/docs/stable/generated/torch.optim.Rprop.html */
 export class Rprop extends Optimizer {
-  constructor(params: Params, options: RpropOptions = {}) {
-    const defaults = { lr: 0.01, etas: [0.5, 1.2], stepSizes: [1e-6, 50], maximize: false, ...options };
-    checkOptions("Rprop", defaults);
-    super(params, defaults);
+  static readonly names = ["params", "lr", "etas", "stepSizes", "maximize"] as const;
+
+  constructor(...args: Arguments<typeof Rprop.names, RpropArguments>) {
+    const [params, lr = 0.01, etas = [0.5, 1.2], stepSizes = [1e-6, 50], maximize = false] =
+      readArguments<RpropArguments>(Rprop, args);
+    super(params, checkOptions("Rprop", { lr, etas, stepSizes, maximize }));
   }
 
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, etas, stepSizes } = group as Required<RpropOptions> & ParamGroup;
+    const { lr, etas, stepSizes } = group as Settings<typeof Rprop.names, RpropArguments>;
     if (state["step"] === undefined) {
       Object.assign(state, { step: 0, prev: zerosLike(param).keep(), stepSize: fullLike(param, lr).keep() });
     }

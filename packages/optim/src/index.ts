@@ -3,22 +3,12 @@
  *
  * @packageDocumentation
  */
-export { Adam, type AdamOptions, AdamW } from "./adam.ts";
-export {
-  Adadelta,
-  type AdadeltaOptions,
-  Adagrad,
-  type AdagradOptions,
-  Adamax,
-  type AdamaxOptions,
-  NAdam,
-  type NAdamOptions,
-  RAdam,
-  RMSprop,
-  type RMSpropOptions,
-} from "./adaptive.ts";
-export { ASGD, type ASGDOptions, Rprop, type RpropOptions } from "./averaged.ts";
+export { Adam, AdamW } from "./adam.ts";
+export { Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop } from "./adaptive.ts";
+export { ASGD, Rprop } from "./averaged.ts";
+export { LBFGS } from "./lbfgs.ts";
 export * as lrScheduler from "./lr-scheduler/index.ts";
-export { type Closure, Optimizer, type ParamGroup, type Params, type ParamState } from "./optimizer.ts";
-export { SGD, type SGDOptions } from "./sgd.ts";
+export { type Closure, Optimizer, type ParamGroup, type ParamState, type Params } from "./optimizer.ts";
+export type { Betas } from "./options.ts";
+export { SGD } from "./sgd.ts";
 export type { OptimizerState } from "./state-dict.ts";

@@ -11,10 +11,12 @@ export interface ParamGroup {
 }
 
 /** What constructors take: parameters, or groups of them with options of their own. */
-export type Params = Iterable<Tensor> | Iterable<{ readonly params: Tensor | Iterable<Tensor>; readonly [option: string]: unknown }>;
+export type Params =
+  | Iterable<Tensor>
+  | Iterable<{ readonly params: Tensor | Iterable<Tensor>; readonly [option: string]: unknown }>;
 
 /** What an optimizer remembers of one parameter. */
-export type ParamState = Record<string, Tensor | number>;
+export type ParamState = Record<string, Tensor | number | Tensor[] | number[]>;
 
 /** Computes the loss again, gradients included. */
 export type Closure = () => Tensor | number;

@@ -1,34 +1,39 @@
-import { fail, type Tensor, updateParameters } from "@dl/tensor";
-import { checkOptions } from "./check.ts";
-import { Optimizer, type ParamGroup, type Params, type ParamState, withGradients } from "./optimizer.ts";
+import { type Arguments, fail, readArguments, type Tensor, updateParameters } from "@dl/tensor";
+import { Optimizer, type ParamGroup, type ParamState, type Params, withGradients } from "./optimizer.ts";
+import { checkOptions, type Settings } from "./options.ts";
 
-export interface SGDOptions {
-  readonly lr: number;
-  readonly momentum?: number;
-  readonly dampening?: number;
-  readonly weightDecay?: number;
-  readonly nesterov?: boolean;
-  readonly maximize?: boolean;
-}
+type SGDArguments = [
+  params: Params,
+  lr: number,
+  momentum?: number,
+  dampening?: number,
+  weightDecay?: number,
+  nesterov?: boolean,
+  maximize?: boolean,
+];
 
 /**
  * Stochastic gradient descent, with momentum (Sutskever et al., 2013).
  * @see https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
  */
 export class SGD extends Optimizer {
-  constructor(params: Params, options: SGDOptions) {
-    const defaults = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false, ...options };
-    checkOptions("SGD", defaults);
-    if (defaults.nesterov && (defaults.momentum === 0 || defaults.dampening !== 0)) {
+  static readonly names = ["params", "lr", "momentum", "dampening", "weightDecay", "nesterov", "maximize"] as const;
+
+  constructor(...args: Arguments<typeof SGD.names, SGDArguments>) {
+    const [params, lr, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false] =
+      readArguments<SGDArguments>(SGD, args);
+    if (lr === undefined) fail("SGD", "needs a learning rate", "Give { lr: 0.01 } or so");
+    if (nesterov && (momentum === 0 || dampening !== 0)) {
       fail("SGD", "nesterov needs a momentum above 0 and no dampening");
     }
-    super(params, defaults);
+    super(params, checkOptions("SGD", { lr, momentum, dampening, weightDecay, nesterov, maximize }));
   }
 
   protected override updateGroup(group: ParamGroup): void {
     const { params, grads } = withGradients(group);
     if (group["momentum"] === 0) {
-      if (params.length > 0 && !updateParameters("sgd", [params], grads, settings(group, false))) super.updateGroup(group);
+      if (params.length > 0 && !updateParameters("sgd", [params], grads, settings(group, false)))
+        super.updateGroup(group);
       return;
     }
     const started = params.filter((param) => this.stateOf(param)["momentumBuffer"] !== undefined);
@@ -66,14 +71,13 @@ function direction(param: Tensor, group: ParamGroup): Tensor {
   return decay === 0 ? grad : grad.add(param, { alpha: decay });
 }
 
-interface Settings extends Readonly<Record<string, number | boolean>> {
-  readonly lr: number;
-  readonly momentum: number;
-  readonly dampening: number;
-  readonly nesterov: boolean;
-}
+type Attributes = Readonly<Record<string, number | boolean>> &
+  Pick<Settings<typeof SGD.names, SGDArguments>, "lr" | "momentum" | "dampening" | "nesterov">;
 
-function settings(group: ParamGroup, firstStep: boolean): Settings {
-  const { lr, momentum, dampening, nesterov, weightDecay, maximize } = group as unknown as Required<SGDOptions>;
+function settings(group: ParamGroup, firstStep: boolean): Attributes {
+  const { lr, momentum, dampening, nesterov, weightDecay, maximize } = group as Settings<
+    typeof SGD.names,
+    SGDArguments
+  >;
   return { lr, momentum, dampening, nesterov, weightDecay, maximize, firstStep };
 }

@@ -1,13 +1,14 @@
 /** Optimizers' state in PyTorch's structure: parameters are numbered, names are in snake_case. */
-import { fail, isTensor, type Tensor } from "@dl/tensor";
+import { fail, isTensor, noGrad, type Tensor } from "@dl/tensor";
 import type { ParamGroup, ParamState } from "./optimizer.ts";
 
 export interface OptimizerState {
-  readonly state: Readonly<Record<string, Readonly<Record<string, Tensor | number>>>>;
+  readonly state: Readonly<Record<string, Readonly<ParamState>>>;
   readonly param_groups: readonly (Readonly<Record<string, unknown>> & { readonly params: readonly number[] })[];
 }
 
-const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** `HDiag` is `H_diag`: a capital that begins a name stays. */
+const snake = (name: string): string => name.replace(/(?<=.)[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 function renamed<T>(record: Readonly<Record<string, T>>, rename: (name: string) => string): Record<string, T> {
@@ -51,12 +52,15 @@ export function importState(
 }
 
 /** Copies, in the parameter's dtype and on its device. */
-function owned(values: Record<string, Tensor | number>, { dtype, device }: Tensor): ParamState {
+function owned(values: ParamState, { dtype, device }: Tensor): ParamState {
+  const copy = (value: Tensor): Tensor => {
+    const home = value.isFloatingPoint() ? { dtype, device } : { device };
+    return noGrad(() => value.detach().clone().to(home)).keep();
+  };
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => {
-      if (!isTensor(value)) return [key, value];
-      const home = value.isFloatingPoint() ? { dtype, device } : { device };
-      return [key, value.detach().clone().to(home).keep()];
+      if (isTensor(value)) return [key, key === "step" ? value.item() : copy(value)];
+      return [key, Array.isArray(value) ? value.map((one) => (isTensor(one) ? copy(one) : one)) : value];
     }),
-  );
+  ) as ParamState;
 }

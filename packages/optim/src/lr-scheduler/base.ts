@@ -20,7 +20,8 @@ export abstract class LRScheduler {
     this.optimizer = optimizer;
     for (const group of optimizer.paramGroups) {
       if (lastEpoch === -1) group.initialLr ??= group.lr;
-      else if (group.initialLr === undefined) fail("LRScheduler", "resuming needs initialLr in every group", "Load the optimizer's state first");
+      else if (group.initialLr === undefined)
+        fail("LRScheduler", "resuming needs initialLr in every group", "Load the optimizer's state first");
     }
     this.baseLrs = optimizer.paramGroups.map(({ initialLr }) => initialLr!);
     this.lastEpoch = lastEpoch;

@@ -1,5 +1,5 @@
 /** Several schedules on one optimizer. */
-import { fail } from "@dl/tensor";
+import { type Arguments, fail, readArguments } from "@dl/tensor";
 import type { Optimizer } from "../optimizer.ts";
 import type { LRScheduler, SchedulerState } from "./base.ts";
 
@@ -10,12 +10,16 @@ function sameOptimizer(name: string, schedulers: readonly LRScheduler[], optimiz
   return optimizer;
 }
 
+type ChainedArguments = [schedulers: readonly LRScheduler[]];
+
 /** All at once. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html */
 export class ChainedScheduler {
+  static readonly names = ["schedulers"] as const;
   readonly optimizer: Optimizer;
   readonly schedulers: readonly LRScheduler[];
 
-  constructor(schedulers: readonly LRScheduler[]) {
+  constructor(...args: Arguments<typeof ChainedScheduler.names, ChainedArguments>) {
+    const [schedulers] = readArguments<ChainedArguments>(ChainedScheduler, args);
     this.optimizer = sameOptimizer("ChainedScheduler", schedulers, schedulers[0]?.optimizer);
     this.schedulers = schedulers;
   }
@@ -37,22 +41,29 @@ export class ChainedScheduler {
   }
 }
 
+type SequentialArguments = [
+  optimizer: Optimizer,
+  schedulers: readonly LRScheduler[],
+  milestones: readonly number[],
+  lastEpoch?: number,
+];
+
 /** One after the other, changing at milestones. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html */
 export class SequentialLR {
+  static readonly names = ["optimizer", "schedulers", "milestones", "lastEpoch"] as const;
   readonly optimizer: Optimizer;
   readonly schedulers: readonly LRScheduler[];
   readonly milestones: readonly number[];
   lastEpoch: number;
 
-  constructor(
-    optimizer: Optimizer,
-    schedulers: readonly LRScheduler[],
-    milestones: readonly number[],
-    { lastEpoch = -1 }: { readonly lastEpoch?: number } = {},
-  ) {
+  constructor(...args: Arguments<typeof SequentialLR.names, SequentialArguments>) {
+    const [optimizer, schedulers, milestones, lastEpoch = -1] = readArguments<SequentialArguments>(SequentialLR, args);
     this.optimizer = sameOptimizer("SequentialLR", schedulers, optimizer);
     if (milestones.length !== schedulers.length - 1) {
-      fail("SequentialLR", `${schedulers.length} schedulers need ${schedulers.length - 1} milestones, got ${milestones.length}`);
+      fail(
+        "SequentialLR",
+        `${schedulers.length} schedulers need ${schedulers.length - 1} milestones, got ${milestones.length}`,
+      );
     }
     this.schedulers = schedulers;
     this.milestones = milestones;

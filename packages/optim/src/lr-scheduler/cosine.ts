@@ -1,19 +1,18 @@
 /** Cosine schedules (Loshchilov & Hutter, 2016). */
-import { fail } from "@dl/tensor";
+import { type Arguments, fail, readArguments } from "@dl/tensor";
 import type { Optimizer, ParamGroup } from "../optimizer.ts";
 import { LRScheduler } from "./base.ts";
 
-export interface CosineOptions {
-  readonly etaMin?: number;
-  readonly lastEpoch?: number;
-}
+type CosineArguments = [optimizer: Optimizer, TMax: number, etaMin?: number, lastEpoch?: number];
 
 /** Half a cosine down to `etaMin` over `TMax` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html */
 export class CosineAnnealingLR extends LRScheduler {
+  static readonly names = ["optimizer", "TMax", "etaMin", "lastEpoch"] as const;
   readonly TMax: number;
   readonly etaMin: number;
 
-  constructor(optimizer: Optimizer, TMax: number, { etaMin = 0, lastEpoch = -1 }: CosineOptions = {}) {
+  constructor(...args: Arguments<typeof CosineAnnealingLR.names, CosineArguments>) {
+    const [optimizer, TMax, etaMin = 0, lastEpoch] = readArguments<CosineArguments>(CosineAnnealingLR, args);
     super(optimizer, lastEpoch);
     this.TMax = TMax;
     this.etaMin = etaMin;
@@ -36,20 +35,25 @@ export class CosineAnnealingLR extends LRScheduler {
   }
 }
 
-export interface WarmRestartsOptions extends CosineOptions {
-  /** How much longer each round is than the one before. */
-  readonly TMult?: number;
-}
+type RestartArguments = [optimizer: Optimizer, T0: number, TMult?: number, etaMin?: number, lastEpoch?: number];
 
 /** Cosines that start anew. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
+  static readonly names = ["optimizer", "T0", "TMult", "etaMin", "lastEpoch"] as const;
+  /** Epochs of the first round. */
   readonly T0: number;
+  /** How much longer each round is than the one before. */
   readonly TMult: number;
   readonly etaMin: number;
 
-  constructor(optimizer: Optimizer, T0: number, { TMult = 1, etaMin = 0, lastEpoch = -1 }: WarmRestartsOptions = {}) {
+  constructor(...args: Arguments<typeof CosineAnnealingWarmRestarts.names, RestartArguments>) {
+    const [optimizer, T0, TMult = 1, etaMin = 0, lastEpoch] = readArguments<RestartArguments>(
+      CosineAnnealingWarmRestarts,
+      args,
+    );
     super(optimizer, lastEpoch);
-    if (!(T0 >= 1) || !(TMult >= 1)) fail("CosineAnnealingWarmRestarts", `needs T0 and TMult of at least 1, got ${T0} and ${TMult}`);
+    if (!(T0 >= 1) || !(TMult >= 1))
+      fail("CosineAnnealingWarmRestarts", `needs T0 and TMult of at least 1, got ${T0} and ${TMult}`);
     this.T0 = T0;
     this.TMult = TMult;
     this.etaMin = etaMin;

@@ -1,39 +1,79 @@
-import { fail } from "@dl/tensor";
+import { type Arguments, fail, readArguments, type Tensor } from "@dl/tensor";
 import type { Optimizer } from "../optimizer.ts";
 import type { SchedulerState } from "./base.ts";
+import { perGroup } from "./momentum.ts";
 
-export interface ReduceLROnPlateauOptions {
-  readonly mode?: "min" | "max";
-  readonly factor?: number;
-  readonly patience?: number;
-  readonly threshold?: number;
-  readonly thresholdMode?: "rel" | "abs";
-  readonly cooldown?: number;
-  readonly minLr?: number | readonly number[];
-  readonly eps?: number;
-}
+type PlateauArguments = [
+  optimizer: Optimizer,
+  mode?: "min" | "max",
+  factor?: number,
+  patience?: number,
+  threshold?: number,
+  thresholdMode?: "rel" | "abs",
+  cooldown?: number,
+  minLr?: number | readonly number[],
+  eps?: number,
+];
 
 /** Lowers the rate when a metric stops improving. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html */
 export class ReduceLROnPlateau {
+  static readonly names = [
+    "optimizer",
+    "mode",
+    "factor",
+    "patience",
+    "threshold",
+    "thresholdMode",
+    "cooldown",
+    "minLr",
+    "eps",
+  ] as const;
   readonly optimizer: Optimizer;
-  readonly options: Required<ReduceLROnPlateauOptions>;
+  readonly mode: "min" | "max";
+  readonly factor: number;
+  /** Steps without improvement that are let pass. */
+  readonly patience: number;
+  readonly threshold: number;
+  readonly thresholdMode: "rel" | "abs";
+  /** Steps after a reduction that do not count. */
+  readonly cooldown: number;
+  readonly minLrs: readonly number[];
+  readonly eps: number;
   lastEpoch = 0;
   best: number;
   numBadEpochs = 0;
   cooldownCounter = 0;
 
-  constructor(optimizer: Optimizer, options: ReduceLROnPlateauOptions = {}) {
-    const defaults = { mode: "min", factor: 0.1, patience: 10, threshold: 1e-4, thresholdMode: "rel", cooldown: 0, minLr: 0, eps: 1e-8 } as const;
-    this.optimizer = optimizer;
-    this.options = { ...defaults, ...options };
-    const { factor, mode } = this.options;
+  constructor(...args: Arguments<typeof ReduceLROnPlateau.names, PlateauArguments>) {
+    const [
+      optimizer,
+      mode = "min",
+      factor = 0.1,
+      patience = 10,
+      threshold = 1e-4,
+      thresholdMode = "rel",
+      cooldown = 0,
+      minLr = 0,
+      eps = 1e-8,
+    ] = readArguments<PlateauArguments>(ReduceLROnPlateau, args);
     if (factor >= 1) fail("ReduceLROnPlateau", `factor must be below 1, got ${factor}`);
+    if (mode !== "min" && mode !== "max")
+      fail("ReduceLROnPlateau", `unknown mode "${mode as string}"`, 'Use "min" or "max"');
+    this.optimizer = optimizer;
+    this.mode = mode;
+    this.factor = factor;
+    this.patience = patience;
+    this.threshold = threshold;
+    this.thresholdMode = thresholdMode;
+    this.cooldown = cooldown;
+    this.minLrs = perGroup("ReduceLROnPlateau", optimizer, minLr);
+    this.eps = eps;
     this.best = mode === "min" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   }
 
-  /** @param metric what is watched, such as the loss on held-out data */
-  step(metric: number): void {
-    const { patience, cooldown } = this.options;
+  /** @param metrics what is watched, such as the loss on held-out data */
+  step(metrics: number | Tensor): void {
+    const metric = typeof metrics === "number" ? metrics : metrics.item();
     this.lastEpoch++;
     if (this.#isBetter(metric)) {
       this.best = metric;
@@ -43,25 +83,23 @@ export class ReduceLROnPlateau {
       this.cooldownCounter--;
       this.numBadEpochs = 0;
     }
-    if (this.numBadEpochs <= patience) return;
+    if (this.numBadEpochs <= this.patience) return;
     this.#reduce();
-    this.cooldownCounter = cooldown;
+    this.cooldownCounter = this.cooldown;
     this.numBadEpochs = 0;
   }
 
   #isBetter(metric: number): boolean {
-    const { mode, threshold, thresholdMode } = this.options;
+    const { mode, threshold, thresholdMode } = this;
     if (mode === "min") return metric < (thresholdMode === "rel" ? this.best * (1 - threshold) : this.best - threshold);
     return metric > (thresholdMode === "rel" ? this.best * (threshold + 1) : this.best + threshold);
   }
 
   #reduce(): void {
-    const { factor, minLr, eps } = this.options;
-    this.optimizer.paramGroups.forEach((group, i) => {
-      const lowest = typeof minLr === "number" ? minLr : minLr[i]!;
-      const lr = Math.max(group.lr * factor, lowest);
-      if (group.lr - lr > eps) group.lr = lr;
-    });
+    for (const [i, group] of this.optimizer.paramGroups.entries()) {
+      const lr = Math.max(group.lr * this.factor, this.minLrs[i]!);
+      if (group.lr - lr > this.eps) group.lr = lr;
+    }
   }
 
   getLastLr(): readonly number[] {

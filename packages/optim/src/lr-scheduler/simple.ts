@@ -1,12 +1,7 @@
 /** Schedules that are one formula. */
-import { fail } from "@dl/tensor";
+import { type Arguments, fail, readArguments } from "@dl/tensor";
 import type { Optimizer, ParamGroup } from "../optimizer.ts";
 import { LRScheduler } from "./base.ts";
-
-export interface LastEpoch {
-  /** Steps already taken, when resuming. */
-  readonly lastEpoch?: number;
-}
 
 /** A function of the step, or one for each group. */
 export type LrLambda = ((epoch: number) => number) | readonly ((epoch: number) => number)[];
@@ -18,42 +13,53 @@ function perGroup(name: string, optimizer: Optimizer, lambda: LrLambda): readonl
   return lambda;
 }
 
+const lambdaNames = ["optimizer", "lrLambda", "lastEpoch"] as const;
+type LambdaArguments = [optimizer: Optimizer, lrLambda: LrLambda, lastEpoch?: number];
+
 /** base · lambda(epoch). @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html */
 export class LambdaLR extends LRScheduler {
-  readonly lrLambdas: readonly ((epoch: number) => number)[];
+  static readonly names: typeof lambdaNames = lambdaNames;
+  readonly #lambdas: readonly ((epoch: number) => number)[];
 
-  constructor(optimizer: Optimizer, lrLambda: LrLambda, { lastEpoch = -1 }: LastEpoch = {}) {
+  constructor(...args: Arguments<typeof lambdaNames, LambdaArguments>) {
+    const [optimizer, lrLambda, lastEpoch] = readArguments<LambdaArguments>(LambdaLR, args);
     super(optimizer, lastEpoch);
-    this.lrLambdas = perGroup("LambdaLR", optimizer, lrLambda);
+    this.#lambdas = perGroup("LambdaLR", optimizer, lrLambda);
     this.step();
   }
 
   protected override nextLr(_group: ParamGroup, base: number, index: number): number {
-    return base * this.lrLambdas[index]!(this.lastEpoch);
+    return base * this.#lambdas[index]!(this.lastEpoch);
   }
 }
 
 /** The rate before · lambda(epoch). @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html */
 export class MultiplicativeLR extends LRScheduler {
-  readonly lrLambdas: readonly ((epoch: number) => number)[];
+  static readonly names: typeof lambdaNames = lambdaNames;
+  readonly #lambdas: readonly ((epoch: number) => number)[];
 
-  constructor(optimizer: Optimizer, lrLambda: LrLambda, { lastEpoch = -1 }: LastEpoch = {}) {
+  constructor(...args: Arguments<typeof lambdaNames, LambdaArguments>) {
+    const [optimizer, lrLambda, lastEpoch] = readArguments<LambdaArguments>(MultiplicativeLR, args);
     super(optimizer, lastEpoch);
-    this.lrLambdas = perGroup("MultiplicativeLR", optimizer, lrLambda);
+    this.#lambdas = perGroup("MultiplicativeLR", optimizer, lrLambda);
     this.step();
   }
 
   protected override nextLr({ lr }: ParamGroup, _base: number, index: number): number {
-    return this.lastEpoch > 0 ? lr * this.lrLambdas[index]!(this.lastEpoch) : lr;
+    return this.lastEpoch > 0 ? lr * this.#lambdas[index]!(this.lastEpoch) : lr;
   }
 }
 
+type StepArguments = [optimizer: Optimizer, stepSize: number, gamma?: number, lastEpoch?: number];
+
 /** × gamma every `stepSize` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html */
 export class StepLR extends LRScheduler {
+  static readonly names = ["optimizer", "stepSize", "gamma", "lastEpoch"] as const;
   readonly stepSize: number;
   readonly gamma: number;
 
-  constructor(optimizer: Optimizer, stepSize: number, { gamma = 0.1, lastEpoch = -1 }: LastEpoch & { readonly gamma?: number } = {}) {
+  constructor(...args: Arguments<typeof StepLR.names, StepArguments>) {
+    const [optimizer, stepSize, gamma = 0.1, lastEpoch] = readArguments<StepArguments>(StepLR, args);
     super(optimizer, lastEpoch);
     this.stepSize = stepSize;
     this.gamma = gamma;
@@ -69,16 +75,16 @@ export class StepLR extends LRScheduler {
   }
 }
 
+type MilestoneArguments = [optimizer: Optimizer, milestones: readonly number[], gamma?: number, lastEpoch?: number];
+
 /** × gamma at each milestone. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html */
 export class MultiStepLR extends LRScheduler {
+  static readonly names = ["optimizer", "milestones", "gamma", "lastEpoch"] as const;
   readonly milestones: readonly number[];
   readonly gamma: number;
 
-  constructor(
-    optimizer: Optimizer,
-    milestones: readonly number[],
-    { gamma = 0.1, lastEpoch = -1 }: LastEpoch & { readonly gamma?: number } = {},
-  ) {
+  constructor(...args: Arguments<typeof MultiStepLR.names, MilestoneArguments>) {
+    const [optimizer, milestones, gamma = 0.1, lastEpoch] = readArguments<MilestoneArguments>(MultiStepLR, args);
     super(optimizer, lastEpoch);
     this.milestones = milestones;
     this.gamma = gamma;
@@ -94,17 +100,16 @@ export class MultiStepLR extends LRScheduler {
   }
 }
 
-export interface ConstantLROptions extends LastEpoch {
-  readonly factor?: number;
-  readonly totalIters?: number;
-}
+type ConstantArguments = [optimizer: Optimizer, factor?: number, totalIters?: number, lastEpoch?: number];
 
 /** × factor for the first `totalIters` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html */
 export class ConstantLR extends LRScheduler {
+  static readonly names = ["optimizer", "factor", "totalIters", "lastEpoch"] as const;
   readonly factor: number;
   readonly totalIters: number;
 
-  constructor(optimizer: Optimizer, { factor = 1 / 3, totalIters = 5, lastEpoch = -1 }: ConstantLROptions = {}) {
+  constructor(...args: Arguments<typeof ConstantLR.names, ConstantArguments>) {
+    const [optimizer, factor = 1 / 3, totalIters = 5, lastEpoch] = readArguments<ConstantArguments>(ConstantLR, args);
     super(optimizer, lastEpoch);
     this.factor = factor;
     this.totalIters = totalIters;
@@ -121,22 +126,26 @@ export class ConstantLR extends LRScheduler {
   }
 }
 
-export interface LinearLROptions extends LastEpoch {
-  readonly startFactor?: number;
-  readonly endFactor?: number;
-  readonly totalIters?: number;
-}
+type LinearArguments = [
+  optimizer: Optimizer,
+  startFactor?: number,
+  endFactor?: number,
+  totalIters?: number,
+  lastEpoch?: number,
+];
 
 /** From × startFactor to × endFactor. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html */
 export class LinearLR extends LRScheduler {
+  static readonly names = ["optimizer", "startFactor", "endFactor", "totalIters", "lastEpoch"] as const;
   readonly startFactor: number;
   readonly endFactor: number;
   readonly totalIters: number;
 
-  constructor(
-    optimizer: Optimizer,
-    { startFactor = 1 / 3, endFactor = 1, totalIters = 5, lastEpoch = -1 }: LinearLROptions = {},
-  ) {
+  constructor(...args: Arguments<typeof LinearLR.names, LinearArguments>) {
+    const [optimizer, startFactor = 1 / 3, endFactor = 1, totalIters = 5, lastEpoch] = readArguments<LinearArguments>(
+      LinearLR,
+      args,
+    );
     super(optimizer, lastEpoch);
     this.startFactor = startFactor;
     this.endFactor = endFactor;
@@ -158,11 +167,15 @@ export class LinearLR extends LRScheduler {
   }
 }
 
+type ExponentialArguments = [optimizer: Optimizer, gamma: number, lastEpoch?: number];
+
 /** × gamma every epoch. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html */
 export class ExponentialLR extends LRScheduler {
+  static readonly names = ["optimizer", "gamma", "lastEpoch"] as const;
   readonly gamma: number;
 
-  constructor(optimizer: Optimizer, gamma: number, { lastEpoch = -1 }: LastEpoch = {}) {
+  constructor(...args: Arguments<typeof ExponentialLR.names, ExponentialArguments>) {
+    const [optimizer, gamma, lastEpoch] = readArguments<ExponentialArguments>(ExponentialLR, args);
     super(optimizer, lastEpoch);
     this.gamma = gamma;
     this.step();
@@ -177,17 +190,16 @@ export class ExponentialLR extends LRScheduler {
   }
 }
 
-export interface PolynomialLROptions extends LastEpoch {
-  readonly totalIters?: number;
-  readonly power?: number;
-}
+type PolynomialArguments = [optimizer: Optimizer, totalIters?: number, power?: number, lastEpoch?: number];
 
 /** (1 − epoch / total)^power. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html */
 export class PolynomialLR extends LRScheduler {
+  static readonly names = ["optimizer", "totalIters", "power", "lastEpoch"] as const;
   readonly totalIters: number;
   readonly power: number;
 
-  constructor(optimizer: Optimizer, { totalIters = 5, power = 1, lastEpoch = -1 }: PolynomialLROptions = {}) {
+  constructor(...args: Arguments<typeof PolynomialLR.names, PolynomialArguments>) {
+    const [optimizer, totalIters = 5, power = 1, lastEpoch] = readArguments<PolynomialArguments>(PolynomialLR, args);
     super(optimizer, lastEpoch);
     this.totalIters = totalIters;
     this.power = power;
