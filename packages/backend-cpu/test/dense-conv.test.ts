@@ -7,17 +7,15 @@ import { getNumThreads, heap, memory, setNumThreads } from "../src/runtime/index
 const product = (values: readonly number[]) => values.reduce((a, b) => a * b, 1);
 
 /** A tensor of small whole numbers, for which every order of addition gives the same sum. */
-function tensor(
-  type: FloatName,
-  length: number,
-  seed: number,
-): { address: number; values: Float32Array | Float64Array } {
-  const { address } = memory.allocate(length * bytesPerElement[type]);
+function tensor(type: FloatName, length: number, seed: number) {
+  // Held, because what is forgotten may be handed out again after an await.
+  const block = memory.allocate(length * bytesPerElement[type]);
+  const { address } = block;
   const all = type === "f32" ? heap.f32 : heap.f64;
   const start = address / bytesPerElement[type];
   const values = all.subarray(start, start + length);
   for (let i = 0; i < length; i++) values[i] = ((((i + 1 + seed) * 2654435761) >>> 20) % 7) - 3;
-  return { address, values };
+  return { block, address, values };
 }
 
 interface Problem {
@@ -179,16 +177,9 @@ describe("convolution and its adjoints", () => {
   test("gives the same bits on one thread and on several", async () => {
     const shape = { ...seed, batch: 8, inChannels: 16, outChannels: 24 };
     const size = sizes({ type: "f32", shape });
-    const [x, w, y, dx, dw] = [size.x, size.w, size.y, size.x, size.w].map((n) => tensor("f32", n, 0)) as [
-      ...Array<ReturnType<typeof tensor>>,
-    ] as [
-      ReturnType<typeof tensor>,
-      ReturnType<typeof tensor>,
-      ReturnType<typeof tensor>,
-      ReturnType<typeof tensor>,
-      ReturnType<typeof tensor>,
-    ];
-    for (const t of [x, w]) for (let i = 0; i < t.values.length; i++) t.values[i] = Math.sin(i * 12.9898 + t.address);
+    const make = (length: number) => tensor("f32", length, 0);
+    const [x, w, y, dx, dw] = [make(size.x), make(size.w), make(size.y), make(size.x), make(size.w)];
+    for (const t of [x, w]) for (let i = 0; i < t.values.length; i++) t.values[i] = Math.sin(i * 12.9898);
     const run = (threads: number) => {
       setNumThreads(threads);
       convForward("f32", shape, { x: x.address, w: w.address, y: y.address });
@@ -200,7 +191,9 @@ describe("convolution and its adjoints", () => {
     const alone = run(1);
     run(3);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(run(3)).toEqual(alone);
+    const together = run(3);
+    const differing = together.map((values, t) => values.filter((value, i) => !Object.is(value, alone[t]![i])).length);
+    expect(differing).toEqual([0, 0, 0]);
     setNumThreads(before);
   });
 });
