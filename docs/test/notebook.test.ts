@@ -46,11 +46,12 @@ test("rows 1 to 14: tensors", () => {
   ]);
 });
 
-test("row 3 without a GPU: the error says how to get one", async () => {
-  const lines: unknown[] = [];
-  await device({ webgpu: false, print: (text) => lines.push(text) });
-  expect(lines[0]).toContain('no backend for "webgpu"');
-  expect(lines[0]).toContain("useWebGPU()");
+const withoutGpu: unknown[] = [];
+await device({ webgpu: false, print: (text) => withoutGpu.push(text) });
+
+test("row 3 without a GPU: the error says how to get one", () => {
+  expect(withoutGpu[0]).toContain('no backend for "webgpu"');
+  expect(withoutGpu[0]).toContain("useWebGPU()");
 });
 
 const adapter = await import("@dl/backend-webgpu").then(({ useWebGPU }) =>

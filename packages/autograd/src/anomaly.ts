@@ -1,5 +1,5 @@
 /** Anomaly mode: nodes remember where they were recorded, and backward stops at the first NaN. */
-import { TensorError, type Tensor } from "@dl/tensor";
+import { type Tensor, TensorError } from "@dl/tensor";
 import type { Node } from "./node.ts";
 
 let detecting = false;

@@ -1,11 +1,24 @@
 /** Starting a backward pass: what is asked for, and the gradients it begins with. */
-import { type BackwardOptions, fail, isGradEnabled, ones, sameShape, setGradEnabled, showShape, type Tensor } from "@dl/tensor";
+import {
+  type BackwardOptions,
+  fail,
+  isGradEnabled,
+  ones,
+  sameShape,
+  setGradEnabled,
+  showShape,
+  type Tensor,
+} from "@dl/tensor";
 import { Pass, type PassOptions } from "./engine.ts";
 import { alias, nodeOf, slotOf } from "./leaf.ts";
 import type { Node } from "./node.ts";
 
 /** `Recorder.backward`: gradients go into `.grad`. */
-export function backward(roots: readonly Tensor[], gradients: readonly (Tensor | null)[], options: BackwardOptions): void {
+export function backward(
+  roots: readonly Tensor[],
+  gradients: readonly (Tensor | null)[],
+  options: BackwardOptions,
+): void {
   const { createGraph = false, retainGraph = createGraph, inputs } = options;
   const needed = inputs ? nodesTo(roots, new Set(inputs.map((input) => needNode("backward", input)))) : null;
   run(roots, gradients, { createGraph, retainGraph, accumulate: true, needed, captures: null });
@@ -33,7 +46,11 @@ export function run(roots: readonly Tensor[], gradients: readonly (Tensor | null
 /** A handle that the pass may own. */
 function seedOf(root: Tensor, gradient: Tensor | null): Tensor {
   if (!root.requiresGrad) {
-    fail("backward", "this tensor does not require grad and has no history", "Set requiresGrad on what it is made from");
+    fail(
+      "backward",
+      "this tensor does not require grad and has no history",
+      "Set requiresGrad on what it is made from",
+    );
   }
   if (gradient === null) {
     if (root.numel() === 1) return ones(root.shape, { dtype: root.dtype, device: root.device });

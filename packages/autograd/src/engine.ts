@@ -2,7 +2,19 @@
  * The backward pass: from the latest call to the earliest, each node once all its gradients have arrived. Gradients on
  * the way belong to the pass, which frees each as soon as it has been used.
  */
-import { add, applyInPlace, fail, type GradHook, isContiguous, isTensor, sameShape, showShape, Tensor, tidy, zeros } from "@dl/tensor";
+import {
+  add,
+  applyInPlace,
+  fail,
+  type GradHook,
+  isContiguous,
+  isTensor,
+  sameShape,
+  showShape,
+  type Tensor,
+  tidy,
+  zeros,
+} from "@dl/tensor";
 import { refuseNaN } from "./anomaly.ts";
 import { sumTo } from "./broadcast.ts";
 import type { Gradient } from "./derivatives/rule.ts";
@@ -91,7 +103,8 @@ export class Pass {
     const grads = Array.from(slots, (grad) => (grad as Tensor | undefined) ?? null);
     this.#arrived.delete(node);
     if (node instanceof AccumulateGrad) {
-      if (this.#options.accumulate && (this.#options.needed?.has(node) ?? true)) node.accumulate(grads[0]!, this.#options.createGraph);
+      if (this.#options.accumulate && (this.#options.needed?.has(node) ?? true))
+        node.accumulate(grads[0]!, this.#options.createGraph);
       else dispose(grads);
       return;
     }
@@ -128,7 +141,9 @@ export class Pass {
   /** A gradient to which nothing will be added: hooks see it, and whoever asked for it gets it. */
   #complete(node: Node, slot: number, arrived: Slot): Tensor | undefined {
     if (arrived === undefined) return undefined;
-    let grad = isTensor(arrived) ? arrived : zeros(arrived.edge.shape, { dtype: arrived.edge.dtype, device: arrived.device });
+    let grad = isTensor(arrived)
+      ? arrived
+      : zeros(arrived.edge.shape, { dtype: arrived.edge.dtype, device: arrived.device });
     const hooks = node instanceof AccumulateGrad ? node.leaf.hooks : node.hooks?.[slot];
     for (const hook of [...(hooks ?? [])]) grad = changed(hook, grad);
     const retaining = node.retaining?.[slot];

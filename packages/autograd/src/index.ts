@@ -7,7 +7,7 @@ import { setRecorder } from "@dl/tensor";
 import { tape } from "./tape.ts";
 
 export { isAnomalyEnabled, setDetectAnomaly } from "./anomaly.ts";
-export { grad, type GradOptions, hessian, jacobian, jvp, valueAndGrad, vjp } from "./functional.ts";
+export { type GradOptions, grad, hessian, jacobian, jvp, valueAndGrad, vjp } from "./functional.ts";
 export { tape } from "./tape.ts";
 
 setRecorder(tape);

@@ -1,5 +1,5 @@
 /** Values kept until backward: a share of the storage, and its version, which must still be the same then. */
-import { fail, showShape, type Storage, Tensor } from "@dl/tensor";
+import { fail, type Storage, showShape, Tensor } from "@dl/tensor";
 import { nodeOf, slotOf } from "./leaf.ts";
 import type { Node } from "./node.ts";
 

@@ -56,7 +56,8 @@ export class CopySlices extends Node {
     part.zero_();
     for (const i of this.#targets) {
       const result = results[i];
-      if (result && result !== zero) part.add_(result.ndim > part.ndim || result.numel() > part.numel() ? sumTo(result, part.shape) : result);
+      if (result && result !== zero)
+        part.add_(result.ndim > part.ndim || result.numel() > part.numel() ? sumTo(result, part.shape) : result);
     }
   }
 }

@@ -39,7 +39,13 @@ export const tape: Recorder = {
     return copy;
   },
 
-  recordInPlace<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, target: Tensor, before: Tensor): void {
+  recordInPlace<K extends Op>(
+    op: K,
+    inputs: readonly Operand[],
+    attrs: Attrs<K>,
+    target: Tensor,
+    before: Tensor,
+  ): void {
     const targets = new Set(inputs.flatMap((input, i) => (input === before ? [i] : [])));
     const replaced = targets.size === 0 && before.requiresGrad ? before : undefined;
     if (replaced) targets.add(inputs.length);

@@ -48,7 +48,10 @@ export class WebGPUBackend implements Backend {
   readonly #pressure = new Pressure();
   readonly #collected: FinalizationRegistry<Slot>;
   #storages = 0;
+  /** Why nothing works any more. */
   #failure: string | null = null;
+  /** What the device refused since the last read. */
+  #refused: string | null = null;
 
   constructor(opened: Opened) {
     const { device, pump, memoryLimit } = opened;
@@ -61,7 +64,7 @@ export class WebGPUBackend implements Backend {
       this.#failure ??= `the device was lost (${reason}): ${message}`;
     }, reportNothing);
     device.addEventListener("uncapturederror", ({ error }) => {
-      this.#failure ??= `the device refused a command: ${error.message}`;
+      this.#refused ??= error.message;
     });
   }
 
@@ -178,6 +181,9 @@ export class WebGPUBackend implements Backend {
 
   #finishRead(data: ArrayBuffer, status: ArrayBuffer | undefined, dtype: DType): TypedArray {
     this.#check();
+    const refused = this.#refused;
+    this.#refused = null;
+    if (refused) fail("webgpu", `the device refused a command, results since the last read are lost: ${refused}`);
     if (status) this.#engine.status.report(new Int32Array(status));
     return fromWords(data, dtype);
   }

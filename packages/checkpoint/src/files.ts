@@ -6,7 +6,10 @@ import { fromBytes, type Metadata, type TensorRecord, toBytes } from "./safetens
 /** The part of Node's `fs/promises` that is needed. */
 interface Files {
   readFile(path: string): Promise<Uint8Array>;
-  open(path: string, flags: string): Promise<{ writeFile(data: Uint8Array): Promise<void>; sync(): Promise<void>; close(): Promise<void> }>;
+  open(
+    path: string,
+    flags: string,
+  ): Promise<{ writeFile(data: Uint8Array): Promise<void>; sync(): Promise<void>; close(): Promise<void> }>;
   rename(from: string, to: string): Promise<void>;
   rm(path: string, options: { force: boolean }): Promise<void>;
 }
@@ -18,7 +21,9 @@ interface Host {
 function files(op: string): Files {
   const found = (globalThis as unknown as Host).process?.getBuiltinModule?.("node:fs/promises");
   if (found) return found as Files;
-  throw new CheckpointError(`${op}: this host has no files. Use ${op === "save" ? "toBytes" : "fromBytes"} and keep the bytes yourself`);
+  throw new CheckpointError(
+    `${op}: this host has no files. Use ${op === "save" ? "toBytes" : "fromBytes"} and keep the bytes yourself`,
+  );
 }
 
 function explain(op: string, path: string, error: unknown): never {

@@ -3,8 +3,8 @@
  * header is checked before anything is made of it.
  * @see https://github.com/huggingface/safetensors#format
  */
-import { type DType, dtypes, fromArray, sizeOf, type Tensor, type TypedArray } from "@dl/tensor";
-import { refuse } from "./errors.ts";
+import { type DType, dtypes, fromArray, isTensor, sizeOf, type Tensor, type TypedArray } from "@dl/tensor";
+import { CheckpointError, refuse } from "./errors.ts";
 
 /** Tensors by name. */
 export type TensorRecord = Readonly<Record<string, Tensor>>;
@@ -33,8 +33,12 @@ interface Entry {
   readonly end: number;
 }
 
-/** The file's bytes. Elements are read from any device, hence the promise. */
+/**
+ * The file's bytes. Elements are read from any device, hence the promise.
+ * @throws CheckpointError for values that are no tensors, naming them
+ */
 export async function toBytes(tensors: TensorRecord, metadata: Metadata = {}): Promise<Uint8Array> {
+  for (const [name, value] of Object.entries(tensors)) checkTensor(name, value);
   // The widest first, so that every tensor starts at a multiple of its element's size.
   const order = Object.entries(tensors).sort(([, a], [, b]) => dtypes[b.dtype].bytes - dtypes[a.dtype].bytes);
   const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
@@ -48,6 +52,15 @@ export async function toBytes(tensors: TensorRecord, metadata: Metadata = {}): P
     end += bytes.length;
   }
   return join(header, parts, end);
+}
+
+function checkTensor(name: string, value: unknown): void {
+  if (isTensor(value) && name !== "__metadata__") return;
+  const kind = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
+  const problem = isTensor(value)
+    ? '"__metadata__" names no tensor in this format'
+    : `"${name}" is ${kind}, and safetensors holds tensors only`;
+  throw new CheckpointError(`save: ${problem}. Text may go into the metadata`);
 }
 
 function join(header: object, parts: readonly Uint8Array[], size: number): Uint8Array {
@@ -118,15 +131,20 @@ const isSize = (value: unknown): value is number => Number.isSafeInteger(value) 
 
 function checkEntry(name: string, key: string, value: unknown): Entry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
-  const known = byName.get(dtype as string) ?? refuse(name, `has a tensor "${key}" of unknown dtype ${JSON.stringify(dtype)}`);
-  if (!Array.isArray(shape) || !shape.every(isSize)) refuse(name, `has a tensor "${key}" of shape ${JSON.stringify(shape)}`);
+  const known =
+    byName.get(dtype as string) ?? refuse(name, `has a tensor "${key}" of unknown dtype ${JSON.stringify(dtype)}`);
+  if (!Array.isArray(shape) || !shape.every(isSize))
+    refuse(name, `has a tensor "${key}" of shape ${JSON.stringify(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
     refuse(name, `has a tensor "${key}" at offsets ${JSON.stringify(offsets)}`);
   }
   const [start, end] = offsets as [number, number];
   const wanted = sizeOf(shape as number[]) * dtypes[known].bytes;
   if (end - start !== wanted) {
-    refuse(name, `has a tensor "${key}" of ${dtype} [${shape}], which needs ${wanted} bytes, and gives it ${end - start}`);
+    refuse(
+      name,
+      `has a tensor "${key}" of ${dtype} [${shape}], which needs ${wanted} bytes, and gives it ${end - start}`,
+    );
   }
   return { dtype: known, shape: shape as number[], start, end };
 }

@@ -38,13 +38,7 @@ export interface Recorder {
    * Like `record`, for a call that wrote its result into `target` and raised its version. `inputs` hold `before` in
    * the place of `target`.
    */
-  recordInPlace<K extends Op>(
-    op: K,
-    inputs: readonly Operand[],
-    attrs: Attrs<K>,
-    target: Tensor,
-    before: Tensor,
-  ): void;
+  recordInPlace<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, target: Tensor, before: Tensor): void;
   /** The history of a view whose base was written through another view. */
   refreshView(view: Tensor): void;
   /** The list of hooks for this tensor's gradient. */

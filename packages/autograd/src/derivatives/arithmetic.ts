@@ -3,7 +3,12 @@ import { add, apply, type BinaryOp, logicalAnd, mul, type Operand, type Tensor, 
 import { A, B, constant, type Gradient, nonDifferentiable, OUT, pair, type Rules, zero } from "./rule.ts";
 
 const sumOfSquares = (a: Operand, b: Operand): Tensor => add(mul(a, a), mul(b, b));
-const gaussian = (x: Tensor): Tensor => x.square().mul(-0.5).exp().mul(1 / Math.sqrt(2 * Math.PI));
+const gaussian = (x: Tensor): Tensor =>
+  x
+    .square()
+    .mul(-0.5)
+    .exp()
+    .mul(1 / Math.sqrt(2 * Math.PI));
 
 /** `grad` where `self` wins over `other`; a tie with a tensor is shared, a tie with a bound (clamp) is the tensor's. */
 function winner(grad: Tensor, self: Tensor, other: Operand, wins: "gt" | "lt"): Tensor {
@@ -30,7 +35,8 @@ function soleWinner(wins: "ge" | "le"): ReturnType<typeof pair> {
 
 /** The exponent's derivative is 0 where 0 is raised to something not negative, instead of 0 · log 0. */
 function powExponent(g: Tensor, a: Operand, b: Tensor, out: Tensor): NonNullable<Gradient> {
-  if (typeof a === "number") return a === 0 ? where(b.ge(0), 0, g.mul(out).mul(-Infinity)) : g.mul(out.mul(Math.log(a)));
+  if (typeof a === "number")
+    return a === 0 ? where(b.ge(0), 0, g.mul(out).mul(-Infinity)) : g.mul(out.mul(Math.log(a)));
   return where(logicalAnd(a.eq(0), b.ge(0)), 0, g.mul(out.mul(a.log())));
 }
 

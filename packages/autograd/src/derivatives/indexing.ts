@@ -1,16 +1,34 @@
 /** Derivatives of picking, placing and ordering by index. */
 import { apply, type OtherOps, type Shape, type Tensor, where, zeros } from "@dl/tensor";
-import { A, B, C, type Formula, noGradient, nonDifferentiable, OUT, POSITIONS, type Rule, type Rules, type Site, type Values } from "./rule.ts";
+import {
+  A,
+  B,
+  C,
+  type Formula,
+  noGradient,
+  nonDifferentiable,
+  OUT,
+  POSITIONS,
+  type Rule,
+  type Rules,
+  type Site,
+  type Values,
+} from "./rule.ts";
 
 const blank = (like: Tensor, shape: Shape): Tensor => zeros(shape, { dtype: like.dtype, device: like.device });
 
 type ScatterAttrs = OtherOps["scatter"];
 
-const scatterInto = (x: Tensor, index: Tensor, source: Tensor, attrs: Partial<ScatterAttrs> & { dim: number }): Tensor =>
-  apply("scatter", [x, index, source], { reduce: "replace", includeSelf: true, ...attrs });
+const scatterInto = (
+  x: Tensor,
+  index: Tensor,
+  source: Tensor,
+  attrs: Partial<ScatterAttrs> & { dim: number },
+): Tensor => apply("scatter", [x, index, source], { reduce: "replace", includeSelf: true, ...attrs });
 
 /** `g` with zeros where something was written over it. */
-const overwritten = (g: Tensor, index: Tensor, dim: number): Tensor => scatterInto(g, index, blank(g, index.shape), { dim });
+const overwritten = (g: Tensor, index: Tensor, dim: number): Tensor =>
+  scatterInto(g, index, blank(g, index.shape), { dim });
 
 type Scatter = Formula<"scatter">["vjp"];
 
@@ -36,11 +54,22 @@ function prodSource(g: Tensor, { a, b, c, out }: Values, { attrs }: Site<"scatte
   const count = scatterInto(blank(g, a.shape), b, isZero.to(g.dtype), { dim, reduce: "add" }).gather(dim, b);
   const alone = isZero.logicalAnd(count.eq(1));
   const without = scatterInto(a, b, where(alone, 1, c), attrs);
-  return where(alone, g.mul(without).gather(dim, b), g.mul(out).gather(dim, b).div(where(isZero, 1, c)));
+  return where(
+    alone,
+    g.mul(without).gather(dim, b),
+    g
+      .mul(out)
+      .gather(dim, b)
+      .div(where(isZero, 1, c)),
+  );
 }
 
 /** The gradient of each place, shared by all that equal the extreme. */
-function sharedOut(g: Tensor, { a, b, c, out }: Values, { dim, includeSelf }: ScatterAttrs): readonly [Tensor, Tensor, Tensor] {
+function sharedOut(
+  g: Tensor,
+  { a, b, c, out }: Values,
+  { dim, includeSelf }: ScatterAttrs,
+): readonly [Tensor, Tensor, Tensor] {
   const all = a.eq(out).to(g.dtype);
   const self = includeSelf ? all : overwritten(all, b, dim);
   const source = c.eq(out.gather(dim, b)).to(g.dtype);
@@ -82,12 +111,25 @@ const sorted: Rule<"sort" | "topk"> = {
   ],
 };
 
-type IndexingOp = "gather" | "scatter" | "indexSelect" | "indexAdd" | "indexCopy" | "sort" | "topk" | "full" | "arange" | "random";
+type IndexingOp =
+  | "gather"
+  | "scatter"
+  | "indexSelect"
+  | "indexAdd"
+  | "indexCopy"
+  | "sort"
+  | "topk"
+  | "full"
+  | "arange"
+  | "random";
 
 export const indexing: Rules<IndexingOp> = {
   gather: {
     wrt: [
-      { reads: B, vjp: (g, { b }, { attrs: { dim }, shape }) => scatterInto(blank(g, shape), b, g, { dim, reduce: "add" }) },
+      {
+        reads: B,
+        vjp: (g, { b }, { attrs: { dim }, shape }) => scatterInto(blank(g, shape), b, g, { dim, reduce: "add" }),
+      },
       noGradient,
     ],
   },

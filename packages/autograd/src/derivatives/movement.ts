@@ -1,5 +1,18 @@
 /** Derivatives of what moves or relabels elements: views, copies, casts, joining and padding. */
-import { apply, applyView, arange, isContiguous, ones, type Shape, sizeOf, stridesOf, type Tensor, type ViewOp, where, zeros } from "@dl/tensor";
+import {
+  apply,
+  applyView,
+  arange,
+  isContiguous,
+  ones,
+  type Shape,
+  sizeOf,
+  stridesOf,
+  type Tensor,
+  type ViewOp,
+  where,
+  zeros,
+} from "@dl/tensor";
 import { A, type Geometry, noGradient, type Rules } from "./rule.ts";
 
 /** The elements of `x`, a 1-d tensor, at the places of a geometry. */
@@ -9,7 +22,8 @@ export function placed(x: Tensor, { shape, strides, offset }: Geometry): Tensor 
 
 /** A 1-d tensor of `length` zeros with `values` at the places of a geometry without overlap. */
 export function laidOut(values: Tensor, length: number, at: Geometry): Tensor {
-  if (length === values.numel() && at.offset === 0 && isContiguous(at.shape, at.strides)) return values.clone().view(length);
+  if (length === values.numel() && at.offset === 0 && isContiguous(at.shape, at.strides))
+    return values.clone().view(length);
   const flat = zeros([length], { dtype: values.dtype, device: values.device });
   placed(flat, at).copy_(values);
   return flat;
@@ -34,7 +48,9 @@ function addresses({ shape, strides, offset }: Geometry, device: string): Tensor
 
 /** Whether two elements may share a place: sorted by stride, each must reach beyond all that is inside it. */
 function overlaps({ shape, strides }: Geometry): boolean {
-  const dims = [...shape.keys()].filter((dim) => shape[dim]! > 1).sort((a, b) => Math.abs(strides[a]!) - Math.abs(strides[b]!));
+  const dims = [...shape.keys()]
+    .filter((dim) => shape[dim]! > 1)
+    .sort((a, b) => Math.abs(strides[a]!) - Math.abs(strides[b]!));
   let reach = 0;
   for (const dim of dims) {
     const step = Math.abs(strides[dim]!);
@@ -75,7 +91,10 @@ interface Slice {
 
 function sliceBackward(g: Tensor, { start, size, step }: Slice, shape: Shape): Tensor {
   if (step.every((s) => s === 1)) {
-    return apply("pad", [g], { padding: shape.map((n, d): [number, number] => [start[d]!, n - start[d]! - size[d]!]), value: 0 });
+    return apply("pad", [g], {
+      padding: shape.map((n, d): [number, number] => [start[d]!, n - start[d]! - size[d]!]),
+      value: 0,
+    });
   }
   const strides = stridesOf(shape);
   const offset = sizeOf(size) === 0 ? 0 : strides.reduce((sum, stride, d) => sum + stride * start[d]!, 0);
@@ -121,11 +140,7 @@ export const movement: Rules<MovementOp> = {
   cast: { name: "ToCopyBackward0", wrt: [{ reads: 0, vjp: (g) => g }] },
   copy: { name: "CloneBackward0", wrt: [{ reads: 0, vjp: (g) => g }] },
   where: {
-    wrt: [
-      noGradient,
-      { reads: A, vjp: (g, { a }) => where(a, g, 0) },
-      { reads: A, vjp: (g, { a }) => where(a, 0, g) },
-    ],
+    wrt: [noGradient, { reads: A, vjp: (g, { a }) => where(a, g, 0) }, { reads: A, vjp: (g, { a }) => where(a, 0, g) }],
   },
   cat: {
     variadic: true,

@@ -1,5 +1,16 @@
 /** Derivatives of reductions and running folds. */
-import { apply, arange, type Attrs, isGradEnabled, type ReduceOp, type ScanOp, type Shape, type Tensor, where, zeros } from "@dl/tensor";
+import {
+  type Attrs,
+  apply,
+  arange,
+  isGradEnabled,
+  type ReduceOp,
+  type ScanOp,
+  type Shape,
+  type Tensor,
+  where,
+  zeros,
+} from "@dl/tensor";
 import { A, nonDifferentiable, OUT, POSITIONS, type Rule, type Rules } from "./rule.ts";
 
 type Reduced = Attrs<"sum">;
@@ -12,7 +23,8 @@ function spread(x: Tensor, { dims, keepdim }: Reduced, shape: Shape): Tensor {
 
 /** `whole` is PyTorch's name where everything is reduced. */
 function named(whole: string, part: string) {
-  return ({ dims, keepdim }: Reduced, shape: Shape): string => (dims.length === shape.length && !keepdim ? whole : part);
+  return ({ dims, keepdim }: Reduced, shape: Shape): string =>
+    dims.length === shape.length && !keepdim ? whole : part;
 }
 
 /** Equal extremes share the gradient. */
@@ -79,7 +91,9 @@ function cumprodBackward(g: Tensor, x: Tensor, out: Tensor, dim: number): Tensor
   const ahead = cumsumBackwards(where(clear, g.mul(out), 0), dim).div(where(isZero, 1, x));
   const first = once.logicalAnd(isZero);
   const behind = where(once.logicalAnd(isZero.logicalNot()), x, 1).cumprod(dim);
-  const atZero = where(once, g.mul(behind), 0).sum(dim, true).mul(where(clear, x, 1).prod(dim, true));
+  const atZero = where(once, g.mul(behind), 0)
+    .sum(dim, true)
+    .mul(where(clear, x, 1).prod(dim, true));
   return where(clear, ahead, where(first, atZero, 0));
 }
 
@@ -92,7 +106,9 @@ function logcumsumexpBackward(g: Tensor, x: Tensor, out: Tensor, dim: number): T
     return weights.mul(grads.unsqueeze(-2)).sum(-1).transpose(dim, -1);
   }
   const part = (positive: Tensor): Tensor =>
-    backwards(positive.log().sub(out), dim, (y) => y.logcumsumexp(dim)).add(x).exp();
+    backwards(positive.log().sub(out), dim, (y) => y.logcumsumexp(dim))
+      .add(x)
+      .exp();
   return part(g.relu()).sub(part(g.neg().relu()));
 }
 
@@ -135,7 +151,8 @@ export const reductions: Rules<ReduceOp | ScanOp> = {
     wrt: [
       {
         reads: A | OUT,
-        vjp: (g, { a, out }, { attrs: { dim }, shape }) => (shape.length === 0 ? g : logcumsumexpBackward(g, a, out, dim)),
+        vjp: (g, { a, out }, { attrs: { dim }, shape }) =>
+          shape.length === 0 ? g : logcumsumexpBackward(g, a, out, dim),
       },
     ],
   },

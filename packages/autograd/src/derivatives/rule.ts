@@ -84,7 +84,9 @@ export const constant = { wrt: [{ reads: 0, vjp: () => zero }] } as const satisf
 /** The input takes no part. */
 export const noGradient = { reads: 0, vjp: () => null } as const satisfies FormulaOf<unknown, unknown>;
 
-type Unary = { readonly wrt: readonly [{ readonly reads: number; readonly vjp: (grad: Tensor, values: Values) => Tensor }] };
+type Unary = {
+  readonly wrt: readonly [{ readonly reads: number; readonly vjp: (grad: Tensor, values: Values) => Tensor }];
+};
 
 /** Linear in the input: nothing is saved. */
 export function linear(vjp: (grad: Tensor) => Tensor): Unary {

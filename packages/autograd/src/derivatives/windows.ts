@@ -35,7 +35,8 @@ export const windows: Rules<WindowOp> = {
     wrt: [
       {
         reads: POSITIONS,
-        vjp: (g, { positions }, { shape }) => apply("maxPoolBackward", [g, positions], { inputShape: shape }),
+        vjp: (g, { positions }, { attrs, shape }) =>
+          apply("maxPoolBackward", [g, positions], { inputShape: shape, window: attrs }),
       },
     ],
   },
@@ -51,7 +52,9 @@ export const windows: Rules<WindowOp> = {
   },
   avgPool: {
     name: (_, shape) => `AvgPool${spatial(shape.length)}Backward0`,
-    wrt: [{ reads: 0, vjp: (g, _, { attrs, shape }) => apply("avgPoolBackward", [g], { ...attrs, inputShape: shape }) }],
+    wrt: [
+      { reads: 0, vjp: (g, _, { attrs, shape }) => apply("avgPoolBackward", [g], { ...attrs, inputShape: shape }) },
+    ],
   },
   avgPoolBackward: {
     name: (_, shape) => `AvgPool${spatial(shape.length)}BackwardBackward0`,

@@ -211,8 +211,8 @@ export function helper(name: Helper, ...args: readonly Node[]): Node {
 }
 
 /**
- * `fast`, but where `mask` holds, the slow way: `fallback` may use scalar functions and is computed for those elements
- * alone. For arguments so rare that a polynomial need not cover them.
+ * `fast`, but where `mask` holds, the slow way over `xs`, which is computed only where some element of a vector needs it,
+ * and for those elements alone if it uses scalar functions. For arguments so rare that the fast way need not cover them.
  */
 export function patch(
   mask: Node,

@@ -12,8 +12,7 @@ export class Tools {
   readonly #helpers = new Map<string, FuncRef<readonly string[], NumberType>>();
 
   constructor(m: Module, roots: readonly Node[]) {
-    const nodes = [...collect(roots)];
-    const all = [...nodes, ...nodes.flatMap((node) => (node.fallback ? [...collect([node.fallback])] : []))];
+    const all = withFallbacks(roots);
     for (const node of all) if (node.op === "host") this.#addHost(m, node.detail as HostFunction);
     for (const node of all) if (node.op === "helper") this.#addHelper(m, node);
   }
@@ -37,6 +36,11 @@ export class Tools {
     if (this.#helpers.has(key)) return;
     this.#helpers.set(key, helpers[detail as Helper](m, type as NumberType) as FuncRef<readonly string[], NumberType>);
   }
+}
+
+function withFallbacks(roots: readonly Node[]): Node[] {
+  const nodes = [...collect(roots)];
+  return [...nodes, ...nodes.flatMap(({ fallback }) => (fallback ? withFallbacks([fallback]) : []))];
 }
 
 type FloatName = "f32" | "f64";

@@ -1,12 +1,14 @@
 /** ★ The CPU's kernels, one row per op, by family. Families own the loops, rows say what is computed. */
 import type { FusedOp, KernelOp } from "@dl/tensor";
 import { asNumbers, asStored, asTotals, overArrays } from "./array-kernel.ts";
+import { conv, convInputKernel, convWeightKernel } from "./convolution.ts";
 import { arange, random } from "./creation.ts";
 import * as indexing from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { pointwise } from "./pointwise.ts";
+import { avgPoolBackwardKernel, avgPoolKernel, maxPoolBackwardKernel, maxPoolKernel } from "./pooling.ts";
 import { argmax, argmin } from "./positions.ts";
 import { folds } from "./reduce.ts";
 import { scans } from "./scan.ts";
@@ -21,6 +23,13 @@ export const inPlaceKernels: Kernels = pointwise;
 export const kernels: Kernels = {
   ...inPlaceKernels,
   matmul,
+  conv,
+  convInput: convInputKernel,
+  convWeight: convWeightKernel,
+  maxPool: maxPoolKernel,
+  maxPoolBackward: maxPoolBackwardKernel,
+  avgPool: avgPoolKernel,
+  avgPoolBackward: avgPoolBackwardKernel,
   ...folds,
   argmax,
   argmin,

@@ -65,7 +65,11 @@ export const scatter: ArrayKernel<"scatter"> = ([self, index, source], attrs, [o
   eachPlace(self!.shape, index!.shape, at, attrs.dim, place);
 };
 
-function placer(to: Elements, from: Elements, { reduce, includeSelf }: Attrs<"scatter">): (place: number, i: number) => void {
+function placer(
+  to: Elements,
+  from: Elements,
+  { reduce, includeSelf }: Attrs<"scatter">,
+): (place: number, i: number) => void {
   const combine = reductions[reduce];
   const seen = includeSelf || reduce === "replace" ? undefined : new Uint8Array(to.length);
   return (place, i) => {

@@ -3,7 +3,7 @@
  * the places that a plan in memory says, and both as tasks for threads.
  */
 import type { DType } from "@dl/tensor";
-import { type Expr, type Func, type FuncRef, i32, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
+import { type Expr, type Func, type FuncRef, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
 import {
   type Access,
   access,
@@ -55,104 +55,150 @@ export const PLAN_MIDDLE = 1;
 export const PLAN_OUTER = 2;
 export const PLAN_OPERANDS = 4;
 
-interface Run {
-  readonly pointers: readonly Local<"i32">[];
-  /** The last is the output's. */
-  readonly strides: readonly Expr<"i32">[];
-  readonly count: Local<"i32">;
+type Locals = Readonly<Record<string, Local<"i32">>>;
+type Procedure = FuncRef<readonly string[], undefined>;
+type Writer = (
+  f: Func,
+  pointers: readonly Local<"i32">[],
+  strides: readonly Local<"i32">[],
+  count: Local<"i32">,
+) => void;
+
+/** A kernel under construction. The functions with loops are leaves with one loop each: V8 spills less in those. */
+interface Building {
+  readonly m: Module;
+  readonly what: Formula;
+  readonly pattern: Pattern;
+  readonly tools: Tools;
 }
 
 export function buildElementwise(m: Module, what: Formula, pattern: Pattern): void {
-  const tools = new Tools(m, [what.root]);
-  const flat = addFlat(m, what, pattern, tools);
+  const building = { m, what, pattern, tools: new Tools(m, [what.root]) };
+  const flat = addFlat(building);
   addFlatTask(m, what, pattern, flat);
   addRows(m, what.inputs.length + 1, pattern, flat);
 }
 
-function addFlat(m: Module, what: Formula, pattern: Pattern, tools: Tools): FuncRef {
-  const names = [...what.inputs.map((_, i) => `x${i}`), "out"];
-  const params = pattern === "strided" ? names.flatMap((name) => [name, `${name}Stride`]) : names;
-  return m.func("flat", [...params, "n"], (f, locals: Readonly<Record<string, Local<"i32">>>) => {
-    const fixed = (name: string, i: number): Expr<"i32"> => {
-      if (pattern === "strided") return locals[`${name}Stride`]!;
-      return i32(pattern[i] === "repeated" ? 0 : (what.inputs[i] ?? what.output).bytes);
-    };
-    const run = { pointers: names.map((name) => locals[name]!), strides: names.map(fixed), count: locals["n"]! };
-    const lowering = new Lowering(f, [what.root], what.lanes, tools);
-    if (!isVector(what.lanes)) scalarLoop(f, what, lowering, run);
-    else if (pattern === "strided") stridedLoop(f, what, what.lanes, lowering, run);
-    else packedLoop(f, what, what.lanes, lowering, run, pattern);
-    return undefined;
-  }) as FuncRef;
+function addFlat(building: Building): Procedure {
+  const { what, pattern } = building;
+  if (!isVector(what.lanes)) return addScalar(building);
+  return pattern === "strided" ? addStrided(building, what.lanes) : addPacked(building, what.lanes, pattern);
 }
 
-function scalarLoop(
-  f: Func,
-  { inputs, output, root }: Formula,
-  lowering: Lowering,
-  { pointers, strides, count }: Run,
-): void {
-  f.while(count, () => {
-    const xs = inputs.map((from, i) => f.let(loadScalar(from, pointers[i]!)));
-    const value = f.let(lowering.emit([root], xs)[0]!);
-    storeScalar(f, output, pointers.at(-1)!, value);
-    for (const [i, pointer] of pointers.entries()) f.inc(pointer, strides[i]!);
-    f.inc(count, -1);
+/** A function of all operands and a count. */
+function addFunction({ m, what, pattern }: Building, name: string, write: Writer): Procedure {
+  const names = [...what.inputs.map((_, i) => `x${i}`), "out"];
+  const params = pattern === "strided" ? names.flatMap((operand) => [operand, `${operand}Stride`]) : names;
+  const add = name === "flat" ? m.func.bind(m) : m.inner.bind(m);
+  return add(name, [...params, "count"], (f, locals: Locals) => {
+    const strides = pattern === "strided" ? names.map((operand) => locals[`${operand}Stride`]!) : [];
+    write(
+      f,
+      names.map((operand) => locals[operand]!),
+      strides,
+      locals["count"]!,
+    );
+    return undefined;
+  }) as Procedure;
+}
+
+/** Bytes between an operand's elements in patterns without strides. */
+function stepOf({ what, pattern }: Building, operand: number): number {
+  return pattern[operand] === "repeated" ? 0 : (what.inputs[operand] ?? what.output).bytes;
+}
+
+function addScalar(building: Building): Procedure {
+  const { inputs, output, root } = building.what;
+  return addFunction(building, "flat", (f, pointers, strides, count) => {
+    const lowering = new Lowering(f, [root], "scalar", building.tools);
+    f.while(count, () => {
+      const xs = inputs.map((from, i) => f.let(loadScalar(from, pointers[i]!)));
+      storeScalar(f, output, pointers.at(-1)!, f.let(lowering.emit([root], xs)[0]!));
+      for (const [i, pointer] of pointers.entries()) f.inc(pointer, strides[i] ?? stepOf(building, i));
+      f.inc(count, -1);
+    });
   });
 }
 
-function stridedLoop(
-  f: Func,
-  { inputs, output, root }: Formula,
-  lanes: 2 | 4,
-  lowering: Lowering,
-  { pointers, strides, count }: Run,
-): void {
-  const step = (size: number): void => {
-    const xs = inputs.map((from, i) => f.let(loadStrided(f, from, size, pointers[i]!, strides[i]!)));
-    const value = lowering.emit([root], xs)[0] as Expr<"v128">;
-    storeStrided(f, output, size, pointers.at(-1)!, strides.at(-1)!, value);
-    f.inc(count, -size);
-  };
-  f.while(op("i32.ge_s", count, lanes), () => step(lanes));
-  f.while(op("i32.gt_s", count, 0), () => step(1));
+function addStrided(building: Building, lanes: 2 | 4): Procedure {
+  const { inputs, output, root } = building.what;
+  const loop = (size: number): Procedure =>
+    addFunction(building, `by${size}`, (f, pointers, strides, count) => {
+      const lowering = new Lowering(f, [root], lanes, building.tools);
+      f.doWhile(() => {
+        const xs = inputs.map((from, i) => f.let(loadStrided(f, from, size, pointers[i]!, strides[i]!)));
+        const value = lowering.emit([root], xs)[0] as Expr<"v128">;
+        storeStrided(f, output, size, pointers.at(-1)!, strides.at(-1)!, value);
+        f.inc(count, -1);
+      }, count);
+    });
+  const [vectors, singles] = [loop(lanes), loop(1)];
+  return addFunction(building, "flat", (f, pointers, strides, count) => {
+    const rounds = f.let(op("i32.div_u", count, lanes));
+    const args = (): Expr<"i32">[] => pointers.flatMap((pointer, i) => [pointer, strides[i]!]);
+    f.if(rounds, () => {
+      f.call(vectors, ...args(), rounds);
+      f.set(rounds, op("i32.mul", rounds, lanes));
+      for (const [i, pointer] of pointers.entries()) f.inc(pointer, op("i32.mul", rounds, strides[i]!));
+      f.inc(count, op("i32.sub", 0, rounds));
+    });
+    f.if(count, () => f.call(singles, ...args(), count));
+  });
 }
 
-/** Cheap formulas take four vectors a round, others one: V8 spills when many values live at once. */
-function packedLoop(
-  f: Func,
-  what: Formula,
-  lanes: 2 | 4,
-  lowering: Lowering,
-  { pointers, count }: Run,
-  pattern: Exclude<Pattern, "strided">,
-): void {
-  const { inputs, output, root, weight } = what;
-  const repeated = inputs.map((from, i) =>
-    pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!)) : undefined,
-  );
-  const compute = (vector: number): Expr<"v128"> => {
-    const xs = inputs.map(
-      (from, i) => repeated[i] ?? f.let(loadPacked(from, lanes, pointers[i]!, vector * lanes * from.bytes)),
-    );
-    return lowering.emit([root], xs)[0] as Expr<"v128">;
-  };
-  const out = pointers.at(-1)!;
-  const round = (vectors: number): void => {
-    f.while(op("i32.ge_s", count, vectors * lanes), () => {
-      for (let vector = 0; vector < vectors; vector++) {
-        storePacked(f, output, lanes, out, compute(vector), vector * lanes * output.bytes);
-      }
-      inputs.forEach(({ bytes }, i) => {
-        if (repeated[i] === undefined) f.inc(pointers[i]!, vectors * lanes * bytes);
-      });
-      f.inc(out, vectors * lanes * output.bytes);
-      f.inc(count, -vectors * lanes);
+/** Cheap formulas take four vectors a round, others one. */
+function addPacked(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "strided">): Procedure {
+  const { inputs, output, root, weight } = building.what;
+  const sizes = weight <= inputs.length + 3 ? [4, 1] : [1];
+  const loops = sizes.map((vectors) => ({
+    elements: vectors * lanes,
+    loop: addRounds(building, lanes, pattern, vectors),
+  }));
+  const partial = addFunction(building, "partial", (f, pointers, _, count) => {
+    const xs = inputs.map((from, i) => {
+      const pointer = pointers[i]!;
+      return f.let(pattern[i] === "repeated" ? loadRepeated(from, pointer) : loadPacked(from, lanes, pointer));
     });
-  };
-  if (weight <= inputs.length + 3) round(4);
-  round(1);
-  f.if(op("i32.gt_s", count, 0), () => storeFirst(f, output, lanes, count, out, compute(0)));
+    const value = new Lowering(f, [root], lanes, building.tools).emit([root], xs)[0] as Expr<"v128">;
+    storeFirst(f, output, lanes, count, pointers.at(-1)!, value);
+  });
+  return addFunction(building, "flat", (f, pointers, _, count) => {
+    const rounds = f.local("i32");
+    for (const { elements, loop } of loops) {
+      f.if(op("i32.ge_u", count, elements), () => {
+        f.set(rounds, op("i32.div_u", count, elements));
+        f.call(loop, ...pointers, rounds);
+        f.set(rounds, op("i32.mul", rounds, elements));
+        for (const [i, pointer] of pointers.entries()) f.inc(pointer, op("i32.mul", rounds, stepOf(building, i)));
+        f.inc(count, op("i32.sub", 0, rounds));
+      });
+    }
+    f.if(count, () => f.call(partial, ...pointers, count));
+  });
+}
+
+function addRounds(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "strided">, vectors: number): Procedure {
+  const { inputs, output, root } = building.what;
+  return addFunction(building, `by${vectors * lanes}`, (f, pointers, _, count) => {
+    const lowering = new Lowering(f, [root], lanes, building.tools);
+    const repeated = inputs.map((from, i) =>
+      pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!)) : undefined,
+    );
+    const out = pointers.at(-1)!;
+    f.doWhile(() => {
+      for (let vector = 0; vector < vectors; vector++) {
+        const at = vector * lanes;
+        const xs = inputs.map(
+          (from, i) => repeated[i] ?? f.let(loadPacked(from, lanes, pointers[i]!, at * from.bytes)),
+        );
+        storePacked(f, output, lanes, out, lowering.emit([root], xs)[0] as Expr<"v128">, at * output.bytes);
+      }
+      for (const [i, pointer] of pointers.entries()) {
+        if (repeated[i] === undefined) f.inc(pointer, vectors * lanes * stepOf(building, i));
+      }
+      f.inc(count, -1);
+    }, count);
+  });
 }
 
 /** `flatTask(chunk, chunks, size of a chunk, elements, inputs…, output)` for patterns without strides. */

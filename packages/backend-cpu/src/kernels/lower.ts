@@ -227,7 +227,7 @@ export class Lowering {
     const f = this.#f;
     const inputs = xs.map((x) => f.let(x));
     const result = f.let(fast!);
-    f.if(mask as Expr<"i32">, () => f.set(result, this.#fallback(node, inputs)));
+    f.if(mask as Expr<"i32">, () => f.set(result, this.#fallback(node, inputs, "scalar")));
     return result;
   }
 
@@ -236,20 +236,29 @@ export class Lowering {
     const inputs = xs.map((x) => f.let(x));
     const holes = f.let(mask!);
     const result = f.let(fast!);
-    const shape = widthOf(node.type) === 64 ? "i64x2" : "i32x4";
     f.if(op("v128.any_true", holes), () => {
-      for (let lane = 0; lane < (this.#lanes as number); lane++) {
-        f.if(op("i32.and", op(`${shape}.bitmask`, holes), 1 << lane), () => {
-          const scalars = inputs.map((x, i) => f.let(extractLane(node.args[2 + i]!.type, x, lane)));
-          f.set(result, replaceLane(node.type, result, lane, this.#fallback(node, scalars)));
-        });
-      }
+      if (lanesOf(node.fallback!) === this.#lanes) {
+        const slow = this.#fallback(node, inputs, this.#lanes) as Expr<"v128">;
+        f.set(result, op("v128.bitselect", slow, result, holes));
+      } else this.#patchEach(node, holes, result, inputs);
     });
     return result;
   }
 
-  #fallback({ fallback }: Node, inputs: readonly Expr[]): Expr {
-    return new Lowering(this.#f, [fallback!], "scalar", this.#tools).emit([fallback!], inputs)[0]!;
+  #patchEach(node: Node, holes: Expr<"v128">, result: Local<"v128">, inputs: readonly Expr<"v128">[]): void {
+    const f = this.#f;
+    const shape = widthOf(node.type) === 64 ? "i64x2" : "i32x4";
+    for (let lane = 0; lane < (this.#lanes as number); lane++) {
+      f.if(op("i32.and", op(`${shape}.bitmask`, holes), 1 << lane), () => {
+        const scalars = inputs.map((x, i) => f.let(extractLane(node.args[2 + i]!.type, x, lane)));
+        f.set(result, replaceLane(node.type, result, lane, this.#fallback(node, scalars, "scalar")));
+      });
+    }
+  }
+
+  /** A lowering of its own: its constants stay out of the fast way. */
+  #fallback({ fallback }: Node, inputs: readonly Expr[], lanes: Lanes): Expr {
+    return new Lowering(this.#f, [fallback!], lanes, this.#tools).emit([fallback!], inputs)[0]!;
   }
 }
 

@@ -18,7 +18,14 @@ function descending(line: Float64Array): (a: number, b: number) => number {
   return (a, b) => (Object.is(line[a], line[b]) || line[a] === line[b] ? a - b : up(b, a));
 }
 
-function sortLines(x: ArrayView, dim: number, down: boolean, keep: number, values: ArrayView, indices: ArrayView): void {
+function sortLines(
+  x: ArrayView,
+  dim: number,
+  down: boolean,
+  keep: number,
+  values: ArrayView,
+  indices: ArrayView,
+): void {
   const { outer, size, inner } = axisOf(x.shape, dim);
   const [from, to, words] = [elements(x), elements(values), wordsOf(indices)];
   const line = new Float64Array(size);

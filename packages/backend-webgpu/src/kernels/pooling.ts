@@ -6,7 +6,7 @@ import { whole } from "../layout.ts";
 import { Program, type Reader, workgroup } from "../program.ts";
 import { inside, nest, ravel, unravel } from "../wgsl/places.ts";
 import { Scope } from "../wgsl/scope.ts";
-import { wrap } from "../wgsl/types.ts";
+import { scalarOf, wrap } from "../wgsl/types.ts";
 import { type Kernel, views } from "./kernel.ts";
 
 /** The spatial sizes and the window, as WGSL. */
@@ -101,13 +101,13 @@ export const maxPoolBackward: Kernel<"maxPoolBackward"> = (engine, call) => {
   const program = new Program(`maxPoolBackward ${dtype}`);
   const [read, readPlace] = [bound(engine, program, gradient), bound(engine, program, positions)];
   const out = engine.allocate(dtype, sizeOf(shape));
-  const slot = program.bind(out.block!, "f32", true);
+  const slot = program.bind(out.block!, scalarOf(dtype), true);
   const [pixels, windows_] = [sizeOf(shape.slice(2)), sizeOf(gradient.shape.slice(2))].map((size) =>
     program.word(size),
   );
   forEach(engine, program, planes, (scope, plane) => {
     const start = scope.let(`${plane} * ${pixels}`);
-    scope.line(`for (var k = 0u; k < ${pixels}; k++) { b${slot}[${start} + k] = 0.0; }`);
+    scope.line(`for (var k = 0u; k < ${pixels}; k++) { b${slot}[${start} + k] = ${scalarOf(dtype)}(0); }`);
     scope.block(`for (var k = 0u; k < ${windows_}; k++)`, (inner) => {
       const from = inner.let(`${plane} * ${windows_} + k`);
       const at = inner.let(`${start} + bitcast<u32>(${readPlace(inner, from)})`);
@@ -119,7 +119,7 @@ export const maxPoolBackward: Kernel<"maxPoolBackward"> = (engine, call) => {
 
 /** How many elements an output place divides by; `counted` are those inside the picture. */
 function divisor(scope: Scope, w: Windows, attrs: AvgPoolAttrs, given: string, at: readonly string[]): string {
-  if (attrs.divisor) return `f32(${given})`;
+  if (attrs.divisor) return given;
   const extents = at.map((i, d) => {
     const start = scope.let(`bitcast<i32>(${i} * ${w.stride[d]} - ${w.padding[d]})`);
     const end = `${start} + bitcast<i32>(${w.kernel[d]})`;
@@ -127,7 +127,7 @@ function divisor(scope: Scope, w: Windows, attrs: AvgPoolAttrs, given: string, a
     if (attrs.countIncludePad) return scope.let(`min(${end}, ${limit} + bitcast<i32>(${w.padding[d]})) - ${start}`);
     return scope.let(`min(${end}, ${limit}) - max(${start}, 0)`);
   });
-  return `f32(${extents.join(" * ")})`;
+  return extents.join(" * ");
 }
 
 function averaging(name: string, dtype: string, attrs: AvgPoolAttrs): { program: Program; given: string } {
@@ -145,9 +145,9 @@ export const avgPool: Kernel<"avgPool"> = (engine, call) => {
   const write = program.write(whole(out));
   forEach(engine, program, sizeOf(shape), (scope, index) => {
     const [plane, ...at] = unravel(scope, index, [w.planes, ...w.out]) as [string, ...string[]];
-    scope.line("var sum = 0.0;");
+    scope.line(`var sum = ${scalarOf(dtype)}(0);`);
     eachTap(scope, w, at, (inner, place) => inner.line(`sum += ${read(inner, ravel(inner, plane, place, w.x))};`));
-    write(scope, index, wrap(dtype, `sum / ${divisor(scope, w, call.attrs, given, at)}`));
+    write(scope, index, wrap(dtype, `sum / ${scalarOf(dtype)}(${divisor(scope, w, call.attrs, given, at)})`));
   });
   return [out];
 };
@@ -162,14 +162,14 @@ export const avgPoolBackward: Kernel<"avgPoolBackward"> = (engine, call) => {
   const write = program.write(whole(out));
   forEach(engine, program, sizeOf(shape), (scope, index) => {
     const [plane, ...at] = unravel(scope, index, [w.planes, ...w.x]) as [string, ...string[]];
-    scope.line("var sum = 0.0;");
+    scope.line(`var sum = ${scalarOf(dtype)}(0);`);
     nest(scope, "k", w.kernel, (loop, k) => {
       // The output whose window has this pixel under this tap, if the stride meets it.
       const shifted = at.map((i, d) => loop.let(`${i} + ${w.padding[d]} - ${k[d]} * ${w.dilation[d]}`));
       const from = shifted.map((i, d) => loop.let(`${i} / ${w.stride[d]}`));
       const meets = shifted.map((i, d) => `${i} == ${from[d]} * ${w.stride[d]}`);
       loop.block(`if (${[...meets, inside(from, w.out)].join(" && ")})`, (inner) => {
-        const share = divisor(inner, w, call.attrs, given, from);
+        const share = `${scalarOf(dtype)}(${divisor(inner, w, call.attrs, given, from)})`;
         inner.line(`sum += ${read(inner, ravel(inner, plane, from, w.out))} / ${share};`);
       });
     });

@@ -171,8 +171,8 @@ export interface OtherOps {
   convWeight: ConvAttrs & { readonly weightShape: Shape };
   /** [x: N, C, *] → values and int64 positions within each plane. */
   maxPool: PoolAttrs;
-  /** [gradient, positions] */
-  maxPoolBackward: { readonly inputShape: Shape };
+  /** [gradient, positions]; `window`: what pooled, for kernels that profit from knowing it. */
+  maxPoolBackward: { readonly inputShape: Shape; readonly window?: PoolAttrs };
   avgPool: AvgPoolAttrs;
   /** [gradient] */
   avgPoolBackward: AvgPoolAttrs & { readonly inputShape: Shape };

@@ -1,0 +1,55 @@
+/** Pooling: calls to the dense kernels, whose positions are int32. */
+import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
+import { averagePool, averagePoolBackward, maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
+import { addressOf } from "../storage.ts";
+import { inFloats } from "./convolution.ts";
+import { convert } from "./copy.ts";
+import type { Kernel } from "./kernel.ts";
+
+function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode }: Attrs<"maxPool">): PoolShape {
+  const lead = x.length - kernel.length;
+  return { planes: sizeOf(x.slice(0, lead)), input: x.slice(lead), kernel, stride, padding, dilation, ceilMode };
+}
+
+export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positions]) => {
+  const [x] = inputs as readonly View[];
+  inFloats("maxPool", [x!], out!, (type, [input], output, temporaries) => {
+    const indices = temporaries.make(positions!.shape, "int32");
+    maxPool(type, shapeOf(x!.shape, attrs), { input: input!, output, indices: indices.address });
+    convert(indices, positions!);
+  });
+};
+
+/** The windows are not known, only how many there are: any that give as many outputs will do for adding up by position. */
+function anyWindows(inputShape: Shape, outputs: Shape): PoolShape {
+  const input = inputShape.slice(2);
+  const padding = input.map((size, i) => Math.max(0, Math.ceil((outputs[2 + i]! - size) / 2)));
+  const kernel = input.map((size, i) => size + 2 * padding[i]! - outputs[2 + i]! + 1);
+  const ones = input.map(() => 1);
+  const planes = sizeOf(inputShape.slice(0, 2));
+  return { planes, input, kernel, stride: ones, padding, dilation: ones, ceilMode: false };
+}
+
+export const maxPoolBackwardKernel: Kernel<"maxPoolBackward"> = ({ inputs, attrs: { inputShape, window } }, [out]) => {
+  const [grad, positions] = inputs as readonly [View, View];
+  const shape = window ? shapeOf(inputShape, window) : anyWindows(inputShape, grad.shape);
+  inFloats("maxPoolBackward", [grad], out!, (type, [gradOutput], gradInput, temporaries) => {
+    const indices = addressOf(temporaries.rowMajor(positions, "int32"));
+    maxPoolBackward(type, shape, { gradOutput: gradOutput!, indices, gradInput });
+  });
+};
+
+export const avgPoolKernel: Kernel<"avgPool"> = ({ inputs, attrs }, [out]) => {
+  const [x] = inputs as readonly View[];
+  const options = { countIncludePad: attrs.countIncludePad, divisorOverride: attrs.divisor };
+  inFloats("avgPool", [x!], out!, (type, [input], output) => {
+    averagePool(type, shapeOf(x!.shape, attrs), { input: input!, output }, options);
+  });
+};
+
+export const avgPoolBackwardKernel: Kernel<"avgPoolBackward"> = ({ inputs, attrs }, [out]) => {
+  const options = { countIncludePad: attrs.countIncludePad, divisorOverride: attrs.divisor };
+  inFloats("avgPoolBackward", inputs as readonly View[], out!, (type, [gradOutput], gradInput) => {
+    averagePoolBackward(type, shapeOf(attrs.inputShape, attrs), { gradOutput: gradOutput!, gradInput }, options);
+  });
+};

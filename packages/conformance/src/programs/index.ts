@@ -1,0 +1,8 @@
+/** The recorded programs, ported by hand, by id. */
+import { autograd } from "./autograd.ts";
+import { functions } from "./functions.ts";
+import { memory, reading } from "./memory.ts";
+import { modules } from "./modules.ts";
+import type { Programs } from "./program.ts";
+
+export const programs: Programs = { ...autograd, ...functions, ...memory, ...modules, ...reading };
