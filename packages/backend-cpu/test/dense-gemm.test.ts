@@ -1,78 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bytesPerElement, type ScalarName } from "../src/dense/element.ts";
-import { type GemmCall, gemm } from "../src/dense/gemm.ts";
+import type { ScalarName } from "../src/dense/element.ts";
+import { gemm } from "../src/dense/gemm.ts";
 import { getNumThreads, heap, memory, setNumThreads } from "../src/runtime/index.ts";
-
-type Numbers = Float32Array | Float64Array | Int32Array | BigInt64Array;
-
-function view(type: ScalarName, address: number, length: number): Numbers {
-  const views = { f32: heap.f32, f64: heap.f64, i32: heap.i32, i64: heap.i64 };
-  const start = address / bytesPerElement[type];
-  return views[type].subarray(start, start + length);
-}
-
-/** Whole numbers, so that every order of addition gives the same sum. */
-function fill(type: ScalarName, length: number, seed: number): number {
-  const { address } = memory.allocate((length + 8) * bytesPerElement[type]);
-  const target = view(type, address, length);
-  for (let i = 0; i < length; i++) {
-    const value = (((i + seed) * 2654435761) >>> 16) % 17;
-    target[i] = type === "i64" ? (BigInt(value - 8) as never) : value - 8;
-  }
-  return address;
-}
-
-interface Problem {
-  readonly type: ScalarName;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly count: number;
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  readonly gap: number;
-  readonly mode: "plain" | "accumulate" | "bias";
-}
-
-function check({ type, m, n, k, count, transposeA, transposeB, gap, mode }: Problem): void {
-  const strides = (rows: number, columns: number, transposed: boolean) =>
-    transposed ? { rowStride: 1, columnStride: rows + gap } : { rowStride: columns + gap, columnStride: 1 };
-  const sizes = { a: (m + gap) * (k + gap) * 2, b: (k + gap) * (n + gap) * 2, c: m * (n + gap) };
-  const a = { address: fill(type, sizes.a * count, 1), ...strides(m, k, transposeA) };
-  const b = { address: fill(type, sizes.b * count, 2), ...strides(k, n, transposeB) };
-  const c = { address: fill(type, sizes.c * count, 3), rowStride: n + gap };
-  const bias = fill(type, n, 4);
-  const offsets = (size: number) => Array.from({ length: count }, (_, i) => i * size);
-  const before = Array.from(view(type, c.address, sizes.c * count) as ArrayLike<number>, Number);
-  const call: GemmCall = {
-    ...{ m, n, k, a, b, c },
-    ...(count > 1 ? { batch: { count, a: offsets(sizes.a), b: offsets(sizes.b), c: offsets(sizes.c) } } : {}),
-    ...(mode === "accumulate" ? { accumulate: true } : mode === "bias" ? { bias } : {}),
-  };
-  gemm(type, call);
-  const [x, y, out, biases] = [
-    view(type, a.address, sizes.a * count),
-    view(type, b.address, sizes.b * count),
-    view(type, c.address, sizes.c * count),
-    view(type, bias, n),
-  ];
-  const expected = [...before];
-  for (let q = 0; q < count; q++) {
-    for (let i = 0; i < m; i++) {
-      for (let j = 0; j < n; j++) {
-        const to = q * sizes.c + i * c.rowStride + j;
-        let sum = mode === "accumulate" ? before[to]! : mode === "bias" ? Number(biases[j]) : 0;
-        for (let l = 0; l < k; l++) {
-          const left = Number(x[q * sizes.a + i * a.rowStride + l * a.columnStride]);
-          sum += left * Number(y[q * sizes.b + l * b.rowStride + j * b.columnStride]);
-        }
-        expected[to] = sum;
-      }
-    }
-  }
-  expect(Array.from(out as ArrayLike<number>, Number)).toEqual(expected);
-}
+import { check, fill, type Problem, view } from "./dense-gemm-check.ts";
 
 const problem = (side: number, types: ScalarName[]) =>
   fc.record<Problem>({

@@ -41,6 +41,7 @@ function chunksFor(units: number, work: number): number {
 
 /** y = x ∗ w + bias. */
 export function convForward(type: FloatName, shape: ConvShape, tensors: ConvForward): void {
+  if (shape.batch === 0) return;
   const g = geometryOf(shape);
   const plan = forwardPlans.get(keyOf(type, g), () => forwardPlan(type, g));
   const taps = g.channels * product(g.kernel);
@@ -60,6 +61,7 @@ export interface ConvInput {
 
 /** The gradient of the input. */
 export function convInput(type: FloatName, shape: ConvShape, tensors: ConvInput): void {
+  if (shape.batch === 0) return;
   const g = geometryOf(shape);
   const backwards = reversed(g);
   if (backwards === undefined) scatterInput(type, g, tensors);
