@@ -153,7 +153,7 @@ export const hardsigmoid = op(
 export const hardswish = op(
   "hardswish(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor =>
-    over(input, inplace, (x) => where(x.lt(-3), 0, where(x.le(3), x.mul(x.add(3)).div(6), x))),
+    over(input, inplace, (x) => where(x.lt(-3), 0, where(x.lt(3), x.mul(x.add(3)).div(6), x))),
 );
 
 /** 0 within ±λ, x beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html */

@@ -149,6 +149,30 @@ function checkSameShape(name: string, input: Tensor, target: Tensor): void {
   }
 }
 
+/** Below this p (1 − p), PyTorch's gradient is that of a straight line. */
+const smallest = 1e-12;
+
+/** 1 − x. */
+function rest(x: Tensor): Tensor {
+  return x.neg().add(1);
+}
+
+/** log(x), at least −100. */
+function limitedLog(x: Tensor): Tensor {
+  const zero = x.le(0);
+  return where(zero, -100, where(zero, 1, x).log().clamp({ min: -100 }));
+}
+
+/** The losses at probabilities of (almost) 0 and 1: limited, with the slope that PyTorch gives them. */
+function certain(input: Tensor, target: Tensor): Tensor {
+  const at = input.detach();
+  const losses = target
+    .mul(limitedLog(at))
+    .add(rest(target).mul(limitedLog(rest(at))))
+    .neg();
+  return losses.add(input.sub(at).mul(at.sub(target.detach()).div(smallest)));
+}
+
 /**
  * −(t log p + (1 − t) log(1 − p)) of probabilities; logarithms are limited to −100, as in PyTorch.
  * @throws TensorError when shapes differ, and for inputs outside [0, 1] where the host can look at them
@@ -158,24 +182,21 @@ export const binaryCrossEntropy = op(
   "binaryCrossEntropy(input, target, weight?, reduction?)",
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction: Reduction = "mean"): Tensor => {
     checkSameShape("binaryCrossEntropy", input, target);
-    checkProbabilities(input);
-    const off = (x: Tensor): Tensor => x.neg().add(1);
-    const losses = target
-      .mul(limitedLog(input))
-      .add(off(target).mul(limitedLog(off(input))))
+    const edge = someCertain(input) ? input.detach().mul(rest(input.detach())).lt(smallest) : null;
+    const inside = edge ? where(edge, 0.5, input) : input;
+    const smooth = target
+      .mul(inside.log())
+      .add(rest(target).mul(rest(inside).log()))
       .neg();
+    const losses = edge ? where(edge, certain(input, target), smooth) : smooth;
     return reduced("binaryCrossEntropy", weight ? losses.mul(weight) : losses, reduction);
   },
 );
 
-/** log(x), at least −100, with a gradient that stays finite at 0. */
-function limitedLog(x: Tensor): Tensor {
-  const zero = x.le(0);
-  return where(zero, -100, where(zero, 1, x).log().clamp({ min: -100 }));
-}
-
-function checkProbabilities(input: Tensor): void {
-  if (!input.backend.hostMemory || (input.dtype !== "float32" && input.dtype !== "float64")) return;
+/** Looks at probabilities where the host can: that they are some, and whether any is (almost) 0 or 1. */
+function someCertain(input: Tensor): boolean {
+  if (!input.backend.hostMemory || (input.dtype !== "float32" && input.dtype !== "float64")) return true;
+  let found = false;
   for (const value of peek(input, "binaryCrossEntropy") as Float32Array) {
     if (value < 0 || value > 1) {
       fail(
@@ -184,7 +205,9 @@ function checkProbabilities(input: Tensor): void {
         "Use binaryCrossEntropyWithLogits for scores",
       );
     }
+    found ||= value * (1 - value) < smallest;
   }
+  return found;
 }
 
 /**

@@ -77,6 +77,17 @@ function logLikelihood(
 }
 
 /**
+ * Zero, with the gradient e^(log p): PyTorch's gradient is the one for scores behind a logSoftmax, through which this
+ * part vanishes again.
+ */
+function normalization(logs: Tensor, lengths: readonly number[]): Tensor {
+  const [steps, batch] = logs.shape as [number, number];
+  const used = Array.from({ length: steps * batch }, (_, i) => Number(Math.floor(i / batch) < lengths[i % batch]!));
+  const total = where(indexTensor(used, [steps, batch, 1], logs).ne(0), logs.exp(), 0).sum([0, 2]);
+  return total.sub(total.detach());
+}
+
+/**
  * The negative log-probability of label sequences under log-probabilities [T, N, C] (or [T, C]) of each step. Labels
  * are rows of a matrix, or one list of all; the "mean" divides by the label counts first.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.ctc_loss.html
@@ -104,7 +115,7 @@ export const ctcLoss = op(
     }
     if (blank < 0 || blank >= classes) fail("ctcLoss", `blank ${blank} is none of ${classes} classes`);
     const labels = labelsOf(targets, sizes);
-    const raw = logLikelihood(logs, labels, inputs, blank).neg();
+    const raw = logLikelihood(logs, labels, inputs, blank).neg().add(normalization(logs, inputs));
     const impossible = raw.detach().gt(-never / 2);
     const losses = where(impossible, zeroInfinity ? 0 : Number.POSITIVE_INFINITY, raw);
     if (reduction === "mean") {
