@@ -152,6 +152,17 @@ describe("limits", () => {
     expect(memory.allocate(14 * MiB).bytes).toBeGreaterThanOrEqual(14 * MiB);
   });
 
+  test("a loop over ever new sizes does not pile up idle blocks", () => {
+    const memory = new Memory();
+    for (let step = 0; step < 400; step++) {
+      const size = MiB * (1 + ((step * 7919) % 97) / 4);
+      const blocks = [size, size / 2, size * 2, size].map((bytes) => memory.allocate(bytes));
+      for (const block of blocks) memory.release(block);
+    }
+    const { peak, reserved } = memory.statistics();
+    expect(reserved).toBeLessThan(3 * peak);
+  });
+
   test("trim makes one room of many, and forgets nothing that is in use", () => {
     const memory = new Memory();
     const blocks = Array.from({ length: 64 }, (_, i) => memory.allocate(i % 2 ? 100 : 100_000));

@@ -52,6 +52,53 @@ export function convForward(type: FloatName, shape: ConvShape, tensors: ConvForw
   });
 }
 
+/** Where the packed weights come from, see `packWeights`; in bytes. */
+interface WeightOrder {
+  readonly outer: number;
+  readonly outerStep: number;
+  readonly count: number;
+  readonly step: number;
+  readonly line: number;
+  readonly groupStep: number;
+}
+
+interface SinglePlan {
+  readonly plans: readonly [Plan];
+}
+
+const forwardPlans = new PlanCache<SinglePlan>();
+
+function forwardPlan(type: FloatName, g: Geometry): SinglePlan {
+  return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocksOf(g.outputs, maxRows()))] };
+}
+
+function keyOf(type: FloatName, g: Geometry): string {
+  return `${type}:${Object.values(g).join(":")}`;
+}
+
+function runForward(type: FloatName, { geometry: g, layout, block }: Plan, t: ConvForward, order: WeightOrder): void {
+  const key = `conv:forward:${type}`;
+  engine.module(key, (m) => buildForward(m, elements[type]));
+  const bytes = bytesPerElement[type];
+  const weights = g.groups * g.outputs * g.channels * product(g.kernel);
+  const packed = memory.allocate(weights * bytes);
+  try {
+    const { outer, outerStep, count, step, line, groupStep } = order;
+    const packing = [block.address, t.w, packed.address, outer, outerStep, count, step, line, groupStep];
+    threads.parallel(key, "packWeights", chunksFor(64, weights), packing);
+    const work = workOf(g);
+    const blocks = Math.ceil(g.outputs / maxRows());
+    const images = g.batch * g.groups;
+    // Few images: their output channels are shared out too.
+    const splits = Math.max(1, Math.min(blocks, Math.ceil(8 / images), Math.floor(work / images / GRAIN)));
+    const scratch = TILE_BYTES + (layout.staged ? (g.channels * layout.plane + 16) * bytes : 0);
+    const args = [block.address, splits, t.x, packed.address, t.bias ?? 0, t.y];
+    threads.parallel(key, "forward", chunksFor(images * splits, work), args, scratch);
+  } finally {
+    memory.release(packed);
+  }
+}
+
 /** Addresses of dense tensors, shaped as for {@link convForward}. */
 export interface ConvInput {
   readonly gradOutput: number;
@@ -116,9 +163,9 @@ function scatterInput(type: FloatName, g: Geometry, t: ConvInput): void {
   }
 }
 
-const inputPlans = new PlanCache<{ readonly plans: readonly [Plan] }>();
+const inputPlans = new PlanCache<SinglePlan>();
 
-function inputPlan(type: FloatName, g: Geometry): { readonly plans: readonly [Plan] } {
+function inputPlan(type: FloatName, g: Geometry): SinglePlan {
   const blocks = blocksOf(product(g.kernel), maxRows());
   return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocks)] };
 }
@@ -182,45 +229,4 @@ function weightPlan(type: FloatName, g: Geometry): WeightPlan {
     }
   }
   return { plans: [plan, { block }], images, pixels: block.address };
-}
-
-interface WeightOrder {
-  readonly outer: number;
-  readonly outerStep: number;
-  readonly count: number;
-  readonly step: number;
-  readonly line: number;
-  readonly groupStep: number;
-}
-
-const forwardPlans = new PlanCache<{ readonly plans: readonly [Plan] }>();
-
-function forwardPlan(type: FloatName, g: Geometry): { readonly plans: readonly [Plan] } {
-  return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocksOf(g.outputs, maxRows()))] };
-}
-
-function keyOf(type: FloatName, g: Geometry): string {
-  return `${type}:${Object.values(g).join(":")}`;
-}
-
-function runForward(type: FloatName, { geometry: g, layout, block }: Plan, t: ConvForward, order: WeightOrder): void {
-  const key = `conv:forward:${type}`;
-  engine.module(key, (m) => buildForward(m, elements[type]));
-  const bytes = bytesPerElement[type];
-  const weights = g.groups * g.outputs * g.channels * product(g.kernel);
-  const packed = memory.allocate(weights * bytes);
-  try {
-    const { outer, outerStep, count, step, line, groupStep } = order;
-    const packing = [block.address, t.w, packed.address, outer, outerStep, count, step, line, groupStep];
-    threads.parallel(key, "packWeights", chunksFor(64, weights), packing);
-    const work = workOf(g);
-    const blocks = Math.ceil(g.outputs / maxRows());
-    const images = g.batch * g.groups;
-    const splits = Math.max(1, Math.min(blocks, Math.ceil(8 / images), Math.floor(work / images / GRAIN)));
-    const scratch = TILE_BYTES + (layout.staged ? (g.channels * layout.plane + 16) * bytes : 0);
-    const args = [block.address, splits, t.x, packed.address, t.bias ?? 0, t.y];
-    threads.parallel(key, "forward", chunksFor(images * splits, work), args, scratch);
-  } finally {
-    memory.release(packed);
-  }
 }

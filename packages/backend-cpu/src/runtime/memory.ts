@@ -14,6 +14,7 @@ import { CLASS_COUNT, classOf, sizeOf } from "./size-classes.ts";
 const SMALL = 4096;
 const PAGE = 65536;
 const WATERMARK = 192 * 2 ** 20;
+const IDLE = 32 * 2 ** 20;
 
 /** A range of the heap that has a registry entry: one block, or a page of small ones. */
 class Span {
@@ -100,6 +101,8 @@ export class Memory {
   #freePages: number[] = [];
   #gaps: Gap[] = [];
   #top: number = ARENA_START;
+  /** Bytes that were cut since idle blocks were last joined. */
+  #carved = 0;
   #live = 0;
   #peak = 0;
   #blocks = 0;
@@ -220,13 +223,27 @@ export class Memory {
 
   /** Fresh addresses: from what `trim` joined, else from the top of the heap. */
   #carve(bytes: number): number {
-    const address = this.#fromGaps(bytes) ?? this.#fromTop(bytes);
+    this.#carved += bytes;
+    const address = this.#fromGaps(bytes) ?? this.#fromIdle(bytes) ?? this.#fromTop(bytes);
     if (address !== undefined) return address;
     this.trim();
     const second = this.#fromGaps(bytes) ?? this.#fromTop(bytes);
     if (second !== undefined) return second;
     this.#reclaimSoon();
     throw this.#exhausted(bytes);
+  }
+
+  /**
+   * Where sizes change from step to step, much may lie idle in lists of other sizes: before the heap grows, that is made
+   * available, but not before a quarter of the heap has been cut anew since the last time.
+   */
+  #fromIdle(bytes: number): number | undefined {
+    const idle = this.#top - this.#live;
+    const mustGrow = this.#top + bytes > this.heap.bytes;
+    if (!mustGrow || this.#carved < this.#top / 4 || idle < Math.max(IDLE, this.#live / 4)) return undefined;
+    this.trim();
+    this.#carved = 0;
+    return this.#fromGaps(bytes);
   }
 
   #fromTop(bytes: number): number | undefined {
@@ -311,6 +328,7 @@ export class Memory {
   }
 }
 
+/** A size for people. */
 function readable(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB"];
   const power = Math.min(3, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
