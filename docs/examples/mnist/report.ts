@@ -51,7 +51,7 @@ function braille(image: Tensor): string[] {
       const bits = dots.flatMap((pair, y) =>
         pair.map((bit, x) => (pixels[4 * row + y]![2 * column + x]! > 0 ? bit : 0)),
       );
-      return String.fromCharCode(0x2800 + bits.reduce((sum, bit) => sum + bit, 0));
+      return String.fromCharCode(0x2800 + bits.reduce<number>((sum, bit) => sum + bit, 0));
     }).join(""),
   );
 }
