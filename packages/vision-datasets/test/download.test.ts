@@ -181,7 +181,7 @@ describe("several at once", () => {
       new Promise((done) => {
         const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
           stdio: "inherit",
-          cwd: join(import.meta.dirname, ".."),
+          cwd: join(import.meta.dirname, "../../.."), // where tsx is
         });
         child.on("exit", done);
       });

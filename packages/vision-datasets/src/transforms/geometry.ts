@@ -172,7 +172,7 @@ export class RandomCrop extends PictureTransform {
 }
 
 /** Mirrors a picture with probability `p`. */
-export abstract class RandomFlip extends PictureTransform {
+abstract class RandomFlip extends PictureTransform {
   readonly p: number;
   protected abstract readonly axis: "horizontal" | "vertical";
 
