@@ -1,5 +1,7 @@
+import { TensorError } from "@dl/tensor";
+
 /** A file that is not what it should be, or cannot be written. */
-export class CheckpointError extends Error {
+export class CheckpointError extends TensorError {
   override readonly name: string = "CheckpointError";
 }
 

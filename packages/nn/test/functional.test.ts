@@ -1,0 +1,222 @@
+import "@dl/autograd";
+import "@dl/backend-cpu";
+import { arange, ones, randn, type Tensor, tensor, zeros } from "@dl/tensor";
+import { describe, expect, it } from "vitest";
+import { functional as F, F as short } from "../src/index.ts";
+
+const worst = (a: Tensor, b: Tensor): number => a.sub(b).abs().amax().item();
+
+it("has a short name", () => {
+  expect(short.linear).toBe(F.linear);
+});
+
+describe("convolution", () => {
+  it('"same" keeps the size, with even kernels too', () => {
+    for (const kernel of [2, 3, 4]) {
+      expect(F.conv1d(ones(1, 1, 7), ones(1, 1, kernel), { padding: "same" }).shape).toEqual([1, 1, 7]);
+    }
+    expect(() => F.conv1d(ones(1, 1, 7), ones(1, 1, 3), { padding: "same", stride: 2 })).toThrow(
+      /needs stride 1, got \[2\]/,
+    );
+  });
+
+  it("takes inputs without a batch", () => {
+    const [x, w] = [randn(2, 6, 6), randn(3, 2, 3, 3)];
+    expect(worst(F.conv2d(x, w), F.conv2d(x.unsqueeze(0), w).squeeze(0))).toBe(0);
+  });
+
+  it("is the matrix product of unfolded blocks", () => {
+    const [x, w] = [randn(2, 3, 6, 5), randn(4, 3, 3, 2)];
+    const columns = F.unfold(x, [3, 2], { stride: 2, padding: 1 });
+    const product = w.view(4, -1).matmul(columns);
+    const direct = F.conv2d(x, w, { stride: 2, padding: 1 });
+    expect(worst(product.view(direct.shape), direct)).toBeLessThan(1e-4);
+  });
+
+  it("transposed undoes its shape", () => {
+    const x = randn(1, 2, 9, 9);
+    const y = F.conv2d(x, randn(5, 2, 3, 3), { stride: 2 });
+    expect(F.convTranspose2d(y, randn(5, 2, 3, 3), { stride: 2 }).shape).toEqual(x.shape);
+  });
+});
+
+describe("pooling", () => {
+  it("gives positions that gather finds again, and unpooling puts back", () => {
+    const x = randn(2, 3, 6, 6);
+    const [values, indices] = F.maxPool2d(x, 2, { returnIndices: true });
+    expect(worst(x.flatten(2).gather(2, indices.flatten(2)), values.flatten(2))).toBe(0);
+    const back = F.maxUnpool2d(values, indices, 2);
+    expect(back.sum().item()).toBeCloseTo(values.sum().item(), 3);
+    expect(back.ne(0).sum().item()).toBe(values.numel());
+  });
+
+  it("adaptive averages cover everything evenly", () => {
+    const x = arange(7).to("float32").view(1, 1, 7);
+    expect(F.adaptiveAvgPool1d(x, 3).toArray()).toEqual([[[1, 3, 5]]]);
+    expect(F.adaptiveAvgPool2d(ones(1, 2, 5, 7), [3, null]).shape).toEqual([1, 2, 3, 7]);
+  });
+
+  it("refuses padding beyond half of the kernel", () => {
+    expect(() => F.maxPool2d(ones(1, 1, 4, 4), 2, { padding: 2 })).toThrow(/at most half of the kernel/);
+  });
+});
+
+describe("cross entropy", () => {
+  const scores = tensor([
+    [2, 1, 0],
+    [0, 1, 0],
+  ]).to("float32");
+
+  it("is the mean negative log-probability", () => {
+    const expected = -(2 - Math.log(Math.exp(2) + Math.E + 1) + 1 - Math.log(2 + Math.E)) / 2;
+    expect(F.crossEntropy(scores, tensor([0, 1])).item()).toBeCloseTo(expected, 5);
+  });
+
+  it("takes probabilities, and leaves out what is ignored", () => {
+    const soft = F.oneHot(tensor([0, 1]), 3).to("float32");
+    const hard = F.crossEntropy(scores, tensor([0, 1])).item();
+    expect(F.crossEntropy(scores, soft).item()).toBeCloseTo(hard, 5);
+    const first = F.crossEntropy(scores.narrow(0, 0, 1), tensor([0])).item();
+    expect(F.crossEntropy(scores, tensor([0, -100])).item()).toBeCloseTo(first, 5);
+    expect(F.crossEntropy(scores, tensor([0, 2]), { ignoreIndex: 2 }).item()).toBeCloseTo(first, 5);
+  });
+
+  it("does not overflow", () => {
+    expect(F.crossEntropy(tensor([[1e4, 0]]).to("float32"), tensor([1])).item()).toBe(1e4);
+  });
+
+  it("names wrong targets", () => {
+    expect(() => F.crossEntropy(scores, tensor([0, 3]))).toThrow(
+      "crossEntropy: class 3 is out of range: there are 3 classes",
+    );
+    expect(() => F.crossEntropy(scores, tensor([0]))).toThrow(
+      /scores \[2, 3\] need class numbers of shape \[2\], got \[1\]/,
+    );
+    expect(() => F.crossEntropy(scores, tensor([0.5, 1]))).toThrow(/must be int64, got float32/);
+    expect(() => F.nllLoss(scores, tensor([0, 1]), { reduction: "average" as never })).toThrow(
+      /unknown reduction "average"/,
+    );
+  });
+});
+
+describe("binary cross entropy", () => {
+  it("agrees with its form for scores", () => {
+    const [x, t] = [randn(20), tensor(Array.from({ length: 20 }, (_, i) => i % 2)).to("float32")];
+    expect(worst(F.binaryCrossEntropy(x.sigmoid(), t), F.binaryCrossEntropyWithLogits(x, t))).toBeLessThan(1e-5);
+  });
+
+  it("is limited where it would be infinite, and refuses what is no probability", () => {
+    expect(F.binaryCrossEntropy(tensor([0.0001]).mul(0), ones(1)).item()).toBe(100);
+    expect(() => F.binaryCrossEntropy(tensor([1.5]), ones(1))).toThrow(/must lie in \[0, 1\], got 1.5/);
+  });
+});
+
+describe("activations", () => {
+  it("in place change their input and keep gradients right", () => {
+    for (const name of ["relu", "elu", "silu", "hardswish", "leakyRelu"] as const) {
+      const f = F[name] as (x: Tensor, options?: object) => Tensor;
+      const a = randn(9);
+      const [x, y] = [a.clone(), a.clone()];
+      x.requiresGrad = true;
+      y.requiresGrad = true;
+      const [u, v] = [x.mul(1), y.mul(1)];
+      const out = f(u, { inplace: true });
+      expect(out).toBe(u);
+      out.sum().backward();
+      f(v).sum().backward();
+      expect(worst(x.grad!, y.grad!)).toBeLessThan(1e-6);
+    }
+  });
+
+  it("stay finite far out", () => {
+    const x = tensor([-1e4, -50, 50, 1e4]).to("float32");
+    for (const f of [F.softplus, F.logsigmoid, F.elu, F.mish, F.silu, F.gelu])
+      expect(f(x).isnan().any().item()).toBe(false);
+    expect(F.logsigmoid(x).at(0).item()).toBe(-1e4);
+  });
+});
+
+describe("padding", () => {
+  it("mirrors, repeats, wraps and cuts", () => {
+    const x = tensor([[1, 2, 3]]);
+    expect(F.pad(x, [2, 1], "reflect").toArray()).toEqual([[3, 2, 1, 2, 3, 2]]);
+    expect(F.pad(x, [2, 1], "replicate").toArray()).toEqual([[1, 1, 1, 2, 3, 3]]);
+    expect(F.pad(x, [2, 1], "circular").toArray()).toEqual([[2, 3, 1, 2, 3, 1]]);
+    expect(F.pad(x, [-1, 1], { value: 9 }).toArray()).toEqual([[2, 3, 9]]);
+    expect(() => F.pad(x, [3, 0], "reflect")).toThrow(/too large for dimension 1/);
+  });
+});
+
+describe("shapes of images", () => {
+  it("pixel shuffle and unshuffle undo each other", () => {
+    const x = randn(2, 8, 3, 5);
+    expect(worst(F.pixelUnshuffle(F.pixelShuffle(x, 2), 2), x)).toBe(0);
+  });
+
+  it("folding unfolded blocks counts overlaps", () => {
+    const x = randn(1, 2, 4, 4);
+    const counts = F.fold(F.unfold(ones(1, 2, 4, 4), 2), 4, 2);
+    expect(worst(F.fold(F.unfold(x, 2), 4, 2), x.mul(counts))).toBeLessThan(1e-5);
+  });
+
+  it("interpolation of a straight line is a straight line", () => {
+    const line = arange(5).to("float32").view(1, 1, 5);
+    expect(F.interpolate(line, { size: 9, mode: "linear", alignCorners: true }).flatten().toArray()).toEqual(
+      Array.from({ length: 9 }, (_, i) => expect.closeTo(i / 2, 5)),
+    );
+    expect(F.interpolate(line, { scaleFactor: 2 }).flatten().toArray()).toEqual([0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+    expect(() => F.interpolate(line, { size: 3, mode: "bilinear" })).toThrow(/needs 4-d input/);
+  });
+
+  it("an identity grid samples the image itself", () => {
+    const x = randn(2, 3, 4, 5);
+    const theta = tensor([
+      [1, 0, 0],
+      [0, 1, 0],
+    ])
+      .to("float32")
+      .unsqueeze(0)
+      .expand(2, 2, 3);
+    const grid = F.affineGrid(theta, [2, 3, 4, 5], { alignCorners: true });
+    expect(worst(F.gridSample(x, grid, { alignCorners: true }), x)).toBeLessThan(1e-5);
+  });
+});
+
+describe("attention", () => {
+  it("of one key gives its value", () => {
+    const value = randn(1, 1, 4);
+    expect(
+      worst(F.scaledDotProductAttention(randn(1, 3, 4), randn(1, 1, 4), value), value.expand(1, 3, 4)),
+    ).toBeLessThan(1e-6);
+  });
+
+  it("masks come in two forms", () => {
+    const [q, k, v] = [randn(2, 3, 4), randn(2, 3, 4), randn(2, 3, 4)];
+    const mask = arange(3).view(3, 1).ge(arange(3).view(1, 3));
+    expect(
+      worst(F.scaledDotProductAttention(q, k, v, { isCausal: true }), F.scaledDotProductAttention(q, k, v, mask)),
+    ).toBe(0);
+    expect(() => F.scaledDotProductAttention(q, k, v, mask, { isCausal: true })).toThrow(/not both/);
+  });
+});
+
+it("CTC counts every way to spell the labels", () => {
+  // Two steps, labels [1]: "1 1", "blank 1" and "1 blank".
+  const logs = tensor([[[0.6, 0.4]], [[0.3, 0.7]]]).log();
+  const probability = 0.4 * 0.7 + 0.6 * 0.7 + 0.4 * 0.3;
+  expect(F.ctcLoss(logs, tensor([[1]]), [2], [1]).item()).toBeCloseTo(-Math.log(probability), 5);
+  expect(F.ctcLoss(logs, tensor([[1, 1]]), [2], [2]).item()).toBe(Number.POSITIVE_INFINITY);
+  expect(F.ctcLoss(logs, tensor([[1, 1]]), [2], [2], { zeroInfinity: true }).item()).toBe(0);
+});
+
+it("embedding bags sum what lies between offsets", () => {
+  const table = arange(8).to("float32").view(4, 2);
+  const bags = F.embeddingBag(tensor([0, 1, 3]), table, tensor([0, 2, 2]), { mode: "sum" });
+  expect(bags.toArray()).toEqual([
+    [2, 4],
+    [0, 0],
+    [6, 7],
+  ]);
+  expect(() => F.embeddingBag(tensor([0]), table)).toThrow(/a 1-d input needs offsets/);
+  expect(F.embeddingBag(zeros(2, 2, { dtype: "int64" }), table, { mode: "max" }).shape).toEqual([2, 2]);
+});

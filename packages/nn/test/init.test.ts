@@ -1,0 +1,122 @@
+import "@dl/backend-cpu";
+import { empty, manualSeed, ones, type Tensor, tensor, zeros } from "@dl/tensor";
+import { beforeEach, describe, expect, it } from "vitest";
+import { init, Parameter, utils } from "../src/index.ts";
+
+beforeEach(() => void manualSeed(5));
+
+const moments = (x: Tensor): [mean: number, std: number] => [x.mean().item(), x.std().item()];
+
+describe("distributions", () => {
+  it("uniform_ and normal_ have the moments asked for", () => {
+    const uniform = init.uniform_(empty(200, 200), -1, 3);
+    expect(moments(uniform)[0]).toBeCloseTo(1, 1);
+    expect([uniform.amin().item() >= -1, uniform.amax().item() < 3]).toEqual([true, true]);
+    const [mean, std] = moments(init.normal_(empty(200, 200), 2, 0.5));
+    expect(mean).toBeCloseTo(2, 1);
+    expect(std).toBeCloseTo(0.5, 2);
+  });
+
+  it("truncNormal_ stays within its limits, with the truncated variance", () => {
+    const x = init.truncNormal_(empty(300, 300), 0, 1, -1, 1);
+    expect(x.abs().amax().item()).toBeLessThanOrEqual(1);
+    expect(moments(x)[1]).toBeCloseTo(0.5396, 2);
+    const shifted = init.truncNormal_(empty(100, 100), 1, 2, 0, 5);
+    expect([shifted.amin().item() >= 0, shifted.amax().item() <= 5]).toEqual([true, true]);
+  });
+
+  it("xavier and kaiming follow the fans", () => {
+    const weight = empty(50, 20, 3, 3);
+    expect(init.calculateFanInAndFanOut(weight)).toEqual([180, 450]);
+    expect(moments(init.xavierNormal_(weight, 2))[1]).toBeCloseTo(2 * Math.sqrt(2 / 630), 2);
+    expect(init.xavierUniform_(weight).abs().amax().item()).toBeLessThanOrEqual(Math.sqrt(6 / 630));
+    expect(moments(init.kaimingNormal_(weight, 0, "fanOut", "relu"))[1]).toBeCloseTo(Math.sqrt(2 / 450), 3);
+    expect(() => init.xavierUniform_(empty(3))).toThrow(/2 or more dimensions/);
+  });
+});
+
+describe("structures", () => {
+  it("orthogonal_ has rows at right angles", () => {
+    for (const shape of [
+      [4, 7],
+      [7, 4],
+    ]) {
+      const q = init.orthogonal_(empty(shape, { dtype: "float64" }), 2);
+      const products = shape[0]! < shape[1]! ? q.matmul(q.t()) : q.t().matmul(q);
+      const identity = init.eye_(empty(4, 4, { dtype: "float64" })).mul(4);
+      expect(products.sub(identity).abs().amax().item()).toBeLessThan(1e-10);
+    }
+  });
+
+  it("dirac_ hands channels through, sparse_ zeroes a share of each column", () => {
+    expect(init.dirac_(ones(2, 2, 3)).toArray()).toEqual([
+      [
+        [0, 1, 0],
+        [0, 0, 0],
+      ],
+      [
+        [0, 0, 0],
+        [0, 1, 0],
+      ],
+    ]);
+    expect(init.sparse_(zeros(10, 3), 0.3).eq(0).sum(0).toArray()).toEqual([3, 3, 3]);
+  });
+
+  it("works on parameters without recording", () => {
+    const parameter = new Parameter(empty(2, 2));
+    expect(init.constant_(parameter, 3)).toBe(parameter);
+    expect([parameter.toArray(), parameter.isLeaf]).toEqual([
+      [
+        [3, 3],
+        [3, 3],
+      ],
+      true,
+    ]);
+  });
+
+  it("knows gains under both spellings", () => {
+    expect(init.calculateGain("leakyRelu", 1)).toBe(init.calculateGain("leaky_relu", 1));
+    expect(init.calculateGain("tanh")).toBeCloseTo(5 / 3);
+    expect(() => init.calculateGain("swish")).toThrow(/unknown nonlinearity "swish"/);
+  });
+});
+
+describe("utils", () => {
+  const withGradient = (values: number[], gradient: number[]): Parameter => {
+    const parameter = new Parameter(tensor(values).to("float32"));
+    parameter.grad = tensor(gradient).to("float32");
+    return parameter;
+  };
+
+  it("clipGradNorm_ scales all gradients together", () => {
+    const parameters = [withGradient([0], [3]), withGradient([0, 0], [0, 4]), new Parameter(zeros(1))];
+    expect(utils.clipGradNorm_(parameters, 1).item()).toBeCloseTo(5, 5);
+    expect(parameters.slice(0, 2).map(({ grad }) => grad!.toArray())).toEqual([
+      [expect.closeTo(0.6, 5)],
+      [0, expect.closeTo(0.8, 5)],
+    ]);
+    expect(utils.clipGradNorm_(parameters, 10).item()).toBeCloseTo(1, 5);
+    expect(parameters[0]!.grad!.item()).toBeCloseTo(0.6, 5);
+  });
+
+  it("clipGradNorm_ may refuse what is not finite", () => {
+    const bad = withGradient([0], [Number.NaN]);
+    expect(() => utils.clipGradNorm_(bad, 1, { errorIfNonfinite: true })).toThrow(/norm of the gradients is NaN/);
+    expect(utils.clipGradNorm_([], 1).item()).toBe(0);
+  });
+
+  it("clipGradValue_ limits each element", () => {
+    const parameter = withGradient([0, 0], [-3, 0.5]);
+    utils.clipGradValue_([parameter], 1);
+    expect(parameter.grad!.toArray()).toEqual([-1, 0.5]);
+  });
+
+  it("parameters become a vector and come back", () => {
+    const parameters = [withGradient([1, 2], [0, 0]), withGradient([3], [0])];
+    const vector = utils.parametersToVector(parameters);
+    expect(vector.toArray()).toEqual([1, 2, 3]);
+    utils.vectorToParameters(vector.mul(10), parameters);
+    expect(parameters.map((parameter) => parameter.toArray())).toEqual([[10, 20], [30]]);
+    expect(() => utils.vectorToParameters(zeros(2), parameters)).toThrow(/have 3 elements, the vector 2/);
+  });
+});
