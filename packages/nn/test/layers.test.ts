@@ -26,7 +26,9 @@ describe("constructors", () => {
     expect(() => new nn.Linear(1, 2, { biass: false } as never)).toThrow(
       /Linear: unknown option "biass"\. It takes inFeatures/,
     );
-    expect(() => new (nn.ReLU as new (...args: unknown[]) => nn.ReLU)(true, 1)).toThrow(/takes at most 1 arguments/);
+    expect(() => new (nn.ReLU as unknown as new (...args: unknown[]) => nn.ReLU)(true, 1)).toThrow(
+      /takes at most 1 arguments/,
+    );
     expect(() => new nn.Linear(1, 2, { inFeatures: 1 } as never)).toThrow(/inFeatures is given twice/);
     expect(() => new nn.Conv2d(3, 4, 1, { groups: 2 })).toThrow(/3 and 4 channels do not both divide into 2 groups/);
     expect(() => new nn.Dropout(2)).toThrow(/probability must lie in \[0, 1\], got 2/);

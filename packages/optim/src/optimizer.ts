@@ -41,6 +41,9 @@ export abstract class Optimizer {
 
   /** Adds parameters with options of their own; missing options are the defaults. */
   addParamGroup(group: { readonly params: Tensor | Iterable<Tensor>; readonly [option: string]: unknown }): void {
+    if (typeof group !== "object" || group.params === undefined) {
+      fail(this.constructor.name, `takes tensors, or groups { params, … }, got a ${typeof group}`);
+    }
     const params = isTensor(group.params) ? [group.params] : [...group.params];
     const known = new Set(this.paramGroups.flatMap((one) => one.params));
     for (const param of params) {

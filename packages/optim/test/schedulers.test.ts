@@ -1,0 +1,148 @@
+import "@dl/backend-cpu";
+import { ones, tensor } from "@dl/tensor";
+import { describe, expect, it } from "vitest";
+import { Adam, lrScheduler, SGD } from "../src/index.ts";
+
+const optimizer = (...rates: number[]): SGD =>
+  new SGD(
+    rates.map((lr) => ({ params: [ones(1, { requiresGrad: true })], lr })),
+    { lr: 1, momentum: 0.9 },
+  );
+
+/** The first group's rate at the start and after each step. */
+function rates(scheduler: { step(metric?: number): void; getLastLr(): readonly number[] }, steps: number): number[] {
+  const seen = [scheduler.getLastLr()[0]!];
+  for (let i = 0; i < steps; i++) {
+    scheduler.step();
+    seen.push(scheduler.getLastLr()[0]!);
+  }
+  return seen;
+}
+
+const near = (values: number[]): unknown[] => values.map((value) => expect.closeTo(value, 10));
+
+describe("schedules of one formula", () => {
+  it("follow their closed forms", () => {
+    const steps = Array.from({ length: 13 }, (_, epoch) => epoch);
+    const { StepLR, ExponentialLR, LinearLR, CosineAnnealingLR, PolynomialLR, MultiStepLR, ConstantLR, LambdaLR } =
+      lrScheduler;
+    const cases: [ReturnType<typeof rates>, (epoch: number) => number][] = [
+      [rates(new StepLR(optimizer(2), 4), 12), (e) => 2 * 0.1 ** Math.floor(e / 4)],
+      [rates(new StepLR(optimizer(2), { stepSize: 3, gamma: 0.5 }), 12), (e) => 2 * 0.5 ** Math.floor(e / 3)],
+      [rates(new MultiStepLR(optimizer(2), [2, 7], 0.1), 12), (e) => 2 * 0.1 ** (Number(e >= 2) + Number(e >= 7))],
+      [rates(new ExponentialLR(optimizer(2), 0.9), 12), (e) => 2 * 0.9 ** e],
+      [rates(new LinearLR(optimizer(2), 0.5, 1, 4), 12), (e) => 2 * (0.5 + 0.5 * Math.min(e / 4, 1))],
+      [rates(new ConstantLR(optimizer(2), 0.25, { totalIters: 6 }), 12), (e) => (e < 6 ? 0.5 : 2)],
+      [rates(new CosineAnnealingLR(optimizer(2), 12, 0.2), 12), (e) => 0.2 + 0.9 * (1 + Math.cos((Math.PI * e) / 12))],
+      [rates(new PolynomialLR(optimizer(2), 12, 2), 12), (e) => 2 * (1 - e / 12) ** 2],
+      [rates(new LambdaLR(optimizer(2), (e) => 1 / (1 + e)), 12), (e) => 2 / (1 + e)],
+    ];
+    for (const [seen, formula] of cases) expect(seen).toEqual(near(steps.map(formula)));
+  });
+
+  it("give each group its own", () => {
+    const sgd = optimizer(1, 10);
+    const scheduler = new lrScheduler.LambdaLR(sgd, [(e) => 1 - e / 10, () => 1]);
+    scheduler.step();
+    expect(sgd.paramGroups.map(({ lr }) => lr)).toEqual([0.9, 10]);
+    expect(() => new lrScheduler.LambdaLR(sgd, [() => 1])).toThrow(/needs 2 functions, one a group, got 1/);
+  });
+
+  it("act on the rate as it is, so that it may be changed by hand", () => {
+    const sgd = optimizer(1);
+    const scheduler = new lrScheduler.ExponentialLR(sgd, 0.5);
+    sgd.paramGroups[0]!.lr = 100;
+    scheduler.step();
+    expect(scheduler.getLastLr()).toEqual([50]);
+  });
+});
+
+describe("cycles", () => {
+  it("warm restarts begin anew, longer each time", () => {
+    const seen = rates(new lrScheduler.CosineAnnealingWarmRestarts(optimizer(1), 2, 2), 7);
+    expect(seen).toEqual(
+      near([
+        1,
+        0.5,
+        1,
+        ...[1, 2, 3].map((i) => (1 + Math.cos((Math.PI * i) / 4)) / 2),
+        1,
+        (1 + Math.cos(Math.PI / 8)) / 2,
+      ]),
+    );
+  });
+
+  it("a triangle goes up and down, momentum against it", () => {
+    const sgd = optimizer(1);
+    const seen = rates(new lrScheduler.CyclicLR(sgd, 1, 3, 2), 4);
+    expect(seen).toEqual(near([1, 2, 3, 2, 1]));
+    expect(sgd.paramGroups[0]!["momentum"]).toBeCloseTo(0.9);
+  });
+
+  it("one cycle ends at almost nothing, and then is over", () => {
+    const adam = new Adam([ones(1, { requiresGrad: true })]);
+    const scheduler = new lrScheduler.OneCycleLR(adam, { maxLr: 1, totalSteps: 10 });
+    const seen = rates(scheduler, 9);
+    expect([seen[0], Math.max(...seen), seen[9]]).toEqual([
+      expect.closeTo(0.04),
+      expect.closeTo(1),
+      expect.closeTo(4e-6),
+    ]);
+    expect((adam.paramGroups[0]!["betas"] as number[])[0]).toBeCloseTo(0.95);
+    expect(() => rates(scheduler, 3)).toThrow(/beyond the 10 steps/);
+    expect(() => new lrScheduler.OneCycleLR(adam, 1)).toThrow(/positive number of steps/);
+  });
+});
+
+describe("ReduceLROnPlateau", () => {
+  it("waits for `patience` steps without improvement", () => {
+    const sgd = optimizer(1);
+    const scheduler = new lrScheduler.ReduceLROnPlateau(sgd, { patience: 1, factor: 0.5, cooldown: 1 });
+    const seen = [1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.1].map((loss, i) => {
+      scheduler.step(i === 0 ? tensor(loss).to("float32") : loss);
+      return scheduler.getLastLr()[0];
+    });
+    expect(seen).toEqual([1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]);
+  });
+
+  it("watches rising metrics too, down to a floor", () => {
+    const scheduler = new lrScheduler.ReduceLROnPlateau(optimizer(1), "max", 0.1, { patience: 0, minLr: 0.05 });
+    for (const accuracy of [0.5, 0.6, 0.4, 0.4]) scheduler.step(accuracy);
+    expect(scheduler.getLastLr()).toEqual([0.05]);
+    expect(() => new lrScheduler.ReduceLROnPlateau(optimizer(1), { factor: 1 })).toThrow(/below 1/);
+  });
+});
+
+describe("several schedules", () => {
+  it("one after the other", () => {
+    const sgd = optimizer(1);
+    const warm = new lrScheduler.LinearLR(sgd, 0.5, 1, 2);
+    const decay = new lrScheduler.ExponentialLR(sgd, 0.5);
+    expect(rates(new lrScheduler.SequentialLR(sgd, [warm, decay], [2]), 5)).toEqual(
+      near([0.5, 0.75, 1, 0.5, 0.25, 0.125]),
+    );
+    expect(() => new lrScheduler.SequentialLR(sgd, [warm], [2])).toThrow(/1 schedulers need 0 milestones, got 1/);
+  });
+
+  it("all at once", () => {
+    const sgd = optimizer(1);
+    const both = [new lrScheduler.ExponentialLR(sgd, 0.5), new lrScheduler.StepLR(sgd, 2)];
+    expect(rates(new lrScheduler.ChainedScheduler(both), 2)).toEqual(near([1, 0.5, 0.025]));
+    expect(() => new lrScheduler.ChainedScheduler([both[0]!, new lrScheduler.StepLR(optimizer(1), 1)])).toThrow(
+      /one optimizer/,
+    );
+  });
+});
+
+it("a saved schedule goes on where it was", () => {
+  const make = (): [SGD, lrScheduler.CosineAnnealingLR] => {
+    const sgd = optimizer(1);
+    return [sgd, new lrScheduler.CosineAnnealingLR(sgd, 10)];
+  };
+  const [[first, from], [second, into]] = [make(), make()];
+  rates(from, 4);
+  into.loadStateDict(JSON.parse(JSON.stringify(from.stateDict())));
+  second.loadStateDict(first.stateDict());
+  expect([into.lastEpoch, into.getLastLr()]).toEqual([4, from.getLastLr()]);
+  expect(rates(into, 3)).toEqual(rates(from, 3));
+});
