@@ -18,3 +18,4 @@ export {
   WeightedRandomSampler,
   type WeightedRandomSamplerOptions,
 } from "./sampler.ts";
+export type { AbortSignalLike } from "./signal.ts";

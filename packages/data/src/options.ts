@@ -2,6 +2,7 @@
 import { fail, Generator } from "@dl/tensor";
 import type { Dataset, IterableDataset } from "./dataset.ts";
 import { RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
+import type { AbortSignalLike } from "./signal.ts";
 
 /** Samples that come one after the other, without indices. */
 export type Stream<T> = IterableDataset<T> | Iterable<T> | AsyncIterable<T>;
@@ -30,8 +31,8 @@ export interface DataLoaderOptions<T, B> {
   readonly prefetch?: number | undefined;
   /** Where the batch's tensors shall be. */
   readonly device?: string | undefined;
-  /** Ends the iteration with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
+  /** An `AbortSignal`: ends the iteration with its reason. */
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 type Names = keyof DataLoaderOptions<unknown, unknown>;

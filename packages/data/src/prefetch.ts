@@ -1,4 +1,5 @@
 /** Asynchronous iteration that starts on steps ahead of need and ends cleanly. */
+import type { AbortSignalLike } from "./signal.ts";
 
 /**
  * The values of `source` in order, with up to `ahead` further steps under way. Leaving early closes the source; an
@@ -7,7 +8,7 @@
 export async function* lookAhead<B>(
   source: Iterator<B | Promise<B>> | AsyncIterator<B>,
   ahead: number,
-  signal: AbortSignal | undefined,
+  signal: AbortSignalLike | undefined,
 ): AsyncGenerator<B, void, undefined> {
   const started: Promise<IteratorResult<B>>[] = [];
   const start = async (): Promise<IteratorResult<B>> => {
@@ -33,7 +34,7 @@ export async function* lookAhead<B>(
 }
 
 /** `promise`, unless `signal` is quicker. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function abortable<T>(promise: Promise<T>, signal: AbortSignalLike | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
