@@ -14,6 +14,7 @@ export {
   type RandomSamplerOptions,
   type Sampler,
   SequentialSampler,
+  type Sized,
   SubsetRandomSampler,
   WeightedRandomSampler,
   type WeightedRandomSamplerOptions,

@@ -13,7 +13,8 @@ export interface GeneratorOption {
   readonly generator?: Generator | undefined;
 }
 
-interface Sized {
+/** Whatever has a length: a data set, an array. */
+export interface Sized {
   readonly length: number;
 }
 

@@ -3,7 +3,8 @@ import type { DType } from "@dl/tensor";
 import { corrupt } from "./errors.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 
-type IdxData = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
+/** What the elements of an IDX file are kept in. */
+export type IdxData = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
 type Getter = "getInt16" | "getInt32" | "getFloat32" | "getFloat64";
 
 export interface IdxArray {

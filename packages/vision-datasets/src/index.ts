@@ -6,7 +6,7 @@
 export { DatasetError, type DatasetErrorCode } from "./errors.ts";
 export type { Family } from "./families.ts";
 export type { DownloadReporter, RemoteFile, Source } from "./files.ts";
-export { type IdxArray, parseIdx, readIdx } from "./idx.ts";
+export { type IdxArray, type IdxData, parseIdx, readIdx } from "./idx.ts";
 export { RawImage } from "./image.ts";
 export { FashionMNIST, KMNIST, MNIST, type MNISTOptions } from "./mnist.ts";
 export * as transforms from "./transforms/index.ts";

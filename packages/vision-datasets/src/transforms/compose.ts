@@ -1,6 +1,7 @@
 import { showTransform, Transform, type TransformFunction } from "./transform.ts";
 
-type Chain<In, Out> =
+/** One or more transforms; the first takes `In`, the last gives `Out`. */
+export type TransformChain<In, Out> =
   | readonly [TransformFunction<In, Out>]
   | readonly [TransformFunction<In, unknown>, ...TransformFunction<never, unknown>[], TransformFunction<never, Out>];
 
@@ -13,7 +14,7 @@ type Chain<In, Out> =
 export class Compose<In, Out> extends Transform<In, Out> {
   readonly transforms: readonly TransformFunction<never, unknown>[];
 
-  constructor(transforms: Chain<In, Out>) {
+  constructor(transforms: TransformChain<In, Out>) {
     super();
     this.transforms = transforms as readonly TransformFunction<never, unknown>[];
   }

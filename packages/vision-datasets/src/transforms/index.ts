@@ -1,5 +1,5 @@
 /** Transforms of pictures, under torchvision's names. */
-export { Compose, Lambda } from "./compose.ts";
+export { Compose, Lambda, type TransformChain } from "./compose.ts";
 export {
   CenterCrop,
   type FillOption,
