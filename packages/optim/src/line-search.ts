@@ -23,7 +23,7 @@ const curvature = 0.9;
 const mostTrials = 25;
 
 /** The minimum of the cubic through two trials with their slopes, within bounds. */
-export function cubicMinimum(a: Trial, b: Trial, bounds?: readonly [number, number]): number {
+function cubicMinimum(a: Trial, b: Trial, bounds?: readonly [number, number]): number {
   const [low, high] = bounds ?? [Math.min(a.t, b.t), Math.max(a.t, b.t)];
   const d1 = a.slope + b.slope - (3 * (a.loss - b.loss)) / (a.t - b.t);
   const square = d1 ** 2 - a.slope * b.slope;

@@ -8,8 +8,8 @@ import type { Parameter } from "../parameter.ts";
 import { describe, float, python } from "../repr.ts";
 import { filled, type Placement, parameter, placement } from "./placement.ts";
 
-export const normNames = ["numFeatures", "eps", "momentum", "affine", "trackRunningStats", ...placement] as const;
-export type NormArguments = [
+const normNames = ["numFeatures", "eps", "momentum", "affine", "trackRunningStats", ...placement] as const;
+type NormArguments = [
   numFeatures: number,
   eps?: number,
   momentum?: number | null,
