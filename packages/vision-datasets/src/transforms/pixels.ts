@@ -48,6 +48,7 @@ export class Normalize extends Transform<Tensor, Tensor> {
       fail("Normalize", `needs a float tensor [..., channels, height, width], got ${got}`, "Put ToTensor before it");
     }
     this.checkChannels(channels);
+    if (this.mean.length === 1) return image.sub(this.mean[0]!).div(this.std[0]!);
     const spread = (values: readonly number[]): Tensor =>
       tensor(values, { dtype: image.dtype, device: image.device }).view(-1, 1, 1);
     return image.sub(spread(this.mean)).div(spread(this.std));
