@@ -1,4 +1,18 @@
-export * from "./activation.ts";
+export {
+  Hardsigmoid,
+  Hardswish,
+  LogSigmoid,
+  Mish,
+  ReLU,
+  ReLU6,
+  SELU,
+  Sigmoid,
+  SiLU,
+  Softsign,
+  Tanh,
+  Tanhshrink,
+} from "./activation.ts";
+export * from "./activation-settings.ts";
 export * from "./adaptive.ts";
 export * from "./adaptive-softmax.ts";
 export { MultiheadAttention } from "./attention.ts";
@@ -43,4 +57,5 @@ export { GRU, LSTM, type LSTMState, RNN } from "./recurrent.ts";
 export * from "./shape.ts";
 export * from "./softmax.ts";
 export * from "./transformer.ts";
+export { TransformerDecoderLayer, TransformerEncoderLayer } from "./transformer-layers.ts";
 export * from "./vision.ts";
