@@ -2,20 +2,21 @@
  * Launches element-wise formulas: picks the loop by how the operands lie, compiles it on first use, and splits long work
  * between threads. A call on a few contiguous elements must cost next to nothing, so nothing is allocated on that way.
  */
-import { type DType, dtypes, encode, isContiguous, type KernelInput, type Shape, stridesOf } from "@dl/tensor";
+import { type DType, dtypes, encode, isContiguous, type KernelInput, type Shape } from "@dl/tensor";
 import type { Kernel as WasmKernel } from "../runtime/engine.ts";
 import { engine, heap, memory, threads } from "../runtime/index.ts";
-import { addressOf } from "../storage.ts";
+import type { CpuStorage } from "../storage.ts";
 import type { Node } from "./expression.ts";
 import type { Output } from "./kernel.ts";
 import { buildElementwise, type Formula, formula, type Pattern } from "./loops.ts";
-import { Walk } from "./plan.ts";
+import { walk } from "./plan.ts";
 
 /** Elements times nodes below which a second thread does not pay. */
 const PARALLEL_WORK = 2 ** 18;
 const PARALLEL_ELEMENTS = 2 ** 14;
 const numbers = memory.allocate(64);
-const addresses: number[] = [0, 0, 0, 0];
+/** Of the operands of the call that is being launched, the output last; as WebAssembly sees them. */
+const addresses = new Int32Array(4);
 
 interface Variant {
   readonly key: string;
@@ -28,6 +29,8 @@ export class Elementwise {
   readonly name: string;
   readonly inputs: readonly DType[];
   readonly output: DType;
+  /** Bytes of an element of each operand, the output last. */
+  readonly #bytes: readonly number[];
   readonly #build: (...xs: Node[]) => Node;
   /** By pattern: bit i says that input i is repeated; the last is for strides. */
   readonly #variants: (Variant | undefined)[];
@@ -37,6 +40,7 @@ export class Elementwise {
     this.name = name;
     this.inputs = inputs;
     this.output = output;
+    this.#bytes = [...inputs, output].map((dtype) => dtypes[dtype].bytes);
     this.#build = build;
     this.#variants = new Array<undefined>(2 ** inputs.length + 1).fill(undefined);
   }
@@ -59,7 +63,7 @@ export class Elementwise {
         addresses[i] = putNumber(i, this.inputs[i]!, x);
         repeated |= 1 << i;
       } else {
-        addresses[i] = addressOf(x);
+        addresses[i] = (x.storage as CpuStorage).block.address + x.offset * this.#bytes[i]!;
         const layout = layoutOf(shape, x.strides);
         if (layout === REPEATED) repeated |= 1 << i;
         else if (layout === STRIDED) simple = false;
@@ -72,30 +76,30 @@ export class Elementwise {
 
   #launchFlat(count: number, repeated: number): void {
     const { flat, key } = this.#variants[repeated] ?? this.#compile(repeated);
-    const [a, b, c, d] = addresses as [number, number, number, number];
+    const operands = this.#bytes.length;
     if (count >= PARALLEL_ELEMENTS && this.#worthThreads(count)) {
       const per = (Math.ceil(count / (4 * threads.count)) + 63) & ~63;
-      const args = [per, count, ...addresses.slice(0, this.inputs.length + 1)];
-      threads.parallel(key, "flatTask", Math.ceil(count / per), args);
-    } else if (this.inputs.length === 1) flat(a, b, count);
-    else if (this.inputs.length === 2) flat(a, b, c, count);
-    else flat(a, b, c, d, count);
+      threads.parallel(key, "flatTask", Math.ceil(count / per), [per, count, ...addresses.subarray(0, operands)]);
+    } else if (operands === 2) flat(addresses[0]!, addresses[1]!, count);
+    else if (operands === 3) flat(addresses[0]!, addresses[1]!, addresses[2]!, count);
+    else flat(addresses[0]!, addresses[1]!, addresses[2]!, addresses[3]!, count);
   }
 
   #launchRows(inputs: readonly KernelInput[], out: Output, count: number): void {
-    const { shape } = out;
-    const operands = this.inputs.length + 1;
-    const sizes = [...this.inputs, this.output].map((dtype) => dtypes[dtype].bytes);
-    const none = new Array<number>(shape.length).fill(0);
-    const strides = inputs.map((x) => (typeof x === "number" ? none : x.strides));
-    const walk = new Walk(shape, [...strides, out.strides ?? stridesOf(shape)], sizes);
-    const variant = this.#runPattern(walk, sizes);
+    walk.start(out.shape, this.#bytes.length);
+    for (let i = 0; i < inputs.length; i++) {
+      const x = inputs[i]!;
+      walk.operand(i, typeof x === "number" ? "repeated" : x.strides, this.#bytes[i]!);
+    }
+    walk.operand(inputs.length, out.strides ?? "rowMajor", this.#bytes[inputs.length]!);
+    walk.merge();
+    const variant = this.#runPattern();
     const index = variant ?? 2 ** this.inputs.length;
     if (variant === undefined) walk.tile();
     const parallel = count >= PARALLEL_ELEMENTS && this.#worthThreads(count);
     if (parallel) walk.split();
     const { key, rows } = this.#variants[index] ?? this.#compile(index);
-    const plan = walk.write(addresses.slice(0, operands));
+    const plan = walk.write(addresses);
     const total = walk.rows;
     if (!parallel || total === 1) rows(plan, 0, total);
     else {
@@ -105,11 +109,11 @@ export class Elementwise {
   }
 
   /** The pattern of a walk's runs; `undefined` where some operand is strided along them. */
-  #runPattern(walk: Walk, sizes: readonly number[]): number | undefined {
+  #runPattern(): number | undefined {
     let repeated = 0;
-    for (let k = 0; k < sizes.length; k++) {
+    for (let k = 0; k < this.#bytes.length; k++) {
       const stride = walk.inner(k);
-      if (stride === sizes[k]) continue;
+      if (stride === this.#bytes[k]) continue;
       if (stride !== 0 || k === this.inputs.length) return undefined;
       repeated |= 1 << k;
     }

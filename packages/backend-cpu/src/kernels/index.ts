@@ -15,13 +15,13 @@ import { scans } from "./scan.ts";
 import { softmaxes } from "./softmax.ts";
 import * as sorting from "./sorting.ts";
 
-type Kernels = { readonly [K in KernelOp | FusedOp]?: Kernel<K> };
+type Kernels = { readonly [K in KernelOp | FusedOp]: Kernel<K> };
 
 /** Families that write any view, also over an input that is the very same view. */
-export const inPlaceKernels: Kernels = pointwise;
+export const inPlaceKernels: Partial<Kernels> = pointwise;
 
 export const kernels: Kernels = {
-  ...inPlaceKernels,
+  ...pointwise,
   matmul,
   conv,
   convInput: convInputKernel,

@@ -1,6 +1,6 @@
 /**
  * Walks over several strided operands of one shape: dimensions are merged where all operands allow it, and the result is
- * written down where kernels read it (see `rows` in `loops.ts`).
+ * written down where kernels read it (see `rows` in `loops.ts`). There is one walk at a time, so its lists are kept.
  */
 import type { Shape } from "@dl/tensor";
 import { heap, memory } from "../runtime/index.ts";
@@ -10,46 +10,74 @@ import { PLAN_MIDDLE, PLAN_OPERANDS, PLAN_OUTER, PLAN_RUN } from "./loops.ts";
 const TILE = 32;
 const block = memory.allocate(4096);
 
-/** Merged dimensions, outermost first; strides in bytes, one list for each operand. */
-export class Walk {
-  readonly sizes: number[] = [];
-  readonly strides: number[][];
-
-  constructor(shape: Shape, operands: readonly Shape[], bytes: readonly number[]) {
-    this.strides = operands.map(() => []);
-    for (let dim = 0; dim < shape.length; dim++) {
-      if (shape[dim] !== 1) this.#append(shape[dim]!, operands, bytes, dim);
-    }
-    if (this.sizes.length === 0) this.#appendUnit(bytes);
-  }
+class Walk {
+  /** How many dimensions are left. */
+  #rank = 0;
+  #operands = 0;
+  /** Outermost first; only the first `#rank` count. */
+  readonly #sizes: number[] = [];
+  /** In bytes, one list for each operand. */
+  readonly #strides: readonly number[][] = [[], [], [], []];
 
   /** Elements of the innermost dimension. */
   get run(): number {
-    return this.sizes.at(-1)!;
+    return this.#sizes[this.#rank - 1]!;
   }
 
   /** How many runs there are. */
   get rows(): number {
     let rows = 1;
-    for (let dim = 0; dim < this.sizes.length - 1; dim++) rows *= this.sizes[dim]!;
+    for (let dim = 0; dim < this.#rank - 1; dim++) rows *= this.#sizes[dim]!;
     return rows;
   }
 
   /** An operand's stride along the innermost dimension. */
   inner(operand: number): number {
-    return this.strides[operand]!.at(-1)!;
+    return this.#strides[operand]![this.#rank - 1]!;
+  }
+
+  /** Begins a walk over `shape`, which has no dimension of size 0. Then come the operands, then `merge`. */
+  start(shape: Shape, operands: number): void {
+    this.#operands = operands;
+    this.#rank = shape.length;
+    for (let dim = 0; dim < shape.length; dim++) this.#sizes[dim] = shape[dim]!;
+  }
+
+  operand(index: number, strides: Shape | "rowMajor" | "repeated", bytes: number): void {
+    const list = this.#strides[index]!;
+    for (let dim = this.#rank - 1, stride = bytes; dim >= 0; dim--) {
+      list[dim] = typeof strides === "object" ? strides[dim]! * bytes : strides === "rowMajor" ? stride : 0;
+      stride *= this.#sizes[dim]!;
+    }
+    if (this.#rank === 0) list[0] = bytes;
+  }
+
+  /** Drops dimensions of size 1 and joins those that are one run for every operand. */
+  merge(): void {
+    let to = -1;
+    for (let dim = 0; dim < this.#rank; dim++) {
+      const size = this.#sizes[dim]!;
+      if (size === 1) continue;
+      const joins = to >= 0 && this.#joins(to, dim, size);
+      this.#sizes[joins ? to : ++to] = joins ? this.#sizes[to]! * size : size;
+      for (let k = 0; k < this.#operands; k++) this.#strides[k]![to] = this.#strides[k]![dim]!;
+    }
+    if (to < 0) this.#sizes[0] = 1;
+    this.#rank = Math.max(1, to + 1);
   }
 
   /** Cuts the two innermost dimensions into tiles, if they divide, so that transposed operands stay in the cache. */
   tile(): void {
-    const rank = this.sizes.length;
-    const [rows, columns] = [this.sizes[rank - 2] ?? 0, this.sizes[rank - 1]!];
+    const rank = this.#rank;
+    if (rank < 2) return;
+    const [rows, columns] = [this.#sizes[rank - 2]!, this.#sizes[rank - 1]!];
     if (rows < 2 * TILE || columns < 2 * TILE || rows % TILE !== 0 || columns % TILE !== 0) return;
-    this.sizes.splice(rank - 2, 2, rows / TILE, columns / TILE, TILE, TILE);
-    for (const strides of this.strides) {
-      const [down, across] = strides.slice(-2) as [number, number];
+    this.#sizes.splice(rank - 2, 2, rows / TILE, columns / TILE, TILE, TILE);
+    for (const strides of this.#strides) {
+      const [down, across] = [strides[rank - 2]!, strides[rank - 1]!];
       strides.splice(rank - 2, 2, down * TILE, across * TILE, down, across);
     }
+    this.#rank += 2;
   }
 
   /** Cuts one long run into several, for threads. */
@@ -57,46 +85,44 @@ export class Walk {
     const run = this.run;
     const part = Math.min(8192, run & -run);
     if (this.rows > 1 || part < 512 || part === run) return;
-    this.sizes.splice(-1, 1, run / part, part);
-    for (const strides of this.strides) strides.splice(-1, 0, strides.at(-1)! * part);
+    this.#sizes[this.#rank - 1] = run / part;
+    this.#sizes[this.#rank] = part;
+    for (const strides of this.#strides) {
+      strides[this.#rank] = strides[this.#rank - 1]!;
+      strides[this.#rank - 1]! *= part;
+    }
+    this.#rank++;
   }
 
   /** Writes the plan down for operands at `addresses` and gives its address. It holds until the next one is written. */
-  write(addresses: readonly number[]): number {
+  write(addresses: Int32Array): number {
     const words = heap.i32;
     const at = block.address >>> 2;
-    const rank = this.sizes.length;
+    const rank = this.#rank;
     words[at + PLAN_RUN] = this.run;
-    words[at + PLAN_MIDDLE] = this.sizes[rank - 2] ?? 1;
+    words[at + PLAN_MIDDLE] = rank > 1 ? this.#sizes[rank - 2]! : 1;
     words[at + PLAN_OUTER] = Math.max(0, rank - 2);
     let to = at + PLAN_OPERANDS;
-    this.strides.forEach((strides, k) => {
+    for (let k = 0; k < this.#operands; k++) {
+      const strides = this.#strides[k]!;
       words[to++] = addresses[k]!;
       words[to++] = strides[rank - 1]!;
-      words[to++] = strides[rank - 2] ?? 0;
-    });
+      words[to++] = rank > 1 ? strides[rank - 2]! : 0;
+    }
     for (let dim = rank - 3; dim >= 0; dim--) {
-      words[to++] = this.sizes[dim]!;
-      for (const strides of this.strides) words[to++] = strides[dim]!;
+      words[to++] = this.#sizes[dim]!;
+      for (let k = 0; k < this.#operands; k++) words[to++] = this.#strides[k]![dim]!;
     }
     return block.address;
   }
 
-  #append(size: number, operands: readonly Shape[], bytes: readonly number[], dim: number): void {
-    const last = this.sizes.length - 1;
-    const joins =
-      last >= 0 && operands.every((strides, k) => this.strides[k]![last] === size * strides[dim]! * bytes[k]!);
-    if (joins) this.sizes[last]! *= size;
-    else this.sizes.push(size);
-    operands.forEach((strides, k) => {
-      const stride = strides[dim]! * bytes[k]!;
-      if (joins) this.strides[k]![last] = stride;
-      else this.strides[k]!.push(stride);
-    });
-  }
-
-  #appendUnit(bytes: readonly number[]): void {
-    this.sizes.push(1);
-    for (const [k, size] of bytes.entries()) this.strides[k]!.push(size);
+  #joins(to: number, dim: number, size: number): boolean {
+    for (let k = 0; k < this.#operands; k++) {
+      const strides = this.#strides[k]!;
+      if (strides[to] !== size * strides[dim]!) return false;
+    }
+    return true;
   }
 }
+
+export const walk: Walk = new Walk();

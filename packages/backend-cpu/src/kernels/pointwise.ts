@@ -21,7 +21,10 @@ import { unary } from "./unary.ts";
 const resultOf = (rule: string, dtype: DType): DType => (rule === "bool" || rule === "logical" ? "bool" : dtype);
 
 function dtypeOf(inputs: readonly KernelInput[], out: Output): DType {
-  for (const x of inputs) if (typeof x !== "number") return x.dtype;
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i]!;
+    if (typeof x !== "number") return x.dtype;
+  }
   return out.dtype;
 }
 
@@ -29,7 +32,7 @@ function unaryKernel<K extends UnaryOp>(op: K): Kernel<K> {
   const pick = perDType(
     (dtype) => new Elementwise(op, [dtype], resultOf(unaryOps[op].dtype, dtype), (x) => unary[op](x!, dtype)),
   );
-  return ({ inputs }, [out]) => pick(dtypeOf(inputs, out!)).launch(inputs, out!);
+  return ({ inputs }, outputs) => pick(dtypeOf(inputs, outputs[0]!)).launch(inputs, outputs[0]!);
 }
 
 function binaryKernel<K extends BinaryOp>(op: K): Kernel<K> {
@@ -37,7 +40,7 @@ function binaryKernel<K extends BinaryOp>(op: K): Kernel<K> {
     (dtype) =>
       new Elementwise(op, [dtype, dtype], resultOf(binaryOps[op].dtype, dtype), (a, b) => binary[op](a!, b!, dtype)),
   );
-  return ({ inputs }, [out]) => pick(dtypeOf(inputs, out!)).launch(inputs, out!);
+  return ({ inputs }, outputs) => pick(dtypeOf(inputs, outputs[0]!)).launch(inputs, outputs[0]!);
 }
 
 const divisors = new Set<BinaryOp>(["floorDivide", "remainder", "fmod"]);
