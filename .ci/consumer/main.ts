@@ -27,7 +27,7 @@ const targets = tensor([0, 1, 1, 0], { dtype: "float32" }).view(4, 1);
 const loader = new DataLoader(new TensorDataset(inputs, targets), { batchSize: 2, shuffle: true });
 const model = new Net();
 const criterion = new nn.MSELoss();
-const optimizer = new SGD(model.parameters(), { lr: 0.3, momentum: 0.9 });
+const optimizer = new SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
 
 let last = Number.POSITIVE_INFINITY;
 for (let epoch = 0; epoch < 200; epoch++) {
