@@ -1,6 +1,6 @@
 /** Convolution and its adjoints: calls to the dense kernels. float32 and float64 as they lie, 16-bit floats through float32. */
-import { type Attrs, type DType, fail, type Shape, type View } from "@dl/tensor";
-import { type ConvShape, convForward, convInput, convWeight } from "../dense/conv.ts";
+import { type Attrs, type DType, fail, type Shape, sameShape, type View } from "@dl/tensor";
+import { type ConvShape, convForward, convInput, convWeight, outputSize } from "../dense/conv.ts";
 import type { FloatName } from "../dense/element.ts";
 import { addressOf } from "../storage.ts";
 import { convert } from "./copy.ts";
@@ -51,18 +51,39 @@ export const conv: Kernel<"conv"> = ({ inputs, attrs }, [out]) => {
   });
 };
 
+/**
+ * The gradient of all that the convolution gives. That of a transposed convolution with output padding may lack the last
+ * places; they count as zeros.
+ */
+function completed(gradient: View, shape: ConvShape, temporaries: Temporaries): View {
+  const { input, kernel, stride, padding, dilation } = shape;
+  const space = input.map((size, i) => outputSize(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!));
+  const whole = [...gradient.shape.slice(0, 2), ...space];
+  if (sameShape(whole, gradient.shape)) return gradient;
+  const result = temporaries.make(whole, gradient.dtype);
+  result.storage.raw.fill(0 as never);
+  convert(gradient, { ...result, shape: gradient.shape });
+  return result;
+}
+
 export const convInputKernel: Kernel<"convInput"> = ({ inputs, attrs }, [out]) => {
-  const views = inputs as readonly View[];
-  const shape = shapeOf(attrs.inputShape, views[1]!.shape, attrs);
-  inFloats("convInput", views, out!, (type, [gradOutput, w], gradInput) => {
-    convInput(type, shape, { gradOutput: gradOutput!, w: w!, gradInput });
+  const [gradient, weight] = inputs as readonly [View, View];
+  const shape = shapeOf(attrs.inputShape, weight.shape, attrs);
+  withTemporaries(out!, (temporaries) => {
+    const views = [completed(gradient, shape, temporaries), weight];
+    inFloats("convInput", views, out!, (type, [gradOutput, w], gradInput) => {
+      convInput(type, shape, { gradOutput: gradOutput!, w: w!, gradInput });
+    });
   });
 };
 
 export const convWeightKernel: Kernel<"convWeight"> = ({ inputs, attrs }, [out]) => {
-  const views = inputs as readonly View[];
-  const shape = shapeOf(views[1]!.shape, attrs.weightShape, attrs);
-  inFloats("convWeight", views, out!, (type, [gradOutput, x], gradWeight) => {
-    convWeight(type, shape, { x: x!, gradOutput: gradOutput!, gradWeight });
+  const [gradient, image] = inputs as readonly [View, View];
+  const shape = shapeOf(image.shape, attrs.weightShape, attrs);
+  withTemporaries(out!, (temporaries) => {
+    const views = [completed(gradient, shape, temporaries), image];
+    inFloats("convWeight", views, out!, (type, [gradOutput, x], gradWeight) => {
+      convWeight(type, shape, { x: x!, gradOutput: gradOutput!, gradWeight });
+    });
   });
 };
