@@ -94,7 +94,7 @@ function stored(value: number, dtype: DType): number {
 /** A call on the CPU: the elements of each output. */
 export function outputsOf(
   op: KernelCall["op"],
-  inputs: readonly Spec[],
+  inputs: readonly (Spec | number)[],
   attrs: object,
   outputs: readonly TensorMeta[],
 ): number[][] {
@@ -104,11 +104,12 @@ export function outputsOf(
 function runOn(
   backend: typeof cpu | ReferenceBackend,
   op: KernelCall["op"],
-  inputs: readonly Spec[],
+  inputs: readonly (Spec | number)[],
   attrs: object,
   outputs: readonly TensorMeta[],
 ): number[][] {
-  const call = { op, inputs: inputs.map((spec) => realize(spec, backend)), attrs, outputs } as unknown as KernelCall;
+  const views = inputs.map((input) => (typeof input === "number" ? input : realize(input, backend)));
+  const call = { op, inputs: views, attrs, outputs } as unknown as KernelCall;
   return backend.run(call).map((storage, i) => {
     const { shape, dtype } = outputs[i]!;
     const raw = backend.readSync!({ storage, shape: [sizeOf(shape)], dtype, strides: [1], offset: 0 });
@@ -119,7 +120,7 @@ function runOn(
 /** Runs the call on both and compares; `tolerance` is absolute, and relative to the reference. */
 export function agree(
   op: KernelCall["op"],
-  inputs: readonly Spec[],
+  inputs: readonly (Spec | number)[],
   attrs: object,
   outputs: readonly TensorMeta[],
   tolerance = 0,

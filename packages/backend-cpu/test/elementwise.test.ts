@@ -1,0 +1,209 @@
+import { type BinaryOp, binaryOps, type DType, dtypes, isFloat, type UnaryOp, unaryOps } from "@dl/tensor";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
+import { agree, allDTypes, anyView, type Draw, outputsOf, plainView, precision, type Spec } from "./oracle.ts";
+
+type Op = UnaryOp | BinaryOp;
+
+const wholeOnly = new Set<Op>(["bitwiseNot", "bitwiseAnd", "bitwiseOr", "bitwiseXor", "gcd"]);
+const shifts = new Set<Op>(["bitwiseLeftShift", "bitwiseRightShift"]);
+const divisions = new Set<Op>(["floorDivide", "remainder", "fmod"]);
+/** The core refuses or casts them; the reference flips all bits of a bool. */
+const notOfBools = new Set<Op>([
+  ...divisions,
+  ...shifts,
+  "gcd",
+  "bitwiseNot",
+  "neg",
+  "sub",
+  "pow",
+  "hypot",
+  "sign",
+  "abs",
+]);
+
+/** Quarters, which every float dtype holds. */
+const quarters: Draw = (random) => Math.floor(random() * 25) / 4 - 3;
+const positive: Draw = (random) => Math.floor(random() * 12) / 4 + 0.25;
+const counts: Draw = (random) => Math.floor(random() * 7);
+
+/** Away from poles, where a rounding of the argument is magnified without bound. */
+const draws: { readonly [K in Op]?: Draw } = { lgamma: positive, digamma: positive, trigamma: positive };
+
+function takes(op: Op, rule: string, dtype: DType): boolean {
+  if (rule === "float" || op === "geluBackward") return isFloat(dtype);
+  if (wholeOnly.has(op) && isFloat(dtype)) return false;
+  if (shifts.has(op) && isFloat(dtype)) return false;
+  return dtype !== "bool" || !notOfBools.has(op);
+}
+
+const resultOf = (rule: string, dtype: DType): DType => (rule === "bool" || rule === "logical" ? "bool" : dtype);
+
+function drawFor(op: Op, dtype: DType, second: boolean): Draw {
+  if (second && shifts.has(op)) return counts;
+  if (second && divisions.has(op) && !isFloat(dtype)) return (random) => Math.floor(random() * 3) + 1;
+  return draws[op] ?? quarters;
+}
+
+const sizes = fc.array(fc.integer({ min: 0, max: 7 }), { maxLength: 4 });
+
+describe.each(allDTypes)("%s", (dtype) => {
+  const unary = (Object.keys(unaryOps) as UnaryOp[]).filter((op) => takes(op, unaryOps[op].dtype, dtype));
+  test.each(unary)("%s of any view", (op) => {
+    const views = sizes.chain((shape) => anyView(shape, dtype, drawFor(op, dtype, false)));
+    const output = resultOf(unaryOps[op].dtype, dtype);
+    fc.assert(
+      fc.property(views, (x) => {
+        agree(op, [x], {}, [{ shape: x.shape, dtype: output }], precision[dtype]);
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  const binary = (Object.keys(binaryOps) as BinaryOp[]).filter((op) => takes(op, binaryOps[op].dtype, dtype));
+  test.each(binary)("%s of any two views", (op) => {
+    const views = sizes.chain((shape) =>
+      fc.tuple(anyView(shape, dtype, drawFor(op, dtype, false)), anyView(shape, dtype, drawFor(op, dtype, true))),
+    );
+    const output = resultOf(binaryOps[op].dtype, dtype);
+    fc.assert(
+      fc.property(views, ([a, b]) => {
+        agree(op, [a, b], {}, [{ shape: a.shape, dtype: output }], precision[dtype]);
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  test("where, with views and numbers", () => {
+    const views = sizes.chain((shape) =>
+      fc.tuple(anyView(shape, "bool", counts), anyView(shape, dtype), fc.oneof(anyView(shape, dtype), fc.constant(1))),
+    );
+    fc.assert(
+      fc.property(views, ([c, a, b]) => {
+        agree("where", [c, a, b], {}, [{ shape: a.shape, dtype }]);
+        agree("where", [c, b, a], {}, [{ shape: a.shape, dtype }]);
+      }),
+    );
+  });
+
+  test.each(allDTypes)("cast to %s", (to) => {
+    const views = sizes.chain((shape) => anyView(shape, dtype, isFloat(dtype) ? quarters : undefined));
+    fc.assert(
+      fc.property(views, (x) => {
+        agree("cast", [x], { dtype: to }, [{ shape: x.shape, dtype: to }]);
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  test("copy, full", () => {
+    fc.assert(
+      fc.property(
+        sizes.chain((shape) => anyView(shape, dtype)),
+        (x) => {
+          agree("copy", [x], {}, [{ shape: x.shape, dtype }]);
+          const attrs = { shape: x.shape, dtype, value: 1 };
+          agree("full", [], attrs, [attrs]);
+        },
+      ),
+    );
+  });
+
+  test.skipIf(dtype === "bool")("numbers on either side", () => {
+    const x = plainView([13], dtype, 5);
+    for (const inputs of [
+      [x, 2],
+      [3, x],
+    ]) {
+      agree("add", inputs, {}, [{ shape: [13], dtype }], precision[dtype]);
+      agree("lt", inputs, {}, [{ shape: [13], dtype: "bool" }]);
+    }
+  });
+});
+
+describe("layouts that matter for speed", () => {
+  const big: Draw = (random) => Math.floor(random() * 2000) - 1000;
+  const matrix = plainView([96, 128], "float32", 3, big);
+  const turned: Spec = { ...plainView([128, 96], "float32", 4, big), shape: [96, 128], strides: [1, 96] };
+  const row: Spec = { ...plainView([128], "float32", 5, big), shape: [96, 128], strides: [0, 1] };
+  const column: Spec = { ...plainView([96], "float32", 6, big), shape: [96, 128], strides: [1, 0] };
+  const single: Spec = { ...plainView([1], "float32", 7, big), shape: [96, 128], strides: [0, 0] };
+  const operands = { matrix, turned, row, column, single };
+  const pairs = Object.entries(operands).flatMap(([a, x]) =>
+    Object.entries(operands).map(([b, y]) => [`${a}, ${b}`, x, y] as const),
+  );
+  test.each(pairs)("%s", (_, x, y) => {
+    agree("sub", [x, y], {}, [{ shape: [96, 128], dtype: "float32" }]);
+  });
+
+  test.each([1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 1023])("%i elements", (size) => {
+    for (const dtype of allDTypes) {
+      const x = plainView([size], dtype, size);
+      agree("mul", [x, x], {}, [{ shape: [size], dtype }], precision[dtype]);
+      agree("eq", [x, x], {}, [{ shape: [size], dtype: "bool" }]);
+    }
+  });
+});
+
+test("the number of threads changes nothing", () => {
+  const shape = [300, 1000];
+  const x = plainView(shape, "float32", 9, (random) => random() * 20 - 10);
+  const turned = { ...x, strides: [1, 300] };
+  const run = (): number[][][] =>
+    (["exp", "sin", "tan", "lgamma"] as const).flatMap((op) =>
+      [x, turned].map((view) => outputsOf(op, [view], {}, [{ shape, dtype: "float32" }])),
+    );
+  const before = getNumThreads();
+  try {
+    setNumThreads(1);
+    const one = run();
+    setNumThreads(2);
+    for (let round = 0; round < 3; round++) expect(run()).toEqual(one);
+  } finally {
+    setNumThreads(before);
+  }
+});
+
+describe("whole numbers", () => {
+  const whole = allDTypes.filter((dtype) => dtypes[dtype].kind === "int");
+  test.each(whole)("%s divided by zero is refused", (dtype) => {
+    const x = plainView([3], dtype, 1, () => 6);
+    const zero: Spec = { ...x, values: [1, 0, 2] };
+    for (const op of ["floorDivide", "remainder", "fmod"] as const) {
+      for (const divisor of [zero, 0]) {
+        const run = (): unknown => outputsOf(op, [x, divisor], {}, [{ shape: [3], dtype }]);
+        expect(run).toThrow(`${op}: a whole number is divided by zero`);
+      }
+    }
+  });
+
+  test("wrap around, also where the instruction would trap", () => {
+    const out = [{ shape: [1], dtype: "int32" as const }];
+    const lowest = plainView([1], "int32", 1, () => -(2 ** 31));
+    expect(outputsOf("floorDivide", [lowest, -1], {}, out)).toEqual([[-(2 ** 31)]]);
+    expect(outputsOf("remainder", [lowest, -1], {}, out)).toEqual([[0]]);
+    expect(outputsOf("neg", [lowest], {}, out)).toEqual([[-(2 ** 31)]]);
+    expect(outputsOf("sub", [lowest, 1], {}, out)).toEqual([[2 ** 31 - 1]]);
+    expect(outputsOf("pow", [plainView([1], "int32", 1, () => 3), 40], {}, out)).toEqual([
+      [Number((3n ** 40n) & 0xffffffffn) | 0],
+    ]);
+    const byte = plainView([1], "uint8", 1, () => 200);
+    expect(outputsOf("add", [byte, 100], {}, [{ shape: [1], dtype: "uint8" }])).toEqual([[44]]);
+  });
+
+  test("bools flip", () => {
+    const x = plainView([2], "bool", 1, (random) => Math.round(random()));
+    const out = [{ shape: [2], dtype: "bool" as const }];
+    expect(outputsOf("bitwiseNot", [x], {}, out)).toEqual(outputsOf("logicalNot", [x], {}, out));
+  });
+
+  test("shifts as wide as the type give nothing, or the sign", () => {
+    for (const dtype of ["int32", "int64"] as const) {
+      const out = [{ shape: [1], dtype }];
+      const x = plainView([1], dtype, 1, () => -5);
+      expect(outputsOf("bitwiseLeftShift", [x, 64], {}, out)).toEqual([[0]]);
+      expect(outputsOf("bitwiseRightShift", [x, 64], {}, out)).toEqual([[-1]]);
+    }
+  });
+});
