@@ -1,64 +1,61 @@
 /** Starting a backward pass: what is asked for, and the gradients it begins with. */
-import {
-  type BackwardOptions,
-  fail,
-  isGradEnabled,
-  ones,
-  sameShape,
-  setGradEnabled,
-  showShape,
-  type Tensor,
-} from "@dl/tensor";
+import { type BackwardOptions, enableGrad, fail, noGrad, onesLike, sameShape, showShape, type Tensor } from "@dl/tensor";
 import { Pass, type PassOptions } from "./engine.ts";
 import { alias, nodeOf, slotOf } from "./leaf.ts";
 import type { Node } from "./node.ts";
 
-/** `Recorder.backward`: gradients go into `.grad`. */
+/**
+ * Accumulates the gradients of `tensors` into the leaves they were computed from, as `tensor.backward()` does for one.
+ * @param gradTensors one for each, of its shape; `null` for a tensor of a single element
+ * @throws TensorError when a tensor has no history, or its gradient is missing or of another shape
+ * @see https://pytorch.org/docs/stable/generated/torch.autograd.backward.html
+ */
 export function backward(
-  roots: readonly Tensor[],
-  gradients: readonly (Tensor | null)[],
-  options: BackwardOptions,
+  tensors: readonly Tensor[],
+  gradTensors: readonly (Tensor | null)[] = [],
+  options: BackwardOptions = {},
 ): void {
   const { createGraph = false, retainGraph = createGraph, inputs } = options;
-  const needed = inputs ? nodesTo(roots, new Set(inputs.map((input) => needNode("backward", input)))) : null;
-  run(roots, gradients, { createGraph, retainGraph, accumulate: true, needed, captures: null });
+  if (inputs?.length === 0) fail("backward", "inputs is an empty list", "Leave it out to reach every leaf");
+  const targets = inputs?.map((input) => needNode("backward", input));
+  for (const input of inputs ?? []) input.retainGrad();
+  const needed = targets ? nodesTo(tensors, new Set(targets)) : null;
+  run("backward", tensors, gradTensors, { createGraph, retainGraph, accumulate: true, needed, captures: null });
 }
 
 export function needNode(op: string, tensor: Tensor): Node {
   return nodeOf(tensor) ?? fail(op, "an input does not require grad", "Set requiresGrad before computing with it");
 }
 
-export function run(roots: readonly Tensor[], gradients: readonly (Tensor | null)[], options: PassOptions): void {
-  const seeds = roots.map((root, i) => seedOf(root, gradients[i] ?? null));
-  const pass = new Pass(options);
-  const before = isGradEnabled();
-  setGradEnabled(options.createGraph);
-  try {
-    roots.forEach((root, i) => {
-      pass.send({ node: nodeOf(root)!, slot: slotOf(root) }, seeds[i]!);
-    });
+export function run(
+  op: string,
+  roots: readonly Tensor[],
+  gradients: readonly (Tensor | null)[],
+  options: PassOptions,
+): void {
+  if (gradients.length > roots.length) fail(op, `got ${gradients.length} gradients for ${roots.length} tensors`);
+  const body = (): void => {
+    const seeds = roots.map((root, i) => seedOf(op, root, gradients[i] ?? null));
+    const pass = new Pass(options);
+    for (const [i, root] of roots.entries()) pass.send({ node: nodeOf(root)!, slot: slotOf(root) }, seeds[i]!);
     pass.run();
-  } finally {
-    setGradEnabled(before);
-  }
+  };
+  if (options.createGraph) enableGrad(body);
+  else noGrad(body);
 }
 
 /** A handle that the pass may own. */
-function seedOf(root: Tensor, gradient: Tensor | null): Tensor {
+function seedOf(op: string, root: Tensor, gradient: Tensor | null): Tensor {
   if (!root.requiresGrad) {
-    fail(
-      "backward",
-      "this tensor does not require grad and has no history",
-      "Set requiresGrad on what it is made from",
-    );
+    fail(op, "this tensor does not require grad and has no history", "Set requiresGrad on what it is made from");
   }
   if (gradient === null) {
-    if (root.numel() === 1) return ones(root.shape, { dtype: root.dtype, device: root.device });
-    fail("backward", `needs a gradient for a tensor of shape ${showShape(root.shape)}`, "Reduce it first, or pass one");
+    if (root.numel() === 1) return onesLike(root);
+    fail(op, `needs a gradient for a tensor of shape ${showShape(root.shape)}`, "Reduce it first, or pass one");
   }
   if (!sameShape(gradient.shape, root.shape) || gradient.dtype !== root.dtype) {
     const show = ({ dtype, shape }: Tensor): string => `${dtype} ${showShape(shape)}`;
-    fail("backward", `the gradient is ${show(gradient)}, the tensor ${show(root)}`, "They must be alike");
+    fail(op, `the gradient is ${show(gradient)}, the tensor ${show(root)}`, "They must be alike");
   }
   return alias(gradient);
 }

@@ -16,7 +16,7 @@ import {
   zeros,
 } from "@dl/tensor";
 import { refuseNaN } from "./anomaly.ts";
-import { sumTo } from "./broadcast.ts";
+import { fit } from "./broadcast.ts";
 import type { Gradient } from "./derivatives/rule.ts";
 import { Heap } from "./heap.ts";
 import { AccumulateGrad, alias, replaceGrad } from "./leaf.ts";
@@ -103,8 +103,8 @@ export class Pass {
     const grads = Array.from(slots, (grad) => (grad as Tensor | undefined) ?? null);
     this.#arrived.delete(node);
     if (node instanceof AccumulateGrad) {
-      if (this.#options.accumulate && (this.#options.needed?.has(node) ?? true))
-        node.accumulate(grads[0]!, this.#options.createGraph);
+      const { accumulate, needed, createGraph } = this.#options;
+      if (accumulate && (needed?.has(node) ?? true)) node.accumulate(grads[0]!, createGraph);
       else dispose(grads);
       return;
     }
@@ -169,11 +169,6 @@ function changed(hook: GradHook, grad: Tensor): Tensor {
 
 function retain(tensor: Tensor, grad: Tensor): void {
   replaceGrad(tensor, tensor.grad === null ? grad.clone() : tensor.grad.add(grad));
-}
-
-function fit(grad: Tensor, { shape, dtype }: Edge): Tensor {
-  const summed = sameShape(grad.shape, shape) ? grad : sumTo(grad, shape);
-  return summed.dtype === dtype ? summed : summed.to(dtype);
 }
 
 function dispose(grads: readonly (Slot | null)[]): void {

@@ -39,7 +39,7 @@ export function grad(
     captures.set(node, [...(captures.get(node) ?? []), { slot: slotOf(input), take }]);
   });
   const needed = nodesTo(roots, new Set(captures.keys()));
-  run(roots, list(gradOutputs), { createGraph, retainGraph, accumulate: false, needed, captures });
+  run("grad", roots, list(gradOutputs), { createGraph, retainGraph, accumulate: false, needed, captures });
   return found.map((g, i) => g ?? unused(i, allowUnused));
 }
 

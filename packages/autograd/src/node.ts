@@ -43,29 +43,29 @@ export abstract class Node implements GradNode {
     return this.edges.map((edge) => edge?.node ?? null);
   }
 
+  /** The edges whose nodes this one keeps. */
+  protected get held(): readonly (Edge | null)[] {
+    return this.edges;
+  }
+
   hold(): void {
     this.#users++;
   }
 
   drop(): void {
-    if (--this.#users === 0) abandon(this);
-  }
-
-  /** @returns whether that was the last user */
-  forget(): boolean {
-    return --this.#users === 0;
+    if (--this.#users === 0) this.#abandon();
   }
 
   protected number(): void {
     this.order = ++calls;
   }
-}
 
-/** Nothing can ask for these gradients any more: frees what the node saved, and so on behind it. Iterative: graphs are deep. */
-function abandon(last: Node): void {
-  const stack = [last];
-  for (let node = stack.pop(); node; node = stack.pop()) {
-    node.release();
-    for (const edge of node.edges) if (edge?.node.forget()) stack.push(edge.node);
+  /** Nothing can ask for these gradients any more: frees what was saved, here and behind. Iterative: graphs are deep. */
+  #abandon(): void {
+    const stack: Node[] = [this];
+    for (let node = stack.pop(); node; node = stack.pop()) {
+      node.release();
+      for (const edge of node.held) if (edge && --edge.node.#users === 0) stack.push(edge.node);
+    }
   }
 }

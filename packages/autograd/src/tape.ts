@@ -1,4 +1,4 @@
-/** The recorder that fills the core's slot: hangs nodes on results, and keeps views' histories in step with what is written. */
+/** The recorder that fills the core's slot: hangs nodes on results, and keeps histories in step with what is written. */
 import {
   type Attrs,
   type GradHook,
@@ -12,30 +12,28 @@ import {
 import { backward } from "./backward.ts";
 import { derivatives } from "./derivatives/index.ts";
 import type { Rule } from "./derivatives/rule.ts";
-import { alias, nodeOf, slotOf } from "./leaf.ts";
+import { alias } from "./leaf.ts";
 import type { Node } from "./node.ts";
 import { Operation, readsOf } from "./operation.ts";
-import { CopySlices, viewAttrs } from "./slices.ts";
-
-const ruleOf = <K extends Op>(op: K): Rule<K> => derivatives[op] as unknown as Rule<K>;
+import { CopySlices, geometryOf } from "./slices.ts";
 
 export const tape: Recorder = {
+  /** Of several outputs, the first is the differentiable one; the others are positions. */
   record<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, outputs: readonly Tensor[]): void {
-    const rule = ruleOf(op);
-    if (rule.wrt.length === 0) return;
-    const node = new Operation(op, rule, inputs, attrs, outputs);
-    outputs.forEach((output, i) => {
-      if (isFloat(output.dtype)) hang(output, node, i);
-    });
+    const rule: Rule<K> = derivatives[op];
+    const result = outputs[0]!;
+    if (rule.wrt.length > 0 && isFloat(result.dtype)) result.node = new Operation(op, rule, inputs, attrs, outputs);
   },
 
   beforeInPlace<K extends Op>(op: K, inputs: readonly Operand[], target: Tensor): Tensor {
-    const reads = readsOf(ruleOf(op), inputs);
-    const needed = inputs.some((input, i) => input === target && (reads & (1 << i)) !== 0);
-    if (!needed) return alias(target);
+    const reads = readsOf(derivatives[op], inputs);
+    const isLost = inputs.some((input, i) => input === target && (reads & (1 << i)) !== 0);
+    const before = alias(target);
+    if (!isLost) return before;
     const copy = noGrad(() => target.clone() as never) as Tensor;
-    const node = nodeOf(target);
-    if (node !== null) hang(copy, node, slotOf(target));
+    copy.node = before.node;
+    copy.outputIndex = before.outputIndex;
+    before.dispose();
     return copy;
   },
 
@@ -46,25 +44,25 @@ export const tape: Recorder = {
     target: Tensor,
     before: Tensor,
   ): void {
-    const targets = new Set(inputs.flatMap((input, i) => (input === before ? [i] : [])));
-    const replaced = targets.size === 0 && before.requiresGrad ? before : undefined;
-    if (replaced) targets.add(inputs.length);
-    const write = new Operation(op, ruleOf(op), inputs, attrs, [target], target.storage, replaced);
-    const { base } = target;
-    if (base === null) {
-      hang(target, write, 0);
-      target.history++;
-      return;
+    if (!isFloat(target.dtype)) return;
+    const { base, storage } = target;
+    const replaced = base === null && !inputs.includes(before) ? before : undefined;
+    const write = new Operation(op, derivatives[op], inputs, attrs, [target], storage, replaced);
+    if (base === null) rebase(target, write);
+    else {
+      const targets = write.edges.filter((edge, i) => edge !== null && inputs[i] === before) as NonNullable<
+        (typeof write.edges)[number]
+      >[];
+      rebase(base, new CopySlices(base, target, write, new Set(targets)));
     }
-    hang(base, new CopySlices(base, target, write as unknown as Operation<Op>, targets), 0);
-    base.history++;
+    (base ?? target).history++;
   },
 
   refreshView(view: Tensor): void {
     const base = view.base!;
     view.baseHistory = base.history;
-    if (base.requiresGrad) tape.record("asStrided", [base], viewAttrs(view), [view]);
-    else view.node = null;
+    const { asStrided } = derivatives;
+    rebase(view, base.requiresGrad ? new Operation("asStrided", asStrided, [base], geometryOf(view), [view]) : null);
   },
 
   hooksOf(tensor: Tensor): GradHook[] {
@@ -82,7 +80,11 @@ export const tape: Recorder = {
   backward,
 };
 
-function hang(tensor: Tensor, node: Node, output: number): void {
+/** A new history for the same tensor. Hooks stay with the values they were set on; `retainGrad` is about the latest. */
+function rebase(tensor: Tensor, node: Node | null): void {
+  const before = tensor.node as Node | null;
+  if (tensor.retainsGrad && before?.retaining) before.retaining[tensor.outputIndex] = undefined;
   tensor.node = node;
-  tensor.outputIndex = output;
+  tensor.outputIndex = 0;
+  if (tensor.retainsGrad) tape.retainGrad(tensor);
 }
