@@ -1,14 +1,14 @@
 /**
  * The loops of the softmax family: some folds along a line, each of which may use those before, then the results. Lines
- * that lie side by side are taken four at once, a contiguous line four elements at once.
+ * that lie side by side are taken as vectors, a contiguous line four elements at once.
  */
 import type { FusedOp } from "@dl/tensor";
 import { type Expr, type Func, type Local, type Module, op, shuffle, v128 } from "../wasm/emitter.ts";
 import { access, isVector, loadPacked, loadScalar, storeFirst, storePacked, storeScalar } from "./access.ts";
-import { add, constant, div, input, max, mul, type Node, sub } from "./expression.ts";
+import { add, constant, div, input, mul, type Node, pmax, sub } from "./expression.ts";
 import { eachUnit } from "./fold-loops.ts";
 import { Tools } from "./helpers.ts";
-import { type Lanes, Lowering, lanesOf } from "./lower.ts";
+import { type Lanes, Lowering } from "./lower.ts";
 import { unary } from "./unary.ts";
 
 type FloatName = "float32" | "float64";
@@ -29,7 +29,8 @@ interface Line {
 const exp = (x: Node): Node => unary.exp(x, x.type === "f32" ? "float32" : "float64");
 const log = (x: Node): Node => unary.log(x, x.type === "f32" ? "float32" : "float64");
 const sum = { start: 0, combine: add } as const;
-const top = { start: -Infinity, combine: max, element: ([x]: readonly Node[]) => x! } as const;
+/** NaN is passed over: it comes back with its own power, and so with the sum. */
+const top = { start: -Infinity, combine: pmax, element: ([x]: readonly Node[]) => x! } as const;
 const powers = ([x]: readonly Node[], [highest]: readonly Node[]): Node => exp(sub(x!, highest!));
 
 /** ★ One row per op. Inputs as in the table of ops. */
@@ -84,140 +85,186 @@ function treesOf({ folds, output }: Line, type: "f32" | "f64"): Trees {
   };
 }
 
+/** Vectors of columns that go together, so that whole cache lines are used. */
+const WIDE = 4;
+
+/** How many columns one unit takes. */
+export function columnsPerUnit(dtype: FloatName): number {
+  return WIDE * (dtype === "float32" ? 4 : 1);
+}
+
+interface Way {
+  readonly name: FusedOp;
+  readonly dtype: FloatName;
+  readonly lanes: Lanes;
+  readonly columns: boolean;
+  readonly trees: Trees;
+  readonly tools: Tools;
+}
+
 /** Exports `columns`, and `rows` where vectors can be used. */
 export function buildSoftmax(m: Module, name: FusedOp, dtype: FloatName): void {
   const trees = treesOf(lines[name], dtype === "float32" ? "f32" : "f64");
   const all = [...trees.folds.flat(), ...trees.merges, trees.output];
   const tools = new Tools(m, all);
-  const lanes = lanesOf(...all);
-  for (const way of isVector(lanes) ? (["columns", "rows"] as const) : (["columns"] as const)) {
-    m.func(way, params, (f, p) => {
-      eachUnit(f, p, (unit) => new LineWriter(f, p, { name, dtype, lanes, way, trees, tools }, unit).write());
+  // The powers of float64 have no vector form.
+  const lanes: Lanes = dtype === "float32" ? 4 : "scalar";
+  const way = { name, dtype, lanes, trees, tools };
+  m.func("columns", params, (f, p) => {
+    eachUnit(f, p, (unit) => writeColumns(f, p, { ...way, columns: true }, unit));
+  });
+  if (!isVector(lanes)) return;
+  m.func("rows", params, (f, p) => {
+    const { bytes } = access[dtype];
+    eachUnit(f, p, (unit) => {
+      const offset = f.let(op("i32.mul", op("i32.mul", unit, p.size), bytes));
+      const step = op("i32.mul", bytes, lanes);
+      const starts = startsOf(f, p, name, offset);
+      new LineWriter(f, { ...way, columns: false }, { starts, size: p.size, step, left: f.local("i32") }).write();
     });
-  }
+  });
 }
 
-/** How many lines one unit takes. */
-export function linesPerUnit(dtype: FloatName): number {
-  return dtype === "float32" ? 4 : 1;
+function startsOf(f: Func, p: Params, name: FusedOp, offset: Local<"i32">): Local<"i32">[] {
+  const bases = [...[p.x0, p.x1].slice(0, lines[name].inputs), p.target];
+  return bases.map((base) => f.let(op("i32.add", base, offset)));
 }
 
-interface LineKind {
-  readonly name: FusedOp;
-  readonly dtype: FloatName;
-  readonly lanes: Lanes;
-  readonly way: "rows" | "columns";
-  readonly trees: Trees;
-  readonly tools: Tools;
+/** One unit of columns: all of its vectors at once if they are there, else one after the other. */
+function writeColumns(f: Func, p: Params, way: Way, unit: Local<"i32">): void {
+  const { bytes } = access[way.dtype];
+  const each = columnsPerUnit(way.dtype);
+  const units = f.let(op("i32.div_u", op("i32.add", p.inner, each - 1), each));
+  const first = f.let(op("i32.mul", op("i32.rem_u", unit, units), each));
+  const lead = op("i32.mul", op("i32.mul", op("i32.div_u", unit, units), p.size), p.inner);
+  const starts = startsOf(f, p, way.name, f.let(op("i32.mul", op("i32.add", lead, first), bytes)));
+  const left = f.let(op("i32.sub", p.inner, first));
+  const step = f.let(op("i32.mul", p.inner, bytes));
+  const place = { starts, size: p.size, step, left };
+  f.if(
+    op("i32.ge_s", left, each),
+    () => new LineWriter(f, way, place, WIDE).write(),
+    () => {
+      f.while(op("i32.gt_s", left, 0), () => {
+        new LineWriter(f, way, place).write();
+        for (const start of starts) f.inc(start, (each / WIDE) * bytes);
+        f.inc(left, -each / WIDE);
+      });
+    },
+  );
 }
 
-/** Writes the code for one unit. */
+/** Where a group of lines lies. */
+interface Place {
+  /** The start of each input and of the output. */
+  readonly starts: readonly Local<"i32">[];
+  readonly size: Local<"i32">;
+  /** Bytes from one vector of a line to the next. */
+  readonly step: Expr<"i32">;
+  /** Counts the elements left in a row; or says how many columns are left. */
+  readonly left: Local<"i32">;
+}
+
+/** Writes the code for a group of lines: a vector of columns, some of them, or one row. */
 class LineWriter {
   readonly #f: Func;
-  readonly #kind: LineKind;
-  readonly #size: Local<"i32">;
-  /** The start of each input and of the output, and where the loop stands. */
-  readonly #starts: readonly Local<"i32">[];
+  readonly #way: Way;
+  readonly #place: Place;
   readonly #pointers: readonly Local<"i32">[];
-  readonly #step: Expr<"i32">;
-  /** Elements left in a row; lines left of a group. */
-  readonly #left: Local<"i32">;
+  /** Side by side. */
+  readonly #vectors: number;
 
-  constructor(f: Func, p: Params, kind: LineKind, unit: Local<"i32">) {
-    const { bytes } = access[kind.dtype];
-    const width = isVector(kind.lanes) ? kind.lanes : 1;
-    const bases = [...[p.x0, p.x1].slice(0, lines[kind.name].inputs), p.target];
+  constructor(f: Func, way: Way, place: Place, vectors = 1) {
     this.#f = f;
-    this.#kind = kind;
-    this.#size = p.size;
-    this.#left = f.local("i32");
-    if (kind.way === "rows") this.#step = f.let(op("i32.mul", bytes, width));
-    else this.#step = f.let(op("i32.mul", p.inner, bytes));
-    const groups = f.let(op("i32.div_u", op("i32.add", p.inner, width - 1), width));
-    const first = f.let(op("i32.mul", op("i32.rem_u", unit, groups), width));
-    const lead = op("i32.mul", op("i32.mul", op("i32.div_u", unit, groups), p.size), p.inner);
-    const offset = f.let(op("i32.mul", op("i32.add", lead, first), bytes));
-    if (kind.way === "columns") f.set(this.#left, op("i32.sub", p.inner, first));
-    this.#starts = bases.map((base) => f.let(op("i32.add", base, offset)));
-    this.#pointers = bases.map(() => f.local("i32"));
+    this.#way = way;
+    this.#place = place;
+    this.#pointers = place.starts.map(() => f.local("i32"));
+    this.#vectors = vectors;
   }
 
   write(): void {
-    const { trees, name } = this.#kind;
-    const results: Local[] = [];
-    trees.folds.forEach(([element, next, start], i) => {
+    const { trees, name, columns } = this.#way;
+    /** By fold, then by vector. */
+    const results: Local[][] = [];
+    trees.folds.forEach(([element, next, start], fold) => {
       const code = this.#lowering(element, next);
-      const total = this.#f.let(this.#lowering(start).emit([start], [])[0]!);
-      this.#each((xs, mask) => {
-        const [value, sum] = code.emit([element, next], operands(xs, results, total)) as [Expr, Expr];
+      const first = this.#f.let(this.#lowering(start).emit([start], [])[0]!);
+      const totals = Array.from({ length: this.#vectors }, () => this.#f.let(first));
+      this.#each((vector, mask) => {
+        const total = totals[vector]!;
+        const inputs = operands(this.#inputs(vector), of(results, vector), total);
+        const [value, sum] = code.emit([element, next], inputs) as [Expr, Expr];
         const kept = this.#f.let(value);
-        if (lines[name].folds[i]!.keep) this.#store(kept, mask !== undefined);
+        if (lines[name].folds[fold]!.keep) this.#store(kept, vector, mask !== undefined);
         const chosen = mask ? op("v128.bitselect", sum as Expr<"v128">, total as Expr<"v128">, mask) : sum;
         this.#f.set(total, chosen as never);
       });
-      results.push(this.#kind.way === "rows" ? this.#mergeLanes(total as Local<"v128">, i) : total);
+      results.push(columns ? totals : [this.#mergeLanes(totals[0] as Local<"v128">, fold)]);
     });
     this.#writeOutput(results);
   }
 
-  #writeOutput(results: readonly Local[]): void {
-    const { output } = this.#kind.trees;
+  #writeOutput(results: readonly (readonly Local[])[]): void {
+    const { output } = this.#way.trees;
     const code = this.#lowering(output);
-    const keeps = lines[this.#kind.name].folds.some(({ keep }) => keep);
-    this.#each((xs, mask) => {
-      const kept = keeps ? this.#load(this.#pointers.at(-1)!) : undefined;
-      const value = code.emit([output], operands(xs, results, undefined, kept))[0]!;
-      this.#store(this.#f.let(value), mask !== undefined);
+    const keeps = lines[this.#way.name].folds.some(({ keep }) => keep);
+    this.#each((vector, mask) => {
+      const kept = keeps ? this.#load(this.#pointers.at(-1)!, vector) : undefined;
+      const inputs = operands(this.#inputs(vector), of(results, vector), undefined, kept);
+      this.#store(this.#f.let(code.emit([output], inputs)[0]!), vector, mask !== undefined);
     });
   }
 
   #lowering(...roots: readonly Node[]): Lowering {
-    return new Lowering(this.#f, roots, this.#kind.lanes, this.#kind.tools);
+    return new Lowering(this.#f, roots, this.#way.lanes, this.#way.tools);
   }
 
   /** Visits the elements of the lines; `mask` says which lanes are elements where not all are. */
-  #each(visit: (xs: readonly Local[], mask?: Expr<"v128">) => void): void {
+  #each(visit: (vector: number, mask?: Expr<"v128">) => void): void {
     const f = this.#f;
-    const rows = this.#kind.way === "rows";
-    const count = rows ? this.#left : f.local("i32");
-    const taken = rows ? (this.#kind.lanes as number) : 1;
-    const load = (): Local[] => this.#pointers.slice(0, -1).map((pointer) => this.#load(pointer));
-    for (const [i, pointer] of this.#pointers.entries()) f.set(pointer, this.#starts[i]!);
-    f.set(count, this.#size);
+    const { columns, lanes } = this.#way;
+    const { starts, size, step, left } = this.#place;
+    const [count, taken] = columns ? [f.local("i32"), 1] : [left, lanes as number];
+    for (const [i, pointer] of this.#pointers.entries()) f.set(pointer, starts[i]!);
+    f.set(count, size);
     f.while(op("i32.ge_s", count, taken), () => {
-      visit(load());
-      for (const pointer of this.#pointers) f.inc(pointer, this.#step);
+      for (let vector = 0; vector < this.#vectors; vector++) visit(vector);
+      for (const pointer of this.#pointers) f.inc(pointer, step);
       f.inc(count, -taken);
     });
-    if (!rows) return;
-    const lanes = v128(new Int32Array([0, 1, 2, 3]));
-    f.if(count, () => visit(load(), f.let(op("i32x4.lt_s", lanes, op("i32x4.splat", count)))));
+    if (columns) return;
+    const numbers = v128(new Int32Array([0, 1, 2, 3]));
+    f.if(count, () => visit(0, f.let(op("i32x4.lt_s", numbers, op("i32x4.splat", count)))));
   }
 
-  #load(pointer: Local<"i32">): Local {
-    const { dtype, lanes } = this.#kind;
-    return this.#f.let(
-      isVector(lanes) ? loadPacked(access[dtype], lanes, pointer) : loadScalar(access[dtype], pointer),
-    );
+  #inputs(vector: number): Local[] {
+    return this.#pointers.slice(0, -1).map((pointer) => this.#load(pointer, vector));
   }
 
-  #store(value: Local, partial: boolean): void {
-    const { dtype, lanes, way } = this.#kind;
-    const [f, to, target] = [this.#f, access[dtype], this.#pointers.at(-1)!];
+  #load(pointer: Local<"i32">, vector: number): Local {
+    const { dtype, lanes } = this.#way;
+    const from = access[dtype];
+    if (isVector(lanes)) return this.#f.let(loadPacked(from, lanes, pointer, 16 * vector));
+    return this.#f.let(loadScalar(from, op("i32.add", pointer, from.bytes * vector)));
+  }
+
+  #store(value: Local, vector: number, partial: boolean): void {
+    const { dtype, lanes, columns } = this.#way;
+    const [f, to, target, { left }] = [this.#f, access[dtype], this.#pointers.at(-1)!, this.#place];
     if (!isVector(lanes)) {
-      storeScalar(f, to, target, value);
+      storeScalar(f, to, op("i32.add", target, to.bytes * vector), value);
       return;
     }
-    const all = (): void => storePacked(f, to, lanes, target, value as Expr<"v128">);
-    const some = (): void => storeFirst(f, to, lanes, this.#left, target, value as Expr<"v128">);
-    if (way === "columns") f.if(op("i32.ge_s", this.#left, lanes), all, some);
+    const all = (): void => storePacked(f, to, lanes, target, value as Expr<"v128">, 16 * vector);
+    const some = (): void => storeFirst(f, to, lanes, left, target, value as Expr<"v128">);
+    if (columns && this.#vectors === 1) f.if(op("i32.ge_s", left, lanes), all, some);
     else if (partial) some();
     else all();
   }
 
   /** The fold of all lanes, in every lane. */
   #mergeLanes(total: Local<"v128">, fold: number): Local {
-    const merge = this.#kind.trees.merges[fold]!;
+    const merge = this.#way.trees.merges[fold]!;
     for (const order of [
       [2, 3, 0, 1],
       [1, 0, 3, 2],
@@ -227,6 +274,10 @@ class LineWriter {
     }
     return total;
   }
+}
+
+function of(results: readonly (readonly Local[])[], vector: number): Local[] {
+  return results.map((vectors) => vectors[vector]!);
 }
 
 function operands(xs: readonly Expr[], results: readonly Expr[], total?: Expr, kept?: Expr): Expr[] {

@@ -6,7 +6,7 @@ import { addressOf } from "../storage.ts";
 import { axisOf } from "./array-kernel.ts";
 import { convert } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
-import { buildSoftmax, linesPerUnit } from "./softmax-loops.ts";
+import { buildSoftmax, columnsPerUnit } from "./softmax-loops.ts";
 import { withTemporaries } from "./temporary.ts";
 
 const PARALLEL = 2 ** 14;
@@ -32,7 +32,7 @@ function launch(name: FusedOp, dtype: "float32" | "float64", xs: readonly View[]
   const key = `${name} ${dtype}`;
   const kernels = engine.module<"columns" | "rows">(key, (m) => buildSoftmax(m, name, dtype));
   const way = inner === 1 && dtype === "float32" ? "rows" : "columns";
-  const units = outer * (way === "rows" ? 1 : Math.ceil(inner / linesPerUnit(dtype)));
+  const units = outer * (way === "rows" ? 1 : Math.ceil(inner / columnsPerUnit(dtype)));
   const args = [units, addressOf(xs[0]!), addressOf(xs[1] ?? xs[0]!), out.address, size, inner];
   if (sizeOf(out.shape) < PARALLEL) kernels[way](0, 1, ...args);
   else threads.parallel(key, way, Math.min(units, 64), args);
