@@ -13,6 +13,7 @@ export * from "./layers/index.ts";
 export type { LoadOptions, LoadReport, StateDict } from "./load.ts";
 export * as metrics from "./metrics/index.ts";
 export {
+  type Anything,
   type ForwardHook,
   type ForwardPreHook,
   Module,

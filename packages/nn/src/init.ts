@@ -15,7 +15,7 @@ export type Nonlinearity =
   | "leakyRelu"
   | "selu";
 
-type Fan = "fanIn" | "fanOut";
+export type Fan = "fanIn" | "fanOut";
 
 /**
  * By how much a non-linearity is to be made up for. PyTorch's spellings (`leaky_relu`) work too.

@@ -22,7 +22,7 @@ export interface ModuleTarget {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a subclass states its inputs and result in `forward`, not here.
-type Anything = any;
+export type Anything = any;
 
 // biome-ignore lint/correctness/noUnusedVariables: an interface must repeat the parameters of the class that it completes.
 export interface Module<In extends readonly unknown[] = Anything, Out = Anything> {

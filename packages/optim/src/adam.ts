@@ -3,7 +3,7 @@ import { Optimizer, type ParamGroup, type ParamState, type Params, withGradients
 import { type Betas, checkOptions, type Settings } from "./options.ts";
 
 const names = ["params", "lr", "betas", "eps", "weightDecay", "amsgrad", "maximize"] as const;
-type AdamArguments = [
+export type AdamArguments = [
   params: Params,
   lr?: number,
   betas?: Betas,

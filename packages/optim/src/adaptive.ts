@@ -3,7 +3,7 @@ import { type Arguments, cat, readArguments, type Tensor, zerosLike } from "@dl/
 import { Optimizer, type ParamGroup, type ParamState, type Params } from "./optimizer.ts";
 import { type Betas, checkOptions, type Settings } from "./options.ts";
 
-type RMSpropArguments = [
+export type RMSpropArguments = [
   params: Params,
   lr?: number,
   alpha?: number,
@@ -64,7 +64,7 @@ export class RMSprop extends Optimizer {
   }
 }
 
-type AdagradArguments = [
+export type AdagradArguments = [
   params: Params,
   lr?: number,
   lrDecay?: number,
@@ -109,7 +109,7 @@ export class Adagrad extends Optimizer {
   }
 }
 
-type AdadeltaArguments = [
+export type AdadeltaArguments = [
   params: Params,
   lr?: number,
   rho?: number,
@@ -142,7 +142,7 @@ export class Adadelta extends Optimizer {
   }
 }
 
-type AdamaxArguments = [
+export type AdamaxArguments = [
   params: Params,
   lr?: number,
   betas?: Betas,
@@ -171,7 +171,7 @@ export class Adamax extends Optimizer {
   }
 }
 
-type NAdamArguments = [
+export type NAdamArguments = [
   params: Params,
   lr?: number,
   betas?: Betas,
@@ -208,7 +208,7 @@ export class NAdam extends Optimizer {
   }
 }
 
-type RAdamArguments = [params: Params, lr?: number, betas?: Betas, eps?: number, weightDecay?: number];
+export type RAdamArguments = [params: Params, lr?: number, betas?: Betas, eps?: number, weightDecay?: number];
 
 /** Rectified Adam (Liu et al., 2019). @see https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html */
 export class RAdam extends Optimizer {

@@ -3,7 +3,7 @@ import { type Arguments, fullLike, readArguments, type Tensor, where, zerosLike 
 import { Optimizer, type ParamGroup, type ParamState, type Params } from "./optimizer.ts";
 import { checkOptions, type Settings } from "./options.ts";
 
-type ASGDArguments = [
+export type ASGDArguments = [
   params: Params,
   lr?: number,
   lambd?: number,
@@ -37,7 +37,7 @@ export class ASGD extends Optimizer {
   }
 }
 
-type RpropArguments = [
+export type RpropArguments = [
   params: Params,
   lr?: number,
   /** Factors of a step size after a change of sign, and without one. */

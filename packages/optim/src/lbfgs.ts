@@ -13,7 +13,7 @@ const names = [
   "historySize",
   "lineSearchFn",
 ] as const;
-type LBFGSArguments = [
+export type LBFGSArguments = [
   params: Params,
   lr?: number,
   maxIter?: number,

@@ -2,7 +2,7 @@ import { type Arguments, fail, readArguments, type Tensor, updateParameters } fr
 import { Optimizer, type ParamGroup, type ParamState, type Params, withGradients } from "./optimizer.ts";
 import { checkOptions, type Settings } from "./options.ts";
 
-type SGDArguments = [
+export type SGDArguments = [
   params: Params,
   lr: number,
   momentum?: number,

@@ -17,8 +17,8 @@ function checkWeight(name: string, weight: Tensor, rank: number): readonly numbe
   return weight.shape.slice(2);
 }
 
-type ConvNames = ["input", "weight", "bias", "stride", "padding", "dilation", "groups"];
-type ConvArguments = [
+export type ConvNames = ["input", "weight", "bias", "stride", "padding", "dilation", "groups"];
+export type ConvArguments = [
   input: Tensor,
   weight: Tensor,
   bias?: Tensor | null,
@@ -73,8 +73,8 @@ export const conv2d: OpFunction<ConvNames, ConvArguments, Tensor> = convolution(
  */
 export const conv3d: OpFunction<ConvNames, ConvArguments, Tensor> = convolution(3);
 
-type TransposeNames = ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"];
-type TransposeArguments = [
+export type TransposeNames = ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"];
+export type TransposeArguments = [
   input: Tensor,
   weight: Tensor,
   bias?: Tensor | null,

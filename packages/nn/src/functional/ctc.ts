@@ -6,7 +6,7 @@ import { type Reduction, reduced } from "./reduction.ts";
 /** Stands for log 0: finite, so that differences of two stay numbers. */
 const never = -1e30;
 
-type Lengths = Tensor | readonly number[];
+export type Lengths = Tensor | readonly number[];
 
 function lengthsOf(lengths: Lengths): number[] {
   return "shape" in lengths ? Array.from(peek(lengths, "ctcLoss") as ArrayLike<number | bigint>, Number) : [...lengths];

@@ -31,13 +31,13 @@ export const dropout = op(
   },
 );
 
-type Names = ["input", "p", "training", "inplace"];
-type Arguments = [input: Tensor, p?: number, training?: boolean, inplace?: boolean];
+export type DropoutNames = ["input", "p", "training", "inplace"];
+export type DropoutArguments = [input: Tensor, p?: number, training?: boolean, inplace?: boolean];
 
 /** Whole channels at once. */
-function dropoutChannels(rank: 1 | 2 | 3): OpFunction<Names, Arguments, Tensor> {
+function dropoutChannels(rank: 1 | 2 | 3): OpFunction<DropoutNames, DropoutArguments, Tensor> {
   const name = `dropout${rank}d`;
-  const body = (...[input, p = 0.5, training = true, inplace = false]: Arguments): Tensor => {
+  const body = (...[input, p = 0.5, training = true, inplace = false]: DropoutArguments): Tensor => {
     checkProbability(name, p);
     const channels = input.ndim - rank;
     // PyTorch reads a 3-d input of dropout2d as [N, C, L].
@@ -50,11 +50,11 @@ function dropoutChannels(rank: 1 | 2 | 3): OpFunction<Names, Arguments, Tensor> 
 }
 
 /** Drops whole channels of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout1d.html */
-export const dropout1d: OpFunction<Names, Arguments, Tensor> = dropoutChannels(1);
+export const dropout1d: OpFunction<DropoutNames, DropoutArguments, Tensor> = dropoutChannels(1);
 /** Drops whole channels of [N, C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout2d.html */
-export const dropout2d: OpFunction<Names, Arguments, Tensor> = dropoutChannels(2);
+export const dropout2d: OpFunction<DropoutNames, DropoutArguments, Tensor> = dropoutChannels(2);
 /** Drops whole channels of [N, C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout3d.html */
-export const dropout3d: OpFunction<Names, Arguments, Tensor> = dropoutChannels(3);
+export const dropout3d: OpFunction<DropoutNames, DropoutArguments, Tensor> = dropoutChannels(3);
 
 /** What dropped elements become: the limit of SELU at −∞. */
 const floor = -1.7580993408473766;

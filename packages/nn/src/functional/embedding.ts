@@ -80,7 +80,7 @@ export const embedding = op(
   },
 );
 
-type Mode = "mean" | "sum" | "max";
+export type BagMode = "mean" | "sum" | "max";
 
 function numbersOf(numbers: Tensor): number[] {
   return Array.from(peek(numbers, "embeddingBag") as ArrayLike<number | bigint>, Number);
@@ -137,7 +137,7 @@ export const embeddingBag = op(
     maxNorm?: number | null,
     normType: number = 2,
     scaleGradByFreq: boolean = false,
-    mode: Mode = "mean",
+    mode: BagMode = "mean",
     _sparse?: boolean,
     perSampleWeights?: Tensor | null,
     includeLastOffset: boolean = false,

@@ -23,7 +23,7 @@ export * from "./padding.ts";
 export * from "./pooling.ts";
 export type { Reduction } from "./reduction.ts";
 export * from "./regression.ts";
-export { type InterpolationMode, interpolate, upsample } from "./resampling.ts";
+export { type Amount, type InterpolationMode, interpolate, upsample } from "./resampling.ts";
 export * from "./shuffle.ts";
 export type { Size } from "./sizes.ts";
 export * from "./unfold.ts";

@@ -16,14 +16,26 @@ import { batchwise, each, layoutOf, type Size } from "./sizes.ts";
 
 type Rank = 1 | 2 | 3;
 
-function checkPadding(name: string, kernel: readonly number[], padding: readonly number[]): void {
+interface Window {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+}
+
+/** Windows have a size and move on; padding alone fills none of them. */
+function checkWindow(name: string, { kernel, stride, padding, dilation }: Window): void {
+  for (const [what, sizes] of Object.entries({ kernelSize: kernel, stride, dilation })) {
+    if (!sizes.every((size) => size > 0)) fail(name, `${what} must be positive, got ${showShape(sizes)}`);
+  }
   padding.forEach((pad, i) => {
+    if (pad < 0) fail(name, `padding must not be negative, got ${pad}`);
     if (pad * 2 > kernel[i]!) fail(name, `padding ${pad} must be at most half of the kernel's ${kernel[i]}`);
   });
 }
 
-type MaxNames = ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode", "returnIndices"];
-type MaxArguments = [
+export type MaxNames = ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode", "returnIndices"];
+export type MaxArguments = [
   input: Tensor,
   kernelSize: Size,
   stride?: Size | null,
@@ -41,7 +53,7 @@ export interface MaxPool {
   readonly names: MaxNames;
 }
 
-interface MaxOptions {
+export interface MaxOptions {
   readonly stride?: Size | null;
   readonly padding?: Size;
   readonly dilation?: Size;
@@ -62,10 +74,12 @@ function maxPool(rank: Rank): MaxPool {
       dilation: each(name, "dilation", dilation, rank),
       ceilMode,
     };
-    checkPadding(name, kernel, attrs.padding);
+    checkWindow(name, attrs);
     const x = input.ndim === rank + 1 ? input.unsqueeze(0) : input;
-    if (x.ndim !== rank + 2)
-      fail(name, `needs ${layoutOf(rank, true)} or ${layoutOf(rank, false)}, got ${showShape(input.shape)}`);
+    if (x.ndim !== rank + 2 || x.shape.indexOf(0, 1) >= 0) {
+      const layouts = `${layoutOf(rank, true)} or ${layoutOf(rank, false)}`;
+      fail(name, `needs ${layouts}, only N may be 0, got ${showShape(input.shape)}`);
+    }
     const [values, indices] = applyAll("maxPool", [x], attrs).map((out) => (x === input ? out : out.squeeze(0)));
     return returnIndices ? valuesIndices(values!, indices!) : values!;
   };
@@ -79,8 +93,8 @@ export const maxPool2d: MaxPool = maxPool(2);
 /** The largest of each window of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html */
 export const maxPool3d: MaxPool = maxPool(3);
 
-type AvgNames = ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"];
-type AvgArguments = [
+export type AvgNames = ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"];
+export type AvgArguments = [
   input: Tensor,
   kernelSize: Size,
   stride?: Size | null,
@@ -96,20 +110,16 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
     ...[input, kernelSize, stride, padding = 0, ceilMode = false, countIncludePad = true, divisorOverride]: AvgArguments
   ): Tensor => {
     const kernel = each(name, "kernelSize", kernelSize, rank);
-    const pad = each(name, "padding", padding, rank);
-    checkPadding(name, kernel, pad);
+    const window = {
+      kernel,
+      stride: each(name, "stride", stride ?? kernel, rank),
+      padding: each(name, "padding", padding, rank),
+      dilation: kernel.map(() => 1),
+    };
+    checkWindow(name, window);
     if (divisorOverride === 0) fail(name, "divisorOverride must not be 0");
-    return batchwise(name, input, rank, (x) =>
-      apply("avgPool", [x], {
-        kernel,
-        stride: each(name, "stride", stride ?? kernel, rank),
-        padding: pad,
-        dilation: kernel.map(() => 1),
-        ceilMode,
-        countIncludePad,
-        divisor: divisorOverride ?? 0,
-      }),
-    );
+    const attrs = { ...window, ceilMode, countIncludePad, divisor: divisorOverride ?? 0 };
+    return batchwise(name, input, rank, (x) => apply("avgPool", [x], attrs));
   };
   return op(
     `${name}(input, kernelSize, stride?, padding?, ceilMode?, countIncludePad?, divisorOverride?)`,
@@ -124,8 +134,8 @@ export const avgPool2d: OpFunction<AvgNames, AvgArguments, Tensor> = avgPool(2);
 /** The mean of each window of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html */
 export const avgPool3d: OpFunction<AvgNames, AvgArguments, Tensor> = avgPool(3);
 
-type LpNames = ["input", "normType", "kernelSize", "stride", "ceilMode"];
-type LpArguments = [input: Tensor, normType: number, kernelSize: Size, stride?: Size | null, ceilMode?: boolean];
+export type LpNames = ["input", "normType", "kernelSize", "stride", "ceilMode"];
+export type LpArguments = [input: Tensor, normType: number, kernelSize: Size, stride?: Size | null, ceilMode?: boolean];
 
 function lpPool(rank: 1 | 2): OpFunction<LpNames, LpArguments, Tensor> {
   const body = (...[input, normType, kernelSize, stride, ceilMode = false]: LpArguments): Tensor => {
@@ -148,8 +158,8 @@ export const lpPool1d: OpFunction<LpNames, LpArguments, Tensor> = lpPool(1);
 /** The p-norm of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool2d.html */
 export const lpPool2d: OpFunction<LpNames, LpArguments, Tensor> = lpPool(2);
 
-type UnpoolNames = ["input", "indices", "kernelSize", "stride", "padding", "outputSize"];
-type UnpoolArguments = [
+export type UnpoolNames = ["input", "indices", "kernelSize", "stride", "padding", "outputSize"];
+export type UnpoolArguments = [
   input: Tensor,
   indices: Tensor,
   kernelSize: Size,

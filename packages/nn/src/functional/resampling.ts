@@ -73,7 +73,7 @@ function tapsOf(axis: Axis, rule: Rule): Taps {
   };
 }
 
-type Amount = number | readonly number[] | null | undefined;
+export type Amount = number | readonly number[] | null | undefined;
 
 function axesOf(input: Tensor, size: Amount, scaleFactor: Amount, alignCorners: boolean, recompute: boolean): Axis[] {
   const spatial = input.shape.slice(2);

@@ -6,7 +6,7 @@ import { describe, float } from "../repr.ts";
 import { Activation, withInplace } from "./activation.ts";
 import { type Placement, placement } from "./placement.ts";
 
-type LeakyArguments = [negativeSlope?: number, inplace?: boolean];
+export type LeakyReLUArguments = [negativeSlope?: number, inplace?: boolean];
 
 /** x, or `negativeSlope` · x below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html */
 export class LeakyReLU extends Activation {
@@ -14,9 +14,9 @@ export class LeakyReLU extends Activation {
   readonly negativeSlope: number;
   readonly inplace: boolean;
 
-  constructor(...args: Arguments<typeof LeakyReLU.names, LeakyArguments>) {
+  constructor(...args: Arguments<typeof LeakyReLU.names, LeakyReLUArguments>) {
     super();
-    [this.negativeSlope = 0.01, this.inplace = false] = readArguments<LeakyArguments>(LeakyReLU, args);
+    [this.negativeSlope = 0.01, this.inplace = false] = readArguments<LeakyReLUArguments>(LeakyReLU, args);
   }
 
   forward(input: Tensor): Tensor {
@@ -29,7 +29,7 @@ export class LeakyReLU extends Activation {
 }
 
 const alphaNames = ["alpha", "inplace"] as const;
-type AlphaArguments = [alpha?: number, inplace?: boolean];
+export type AlphaArguments = [alpha?: number, inplace?: boolean];
 
 /** Layers with an `alpha`. */
 abstract class AlphaActivation extends Activation {
@@ -61,16 +61,16 @@ export class CELU extends AlphaActivation {
   }
 }
 
-type GeluArguments = [approximate?: "none" | "tanh"];
+export type GELUArguments = [approximate?: "none" | "tanh"];
 
 /** x · Φ(x). @see https://pytorch.org/docs/stable/generated/torch.nn.GELU.html */
 export class GELU extends Activation {
   static readonly names = ["approximate"] as const;
   readonly approximate: "none" | "tanh";
 
-  constructor(...args: Arguments<typeof GELU.names, GeluArguments>) {
+  constructor(...args: Arguments<typeof GELU.names, GELUArguments>) {
     super();
-    [this.approximate = "none"] = readArguments<GeluArguments>(GELU, args);
+    [this.approximate = "none"] = readArguments<GELUArguments>(GELU, args);
   }
 
   forward(input: Tensor): Tensor {
@@ -82,7 +82,7 @@ export class GELU extends Activation {
   }
 }
 
-type PReLUArguments = [numParameters?: number, init?: number, ...Placement];
+export type PReLUArguments = [numParameters?: number, init?: number, ...Placement];
 
 /** x, or a learnt slope times x below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.PReLU.html */
 export class PReLU extends Activation {
@@ -109,7 +109,7 @@ export class PReLU extends Activation {
   }
 }
 
-type RReLUArguments = [lower?: number, upper?: number, inplace?: boolean];
+export type RReLUArguments = [lower?: number, upper?: number, inplace?: boolean];
 
 /** A leaky ReLU with random slopes in training. @see https://pytorch.org/docs/stable/generated/torch.nn.RReLU.html */
 export class RReLU extends Activation {
@@ -132,7 +132,7 @@ export class RReLU extends Activation {
   }
 }
 
-type HardtanhArguments = [minVal?: number, maxVal?: number, inplace?: boolean];
+export type HardtanhArguments = [minVal?: number, maxVal?: number, inplace?: boolean];
 
 /** x, limited to [minVal, maxVal]. @see https://pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html */
 export class Hardtanh extends Activation {
@@ -156,7 +156,7 @@ export class Hardtanh extends Activation {
 }
 
 const shrinkNames = ["lambd"] as const;
-type ShrinkArguments = [lambd?: number];
+export type ShrinkArguments = [lambd?: number];
 
 /** Layers with a `lambd`. */
 abstract class Shrink extends Activation {
@@ -187,7 +187,7 @@ export class Softshrink extends Shrink {
   }
 }
 
-type SoftplusArguments = [beta?: number, threshold?: number];
+export type SoftplusArguments = [beta?: number, threshold?: number];
 
 /** log(1 + e^(βx)) / β. @see https://pytorch.org/docs/stable/generated/torch.nn.Softplus.html */
 export class Softplus extends Activation {
@@ -209,7 +209,7 @@ export class Softplus extends Activation {
   }
 }
 
-type ThresholdArguments = [threshold: number, value: number, inplace?: boolean];
+export type ThresholdArguments = [threshold: number, value: number, inplace?: boolean];
 
 /** `value` where x ≤ threshold. @see https://pytorch.org/docs/stable/generated/torch.nn.Threshold.html */
 export class Threshold extends Activation {

@@ -13,15 +13,14 @@ export function withInplace(settings: Readonly<Record<string, Printable>>, inpla
 }
 
 const inplaceOnly = ["inplace"] as const;
-type InplaceOnly = [inplace?: boolean];
-type InplaceArguments = Arguments<typeof inplaceOnly, InplaceOnly>;
+export type InplaceOnly = [inplace?: boolean];
 
 /** Layers whose only setting is `inplace`. */
 abstract class InplaceActivation extends Activation {
   static readonly names: typeof inplaceOnly = inplaceOnly;
   readonly inplace: boolean;
 
-  constructor(...args: InplaceArguments) {
+  constructor(...args: Arguments<typeof inplaceOnly, InplaceOnly>) {
     super();
     [this.inplace = false] = readArguments<InplaceOnly>(new.target, args);
   }

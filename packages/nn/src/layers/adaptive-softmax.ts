@@ -5,7 +5,7 @@ import { Module } from "../module.ts";
 import { Linear } from "./linear.ts";
 import { type Placement, placement } from "./placement.ts";
 
-type AdaptiveArguments = [
+export type AdaptiveLogSoftmaxWithLossArguments = [
   inFeatures: number,
   nClasses: number,
   cutoffs: readonly number[],
@@ -33,10 +33,10 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
   head: Linear;
   tail: ModuleList<Sequential>;
 
-  constructor(...args: Arguments<typeof AdaptiveLogSoftmaxWithLoss.names, AdaptiveArguments>) {
+  constructor(...args: Arguments<typeof AdaptiveLogSoftmaxWithLoss.names, AdaptiveLogSoftmaxWithLossArguments>) {
     super();
     const [inFeatures, nClasses, cutoffs, divValue = 4, headBias = false, device, dtype] =
-      readArguments<AdaptiveArguments>(AdaptiveLogSoftmaxWithLoss, args);
+      readArguments<AdaptiveLogSoftmaxWithLossArguments>(AdaptiveLogSoftmaxWithLoss, args);
     const rising = cutoffs.every((cut, i) => Number.isInteger(cut) && cut > (cutoffs[i - 1] ?? 0) && cut < nClasses);
     if (!rising || cutoffs.length === 0) {
       fail(

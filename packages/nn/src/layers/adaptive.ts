@@ -6,15 +6,15 @@ import { Module } from "../module.ts";
 import { describe } from "../repr.ts";
 
 const avgNames = ["outputSize"] as const;
-type AvgArguments = [outputSize: AdaptiveSize];
+export type AdaptiveAvgPoolArguments = [outputSize: AdaptiveSize];
 
 abstract class AdaptiveAvgPool extends Module<[input: Tensor], Tensor> {
   static readonly names: typeof avgNames = avgNames;
   readonly outputSize: AdaptiveSize;
 
-  constructor(...args: Arguments<typeof avgNames, AvgArguments>) {
+  constructor(...args: Arguments<typeof avgNames, AdaptiveAvgPoolArguments>) {
     super();
-    [this.outputSize] = readArguments<AvgArguments>(new.target, args);
+    [this.outputSize] = readArguments<AdaptiveAvgPoolArguments>(new.target, args);
   }
 
   override extraRepr(): string {
@@ -44,7 +44,7 @@ export class AdaptiveAvgPool3d extends AdaptiveAvgPool {
 }
 
 const maxNames = ["outputSize", "returnIndices"] as const;
-type MaxArguments = [outputSize: AdaptiveSize, returnIndices?: boolean];
+export type AdaptiveMaxPoolArguments = [outputSize: AdaptiveSize, returnIndices?: boolean];
 
 /** `forward` gives the values; with `returnIndices`, in spite of its type, the pair of values and positions. */
 abstract class AdaptiveMaxPool extends Module<[input: Tensor], Tensor> {
@@ -52,9 +52,9 @@ abstract class AdaptiveMaxPool extends Module<[input: Tensor], Tensor> {
   readonly outputSize: AdaptiveSize;
   readonly returnIndices: boolean;
 
-  constructor(...args: Arguments<typeof maxNames, MaxArguments>) {
+  constructor(...args: Arguments<typeof maxNames, AdaptiveMaxPoolArguments>) {
     super();
-    [this.outputSize, this.returnIndices = false] = readArguments<MaxArguments>(new.target, args);
+    [this.outputSize, this.returnIndices = false] = readArguments<AdaptiveMaxPoolArguments>(new.target, args);
   }
 
   protected pool(input: Tensor, maxPool: MaxFunction): Tensor {

@@ -9,7 +9,7 @@ import { type Placement, parameter, placement } from "./placement.ts";
 /** A Linear under the name that PyTorch prints for it here. */
 class NonDynamicallyQuantizableLinear extends Linear {}
 
-type AttentionArguments = [
+export type MultiheadAttentionArguments = [
   embedDim: number,
   numHeads: number,
   dropout?: number,
@@ -23,7 +23,7 @@ type AttentionArguments = [
 ];
 
 const callNames = ["query", "key", "value", "keyPaddingMask", "needWeights", "attnMask", "averageAttnWeights"] as const;
-type CallArguments = [
+export type MultiheadAttentionInput = [
   query: Tensor,
   key: Tensor,
   value: Tensor,
@@ -41,7 +41,7 @@ const call = { name: "MultiheadAttention", names: callNames } as const;
  * @see https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
  */
 export class MultiheadAttention extends Module<
-  Arguments<typeof callNames, CallArguments>,
+  Arguments<typeof callNames, MultiheadAttentionInput>,
   [output: Tensor, weights: Tensor | null]
 > {
   static readonly names = [
@@ -73,7 +73,7 @@ export class MultiheadAttention extends Module<
   biasV: Parameter | null;
   outProj: Linear;
 
-  constructor(...args: Arguments<typeof MultiheadAttention.names, AttentionArguments>) {
+  constructor(...args: Arguments<typeof MultiheadAttention.names, MultiheadAttentionArguments>) {
     super();
     const [
       width,
@@ -86,7 +86,7 @@ export class MultiheadAttention extends Module<
       vdim,
       batchFirst = false,
       ...at
-    ] = readArguments<AttentionArguments>(MultiheadAttention, args);
+    ] = readArguments<MultiheadAttentionArguments>(MultiheadAttention, args);
     if (width % heads !== 0) fail("MultiheadAttention", `embedDim ${width} does not divide into ${heads} heads`);
     this.embedDim = width;
     this.numHeads = heads;
@@ -115,9 +115,9 @@ export class MultiheadAttention extends Module<
     for (const extra of [this.biasK, this.biasV]) if (extra) xavierNormal_(extra);
   }
 
-  forward(...args: Arguments<typeof callNames, CallArguments>): [output: Tensor, weights: Tensor | null] {
+  forward(...args: Arguments<typeof callNames, MultiheadAttentionInput>): [output: Tensor, weights: Tensor | null] {
     const [query, key, value, keyPaddingMask, needWeights = true, attnMask, average = true] =
-      readArguments<CallArguments>(call, args);
+      readArguments<MultiheadAttentionInput>(call, args);
     const batched = query.ndim === 3;
     if (!batched && query.ndim !== 2)
       fail("MultiheadAttention", `needs 2 or 3 dimensions, got ${showShape(query.shape)}`);

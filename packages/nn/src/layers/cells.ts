@@ -116,7 +116,7 @@ abstract class RNNCellBase<In extends readonly unknown[], Out> extends Module<In
   }
 }
 
-type RNNCellArguments = [
+export type RNNCellArguments = [
   inputSize: number,
   hiddenSize: number,
   bias?: boolean,
@@ -151,7 +151,7 @@ export class RNNCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Te
 }
 
 const cellNames = ["inputSize", "hiddenSize", "bias", ...placement] as const;
-type CellArguments = [inputSize: number, hiddenSize: number, bias?: boolean, ...Placement];
+export type CellArguments = [inputSize: number, hiddenSize: number, bias?: boolean, ...Placement];
 
 /** One step of {@link GRU}. @see https://pytorch.org/docs/stable/generated/torch.nn.GRUCell.html */
 export class GRUCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Tensor> {
@@ -167,10 +167,10 @@ export class GRUCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Te
   }
 }
 
-type Pair = [hidden: Tensor, cell: Tensor];
+export type LSTMState = [hidden: Tensor, cell: Tensor];
 
 /** One step of {@link LSTM}. @see https://pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html */
-export class LSTMCell extends RNNCellBase<[input: Tensor, hx?: Pair | null], Pair> {
+export class LSTMCell extends RNNCellBase<[input: Tensor, hx?: LSTMState | null], LSTMState> {
   static readonly names: typeof cellNames = cellNames;
 
   constructor(...args: Arguments<typeof cellNames, CellArguments>) {
@@ -178,7 +178,7 @@ export class LSTMCell extends RNNCellBase<[input: Tensor, hx?: Pair | null], Pai
     super(cells.lstm, inputSize, hiddenSize, bias, at);
   }
 
-  forward(input: Tensor, hx?: Pair | null): Pair {
-    return [...this.step(cells.lstm, input, hx ?? null)] as Pair;
+  forward(input: Tensor, hx?: LSTMState | null): LSTMState {
+    return [...this.step(cells.lstm, input, hx ?? null)] as LSTMState;
   }
 }

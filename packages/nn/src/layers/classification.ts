@@ -14,7 +14,7 @@ abstract class WeightedLoss extends Loss {
   }
 }
 
-type CrossEntropyArguments = [
+export type CrossEntropyLossArguments = [
   weight?: Tensor | null,
   ignoreIndex?: number,
   reduction?: Reduction,
@@ -32,11 +32,9 @@ export class CrossEntropyLoss extends WeightedLoss {
   readonly reduction: Reduction;
   readonly labelSmoothing: number;
 
-  constructor(...args: Arguments<typeof CrossEntropyLoss.names, CrossEntropyArguments>) {
-    const [weight, ignoreIndex = -100, reduction = "mean", labelSmoothing = 0] = readArguments<CrossEntropyArguments>(
-      CrossEntropyLoss,
-      args,
-    );
+  constructor(...args: Arguments<typeof CrossEntropyLoss.names, CrossEntropyLossArguments>) {
+    const [weight, ignoreIndex = -100, reduction = "mean", labelSmoothing = 0] =
+      readArguments<CrossEntropyLossArguments>(CrossEntropyLoss, args);
     super(weight);
     this.ignoreIndex = ignoreIndex;
     this.reduction = reduction;
@@ -48,7 +46,7 @@ export class CrossEntropyLoss extends WeightedLoss {
   }
 }
 
-type NLLArguments = [weight?: Tensor | null, ignoreIndex?: number, reduction?: Reduction];
+export type NLLLossArguments = [weight?: Tensor | null, ignoreIndex?: number, reduction?: Reduction];
 
 /** The negative log likelihood of log-probabilities. @see https://pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html */
 export class NLLLoss extends WeightedLoss {
@@ -56,8 +54,8 @@ export class NLLLoss extends WeightedLoss {
   readonly ignoreIndex: number;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof NLLLoss.names, NLLArguments>) {
-    const [weight, ignoreIndex = -100, reduction = "mean"] = readArguments<NLLArguments>(NLLLoss, args);
+  constructor(...args: Arguments<typeof NLLLoss.names, NLLLossArguments>) {
+    const [weight, ignoreIndex = -100, reduction = "mean"] = readArguments<NLLLossArguments>(NLLLoss, args);
     super(weight);
     this.ignoreIndex = ignoreIndex;
     this.reduction = reduction;
@@ -69,15 +67,15 @@ export class NLLLoss extends WeightedLoss {
 }
 
 const weightNames = ["weight", "reduction"] as const;
-type WeightArguments = [weight?: Tensor | null, reduction?: Reduction];
+export type WeightedLossArguments = [weight?: Tensor | null, reduction?: Reduction];
 
 /** The cross entropy of probabilities in [0, 1]. @see https://pytorch.org/docs/stable/generated/torch.nn.BCELoss.html */
 export class BCELoss extends WeightedLoss {
   static readonly names: typeof weightNames = weightNames;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof weightNames, WeightArguments>) {
-    const [weight, reduction = "mean"] = readArguments<WeightArguments>(BCELoss, args);
+  constructor(...args: Arguments<typeof weightNames, WeightedLossArguments>) {
+    const [weight, reduction = "mean"] = readArguments<WeightedLossArguments>(BCELoss, args);
     super(weight);
     this.reduction = reduction;
   }
@@ -92,8 +90,8 @@ export class MultiLabelSoftMarginLoss extends WeightedLoss {
   static readonly names: typeof weightNames = weightNames;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof weightNames, WeightArguments>) {
-    const [weight, reduction = "mean"] = readArguments<WeightArguments>(MultiLabelSoftMarginLoss, args);
+  constructor(...args: Arguments<typeof weightNames, WeightedLossArguments>) {
+    const [weight, reduction = "mean"] = readArguments<WeightedLossArguments>(MultiLabelSoftMarginLoss, args);
     super(weight);
     this.reduction = reduction;
   }
@@ -103,7 +101,7 @@ export class MultiLabelSoftMarginLoss extends WeightedLoss {
   }
 }
 
-type LogitsArguments = [weight?: Tensor | null, reduction?: Reduction, posWeight?: Tensor | null];
+export type BCEWithLogitsLossArguments = [weight?: Tensor | null, reduction?: Reduction, posWeight?: Tensor | null];
 
 /** {@link BCELoss} of scores: it takes the sigmoid itself. @see https://pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html */
 export class BCEWithLogitsLoss extends WeightedLoss {
@@ -111,8 +109,8 @@ export class BCEWithLogitsLoss extends WeightedLoss {
   declare readonly posWeight: Tensor | null;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof BCEWithLogitsLoss.names, LogitsArguments>) {
-    const [weight, reduction = "mean", posWeight] = readArguments<LogitsArguments>(BCEWithLogitsLoss, args);
+  constructor(...args: Arguments<typeof BCEWithLogitsLoss.names, BCEWithLogitsLossArguments>) {
+    const [weight, reduction = "mean", posWeight] = readArguments<BCEWithLogitsLossArguments>(BCEWithLogitsLoss, args);
     super(weight);
     this.registerBuffer("posWeight", posWeight ?? null);
     this.reduction = reduction;
@@ -123,7 +121,7 @@ export class BCEWithLogitsLoss extends WeightedLoss {
   }
 }
 
-type MultiMarginArguments = [p?: number, margin?: number, weight?: Tensor | null, reduction?: Reduction];
+export type MultiMarginLossArguments = [p?: number, margin?: number, weight?: Tensor | null, reduction?: Reduction];
 
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.MultiMarginLoss.html */
 export class MultiMarginLoss extends WeightedLoss {
@@ -132,8 +130,11 @@ export class MultiMarginLoss extends WeightedLoss {
   readonly margin: number;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof MultiMarginLoss.names, MultiMarginArguments>) {
-    const [p = 1, margin = 1, weight, reduction = "mean"] = readArguments<MultiMarginArguments>(MultiMarginLoss, args);
+  constructor(...args: Arguments<typeof MultiMarginLoss.names, MultiMarginLossArguments>) {
+    const [p = 1, margin = 1, weight, reduction = "mean"] = readArguments<MultiMarginLossArguments>(
+      MultiMarginLoss,
+      args,
+    );
     super(weight);
     this.p = p;
     this.margin = margin;

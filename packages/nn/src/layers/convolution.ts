@@ -24,7 +24,7 @@ const convNames = [
   ...placement,
 ] as const;
 
-type ConvArguments = [
+export type ConvArguments = [
   inChannels: number,
   outChannels: number,
   kernelSize: Size,
@@ -221,7 +221,7 @@ const transposeNames = [
   ...placement,
 ] as const;
 
-type TransposeArguments = [
+export type ConvTransposeArguments = [
   inChannels: number,
   outChannels: number,
   kernelSize: Size,
@@ -253,7 +253,7 @@ function readTranspose(
     dilation = 1,
     paddingMode = "zeros",
     ...at
-  ] = readArguments<TransposeArguments>(owner, args);
+  ] = readArguments<ConvTransposeArguments>(owner, args);
   if (paddingMode !== "zeros") fail(name, `the only padding mode is "zeros", got "${paddingMode}"`);
   const settings: Settings = {
     rank,
@@ -311,7 +311,7 @@ abstract class ConvTranspose extends AnyConv {
 export class ConvTranspose1d extends ConvTranspose {
   static readonly names: typeof transposeNames = transposeNames;
 
-  constructor(...args: Arguments<typeof transposeNames, TransposeArguments>) {
+  constructor(...args: Arguments<typeof transposeNames, ConvTransposeArguments>) {
     super(ConvTranspose1d, 1, args);
   }
 }
@@ -320,7 +320,7 @@ export class ConvTranspose1d extends ConvTranspose {
 export class ConvTranspose2d extends ConvTranspose {
   static readonly names: typeof transposeNames = transposeNames;
 
-  constructor(...args: Arguments<typeof transposeNames, TransposeArguments>) {
+  constructor(...args: Arguments<typeof transposeNames, ConvTransposeArguments>) {
     super(ConvTranspose2d, 2, args);
   }
 }
@@ -329,7 +329,7 @@ export class ConvTranspose2d extends ConvTranspose {
 export class ConvTranspose3d extends ConvTranspose {
   static readonly names: typeof transposeNames = transposeNames;
 
-  constructor(...args: Arguments<typeof transposeNames, TransposeArguments>) {
+  constructor(...args: Arguments<typeof transposeNames, ConvTransposeArguments>) {
     super(ConvTranspose3d, 3, args);
   }
 }

@@ -1,11 +1,12 @@
 /** Distances as layers, and the losses made of them. */
 import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
+import type { Lengths } from "../functional/ctc.ts";
 import * as F from "../functional/index.ts";
 import type { Reduction } from "../functional/reduction.ts";
 import { Module } from "../module.ts";
 import { Loss } from "./loss.ts";
 
-type CosineArguments = [dim?: number, eps?: number];
+export type CosineSimilarityArguments = [dim?: number, eps?: number];
 
 /** The cosine of the angle along `dim`. @see https://pytorch.org/docs/stable/generated/torch.nn.CosineSimilarity.html */
 export class CosineSimilarity extends Module<[x1: Tensor, x2: Tensor], Tensor> {
@@ -13,9 +14,9 @@ export class CosineSimilarity extends Module<[x1: Tensor, x2: Tensor], Tensor> {
   readonly dim: number;
   readonly eps: number;
 
-  constructor(...args: Arguments<typeof CosineSimilarity.names, CosineArguments>) {
+  constructor(...args: Arguments<typeof CosineSimilarity.names, CosineSimilarityArguments>) {
     super();
-    [this.dim = 1, this.eps = 1e-8] = readArguments<CosineArguments>(CosineSimilarity, args);
+    [this.dim = 1, this.eps = 1e-8] = readArguments<CosineSimilarityArguments>(CosineSimilarity, args);
   }
 
   forward(x1: Tensor, x2: Tensor): Tensor {
@@ -23,7 +24,7 @@ export class CosineSimilarity extends Module<[x1: Tensor, x2: Tensor], Tensor> {
   }
 }
 
-type PairwiseArguments = [p?: number, eps?: number, keepdim?: boolean];
+export type PairwiseDistanceArguments = [p?: number, eps?: number, keepdim?: boolean];
 
 /** The p-norm of the difference. @see https://pytorch.org/docs/stable/generated/torch.nn.PairwiseDistance.html */
 export class PairwiseDistance extends Module<[x1: Tensor, x2: Tensor], Tensor> {
@@ -32,9 +33,12 @@ export class PairwiseDistance extends Module<[x1: Tensor, x2: Tensor], Tensor> {
   readonly eps: number;
   readonly keepdim: boolean;
 
-  constructor(...args: Arguments<typeof PairwiseDistance.names, PairwiseArguments>) {
+  constructor(...args: Arguments<typeof PairwiseDistance.names, PairwiseDistanceArguments>) {
     super();
-    [this.p = 2, this.eps = 1e-6, this.keepdim = false] = readArguments<PairwiseArguments>(PairwiseDistance, args);
+    [this.p = 2, this.eps = 1e-6, this.keepdim = false] = readArguments<PairwiseDistanceArguments>(
+      PairwiseDistance,
+      args,
+    );
   }
 
   forward(x1: Tensor, x2: Tensor): Tensor {
@@ -43,7 +47,7 @@ export class PairwiseDistance extends Module<[x1: Tensor, x2: Tensor], Tensor> {
 }
 
 const marginNames = ["margin", "reduction"] as const;
-type MarginArguments = [margin?: number, reduction?: Reduction];
+export type MarginLossArguments = [margin?: number, reduction?: Reduction];
 
 /** Near where the target is 1, apart where it is −1. @see https://pytorch.org/docs/stable/generated/torch.nn.HingeEmbeddingLoss.html */
 export class HingeEmbeddingLoss extends Loss {
@@ -51,9 +55,9 @@ export class HingeEmbeddingLoss extends Loss {
   readonly margin: number;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof marginNames, MarginArguments>) {
+  constructor(...args: Arguments<typeof marginNames, MarginLossArguments>) {
     super();
-    [this.margin = 1, this.reduction = "mean"] = readArguments<MarginArguments>(HingeEmbeddingLoss, args);
+    [this.margin = 1, this.reduction = "mean"] = readArguments<MarginLossArguments>(HingeEmbeddingLoss, args);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -67,9 +71,9 @@ abstract class PairLoss extends Module<[input1: Tensor, input2: Tensor, target: 
   readonly margin: number;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof marginNames, MarginArguments>) {
+  constructor(...args: Arguments<typeof marginNames, MarginLossArguments>) {
     super();
-    [this.margin = 0, this.reduction = "mean"] = readArguments<MarginArguments>(new.target, args);
+    [this.margin = 0, this.reduction = "mean"] = readArguments<MarginLossArguments>(new.target, args);
   }
 }
 
@@ -87,7 +91,13 @@ export class CosineEmbeddingLoss extends PairLoss {
   }
 }
 
-type TripletArguments = [margin?: number, p?: number, eps?: number, swap?: boolean, reduction?: Reduction];
+export type TripletMarginLossArguments = [
+  margin?: number,
+  p?: number,
+  eps?: number,
+  swap?: boolean,
+  reduction?: Reduction,
+];
 type TripletInput = [anchor: Tensor, positive: Tensor, negative: Tensor];
 
 /** The positive nearer to the anchor than the negative. @see https://pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html */
@@ -99,10 +109,10 @@ export class TripletMarginLoss extends Module<TripletInput, Tensor> {
   readonly swap: boolean;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof TripletMarginLoss.names, TripletArguments>) {
+  constructor(...args: Arguments<typeof TripletMarginLoss.names, TripletMarginLossArguments>) {
     super();
     [this.margin = 1, this.p = 2, this.eps = 1e-6, this.swap = false, this.reduction = "mean"] =
-      readArguments<TripletArguments>(TripletMarginLoss, args);
+      readArguments<TripletMarginLossArguments>(TripletMarginLoss, args);
   }
 
   forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
@@ -110,8 +120,8 @@ export class TripletMarginLoss extends Module<TripletInput, Tensor> {
   }
 }
 
-type Distance = (a: Tensor, b: Tensor) => Tensor;
-type TripletDistanceArguments = [
+export type Distance = (a: Tensor, b: Tensor) => Tensor;
+export type TripletMarginWithDistanceLossArguments = [
   distanceFunction?: Distance | null,
   margin?: number,
   swap?: boolean,
@@ -126,12 +136,10 @@ export class TripletMarginWithDistanceLoss extends Module<TripletInput, Tensor> 
   readonly swap: boolean;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof TripletMarginWithDistanceLoss.names, TripletDistanceArguments>) {
+  constructor(...args: Arguments<typeof TripletMarginWithDistanceLoss.names, TripletMarginWithDistanceLossArguments>) {
     super();
-    const [distance, margin = 1, swap = false, reduction = "mean"] = readArguments<TripletDistanceArguments>(
-      TripletMarginWithDistanceLoss,
-      args,
-    );
+    const [distance, margin = 1, swap = false, reduction = "mean"] =
+      readArguments<TripletMarginWithDistanceLossArguments>(TripletMarginWithDistanceLoss, args);
     this.distanceFunction = distance ?? new PairwiseDistance();
     this.margin = margin;
     this.swap = swap;
@@ -144,8 +152,7 @@ export class TripletMarginWithDistanceLoss extends Module<TripletInput, Tensor> 
   }
 }
 
-type CTCArguments = [blank?: number, reduction?: Reduction, zeroInfinity?: boolean];
-type Lengths = Tensor | readonly number[];
+export type CTCLossArguments = [blank?: number, reduction?: Reduction, zeroInfinity?: boolean];
 
 /** Unaligned label sequences. @see https://pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html */
 export class CTCLoss extends Module<
@@ -157,9 +164,12 @@ export class CTCLoss extends Module<
   readonly reduction: Reduction;
   readonly zeroInfinity: boolean;
 
-  constructor(...args: Arguments<typeof CTCLoss.names, CTCArguments>) {
+  constructor(...args: Arguments<typeof CTCLoss.names, CTCLossArguments>) {
     super();
-    [this.blank = 0, this.reduction = "mean", this.zeroInfinity = false] = readArguments<CTCArguments>(CTCLoss, args);
+    [this.blank = 0, this.reduction = "mean", this.zeroInfinity = false] = readArguments<CTCLossArguments>(
+      CTCLoss,
+      args,
+    );
   }
 
   forward(logProbs: Tensor, targets: Tensor, inputLengths: Lengths, targetLengths: Lengths): Tensor {

@@ -5,7 +5,7 @@ import { Module } from "../module.ts";
 import { describe, float } from "../repr.ts";
 
 const names = ["p", "inplace"] as const;
-type DropoutArguments = [p?: number, inplace?: boolean];
+export type DropoutArguments = [p?: number, inplace?: boolean];
 
 abstract class AnyDropout extends Module<[input: Tensor], Tensor> {
   static readonly names: typeof names = names;

@@ -28,7 +28,7 @@ function fillTable(weight: Tensor, paddingIdx: number | null): void {
   if (paddingIdx !== null) noGrad(() => scope(() => void weight.set_(paddingIdx, 0)));
 }
 
-type EmbeddingArguments = [
+export type EmbeddingArguments = [
   numEmbeddings: number,
   embeddingDim: number,
   paddingIdx?: number | null,
@@ -124,7 +124,7 @@ export class Embedding extends Module<[input: Tensor], Tensor> {
   }
 }
 
-type BagArguments = [
+export type EmbeddingBagArguments = [
   numEmbeddings: number,
   embeddingDim: number,
   maxNorm?: number | null,
@@ -168,7 +168,7 @@ export class EmbeddingBag extends Module<
   /** [numEmbeddings, embeddingDim] */
   weight: Parameter;
 
-  constructor(...args: Arguments<typeof EmbeddingBag.names, BagArguments>) {
+  constructor(...args: Arguments<typeof EmbeddingBag.names, EmbeddingBagArguments>) {
     super();
     const [
       rows,
@@ -182,7 +182,7 @@ export class EmbeddingBag extends Module<
       includeLast = false,
       paddingIdx,
       ...at
-    ] = readArguments<BagArguments>(EmbeddingBag, args);
+    ] = readArguments<EmbeddingBagArguments>(EmbeddingBag, args);
     this.numEmbeddings = rows;
     this.embeddingDim = width;
     this.maxNorm = maxNorm ?? null;

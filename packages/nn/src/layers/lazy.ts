@@ -53,12 +53,12 @@ function waitForInput(
   });
 }
 
-type LinearArguments = [outFeatures: number, bias?: boolean, ...Placement];
+export type LazyLinearArguments = [outFeatures: number, bias?: boolean, ...Placement];
 
 /** A {@link Linear} that finds out `inFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyLinear.html */
 export class LazyLinear extends Linear {
-  constructor(...args: Arguments<typeof lazyLinearNames, LinearArguments>) {
-    const [outFeatures, bias = true, device = null, dtype = null] = readArguments<LinearArguments>(
+  constructor(...args: Arguments<typeof lazyLinearNames, LazyLinearArguments>) {
+    const [outFeatures, bias = true, device = null, dtype = null] = readArguments<LazyLinearArguments>(
       { name: "LazyLinear", names: lazyLinearNames },
       args,
     );
@@ -80,7 +80,7 @@ const convNames = [
   "paddingMode",
   ...placement,
 ] as const;
-type ConvArguments = [
+export type LazyConvArguments = [
   outChannels: number,
   kernelSize: Size,
   stride?: Size,
@@ -95,7 +95,7 @@ type ConvArguments = [
 type ConvOptions = ConstructorParameters<typeof Conv2d>[0] & object;
 
 function lazyConv(name: string, args: readonly unknown[]): ConvOptions {
-  const values = readArguments<ConvArguments>({ name, names: convNames }, args);
+  const values = readArguments<LazyConvArguments>({ name, names: convNames }, args);
   const options = Object.fromEntries(convNames.map((key, i) => [key, values[i]]));
   return { inChannels: 0, ...options } as ConvOptions;
 }
@@ -110,7 +110,7 @@ function waitForChannels(layer: Conv1d | Conv2d | Conv3d, becomes: { readonly pr
 
 /** A {@link Conv1d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConv1d.html */
 export class LazyConv1d extends Conv1d {
-  constructor(...args: Arguments<typeof convNames, ConvArguments>) {
+  constructor(...args: Arguments<typeof convNames, LazyConvArguments>) {
     super(lazyConv("LazyConv1d", args));
     waitForChannels(this, Conv1d);
   }
@@ -118,7 +118,7 @@ export class LazyConv1d extends Conv1d {
 
 /** A {@link Conv2d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConv2d.html */
 export class LazyConv2d extends Conv2d {
-  constructor(...args: Arguments<typeof convNames, ConvArguments>) {
+  constructor(...args: Arguments<typeof convNames, LazyConvArguments>) {
     super(lazyConv("LazyConv2d", args));
     waitForChannels(this, Conv2d);
   }
@@ -126,7 +126,7 @@ export class LazyConv2d extends Conv2d {
 
 /** A {@link Conv3d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConv3d.html */
 export class LazyConv3d extends Conv3d {
-  constructor(...args: Arguments<typeof convNames, ConvArguments>) {
+  constructor(...args: Arguments<typeof convNames, LazyConvArguments>) {
     super(lazyConv("LazyConv3d", args));
     waitForChannels(this, Conv3d);
   }
@@ -144,7 +144,7 @@ const transposeNames = [
   "paddingMode",
   ...placement,
 ] as const;
-type TransposeArguments = [
+export type LazyConvTransposeArguments = [
   outChannels: number,
   kernelSize: Size,
   stride?: Size,
@@ -160,7 +160,7 @@ type TransposeArguments = [
 type TransposeOptions = ConstructorParameters<typeof ConvTranspose2d>[0] & object;
 
 function lazyTranspose(name: string, args: readonly unknown[]): TransposeOptions {
-  const values = readArguments<TransposeArguments>({ name, names: transposeNames }, args);
+  const values = readArguments<LazyConvTransposeArguments>({ name, names: transposeNames }, args);
   const options = Object.fromEntries(transposeNames.map((key, i) => [key, values[i]]));
   return { inChannels: 0, ...options } as TransposeOptions;
 }
@@ -178,7 +178,7 @@ function waitForTransposed(
 
 /** A {@link ConvTranspose1d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConvTranspose1d.html */
 export class LazyConvTranspose1d extends ConvTranspose1d {
-  constructor(...args: Arguments<typeof transposeNames, TransposeArguments>) {
+  constructor(...args: Arguments<typeof transposeNames, LazyConvTransposeArguments>) {
     super(lazyTranspose("LazyConvTranspose1d", args));
     waitForTransposed(this, ConvTranspose1d);
   }
@@ -186,7 +186,7 @@ export class LazyConvTranspose1d extends ConvTranspose1d {
 
 /** A {@link ConvTranspose2d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConvTranspose2d.html */
 export class LazyConvTranspose2d extends ConvTranspose2d {
-  constructor(...args: Arguments<typeof transposeNames, TransposeArguments>) {
+  constructor(...args: Arguments<typeof transposeNames, LazyConvTransposeArguments>) {
     super(lazyTranspose("LazyConvTranspose2d", args));
     waitForTransposed(this, ConvTranspose2d);
   }
@@ -194,14 +194,14 @@ export class LazyConvTranspose2d extends ConvTranspose2d {
 
 /** A {@link ConvTranspose3d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConvTranspose3d.html */
 export class LazyConvTranspose3d extends ConvTranspose3d {
-  constructor(...args: Arguments<typeof transposeNames, TransposeArguments>) {
+  constructor(...args: Arguments<typeof transposeNames, LazyConvTransposeArguments>) {
     super(lazyTranspose("LazyConvTranspose3d", args));
     waitForTransposed(this, ConvTranspose3d);
   }
 }
 
 const normNames = ["eps", "momentum", "affine", "trackRunningStats", ...placement] as const;
-type NormArguments = [
+export type LazyNormArguments = [
   eps?: number,
   momentum?: number | null,
   affine?: boolean,
@@ -211,7 +211,7 @@ type NormArguments = [
 type NormOptions = ConstructorParameters<typeof BatchNorm2d>[0] & object;
 
 function lazyNorm(name: string, args: readonly unknown[]): NormOptions {
-  const [eps, momentum, affine = true, trackRunningStats = true, device, dtype] = readArguments<NormArguments>(
+  const [eps, momentum, affine = true, trackRunningStats = true, device, dtype] = readArguments<LazyNormArguments>(
     { name, names: normNames },
     args,
   );
@@ -228,7 +228,7 @@ function waitForFeatures(layer: Resettable, becomes: { readonly prototype: objec
 
 /** A {@link BatchNorm1d} that finds out `numFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm1d.html */
 export class LazyBatchNorm1d extends BatchNorm1d {
-  constructor(...args: Arguments<typeof normNames, NormArguments>) {
+  constructor(...args: Arguments<typeof normNames, LazyNormArguments>) {
     super(lazyNorm("LazyBatchNorm1d", args));
     waitForFeatures(this, BatchNorm1d);
   }
@@ -236,7 +236,7 @@ export class LazyBatchNorm1d extends BatchNorm1d {
 
 /** A {@link BatchNorm2d} that finds out `numFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm2d.html */
 export class LazyBatchNorm2d extends BatchNorm2d {
-  constructor(...args: Arguments<typeof normNames, NormArguments>) {
+  constructor(...args: Arguments<typeof normNames, LazyNormArguments>) {
     super(lazyNorm("LazyBatchNorm2d", args));
     waitForFeatures(this, BatchNorm2d);
   }
@@ -244,7 +244,7 @@ export class LazyBatchNorm2d extends BatchNorm2d {
 
 /** A {@link BatchNorm3d} that finds out `numFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm3d.html */
 export class LazyBatchNorm3d extends BatchNorm3d {
-  constructor(...args: Arguments<typeof normNames, NormArguments>) {
+  constructor(...args: Arguments<typeof normNames, LazyNormArguments>) {
     super(lazyNorm("LazyBatchNorm3d", args));
     waitForFeatures(this, BatchNorm3d);
   }
@@ -252,7 +252,7 @@ export class LazyBatchNorm3d extends BatchNorm3d {
 
 /** An {@link InstanceNorm1d} that finds out `numFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm1d.html */
 export class LazyInstanceNorm1d extends InstanceNorm1d {
-  constructor(...args: Arguments<typeof normNames, NormArguments>) {
+  constructor(...args: Arguments<typeof normNames, LazyNormArguments>) {
     super(lazyNorm("LazyInstanceNorm1d", args));
     waitForFeatures(this, InstanceNorm1d);
   }
@@ -260,7 +260,7 @@ export class LazyInstanceNorm1d extends InstanceNorm1d {
 
 /** An {@link InstanceNorm2d} that finds out `numFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm2d.html */
 export class LazyInstanceNorm2d extends InstanceNorm2d {
-  constructor(...args: Arguments<typeof normNames, NormArguments>) {
+  constructor(...args: Arguments<typeof normNames, LazyNormArguments>) {
     super(lazyNorm("LazyInstanceNorm2d", args));
     waitForFeatures(this, InstanceNorm2d);
   }
@@ -268,7 +268,7 @@ export class LazyInstanceNorm2d extends InstanceNorm2d {
 
 /** An {@link InstanceNorm3d} that finds out `numFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm3d.html */
 export class LazyInstanceNorm3d extends InstanceNorm3d {
-  constructor(...args: Arguments<typeof normNames, NormArguments>) {
+  constructor(...args: Arguments<typeof normNames, LazyNormArguments>) {
     super(lazyNorm("LazyInstanceNorm3d", args));
     waitForFeatures(this, InstanceNorm3d);
   }

@@ -7,7 +7,7 @@ import type { Parameter } from "../parameter.ts";
 import { describe } from "../repr.ts";
 import { type Placement, parameter, placement } from "./placement.ts";
 
-type LinearArguments = [inFeatures: number, outFeatures: number, bias?: boolean, ...Placement];
+export type LinearArguments = [inFeatures: number, outFeatures: number, bias?: boolean, ...Placement];
 
 /**
  * y = x Wᵀ + b: [*, inFeatures] → [*, outFeatures].
@@ -56,7 +56,13 @@ export function resetLinear(weight: Tensor, bias: Tensor | null): void {
   uniform_(bias, -bound, bound);
 }
 
-type BilinearArguments = [in1Features: number, in2Features: number, outFeatures: number, bias?: boolean, ...Placement];
+export type BilinearArguments = [
+  in1Features: number,
+  in2Features: number,
+  outFeatures: number,
+  bias?: boolean,
+  ...Placement,
+];
 
 /** y = x₁ᵀ W x₂ + b. @see https://pytorch.org/docs/stable/generated/torch.nn.Bilinear.html */
 export class Bilinear extends Module<[input1: Tensor, input2: Tensor], Tensor> {

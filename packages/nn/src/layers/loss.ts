@@ -8,16 +8,16 @@ import { Module } from "../module.ts";
 export abstract class Loss extends Module<[input: Tensor, target: Tensor], Tensor> {}
 
 const reductionNames = ["reduction"] as const;
-type ReductionOnly = [reduction?: Reduction];
+export type ReductionArguments = [reduction?: Reduction];
 
 /** Losses whose only setting is the reduction. */
 abstract class PlainLoss extends Loss {
   static readonly names: typeof reductionNames = reductionNames;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof reductionNames, ReductionOnly>) {
+  constructor(...args: Arguments<typeof reductionNames, ReductionArguments>) {
     super();
-    [this.reduction = "mean"] = readArguments<ReductionOnly>(new.target, args);
+    [this.reduction = "mean"] = readArguments<ReductionArguments>(new.target, args);
   }
 }
 
@@ -49,7 +49,7 @@ export class MultiLabelMarginLoss extends PlainLoss {
   }
 }
 
-type SmoothL1Arguments = [reduction?: Reduction, beta?: number];
+export type SmoothL1LossArguments = [reduction?: Reduction, beta?: number];
 
 /** A square near 0, a line beyond `beta`. @see https://pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html */
 export class SmoothL1Loss extends Loss {
@@ -57,9 +57,9 @@ export class SmoothL1Loss extends Loss {
   readonly reduction: Reduction;
   readonly beta: number;
 
-  constructor(...args: Arguments<typeof SmoothL1Loss.names, SmoothL1Arguments>) {
+  constructor(...args: Arguments<typeof SmoothL1Loss.names, SmoothL1LossArguments>) {
     super();
-    [this.reduction = "mean", this.beta = 1] = readArguments<SmoothL1Arguments>(SmoothL1Loss, args);
+    [this.reduction = "mean", this.beta = 1] = readArguments<SmoothL1LossArguments>(SmoothL1Loss, args);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -67,7 +67,7 @@ export class SmoothL1Loss extends Loss {
   }
 }
 
-type HuberArguments = [reduction?: Reduction, delta?: number];
+export type HuberLossArguments = [reduction?: Reduction, delta?: number];
 
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html */
 export class HuberLoss extends Loss {
@@ -75,9 +75,9 @@ export class HuberLoss extends Loss {
   readonly reduction: Reduction;
   readonly delta: number;
 
-  constructor(...args: Arguments<typeof HuberLoss.names, HuberArguments>) {
+  constructor(...args: Arguments<typeof HuberLoss.names, HuberLossArguments>) {
     super();
-    [this.reduction = "mean", this.delta = 1] = readArguments<HuberArguments>(HuberLoss, args);
+    [this.reduction = "mean", this.delta = 1] = readArguments<HuberLossArguments>(HuberLoss, args);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -85,7 +85,7 @@ export class HuberLoss extends Loss {
   }
 }
 
-type KLDivArguments = [reduction?: Reduction | "batchmean", logTarget?: boolean];
+export type KLDivLossArguments = [reduction?: Reduction | "batchmean", logTarget?: boolean];
 
 /** The input holds log-probabilities. @see https://pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html */
 export class KLDivLoss extends Loss {
@@ -93,9 +93,9 @@ export class KLDivLoss extends Loss {
   readonly reduction: Reduction | "batchmean";
   readonly logTarget: boolean;
 
-  constructor(...args: Arguments<typeof KLDivLoss.names, KLDivArguments>) {
+  constructor(...args: Arguments<typeof KLDivLoss.names, KLDivLossArguments>) {
     super();
-    [this.reduction = "mean", this.logTarget = false] = readArguments<KLDivArguments>(KLDivLoss, args);
+    [this.reduction = "mean", this.logTarget = false] = readArguments<KLDivLossArguments>(KLDivLoss, args);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -103,7 +103,7 @@ export class KLDivLoss extends Loss {
   }
 }
 
-type PoissonArguments = [logInput?: boolean, full?: boolean, eps?: number, reduction?: Reduction];
+export type PoissonNLLLossArguments = [logInput?: boolean, full?: boolean, eps?: number, reduction?: Reduction];
 
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html */
 export class PoissonNLLLoss extends Loss {
@@ -113,10 +113,10 @@ export class PoissonNLLLoss extends Loss {
   readonly eps: number;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof PoissonNLLLoss.names, PoissonArguments>) {
+  constructor(...args: Arguments<typeof PoissonNLLLoss.names, PoissonNLLLossArguments>) {
     super();
     [this.logInput = true, this.full = false, this.eps = 1e-8, this.reduction = "mean"] =
-      readArguments<PoissonArguments>(PoissonNLLLoss, args);
+      readArguments<PoissonNLLLossArguments>(PoissonNLLLoss, args);
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
@@ -124,7 +124,7 @@ export class PoissonNLLLoss extends Loss {
   }
 }
 
-type GaussianArguments = [full?: boolean, eps?: number, reduction?: Reduction];
+export type GaussianNLLLossArguments = [full?: boolean, eps?: number, reduction?: Reduction];
 
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.GaussianNLLLoss.html */
 export class GaussianNLLLoss extends Module<[input: Tensor, target: Tensor, variance: Tensor], Tensor> {
@@ -133,9 +133,9 @@ export class GaussianNLLLoss extends Module<[input: Tensor, target: Tensor, vari
   readonly eps: number;
   readonly reduction: Reduction;
 
-  constructor(...args: Arguments<typeof GaussianNLLLoss.names, GaussianArguments>) {
+  constructor(...args: Arguments<typeof GaussianNLLLoss.names, GaussianNLLLossArguments>) {
     super();
-    [this.full = false, this.eps = 1e-6, this.reduction = "mean"] = readArguments<GaussianArguments>(
+    [this.full = false, this.eps = 1e-6, this.reduction = "mean"] = readArguments<GaussianNLLLossArguments>(
       GaussianNLLLoss,
       args,
     );

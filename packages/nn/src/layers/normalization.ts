@@ -9,7 +9,7 @@ import { describe, float, python } from "../repr.ts";
 import { filled, type Placement, parameter, placement } from "./placement.ts";
 
 const normNames = ["numFeatures", "eps", "momentum", "affine", "trackRunningStats", ...placement] as const;
-type NormArguments = [
+export type NormArguments = [
   numFeatures: number,
   eps?: number,
   momentum?: number | null,
@@ -174,7 +174,12 @@ export class InstanceNorm3d extends InstanceNorm {
   }
 }
 
-type LayerNormArguments = [normalizedShape: number | Shape, eps?: number, elementwiseAffine?: boolean, ...Placement];
+export type LayerNormArguments = [
+  normalizedShape: number | Shape,
+  eps?: number,
+  elementwiseAffine?: boolean,
+  ...Placement,
+];
 
 /** Normalises over the last dimensions. @see https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html */
 export class LayerNorm extends Module<[input: Tensor], Tensor> {
@@ -211,7 +216,7 @@ export class LayerNorm extends Module<[input: Tensor], Tensor> {
   }
 }
 
-type GroupNormArguments = [numGroups: number, numChannels: number, eps?: number, affine?: boolean, ...Placement];
+export type GroupNormArguments = [numGroups: number, numChannels: number, eps?: number, affine?: boolean, ...Placement];
 
 /** Normalises groups of channels of each sample. @see https://pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html */
 export class GroupNorm extends Module<[input: Tensor], Tensor> {
@@ -254,7 +259,7 @@ export class GroupNorm extends Module<[input: Tensor], Tensor> {
   }
 }
 
-type ResponseArguments = [size: number, alpha?: number, beta?: number, k?: number];
+export type LocalResponseNormArguments = [size: number, alpha?: number, beta?: number, k?: number];
 
 /** Divides by a power of the mean square of neighbouring channels. @see https://pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html */
 export class LocalResponseNorm extends Module<[input: Tensor], Tensor> {
@@ -264,9 +269,9 @@ export class LocalResponseNorm extends Module<[input: Tensor], Tensor> {
   readonly beta: number;
   readonly k: number;
 
-  constructor(...args: Arguments<typeof LocalResponseNorm.names, ResponseArguments>) {
+  constructor(...args: Arguments<typeof LocalResponseNorm.names, LocalResponseNormArguments>) {
     super();
-    [this.size, this.alpha = 1e-4, this.beta = 0.75, this.k = 1] = readArguments<ResponseArguments>(
+    [this.size, this.alpha = 1e-4, this.beta = 0.75, this.k = 1] = readArguments<LocalResponseNormArguments>(
       LocalResponseNorm,
       args,
     );

@@ -11,7 +11,7 @@ function pairs(padding: Size, rank: number): readonly number[] {
 }
 
 const constantNames = ["padding", "value"] as const;
-type ConstantArguments = [padding: Size, value: number];
+export type ConstantPadArguments = [padding: Size, value: number];
 
 abstract class ConstantPad extends Module<[input: Tensor], Tensor> {
   readonly padding: readonly number[];
@@ -35,8 +35,8 @@ abstract class ConstantPad extends Module<[input: Tensor], Tensor> {
 /** One value around the last dimension. @see https://pytorch.org/docs/stable/generated/torch.nn.ConstantPad1d.html */
 export class ConstantPad1d extends ConstantPad {
   static readonly names: typeof constantNames = constantNames;
-  constructor(...args: Arguments<typeof constantNames, ConstantArguments>) {
-    const [padding, value] = readArguments<ConstantArguments>(ConstantPad1d, args);
+  constructor(...args: Arguments<typeof constantNames, ConstantPadArguments>) {
+    const [padding, value] = readArguments<ConstantPadArguments>(ConstantPad1d, args);
     super(padding, value, 1);
   }
 }
@@ -44,8 +44,8 @@ export class ConstantPad1d extends ConstantPad {
 /** One value around the last 2 dimensions. @see https://pytorch.org/docs/stable/generated/torch.nn.ConstantPad2d.html */
 export class ConstantPad2d extends ConstantPad {
   static readonly names: typeof constantNames = constantNames;
-  constructor(...args: Arguments<typeof constantNames, ConstantArguments>) {
-    const [padding, value] = readArguments<ConstantArguments>(ConstantPad2d, args);
+  constructor(...args: Arguments<typeof constantNames, ConstantPadArguments>) {
+    const [padding, value] = readArguments<ConstantPadArguments>(ConstantPad2d, args);
     super(padding, value, 2);
   }
 }
@@ -53,14 +53,14 @@ export class ConstantPad2d extends ConstantPad {
 /** One value around the last 3 dimensions. @see https://pytorch.org/docs/stable/generated/torch.nn.ConstantPad3d.html */
 export class ConstantPad3d extends ConstantPad {
   static readonly names: typeof constantNames = constantNames;
-  constructor(...args: Arguments<typeof constantNames, ConstantArguments>) {
-    const [padding, value] = readArguments<ConstantArguments>(ConstantPad3d, args);
+  constructor(...args: Arguments<typeof constantNames, ConstantPadArguments>) {
+    const [padding, value] = readArguments<ConstantPadArguments>(ConstantPad3d, args);
     super(padding, value, 3);
   }
 }
 
 const padNames = ["padding"] as const;
-type PadArguments = [padding: Size];
+export type PadArguments = [padding: Size];
 
 /** Borders that need no value. */
 abstract class PlainPad extends Module<[input: Tensor], Tensor> {

@@ -6,7 +6,7 @@ import { Module } from "../module.ts";
 import { describe } from "../repr.ts";
 
 const maxNames = ["kernelSize", "stride", "padding", "dilation", "returnIndices", "ceilMode"] as const;
-type MaxArguments = [
+export type MaxPoolArguments = [
   kernelSize: Size,
   stride?: Size | null,
   padding?: Size,
@@ -25,10 +25,10 @@ abstract class MaxPool extends Module<[input: Tensor], Tensor> {
   readonly returnIndices: boolean;
   readonly ceilMode: boolean;
 
-  constructor(...args: Arguments<typeof maxNames, MaxArguments>) {
+  constructor(...args: Arguments<typeof maxNames, MaxPoolArguments>) {
     super();
     const [kernelSize, stride, padding = 0, dilation = 1, returnIndices = false, ceilMode = false] =
-      readArguments<MaxArguments>(new.target, args);
+      readArguments<MaxPoolArguments>(new.target, args);
     this.kernelSize = kernelSize;
     this.stride = stride ?? kernelSize;
     this.padding = padding;
@@ -70,7 +70,7 @@ export class MaxPool3d extends MaxPool {
 }
 
 const avgNames = ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"] as const;
-type AvgArguments = [
+export type AvgPoolArguments = [
   kernelSize: Size,
   stride?: Size | null,
   padding?: Size,
@@ -78,7 +78,7 @@ type AvgArguments = [
   countIncludePad?: boolean,
 ];
 const avgNamesWithDivisor = [...avgNames, "divisorOverride"] as const;
-type AvgArgumentsWithDivisor = [...AvgArguments, divisorOverride?: number | null];
+export type AvgPoolDivisorArguments = [...AvgPoolArguments, divisorOverride?: number | null];
 
 abstract class AvgPool extends Module<[input: Tensor], Tensor> {
   readonly kernelSize: Size;
@@ -89,7 +89,7 @@ abstract class AvgPool extends Module<[input: Tensor], Tensor> {
   readonly divisorOverride: number | null;
 
   constructor(
-    ...[kernelSize, stride, padding = 0, ceilMode = false, countIncludePad = true, divisor]: AvgArgumentsWithDivisor
+    ...[kernelSize, stride, padding = 0, ceilMode = false, countIncludePad = true, divisor]: AvgPoolDivisorArguments
   ) {
     super();
     this.kernelSize = kernelSize;
@@ -115,8 +115,8 @@ abstract class AvgPool extends Module<[input: Tensor], Tensor> {
 export class AvgPool1d extends AvgPool {
   static readonly names: typeof avgNames = avgNames;
 
-  constructor(...args: Arguments<typeof avgNames, AvgArguments>) {
-    const [kernelSize, stride, padding = 0, ...rest] = readArguments<AvgArguments>(AvgPool1d, args);
+  constructor(...args: Arguments<typeof avgNames, AvgPoolArguments>) {
+    const [kernelSize, stride, padding = 0, ...rest] = readArguments<AvgPoolArguments>(AvgPool1d, args);
     const one = (value: Size): readonly number[] => each("AvgPool1d", "size", value, 1);
     super(one(kernelSize), one(stride ?? kernelSize), one(padding), ...rest);
   }
@@ -130,8 +130,8 @@ export class AvgPool1d extends AvgPool {
 export class AvgPool2d extends AvgPool {
   static readonly names: typeof avgNamesWithDivisor = avgNamesWithDivisor;
 
-  constructor(...args: Arguments<typeof avgNamesWithDivisor, AvgArgumentsWithDivisor>) {
-    super(...readArguments<AvgArgumentsWithDivisor>(AvgPool2d, args));
+  constructor(...args: Arguments<typeof avgNamesWithDivisor, AvgPoolDivisorArguments>) {
+    super(...readArguments<AvgPoolDivisorArguments>(AvgPool2d, args));
   }
 
   forward(input: Tensor): Tensor {
@@ -143,8 +143,8 @@ export class AvgPool2d extends AvgPool {
 export class AvgPool3d extends AvgPool {
   static readonly names: typeof avgNamesWithDivisor = avgNamesWithDivisor;
 
-  constructor(...args: Arguments<typeof avgNamesWithDivisor, AvgArgumentsWithDivisor>) {
-    super(...readArguments<AvgArgumentsWithDivisor>(AvgPool3d, args));
+  constructor(...args: Arguments<typeof avgNamesWithDivisor, AvgPoolDivisorArguments>) {
+    super(...readArguments<AvgPoolDivisorArguments>(AvgPool3d, args));
   }
 
   forward(input: Tensor): Tensor {
@@ -153,7 +153,7 @@ export class AvgPool3d extends AvgPool {
 }
 
 const lpNames = ["normType", "kernelSize", "stride", "ceilMode"] as const;
-type LpArguments = [normType: number, kernelSize: Size, stride?: Size | null, ceilMode?: boolean];
+export type LPPoolArguments = [normType: number, kernelSize: Size, stride?: Size | null, ceilMode?: boolean];
 
 abstract class LPPool extends Module<[input: Tensor], Tensor> {
   static readonly names: typeof lpNames = lpNames;
@@ -162,9 +162,9 @@ abstract class LPPool extends Module<[input: Tensor], Tensor> {
   readonly stride: Size | null;
   readonly ceilMode: boolean;
 
-  constructor(...args: Arguments<typeof lpNames, LpArguments>) {
+  constructor(...args: Arguments<typeof lpNames, LPPoolArguments>) {
     super();
-    [this.normType, this.kernelSize, this.stride = null, this.ceilMode = false] = readArguments<LpArguments>(
+    [this.normType, this.kernelSize, this.stride = null, this.ceilMode = false] = readArguments<LPPoolArguments>(
       new.target,
       args,
     );
@@ -191,7 +191,7 @@ export class LPPool2d extends LPPool {
 }
 
 const unpoolNames = ["kernelSize", "stride", "padding"] as const;
-type UnpoolArguments = [kernelSize: Size, stride?: Size | null, padding?: Size];
+export type MaxUnpoolArguments = [kernelSize: Size, stride?: Size | null, padding?: Size];
 
 abstract class MaxUnpool extends Module {
   static readonly names: typeof unpoolNames = unpoolNames;
@@ -201,7 +201,7 @@ abstract class MaxUnpool extends Module {
 
   constructor(owner: { name: string; names: typeof unpoolNames }, rank: number, args: readonly unknown[]) {
     super();
-    const [kernelSize, stride, padding = 0] = readArguments<UnpoolArguments>(owner, args);
+    const [kernelSize, stride, padding = 0] = readArguments<MaxUnpoolArguments>(owner, args);
     this.kernelSize = each(owner.name, "kernelSize", kernelSize, rank);
     this.stride = each(owner.name, "stride", stride ?? kernelSize, rank);
     this.padding = each(owner.name, "padding", padding, rank);
@@ -215,7 +215,7 @@ abstract class MaxUnpool extends Module {
 
 /** Undoes {@link MaxPool1d} with its positions. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool1d.html */
 export class MaxUnpool1d extends MaxUnpool {
-  constructor(...args: Arguments<typeof unpoolNames, UnpoolArguments>) {
+  constructor(...args: Arguments<typeof unpoolNames, MaxUnpoolArguments>) {
     super(MaxUnpool1d, 1, args);
   }
 
@@ -226,7 +226,7 @@ export class MaxUnpool1d extends MaxUnpool {
 
 /** Undoes {@link MaxPool2d} with its positions. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html */
 export class MaxUnpool2d extends MaxUnpool {
-  constructor(...args: Arguments<typeof unpoolNames, UnpoolArguments>) {
+  constructor(...args: Arguments<typeof unpoolNames, MaxUnpoolArguments>) {
     super(MaxUnpool2d, 2, args);
   }
 
@@ -237,7 +237,7 @@ export class MaxUnpool2d extends MaxUnpool {
 
 /** Undoes {@link MaxPool3d} with its positions. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool3d.html */
 export class MaxUnpool3d extends MaxUnpool {
-  constructor(...args: Arguments<typeof unpoolNames, UnpoolArguments>) {
+  constructor(...args: Arguments<typeof unpoolNames, MaxUnpoolArguments>) {
     super(MaxUnpool3d, 3, args);
   }
 

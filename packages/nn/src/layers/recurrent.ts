@@ -5,11 +5,11 @@ import { uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { describe, float } from "../repr.ts";
-import { type Cell, type CellWeights, cells } from "./cells.ts";
+import { type Cell, type CellWeights, cells, type LSTMState } from "./cells.ts";
 import { type Placement, parameter, placement } from "./placement.ts";
 
 const names = ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"] as const;
-type Common = [
+export type RecurrentArguments = [
   inputSize: number,
   hiddenSize: number,
   numLayers?: number,
@@ -20,7 +20,7 @@ type Common = [
 ];
 
 /** What passes from step to step: the hidden state, and for LSTMs the cell state. */
-type State = readonly Tensor[];
+export type RecurrentState = readonly Tensor[];
 
 abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, Out> {
   readonly inputSize: number;
@@ -33,7 +33,7 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
   readonly bidirectional: boolean;
   readonly #cell: Cell;
 
-  constructor(name: string, cell: Cell, settings: Common, projSize: number, at: Placement) {
+  constructor(name: string, cell: Cell, settings: RecurrentArguments, projSize: number, at: Placement) {
     super();
     const [inputSize, hiddenSize, numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false] =
       settings;
@@ -93,7 +93,7 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
   }
 
   /** The whole sequence through all layers: the last layer's outputs and the final states of all. */
-  protected run(input: Tensor, given: State | null): [output: Tensor, states: Tensor[]] {
+  protected run(input: Tensor, given: RecurrentState | null): [output: Tensor, states: Tensor[]] {
     const batched = input.ndim === 3;
     if ((!batched && input.ndim !== 2) || input.shape.at(-1) !== this.inputSize) {
       const layout = this.batchFirst ? "[N, L, …]" : "[L, N, …]";
@@ -112,7 +112,7 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
   }
 
   /** Checks the initial states, or makes zeros. */
-  #states(sequence: Tensor, given: State | null): State {
+  #states(sequence: Tensor, given: RecurrentState | null): RecurrentState {
     const rows = this.numLayers * this.#directions.length;
     const sizes = [this.projSize || this.hiddenSize, this.hiddenSize];
     return Array.from({ length: this.#cell.states }, (_, i) => {
@@ -125,7 +125,7 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
     });
   }
 
-  #layers(sequence: Tensor, states: State): [Tensor, Tensor[]] {
+  #layers(sequence: Tensor, states: RecurrentState): [Tensor, Tensor[]] {
     const finals: Tensor[][] = [];
     let x = sequence;
     for (let layer = 0; layer < this.numLayers; layer++) {
@@ -143,7 +143,7 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
   }
 
   /** One layer in one direction. The inputs of all steps are multiplied at once. */
-  #direction(x: Tensor, weights: CellWeights, start: State, backwards: boolean): [Tensor, State] {
+  #direction(x: Tensor, weights: CellWeights, start: RecurrentState, backwards: boolean): [Tensor, RecurrentState] {
     const gates = F.linear(x, weights.ih, weights.biasIh);
     const steps = x.shape[0]!;
     const outputs = new Array<Tensor>(steps);
@@ -169,8 +169,8 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
   }
 }
 
-type Nonlinearity = "tanh" | "relu";
-type RNNArguments = [...Common, nonlinearity?: Nonlinearity, ...Placement];
+export type RecurrentNonlinearity = "tanh" | "relu";
+export type RNNArguments = [...RecurrentArguments, nonlinearity?: RecurrentNonlinearity, ...Placement];
 
 /**
  * h' = tanh(W x + U h), or relu: sequences [L, N, inputSize] ([N, L, …] with `batchFirst`) → outputs and final states.
@@ -178,12 +178,12 @@ type RNNArguments = [...Common, nonlinearity?: Nonlinearity, ...Placement];
  */
 export class RNN extends Recurrent<[input: Tensor, hx?: Tensor | null], [output: Tensor, hidden: Tensor]> {
   static readonly names = [...names, "nonlinearity", ...placement] as const;
-  readonly nonlinearity: Nonlinearity;
+  readonly nonlinearity: RecurrentNonlinearity;
 
   constructor(...args: Arguments<typeof RNN.names, RNNArguments>) {
     const [a, b, c, d, e, f, g, nonlinearity = "tanh", ...at] = readArguments<RNNArguments>(RNN, args);
     if (!(nonlinearity in cells)) fail("RNN", `unknown nonlinearity "${nonlinearity}"`, 'Use "tanh" or "relu"');
-    super("RNN", cells[nonlinearity], [a, b, c, d, e, f, g] as Common, 0, at);
+    super("RNN", cells[nonlinearity], [a, b, c, d, e, f, g] as RecurrentArguments, 0, at);
     this.nonlinearity = nonlinearity;
   }
 
@@ -193,7 +193,7 @@ export class RNN extends Recurrent<[input: Tensor, hx?: Tensor | null], [output:
   }
 }
 
-type GRUArguments = [...Common, ...Placement];
+export type GRUArguments = [...RecurrentArguments, ...Placement];
 
 /** Gated recurrent units (Cho et al., 2014). @see https://pytorch.org/docs/stable/generated/torch.nn.GRU.html */
 export class GRU extends Recurrent<[input: Tensor, hx?: Tensor | null], [output: Tensor, hidden: Tensor]> {
@@ -201,7 +201,7 @@ export class GRU extends Recurrent<[input: Tensor, hx?: Tensor | null], [output:
 
   constructor(...args: Arguments<typeof GRU.names, GRUArguments>) {
     const [a, b, c, d, e, f, g, ...at] = readArguments<GRUArguments>(GRU, args);
-    super("GRU", cells.gru, [a, b, c, d, e, f, g] as Common, 0, at);
+    super("GRU", cells.gru, [a, b, c, d, e, f, g] as RecurrentArguments, 0, at);
   }
 
   forward(input: Tensor, hx?: Tensor | null): [output: Tensor, hidden: Tensor] {
@@ -210,8 +210,7 @@ export class GRU extends Recurrent<[input: Tensor, hx?: Tensor | null], [output:
   }
 }
 
-type LSTMArguments = [...Common, projSize?: number, ...Placement];
-export type LSTMState = [hidden: Tensor, cell: Tensor];
+export type LSTMArguments = [...RecurrentArguments, projSize?: number, ...Placement];
 
 /**
  * Long short-term memory (Hochreiter & Schmidhuber, 1997), with projections if `projSize` is given.
@@ -222,7 +221,7 @@ export class LSTM extends Recurrent<[input: Tensor, hx?: LSTMState | null], [out
 
   constructor(...args: Arguments<typeof LSTM.names, LSTMArguments>) {
     const [a, b, c, d, e, f, g, projSize = 0, ...at] = readArguments<LSTMArguments>(LSTM, args);
-    super("LSTM", cells.lstm, [a, b, c, d, e, f, g] as Common, projSize, at);
+    super("LSTM", cells.lstm, [a, b, c, d, e, f, g] as RecurrentArguments, projSize, at);
   }
 
   forward(input: Tensor, hx?: LSTMState | null): [output: Tensor, state: LSTMState] {

@@ -3,7 +3,7 @@ import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
 import { Module } from "../module.ts";
 import { describe } from "../repr.ts";
 
-type FlattenArguments = [startDim?: number, endDim?: number];
+export type FlattenArguments = [startDim?: number, endDim?: number];
 
 /** One dimension from several; by default all but the batch. @see https://pytorch.org/docs/stable/generated/torch.nn.Flatten.html */
 export class Flatten extends Module<[input: Tensor], Tensor> {
@@ -25,7 +25,7 @@ export class Flatten extends Module<[input: Tensor], Tensor> {
   }
 }
 
-type UnflattenArguments = [dim: number, unflattenedSize: readonly number[]];
+export type UnflattenArguments = [dim: number, unflattenedSize: readonly number[]];
 
 /** Several dimensions from one. @see https://pytorch.org/docs/stable/generated/torch.nn.Unflatten.html */
 export class Unflatten extends Module<[input: Tensor], Tensor> {

@@ -5,7 +5,7 @@ import { Module } from "../module.ts";
 import { describe } from "../repr.ts";
 
 const dimNames = ["dim"] as const;
-type DimArguments = [dim?: number | null];
+export type DimArguments = [dim?: number | null];
 
 /** Layers with a `dim`. */
 abstract class AlongDim extends Module<[input: Tensor], Tensor> {

@@ -8,7 +8,7 @@ import { Linear } from "./linear.ts";
 import { LayerNorm } from "./normalization.ts";
 import { type Placement, placement } from "./placement.ts";
 
-export type Activation = "relu" | "gelu" | ((x: Tensor) => Tensor);
+export type TransformerActivation = "relu" | "gelu" | ((x: Tensor) => Tensor);
 
 const layerNames = [
   "dModel",
@@ -21,19 +21,19 @@ const layerNames = [
   "normFirst",
   ...placement,
 ] as const;
-type LayerArguments = [
+export type TransformerLayerArguments = [
   dModel: number,
   nhead: number,
   dimFeedforward?: number,
   dropout?: number,
-  activation?: Activation,
+  activation?: TransformerActivation,
   layerNormEps?: number,
   batchFirst?: boolean,
   normFirst?: boolean,
   ...Placement,
 ];
 
-function activationOf(name: string, activation: Activation): (x: Tensor) => Tensor {
+function activationOf(name: string, activation: TransformerActivation): (x: Tensor) => Tensor {
   if (typeof activation === "function") return activation;
   if (activation === "relu") return (x) => x.relu();
   if (activation === "gelu") return (x) => F.gelu(x);
@@ -41,10 +41,13 @@ function activationOf(name: string, activation: Activation): (x: Tensor) => Tens
 }
 
 const encoderCall = { name: "TransformerEncoderLayer", names: ["src", "srcMask", "srcKeyPaddingMask"] } as const;
-type EncoderLayerInput = [src: Tensor, srcMask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
+export type TransformerEncoderLayerInput = [src: Tensor, srcMask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
 
 /** Self-attention, then two linear layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html */
-export class TransformerEncoderLayer extends Module<Arguments<typeof encoderCall.names, EncoderLayerInput>, Tensor> {
+export class TransformerEncoderLayer extends Module<
+  Arguments<typeof encoderCall.names, TransformerEncoderLayerInput>,
+  Tensor
+> {
   static readonly names: typeof layerNames = layerNames;
   selfAttn: MultiheadAttention;
   linear1: Linear;
@@ -56,9 +59,9 @@ export class TransformerEncoderLayer extends Module<Arguments<typeof encoderCall
   dropout2: Dropout;
   readonly normFirst: boolean;
   readonly #activation: (x: Tensor) => Tensor;
-  readonly #arguments: Arguments<typeof layerNames, LayerArguments>;
+  readonly #arguments: Arguments<typeof layerNames, TransformerLayerArguments>;
 
-  constructor(...args: Arguments<typeof layerNames, LayerArguments>) {
+  constructor(...args: Arguments<typeof layerNames, TransformerLayerArguments>) {
     super();
     this.#arguments = args;
     const [
@@ -72,7 +75,7 @@ export class TransformerEncoderLayer extends Module<Arguments<typeof encoderCall
       normFirst = false,
       device,
       dtype,
-    ] = readArguments<LayerArguments>(TransformerEncoderLayer, args);
+    ] = readArguments<TransformerLayerArguments>(TransformerEncoderLayer, args);
     const at = { device, dtype };
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
     this.linear1 = new Linear(dModel, hidden, at);
@@ -86,8 +89,8 @@ export class TransformerEncoderLayer extends Module<Arguments<typeof encoderCall
     this.#activation = activationOf("TransformerEncoderLayer", activation);
   }
 
-  forward(...args: Arguments<typeof encoderCall.names, EncoderLayerInput>): Tensor {
-    const [src, mask, padding] = readArguments<EncoderLayerInput>(encoderCall, args);
+  forward(...args: Arguments<typeof encoderCall.names, TransformerEncoderLayerInput>): Tensor {
+    const [src, mask, padding] = readArguments<TransformerEncoderLayerInput>(encoderCall, args);
     const attend = (x: Tensor): Tensor => {
       const [out] = this.selfAttn(x, x, x, { attnMask: mask, keyPaddingMask: padding, needWeights: false });
       return this.dropout1(out);
@@ -121,7 +124,7 @@ export const decoderNames = [
   "memoryKeyPaddingMask",
 ] as const;
 export const decoderCall = { name: "TransformerDecoderLayer", names: decoderNames } as const;
-export type DecoderInput = [
+export type TransformerDecoderInput = [
   tgt: Tensor,
   memory: Tensor,
   tgtMask?: Tensor | null,
@@ -131,7 +134,7 @@ export type DecoderInput = [
 ];
 
 /** Self-attention, attention to a memory, then two linear layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerDecoderLayer.html */
-export class TransformerDecoderLayer extends Module<Arguments<typeof decoderNames, DecoderInput>, Tensor> {
+export class TransformerDecoderLayer extends Module<Arguments<typeof decoderNames, TransformerDecoderInput>, Tensor> {
   static readonly names: typeof layerNames = layerNames;
   selfAttn: MultiheadAttention;
   multiheadAttn: MultiheadAttention;
@@ -146,9 +149,9 @@ export class TransformerDecoderLayer extends Module<Arguments<typeof decoderName
   dropout3: Dropout;
   readonly normFirst: boolean;
   readonly #activation: (x: Tensor) => Tensor;
-  readonly #arguments: Arguments<typeof layerNames, LayerArguments>;
+  readonly #arguments: Arguments<typeof layerNames, TransformerLayerArguments>;
 
-  constructor(...args: Arguments<typeof layerNames, LayerArguments>) {
+  constructor(...args: Arguments<typeof layerNames, TransformerLayerArguments>) {
     super();
     this.#arguments = args;
     const [
@@ -162,7 +165,7 @@ export class TransformerDecoderLayer extends Module<Arguments<typeof decoderName
       normFirst = false,
       device,
       dtype,
-    ] = readArguments<LayerArguments>(TransformerDecoderLayer, args);
+    ] = readArguments<TransformerLayerArguments>(TransformerDecoderLayer, args);
     const at = { device, dtype };
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
     this.multiheadAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
@@ -179,8 +182,8 @@ export class TransformerDecoderLayer extends Module<Arguments<typeof decoderName
     this.#activation = activationOf("TransformerDecoderLayer", activation);
   }
 
-  forward(...args: Arguments<typeof decoderNames, DecoderInput>): Tensor {
-    const [tgt, memory, tgtMask, memoryMask, tgtPadding, memoryPadding] = readArguments<DecoderInput>(
+  forward(...args: Arguments<typeof decoderNames, TransformerDecoderInput>): Tensor {
+    const [tgt, memory, tgtMask, memoryMask, tgtPadding, memoryPadding] = readArguments<TransformerDecoderInput>(
       decoderCall,
       args,
     );

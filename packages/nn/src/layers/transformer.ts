@@ -6,10 +6,10 @@ import { Module } from "../module.ts";
 import { LayerNorm } from "./normalization.ts";
 import { type Placement, placement } from "./placement.ts";
 import {
-  type Activation,
-  type DecoderInput,
   decoderCall,
   type decoderNames,
+  type TransformerActivation,
+  type TransformerDecoderInput,
   TransformerDecoderLayer,
   TransformerEncoderLayer,
 } from "./transformer-layers.ts";
@@ -22,37 +22,37 @@ function copies<M extends Module>(source: Source<M>, count: number): ModuleList<
   return new ModuleList(Array.from({ length: count }, make));
 }
 
-type EncoderArguments = [
+export type TransformerEncoderArguments = [
   encoderLayer: TransformerEncoderLayer | (() => Module),
   numLayers: number,
   norm?: Module | null,
 ];
-type DecoderArguments = [
+export type TransformerDecoderArguments = [
   decoderLayer: TransformerDecoderLayer | (() => Module),
   numLayers: number,
   norm?: Module | null,
 ];
 const stackCall = { name: "TransformerEncoder", names: ["src", "mask", "srcKeyPaddingMask"] } as const;
-type StackInput = [src: Tensor, mask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
+export type TransformerEncoderInput = [src: Tensor, mask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
 
 /** A stack of encoder layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html */
-export class TransformerEncoder extends Module<Arguments<typeof stackCall.names, StackInput>, Tensor> {
+export class TransformerEncoder extends Module<Arguments<typeof stackCall.names, TransformerEncoderInput>, Tensor> {
   static readonly names = ["encoderLayer", "numLayers", "norm"] as const;
   layers: ModuleList<Module>;
   readonly numLayers: number;
   norm: Module | null;
 
   /** `encoderLayer` is copied `numLayers` times; or it is a function that makes a layer. */
-  constructor(...args: Arguments<typeof TransformerEncoder.names, EncoderArguments>) {
+  constructor(...args: Arguments<typeof TransformerEncoder.names, TransformerEncoderArguments>) {
     super();
-    const [layer, numLayers, norm = null] = readArguments<EncoderArguments>(TransformerEncoder, args);
+    const [layer, numLayers, norm = null] = readArguments<TransformerEncoderArguments>(TransformerEncoder, args);
     this.layers = copies<Module>(layer as Source<Module>, numLayers);
     this.numLayers = numLayers;
     this.norm = norm;
   }
 
-  forward(...args: Arguments<typeof stackCall.names, StackInput>): Tensor {
-    const [src, srcMask, srcKeyPaddingMask] = readArguments<StackInput>(stackCall, args);
+  forward(...args: Arguments<typeof stackCall.names, TransformerEncoderInput>): Tensor {
+    const [src, srcMask, srcKeyPaddingMask] = readArguments<TransformerEncoderInput>(stackCall, args);
     let x = src;
     for (const layer of this.layers) x = layer(x, { srcMask, srcKeyPaddingMask });
     return this.norm ? this.norm(x) : x;
@@ -60,37 +60,40 @@ export class TransformerEncoder extends Module<Arguments<typeof stackCall.names,
 }
 
 /** A stack of decoder layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerDecoder.html */
-export class TransformerDecoder extends Module<Arguments<typeof decoderNames, DecoderInput>, Tensor> {
+export class TransformerDecoder extends Module<Arguments<typeof decoderNames, TransformerDecoderInput>, Tensor> {
   static readonly names = ["decoderLayer", "numLayers", "norm"] as const;
   layers: ModuleList<Module>;
   readonly numLayers: number;
   norm: Module | null;
 
   /** `decoderLayer` is copied `numLayers` times; or it is a function that makes a layer. */
-  constructor(...args: Arguments<typeof TransformerDecoder.names, DecoderArguments>) {
+  constructor(...args: Arguments<typeof TransformerDecoder.names, TransformerDecoderArguments>) {
     super();
-    const [layer, numLayers, norm = null] = readArguments<DecoderArguments>(TransformerDecoder, args);
+    const [layer, numLayers, norm = null] = readArguments<TransformerDecoderArguments>(TransformerDecoder, args);
     this.layers = copies<Module>(layer as Source<Module>, numLayers);
     this.numLayers = numLayers;
     this.norm = norm;
   }
 
-  forward(...args: Arguments<typeof decoderNames, DecoderInput>): Tensor {
-    const [tgt, memory, ...masks] = readArguments<DecoderInput>({ ...decoderCall, name: "TransformerDecoder" }, args);
+  forward(...args: Arguments<typeof decoderNames, TransformerDecoderInput>): Tensor {
+    const [tgt, memory, ...masks] = readArguments<TransformerDecoderInput>(
+      { ...decoderCall, name: "TransformerDecoder" },
+      args,
+    );
     let x = tgt;
     for (const layer of this.layers) x = layer(x, memory, ...masks);
     return this.norm ? this.norm(x) : x;
   }
 }
 
-type TransformerArguments = [
+export type TransformerArguments = [
   dModel?: number,
   nhead?: number,
   numEncoderLayers?: number,
   numDecoderLayers?: number,
   dimFeedforward?: number,
   dropout?: number,
-  activation?: Activation,
+  activation?: TransformerActivation,
   customEncoder?: Module | null,
   customDecoder?: Module | null,
   layerNormEps?: number,
@@ -109,7 +112,7 @@ const callNames = [
   "tgtKeyPaddingMask",
   "memoryKeyPaddingMask",
 ] as const;
-type CallArguments = [
+export type TransformerInput = [
   src: Tensor,
   tgt: Tensor,
   srcMask?: Tensor | null,
@@ -121,7 +124,7 @@ type CallArguments = [
 ];
 
 /** An encoder and a decoder. @see https://pytorch.org/docs/stable/generated/torch.nn.Transformer.html */
-export class Transformer extends Module<Arguments<typeof callNames, CallArguments>, Tensor> {
+export class Transformer extends Module<Arguments<typeof callNames, TransformerInput>, Tensor> {
   static readonly names = [
     "dModel",
     "nhead",
@@ -177,9 +180,9 @@ export class Transformer extends Module<Arguments<typeof callNames, CallArgument
     for (const weight of this.parameters()) if (weight.ndim > 1) xavierUniform_(weight);
   }
 
-  forward(...args: Arguments<typeof callNames, CallArguments>): Tensor {
+  forward(...args: Arguments<typeof callNames, TransformerInput>): Tensor {
     const [src, tgt, mask, tgtMask, memoryMask, srcKeyPaddingMask, tgtKeyPaddingMask, memoryKeyPaddingMask] =
-      readArguments<CallArguments>({ name: "Transformer", names: callNames }, args);
+      readArguments<TransformerInput>({ name: "Transformer", names: callNames }, args);
     for (const x of [src, tgt]) {
       if (x.shape.at(-1) !== this.dModel)
         fail("Transformer", `needs ${this.dModel} features, got ${showShape(x.shape)}`);

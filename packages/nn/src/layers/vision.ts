@@ -6,7 +6,7 @@ import type { Size } from "../functional/sizes.ts";
 import { Module } from "../module.ts";
 import { describe, float } from "../repr.ts";
 
-type UnfoldArguments = [kernelSize: Size, dilation?: Size, padding?: Size, stride?: Size];
+export type UnfoldArguments = [kernelSize: Size, dilation?: Size, padding?: Size, stride?: Size];
 
 /** Sliding blocks as columns. @see https://pytorch.org/docs/stable/generated/torch.nn.Unfold.html */
 export class Unfold extends Module<[input: Tensor], Tensor> {
@@ -34,7 +34,7 @@ export class Unfold extends Module<[input: Tensor], Tensor> {
   }
 }
 
-type FoldArguments = [outputSize: Size, kernelSize: Size, dilation?: Size, padding?: Size, stride?: Size];
+export type FoldArguments = [outputSize: Size, kernelSize: Size, dilation?: Size, padding?: Size, stride?: Size];
 
 /** Columns summed into an image. @see https://pytorch.org/docs/stable/generated/torch.nn.Fold.html */
 export class Fold extends Module<[input: Tensor], Tensor> {
@@ -118,7 +118,7 @@ export class ChannelShuffle extends Module<[input: Tensor], Tensor> {
   }
 }
 
-type UpsampleArguments = [
+export type UpsampleArguments = [
   size?: Size | null,
   scaleFactor?: Size | null,
   mode?: InterpolationMode,
@@ -161,12 +161,12 @@ export class Upsample extends Module<[input: Tensor], Tensor> {
 }
 
 const sizeNames = ["size", "scaleFactor"] as const;
-type SizeArguments = [size?: Size | null, scaleFactor?: Size | null];
+export type UpsamplingArguments = [size?: Size | null, scaleFactor?: Size | null];
 
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.UpsamplingNearest2d.html */
 export class UpsamplingNearest2d extends Upsample {
-  constructor(...args: Arguments<typeof sizeNames, SizeArguments>) {
-    const [size = null, scaleFactor = null] = readArguments<SizeArguments>(
+  constructor(...args: Arguments<typeof sizeNames, UpsamplingArguments>) {
+    const [size = null, scaleFactor = null] = readArguments<UpsamplingArguments>(
       { name: "UpsamplingNearest2d", names: sizeNames },
       args,
     );
@@ -176,8 +176,8 @@ export class UpsamplingNearest2d extends Upsample {
 
 /** Bilinear, with aligned corners. @see https://pytorch.org/docs/stable/generated/torch.nn.UpsamplingBilinear2d.html */
 export class UpsamplingBilinear2d extends Upsample {
-  constructor(...args: Arguments<typeof sizeNames, SizeArguments>) {
-    const [size = null, scaleFactor = null] = readArguments<SizeArguments>(
+  constructor(...args: Arguments<typeof sizeNames, UpsamplingArguments>) {
+    const [size = null, scaleFactor = null] = readArguments<UpsamplingArguments>(
       { name: "UpsamplingBilinear2d", names: sizeNames },
       args,
     );

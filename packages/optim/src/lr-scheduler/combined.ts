@@ -10,7 +10,7 @@ function sameOptimizer(name: string, schedulers: readonly LRScheduler[], optimiz
   return optimizer;
 }
 
-type ChainedArguments = [schedulers: readonly LRScheduler[]];
+export type ChainedArguments = [schedulers: readonly LRScheduler[]];
 
 /** All at once. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html */
 export class ChainedScheduler {
@@ -41,7 +41,7 @@ export class ChainedScheduler {
   }
 }
 
-type SequentialArguments = [
+export type SequentialArguments = [
   optimizer: Optimizer,
   schedulers: readonly LRScheduler[],
   milestones: readonly number[],

@@ -3,7 +3,7 @@ import { type Arguments, fail, readArguments } from "@dl/tensor";
 import type { Optimizer, ParamGroup } from "../optimizer.ts";
 import { LRScheduler } from "./base.ts";
 
-type CosineArguments = [optimizer: Optimizer, TMax: number, etaMin?: number, lastEpoch?: number];
+export type CosineArguments = [optimizer: Optimizer, TMax: number, etaMin?: number, lastEpoch?: number];
 
 /** Half a cosine down to `etaMin` over `TMax` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html */
 export class CosineAnnealingLR extends LRScheduler {
@@ -35,7 +35,7 @@ export class CosineAnnealingLR extends LRScheduler {
   }
 }
 
-type RestartArguments = [optimizer: Optimizer, T0: number, TMult?: number, etaMin?: number, lastEpoch?: number];
+export type RestartArguments = [optimizer: Optimizer, T0: number, TMult?: number, etaMin?: number, lastEpoch?: number];
 
 /** Cosines that start anew. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html */
 export class CosineAnnealingWarmRestarts extends LRScheduler {

@@ -3,8 +3,8 @@ import type { Optimizer, ParamGroup } from "../optimizer.ts";
 import { LRScheduler } from "./base.ts";
 import { type PerGroup, perGroup, setMomentum } from "./momentum.ts";
 
-type CyclicMode = "triangular" | "triangular2" | "exp_range";
-type CyclicArguments = [
+export type CyclicMode = "triangular" | "triangular2" | "exp_range";
+export type CyclicArguments = [
   optimizer: Optimizer,
   baseLr: PerGroup,
   maxLr: PerGroup,

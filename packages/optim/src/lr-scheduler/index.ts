@@ -1,17 +1,8 @@
 export { LRScheduler, type SchedulerState } from "./base.ts";
-export { ChainedScheduler, SequentialLR } from "./combined.ts";
-export { CosineAnnealingLR, CosineAnnealingWarmRestarts } from "./cosine.ts";
-export { CyclicLR } from "./cyclic.ts";
-export { OneCycleLR } from "./one-cycle.ts";
-export { ReduceLROnPlateau } from "./plateau.ts";
-export {
-  ConstantLR,
-  ExponentialLR,
-  LambdaLR,
-  LinearLR,
-  type LrLambda,
-  MultiplicativeLR,
-  MultiStepLR,
-  PolynomialLR,
-  StepLR,
-} from "./simple.ts";
+export * from "./combined.ts";
+export * from "./cosine.ts";
+export * from "./cyclic.ts";
+export type { PerGroup } from "./momentum.ts";
+export * from "./one-cycle.ts";
+export * from "./plateau.ts";
+export * from "./simple.ts";

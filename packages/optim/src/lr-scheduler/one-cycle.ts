@@ -3,7 +3,7 @@ import type { Optimizer, ParamGroup } from "../optimizer.ts";
 import { LRScheduler } from "./base.ts";
 import { type PerGroup, perGroup, setMomentum } from "./momentum.ts";
 
-type OneCycleArguments = [
+export type OneCycleArguments = [
   optimizer: Optimizer,
   maxLr: PerGroup,
   totalSteps?: number | null,

@@ -3,7 +3,7 @@ import type { Optimizer } from "../optimizer.ts";
 import type { SchedulerState } from "./base.ts";
 import { perGroup } from "./momentum.ts";
 
-type PlateauArguments = [
+export type PlateauArguments = [
   optimizer: Optimizer,
   mode?: "min" | "max",
   factor?: number,

@@ -14,7 +14,7 @@ function perGroup(name: string, optimizer: Optimizer, lambda: LrLambda): readonl
 }
 
 const lambdaNames = ["optimizer", "lrLambda", "lastEpoch"] as const;
-type LambdaArguments = [optimizer: Optimizer, lrLambda: LrLambda, lastEpoch?: number];
+export type LambdaArguments = [optimizer: Optimizer, lrLambda: LrLambda, lastEpoch?: number];
 
 /** base · lambda(epoch). @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html */
 export class LambdaLR extends LRScheduler {
@@ -50,7 +50,7 @@ export class MultiplicativeLR extends LRScheduler {
   }
 }
 
-type StepArguments = [optimizer: Optimizer, stepSize: number, gamma?: number, lastEpoch?: number];
+export type StepArguments = [optimizer: Optimizer, stepSize: number, gamma?: number, lastEpoch?: number];
 
 /** × gamma every `stepSize` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html */
 export class StepLR extends LRScheduler {
@@ -75,7 +75,12 @@ export class StepLR extends LRScheduler {
   }
 }
 
-type MilestoneArguments = [optimizer: Optimizer, milestones: readonly number[], gamma?: number, lastEpoch?: number];
+export type MilestoneArguments = [
+  optimizer: Optimizer,
+  milestones: readonly number[],
+  gamma?: number,
+  lastEpoch?: number,
+];
 
 /** × gamma at each milestone. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html */
 export class MultiStepLR extends LRScheduler {
@@ -100,7 +105,7 @@ export class MultiStepLR extends LRScheduler {
   }
 }
 
-type ConstantArguments = [optimizer: Optimizer, factor?: number, totalIters?: number, lastEpoch?: number];
+export type ConstantArguments = [optimizer: Optimizer, factor?: number, totalIters?: number, lastEpoch?: number];
 
 /** × factor for the first `totalIters` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html */
 export class ConstantLR extends LRScheduler {
@@ -126,7 +131,7 @@ export class ConstantLR extends LRScheduler {
   }
 }
 
-type LinearArguments = [
+export type LinearArguments = [
   optimizer: Optimizer,
   startFactor?: number,
   endFactor?: number,
@@ -167,7 +172,7 @@ export class LinearLR extends LRScheduler {
   }
 }
 
-type ExponentialArguments = [optimizer: Optimizer, gamma: number, lastEpoch?: number];
+export type ExponentialArguments = [optimizer: Optimizer, gamma: number, lastEpoch?: number];
 
 /** × gamma every epoch. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html */
 export class ExponentialLR extends LRScheduler {
@@ -190,7 +195,7 @@ export class ExponentialLR extends LRScheduler {
   }
 }
 
-type PolynomialArguments = [optimizer: Optimizer, totalIters?: number, power?: number, lastEpoch?: number];
+export type PolynomialArguments = [optimizer: Optimizer, totalIters?: number, power?: number, lastEpoch?: number];
 
 /** (1 − epoch / total)^power. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html */
 export class PolynomialLR extends LRScheduler {
