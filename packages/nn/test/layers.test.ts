@@ -34,6 +34,22 @@ describe("constructors", () => {
     expect(() => new nn.Dropout(2)).toThrow(/probability must lie in \[0, 1\], got 2/);
   });
 
+  it("are checked by the compiler, and so are calls", () => {
+    const misuses = [
+      // @ts-expect-error outFeatures is missing
+      () => new nn.Linear(1),
+      // @ts-expect-error outFeatures is missing
+      () => new nn.Linear({ inFeatures: 1 }),
+      // @ts-expect-error no such parameter
+      () => new nn.Linear(1, 2, { biass: true }),
+      // @ts-expect-error a module takes what its forward takes
+      () => new nn.Linear(1, 2)(3),
+      // @ts-expect-error a pair
+      (): Tensor => new nn.GRU(1, 2)(zeros(1, 1)),
+    ];
+    expect(misuses).toHaveLength(5);
+  });
+
   it("make parameters of the dtype asked for", () => {
     expect(new nn.Linear(2, 2, { dtype: "float64" }).weight.dtype).toBe("float64");
   });

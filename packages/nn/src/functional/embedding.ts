@@ -22,6 +22,11 @@ function limitRows(weight: Tensor, rows: Tensor, maxNorm: number, normType: numb
   );
 }
 
+function tableSize(name: string, { shape }: Tensor): [rows: number, width: number] {
+  if (shape.length !== 2) fail(name, `the weight must be [V, D], got ${showShape(shape)}`);
+  return shape as unknown as [number, number];
+}
+
 function checkRows(name: string, rows: Tensor, count: number): void {
   if (rows.dtype !== "int64" && rows.dtype !== "int32") {
     fail(name, `row numbers must be int64 or int32, got ${rows.dtype}`, 'Cast them with .to("int64")');
@@ -71,7 +76,7 @@ export const embedding = op(
     scaleGradByFreq: boolean = false,
     _sparse?: boolean,
   ): Tensor => {
-    const [count, width] = weight.shape as [number, number];
+    const [count, width] = tableSize("embedding", weight);
     checkRows("embedding", input, count);
     const rows = input.flatten();
     if (maxNorm != null) limitRows(weight, rows, maxNorm, normType);
@@ -143,7 +148,7 @@ export const embeddingBag = op(
     includeLastOffset: boolean = false,
     paddingIdx?: number | null,
   ): Tensor => {
-    const [total] = weight.shape as [number];
+    const [total] = tableSize("embeddingBag", weight);
     checkRows("embeddingBag", input, total);
     if (input.ndim === 2 && offsets) fail("embeddingBag", "a 2-d input has one bag a row", "Leave offsets out");
     if (input.ndim === 1 && !offsets) fail("embeddingBag", "a 1-d input needs offsets");
