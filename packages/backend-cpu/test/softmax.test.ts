@@ -58,6 +58,23 @@ test("large, infinite and undefined scores", () => {
   check("logSoftmax", [4, 6], 1, "float64", (random) => (random() < 0.2 ? Number.NaN : 1));
 });
 
+test("small powers are precise, and vanish where they are no normal numbers", () => {
+  const spread: Draw = (random) => -random() * 100;
+  for (const seed of [1, 2, 3]) {
+    const x = plainView([1, 400], "float32", seed, spread);
+    const y = outputsOf("softmax", [x], { dim: 1 }, [{ shape: x.shape, dtype: "float32" }])[0]!;
+    const scores = x.values.map(Math.fround);
+    const top = Math.max(...scores);
+    const powers = scores.map((score) => Math.exp(Math.fround(score - top)));
+    const total = powers.reduce((sum, power) => sum + power, 0);
+    powers.forEach((power, i) => {
+      const wanted = power / total;
+      const error = Math.abs(y[i]! - wanted);
+      if (!(error <= 1e-6 * wanted || (wanted < 2e-38 && y[i]! < 2e-38))) expect(y[i]).toBe(wanted);
+    });
+  }
+});
+
 test("the number of threads changes nothing", () => {
   const x = plainView([300, 70], "float32", 1, scores);
   const run = (): number[][] =>

@@ -89,6 +89,12 @@ export function exp(x: Node): Node {
   return patch(beyond(x, 87), expOf(splitPower(x), scaleInside), careful, x);
 }
 
+/** eˣ for x ≤ 0, with 0 for what is no normal number: softmax may meet -∞ in every other place. */
+export function expNegative(x: Node): Node {
+  // At -88, n is -127, whose power of two comes out as 0.
+  return expOf(splitPower(pmax(x, -88)), (y, n) => mul(y, powerOfTwo(n)));
+}
+
 export function exp2(x: Node): Node {
   const careful = (y: Node): Node => exp2Of(pmin(pmax(y, -151), 129), scale);
   return patch(beyond(x, 125), exp2Of(x, scaleInside), careful, x);

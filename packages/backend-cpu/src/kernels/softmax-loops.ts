@@ -9,6 +9,7 @@ import { add, constant, div, input, mul, type Node, pmax, sub } from "./expressi
 import { eachUnit } from "./fold-loops.ts";
 import { Tools } from "./helpers.ts";
 import { type Lanes, Lowering } from "./lower.ts";
+import { expNegative } from "./math32.ts";
 import { unary } from "./unary.ts";
 
 type FloatName = "float32" | "float64";
@@ -31,7 +32,10 @@ const log = (x: Node): Node => unary.log(x, x.type === "f32" ? "float32" : "floa
 const sum = { start: 0, combine: add } as const;
 /** NaN is passed over: it comes back with its own power, and so with the sum. */
 const top = { start: -Infinity, combine: pmax, element: ([x]: readonly Node[]) => x! } as const;
-const powers = ([x]: readonly Node[], [highest]: readonly Node[]): Node => exp(sub(x!, highest!));
+const powers = ([x]: readonly Node[], [highest]: readonly Node[]): Node => {
+  const distance = sub(x!, highest!);
+  return distance.type === "f32" ? expNegative(distance) : exp(distance);
+};
 
 /** ★ One row per op. Inputs as in the table of ops. */
 const lines: { readonly [K in FusedOp]: Line } = {
