@@ -6,7 +6,7 @@
  * the dtype. Hints about memory (layout, memory_format) change no value and are dropped.
  */
 import { isFloat, Tensor, tensor } from "@dl/tensor";
-import type { Table } from "./decode.ts";
+import { knownDType, type Table } from "./decode.ts";
 import { optionName } from "./names.ts";
 import type { FloatValue, Kwargs, Value } from "./records.ts";
 import type { Target } from "./resolve.ts";
@@ -68,7 +68,7 @@ export function tensorsIn(values: unknown): Tensor[] {
 
 function isWhole(values: readonly Value[], table: Table): boolean {
   const tensors = values.flatMap((value) => refs(value)).map((ref) => table.specs[ref]!);
-  return tensors.length > 0 && tensors.every(({ dtype }) => !isFloat(dtype as never));
+  return tensors.length > 0 && tensors.every(({ dtype }) => !isFloat(knownDType(dtype)));
 }
 
 function refs(value: Value): number[] {

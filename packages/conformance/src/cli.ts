@@ -31,6 +31,9 @@ const own = fileURLToPath(new URL("../golden", import.meta.url));
 async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false });
   if (values.help) return console.log(usage);
+  if (values["raise-floors"] && values.golden !== undefined) {
+    throw new Error("conformance: floors are those of the package's own vectors. Leave out --golden or --raise-floors");
+  }
   const golden = values.golden === undefined ? own : resolve(values.golden);
   const results = await run({ golden, device: values.device, ...(values.family && { families: values.family }) });
   const report = summarize(results);

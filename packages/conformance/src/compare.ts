@@ -36,20 +36,20 @@ export function ruleFor(record: Pick<Recorded, "tol" | "unstable">, part: Part, 
 
 /** Any recorded value: tensors, numbers, strings, lists of them. */
 export function compareValue(where: string, got: unknown, expected: Value, table: Table, rule: Rule): void {
-  if (Array.isArray(expected)) return compareList(where, got, expected, table, rule);
-  if (typeof expected !== "object" || expected === null) return comparePlain(where, got, expected);
-  if ("$t" in expected) return compareTensor(where, got, table.spec(expected), rule);
-  if ("tuple" in expected) return compareList(where, got, expected.tuple, table, rule);
-  if ("float" in expected) return compareFloat(where, got, floatOf(expected.float), rule);
-  if ("dtype" in expected) return comparePlain(where, got, knownDType(expected.dtype));
-  if ("dict" in expected) return compareDict(where, got, expected.dict, table, rule);
-  mismatch(where, `nothing to compare ${JSON.stringify(expected)} with`);
+  if (Array.isArray(expected)) compareList(where, got, expected, table, rule);
+  else if (typeof expected !== "object" || expected === null) comparePlain(where, got, expected);
+  else if ("$t" in expected) compareTensor(where, got, table.spec(expected), rule);
+  else if ("tuple" in expected) compareList(where, got, expected.tuple, table, rule);
+  else if ("float" in expected) compareFloat(where, got, floatOf(expected.float), rule);
+  else if ("dtype" in expected) comparePlain(where, got, knownDType(expected.dtype));
+  else if ("dict" in expected) compareDict(where, got, expected.dict, table, rule);
+  else mismatch(where, `nothing to compare ${JSON.stringify(expected)} with`);
 }
 
 function compareList(where: string, got: unknown, expected: readonly Value[], table: Table, rule: Rule): void {
   const items = Array.isArray(got) ? got : mismatch(where, `is ${show(got)}, expected ${expected.length} values`);
   if (items.length !== expected.length) mismatch(where, `has ${items.length} values, expected ${expected.length}`);
-  expected.forEach((value, i) => compareValue(`${where}[${i}]`, items[i], value, table, rule));
+  for (const [i, value] of expected.entries()) compareValue(`${where}[${i}]`, items[i], value, table, rule);
 }
 
 function compareDict(

@@ -1,13 +1,14 @@
 /** One call of one function: result, arguments it changes, gradients, gradients of gradients. */
 import { Tensor } from "@dl/tensor";
+import { compareTies, signsBetween } from "../ambiguous.ts";
 import { type Arguments, decodeCall, invoke } from "../call.ts";
 import { compareTensor, compareValue, type Rule, ruleFor } from "../compare.ts";
-import { makeTensor, Table } from "../decode.ts";
+import { Table } from "../decode.ts";
 import type { Family } from "../family.ts";
 import { checkGradients } from "../gradients.ts";
 import { camel } from "../names.ts";
 import { mismatch } from "../outcome.ts";
-import type { Grad2Spec, GradSpec, Kwargs, Recorded, TensorRef, TensorSpec, Value } from "../records.ts";
+import type { Grad2Spec, GradSpec, Kwargs, Recorded, TensorRef, Value } from "../records.ts";
 import { resolve, type Target } from "../resolve.ts";
 
 export interface CallRecord extends Recorded {
@@ -16,7 +17,7 @@ export interface CallRecord extends Recorded {
   readonly kwargs: Kwargs;
 }
 
-export interface OpRecord extends CallRecord {
+interface OpRecord extends CallRecord {
   readonly out: Value;
   readonly out_names?: readonly string[];
   readonly check?: "ties" | "shape_dtype" | "gauge";
@@ -36,9 +37,9 @@ export const ops: Family<OpRecord> = {
     for (const { input, after } of record.mutates ?? []) {
       compareTensor(`argument ${input.$t} afterwards`, table.tensor(input), table.spec(after), rule);
     }
-    const signs = record.check === "gauge" ? gauge(out, record.out, table) : undefined;
+    const signs = record.check === "gauge" ? signsBetween(out, record.out, table) : [];
     checkGradients(record, out, table, new Map(), (cotangents) =>
-      signs ? cotangents.map((c, j) => c && c.mul(signs[j]!)) : cotangents,
+      cotangents.map((c, j) => (c && signs[j] ? c.mul(signs[j]) : c)),
     );
   },
 };
@@ -58,51 +59,6 @@ function compareOut(record: OpRecord, out: unknown, call: Arguments, target: Tar
     const named = (out as Record<string, unknown>)[camel(name)];
     if (named === undefined || named !== (out as unknown[])[i]) mismatch("out", `has no ${camel(name)} at ${i}`);
   });
-  const single = typeof record.out === "object" && record.out !== null && "$t" in record.out;
-  if (record.check !== "ties") compareValue("out", out, record.out, table, rule);
-  else if (single && !record.call.includes(".arg")) compareValue("out", out, record.out, table, rule);
-  else compareTies(record, out, call, target, table, rule);
-}
-
-/** Where equal elements compete, any of their positions will do: what counts is what lies there. */
-function compareTies(record: OpRecord, out: unknown, call: Arguments, target: Target, table: Table, rule: Rule): void {
-  const parts = Array.isArray(out) ? out : [out];
-  const expected =
-    typeof record.out === "object" && record.out !== null && "tuple" in record.out ? record.out.tuple : [record.out];
-  const [input] = call.args as [Tensor];
-  const dim = argument(call, target, "dim");
-  expected.forEach((value, i) => {
-    const name = record.out_names?.[i] ?? (record.call.includes(".arg") ? "indices" : "values");
-    const spec = table.spec(value as TensorRef);
-    if (name !== "indices") return compareTensor(`out[${i}]`, parts[i], spec, rule);
-    compareTensor(`out[${i}]`, parts[i], spec, { ...rule, shapeOnly: true });
-    const there = (index: Tensor): Tensor => elementsAt(input, dim, index);
-    const wanted = there(makeTensor(spec, table.device));
-    const found = there(parts[i] as Tensor);
-    if (!found.eq(wanted).logicalOr(found.isnan().logicalAnd(wanted.isnan())).all().item()) {
-      mismatch(`out[${i}]`, "points at other elements");
-    }
-  });
-}
-
-function argument(call: Arguments, { names }: Target, name: string): number | undefined {
-  return (call.options[name] ?? (names ? call.args[names.indexOf(name)] : call.args[1])) as number | undefined;
-}
-
-function elementsAt(input: Tensor, dim: number | undefined, index: Tensor): Tensor {
-  if (input.ndim === 0) return input;
-  if (index.ndim === 0 || (dim === undefined && index.ndim < input.ndim)) return input.flatten().gather(0, index);
-  return index.ndim < input.ndim
-    ? input.gather(dim!, index.unsqueeze(dim!)).squeeze(dim!)
-    : input.gather(dim ?? -1, index);
-}
-
-/** The signs between ours and PyTorch's choice: the loss is the same when cotangents carry them. */
-function gauge(out: unknown, expected: Value, table: Table): Tensor[] {
-  const refs = (expected as { readonly tuple: readonly TensorRef[] }).tuple;
-  return refs.map((ref, i) => {
-    const spec: TensorSpec = { ...table.spec(ref), requires_grad: false };
-    const theirs = makeTensor(spec, table.device);
-    return (out as Tensor[])[i]!.detach().mul(theirs).sign();
-  });
+  if (record.check === "ties") compareTies(record, out, call, target, table, rule);
+  else compareValue("out", out, record.out, table, rule);
 }
