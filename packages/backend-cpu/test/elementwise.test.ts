@@ -137,6 +137,23 @@ describe("layouts that matter for speed", () => {
     agree("sub", [x, y], {}, [{ shape: [96, 128], dtype: "float32" }]);
   });
 
+  const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]; // biome-ignore format: one line
+  test.each(orders)("copies of dimensions in order %i %i %i", (...order) => {
+    for (const sizes of [
+      [3, 37, 22],
+      [18, 16, 4],
+      [1, 300, 5],
+      [33, 2, 65],
+    ]) {
+      const plain = plainView(sizes, "int32", 8, big);
+      const strides = [sizes[1]! * sizes[2]!, sizes[2]!, 1];
+      const shape = order.map((dim) => sizes[dim]!);
+      const view = { ...plain, shape, strides: order.map((dim) => strides[dim]!) };
+      agree("copy", [view], {}, [{ shape, dtype: "int32" }]);
+      agree("add", [view, plainView(shape, "int32", 9, big)], {}, [{ shape, dtype: "int32" }]);
+    }
+  });
+
   test.each([1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 1023])("%i elements", (size) => {
     for (const dtype of allDTypes) {
       const x = plainView([size], dtype, size);
@@ -144,6 +161,15 @@ describe("layouts that matter for speed", () => {
       agree("eq", [x, x], {}, [{ shape: [size], dtype: "bool" }]);
     }
   });
+});
+
+test("powers with exponents that have ways of their own", () => {
+  for (const dtype of ["float32", "float64", "float16"] as const) {
+    const x = plainView([37], dtype, 4, quarters);
+    for (const exponent of [2, 3, 0.5, -0.5, -1, -2, 1, 0, 2.5]) {
+      agree("pow", [x, exponent], {}, [{ shape: [37], dtype }], precision[dtype]);
+    }
+  }
 });
 
 test("the number of threads changes nothing", () => {

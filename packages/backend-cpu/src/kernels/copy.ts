@@ -1,7 +1,8 @@
 /** Elements from one place to another, in whatever layout and dtype. */
-import { type DType, dtypes, type View } from "@dl/tensor";
+import { type DType, dtypes, isContiguous, type View } from "@dl/tensor";
 import { Elementwise, perDType } from "./elementwise.ts";
 import type { Output } from "./kernel.ts";
+import { copyTurned, turnedPlanes } from "./turn.ts";
 
 /** Raw elements are moved without a look at what they mean. */
 const movers = {
@@ -23,7 +24,15 @@ function perTarget(make: (from: DType, to: DType) => Elementwise): {
 
 /** Writes the elements of a view, in whatever dtype `out` has. */
 export function convert(from: View, out: Output): void {
-  const same = from.dtype === out.dtype;
-  const kernel = same ? movers[dtypes[out.dtype].bytes as keyof typeof movers] : casts[out.dtype](from.dtype);
-  kernel.launch([from], out);
+  if (from.dtype !== out.dtype) {
+    casts[out.dtype](from.dtype).launch([from], out);
+    return;
+  }
+  const planes = isRowMajor(out) ? turnedPlanes(from) : undefined;
+  if (planes) copyTurned(from, planes, out.address);
+  else movers[dtypes[out.dtype].bytes as keyof typeof movers].launch([from], out);
+}
+
+function isRowMajor({ shape, strides }: Output): boolean {
+  return strides === undefined || isContiguous(shape, strides);
 }

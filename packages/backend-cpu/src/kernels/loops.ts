@@ -125,12 +125,12 @@ function addStrided(building: Building, lanes: 2 | 4): Procedure {
   const loop = (size: number): Procedure =>
     addFunction(building, `by${size}`, (f, pointers, strides, count) => {
       const lowering = new Lowering(f, [root], lanes, building.tools);
-      f.doWhile(() => {
+      f.while(count, () => {
         const xs = inputs.map((from, i) => f.let(loadStrided(f, from, size, pointers[i]!, strides[i]!)));
         const value = lowering.emit([root], xs)[0] as Expr<"v128">;
         storeStrided(f, output, size, pointers.at(-1)!, strides.at(-1)!, value);
         f.inc(count, -1);
-      }, count);
+      });
     });
   const [vectors, singles] = [loop(lanes), loop(1)];
   return addFunction(building, "flat", (f, pointers, strides, count) => {
@@ -185,7 +185,7 @@ function addRounds(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "
       pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!)) : undefined,
     );
     const out = pointers.at(-1)!;
-    f.doWhile(() => {
+    f.while(count, () => {
       for (let vector = 0; vector < vectors; vector++) {
         const at = vector * lanes;
         const xs = inputs.map(
@@ -197,7 +197,7 @@ function addRounds(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "
         if (repeated[i] === undefined) f.inc(pointer, vectors * lanes * stepOf(building, i));
       }
       f.inc(count, -1);
-    }, count);
+    });
   });
 }
 

@@ -6,6 +6,7 @@ import {
   fail,
   isFloat,
   type KernelInput,
+  sizeOf,
   type UnaryOp,
   unaryOps,
   type View,
@@ -13,9 +14,10 @@ import {
 import { binary } from "./binary.ts";
 import { convert } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
-import { eq, nonzero, select } from "./expression.ts";
+import { div, eq, mul, type Node, nonzero, select, sqrt } from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { withTemporaries } from "./temporary.ts";
+import { turnedPlanes } from "./turn.ts";
 import { unary } from "./unary.ts";
 
 const resultOf = (rule: string, dtype: DType): DType => (rule === "bool" || rule === "logical" ? "bool" : dtype);
@@ -28,11 +30,28 @@ function dtypeOf(inputs: readonly KernelInput[], out: Output): DType {
   return out.dtype;
 }
 
+/** Elements from which transposed operands are copied first: turning them in blocks is several times faster. */
+const STRAIGHTEN = 4096;
+
+function launch(kernel: Elementwise, inputs: readonly KernelInput[], out: Output): void {
+  if (sizeOf(out.shape) < STRAIGHTEN || !inputs.some(isTurned)) kernel.launch(inputs, out);
+  else {
+    withTemporaries(out, (temporaries) => {
+      const straight = inputs.map((x) => (isTurned(x) ? temporaries.rowMajor(x) : x));
+      kernel.launch(straight, out);
+    });
+  }
+}
+
+function isTurned(x: KernelInput): x is View {
+  return typeof x !== "number" && turnedPlanes(x) !== undefined;
+}
+
 function unaryKernel<K extends UnaryOp>(op: K): Kernel<K> {
   const pick = perDType(
     (dtype) => new Elementwise(op, [dtype], resultOf(unaryOps[op].dtype, dtype), (x) => unary[op](x!, dtype)),
   );
-  return ({ inputs }, outputs) => pick(dtypeOf(inputs, outputs[0]!)).launch(inputs, outputs[0]!);
+  return ({ inputs }, outputs) => launch(pick(dtypeOf(inputs, outputs[0]!)), inputs, outputs[0]!);
 }
 
 function binaryKernel<K extends BinaryOp>(op: K): Kernel<K> {
@@ -40,7 +59,7 @@ function binaryKernel<K extends BinaryOp>(op: K): Kernel<K> {
     (dtype) =>
       new Elementwise(op, [dtype, dtype], resultOf(binaryOps[op].dtype, dtype), (a, b) => binary[op](a!, b!, dtype)),
   );
-  return ({ inputs }, outputs) => pick(dtypeOf(inputs, outputs[0]!)).launch(inputs, outputs[0]!);
+  return ({ inputs }, outputs) => launch(pick(dtypeOf(inputs, outputs[0]!)), inputs, outputs[0]!);
 }
 
 const divisors = new Set<BinaryOp>(["floorDivide", "remainder", "fmod"]);
@@ -68,6 +87,33 @@ function hasZero(divisor: KernelInput, owner: Output): boolean {
   });
 }
 
+/** Powers that are cheaper another way, with its results at the edges, as in PyTorch. */
+const powers: ReadonlyMap<number, (x: Node) => Node> = new Map([
+  [2, (x) => mul(x, x)],
+  [3, (x) => mul(mul(x, x), x)],
+  [0.5, sqrt],
+  [-0.5, (x) => div(1, sqrt(x))],
+  [-1, (x) => div(1, x)],
+  [-2, (x) => div(1, mul(x, x))],
+]);
+const powersPerDType = new Map(
+  Array.from(powers, ([exponent, row]) => [
+    exponent,
+    perDType((dtype) => new Elementwise(`pow ${exponent}`, [dtype], dtype, (x) => row(x!))),
+  ]),
+);
+
+function powKernel(): Kernel<"pow"> {
+  const general = binaryKernel("pow");
+  return (call, outputs) => {
+    const [base, exponent] = call.inputs as readonly [KernelInput, KernelInput];
+    const dtype = dtypeOf(call.inputs, outputs[0]!);
+    const special = typeof exponent === "number" && isFloat(dtype) ? powersPerDType.get(exponent) : undefined;
+    if (special) special(dtype).launch([base], outputs[0]!);
+    else general(call, outputs);
+  };
+}
+
 const copy = ({ inputs: [x] }: { readonly inputs: readonly KernelInput[] }, [out]: readonly Output[]): void =>
   convert(x as View, out!);
 const fills = perDType((dtype) => new Elementwise("full", [dtype], dtype, (x) => x!));
@@ -89,6 +135,7 @@ export const pointwise: Rows = {
   ...(rowsOf(binary, (op) => (divisors.has(op) ? divisionKernel(op) : binaryKernel(op))) as {
     readonly [K in BinaryOp]: Kernel<K>;
   }),
+  pow: powKernel(),
   where: ({ inputs }, [out]) => choices(out!.dtype).launch(inputs, out!),
   cast: copy,
   copy,
