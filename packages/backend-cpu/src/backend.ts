@@ -3,6 +3,7 @@ import {
   type Backend,
   type DType,
   dtypes,
+  fail,
   isContiguous,
   type KernelCall,
   type MemoryReport,
@@ -25,8 +26,8 @@ class CpuBackend implements Backend {
   readonly device = "cpu";
   readonly dtypes: ReadonlySet<DType> = new Set(Object.keys(dtypes) as DType[]);
 
-  supports(): boolean {
-    return true;
+  supports(op: string): boolean {
+    return rows.has(op);
   }
 
   upload(data: TypedArray, dtype: DType): Storage {
@@ -101,7 +102,14 @@ class CpuBackend implements Backend {
 const rows = new Map(Object.entries(kernels) as [string, AnyKernel][]);
 
 function launch(call: KernelCall, outputs: readonly Output[]): void {
-  rows.get(call.op)!(call, outputs);
+  const kernel = rows.get(call.op);
+  if (!kernel)
+    fail(
+      call.op,
+      "the device cpu has no kernel for it",
+      "Use versions of @dl/tensor and @dl/backend-cpu that go together",
+    );
+  kernel(call, outputs);
 }
 
 /** Whether a kernel may write `target` while it reads its inputs. */
