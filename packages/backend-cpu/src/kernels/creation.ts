@@ -9,9 +9,8 @@ import type { Kernel } from "./kernel.ts";
 import { Lowering } from "./lower.ts";
 import { buildRandom, WORDS } from "./philox.ts";
 
-/** Groups that a thread takes at once. */
-const GROUPS = 1024;
-const SCRATCH = 128;
+/** Steps that a thread takes at once. */
+const STEPS = 512;
 
 export const random: Kernel<"random"> = ({ attrs }, [out]) => {
   const { distribution, seed, offset } = attrs;
@@ -20,11 +19,11 @@ export const random: Kernel<"random"> = ({ attrs }, [out]) => {
   if (count === 0) return;
   const key = `random ${distribution} ${dtype}`;
   engine.module(key, (m) => buildRandom(m, dtype, distribution));
-  const groups = Math.ceil((count * (dtype === "float64" ? 2 : 1)) / WORDS);
-  const per = Math.max(GROUPS, Math.ceil(groups / 4096));
+  const steps = Math.ceil((count * (dtype === "float64" ? 2 : 1)) / WORDS);
+  const per = Math.max(STEPS, Math.ceil(steps / 4096));
   const [low, high] = [offset % 2 ** 32, Math.floor(offset / 2 ** 32)];
   const args = [per, out!.address, count * dtypes[dtype].bytes, low, high, ...seed];
-  threads.parallel(key, "fill", Math.ceil(groups / per), args, SCRATCH);
+  threads.parallel(key, "fill", Math.ceil(steps / per), args, 4 * WORDS);
 };
 
 function buildArange(m: Module, dtype: DType): void {

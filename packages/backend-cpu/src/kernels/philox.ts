@@ -1,6 +1,6 @@
 /**
- * Random numbers as vectors: four blocks of Philox-4x32-10 at once, sixteen words, which become sixteen numbers of 24 bits
- * or eight of 53. Bit for bit what `philox` of the core says.
+ * Random numbers as vectors: blocks of Philox-4x32-10, four to a vector; a word becomes a number of 24 bits, two of them one of
+ * 53. Bit for bit what `philox` of the core says.
  */
 import type { Attrs, FloatDType } from "@dl/tensor";
 import { type Expr, extract, type Func, type Local, type Module, op, shuffle, splat, v128 } from "../wasm/emitter.ts";
@@ -18,14 +18,15 @@ const multipliers = [0xd2511f53, 0xcd9e8d57].map((x) => x | 0);
 const weyl = [0x9e3779b9, 0xbb67ae85].map((x) => x | 0);
 const params = ["chunk", "chunks", "per", "target", "bytes", "low", "high", "key0", "key1"] as const;
 
-/** Words that one group of blocks gives. */
-export const WORDS = 16;
+const GROUPS = 2;
+/** Words that one step gives. */
+export const WORDS: number = 16 * GROUPS;
 
-/** Exports `fill`: a chunk is `per` groups, of `bytes` bytes in all chunks together. Needs 128 bytes of scratch. */
+/** Exports `fill`: a chunk is `per` steps, of `bytes` bytes in all chunks together. Needs 4 · WORDS bytes of scratch. */
 export function buildRandom(m: Module, dtype: FloatDType, distribution: Distribution): void {
   const trees = dtype === "float64" ? doubles : singles(dtype);
   const tools = new Tools(m, Object.values(trees));
-  const size = dtype === "float64" ? 64 : WORDS * access[dtype].bytes;
+  const size = WORDS * (dtype === "float64" ? 4 : access[dtype].bytes);
   const write = dtype === "float64" ? writeDoubles : writeSingles(dtype);
   const group = m.inner("group", ["target", "counter:i64", "key0", "key1"], (f, p) => {
     const words = blocks(f, p.counter, p.key0, p.key1);
@@ -35,21 +36,23 @@ export function buildRandom(m: Module, dtype: FloatDType, distribution: Distribu
     const scratch = f.let(m.scratch());
     const first = f.let(op("i32.mul", p.chunk, p.per));
     const at = f.let(op("i32.mul", first, size));
-    const counter = f.let(op("i64.add", joined(p.low, p.high), op("i64.extend_i32_u", op("i32.mul", first, 4))));
+    const counter = f.let(
+      op("i64.add", joined(p.low, p.high), op("i64.extend_i32_u", op("i32.mul", first, 4 * GROUPS))),
+    );
     f.range(p.per, () => {
+      f.if(op("i32.ge_u", at, p.bytes), () => f.return());
       const left = f.let(op("i32.sub", p.bytes, at));
       const target = f.let(op("i32.add", p.target, at));
       f.if(
-        op("i32.ge_s", left, size),
+        op("i32.ge_u", left, size),
         () => f.call(group, target, counter, p.key0, p.key1),
         () => {
-          f.if(op("i32.le_s", left, 0), () => f.return());
           f.call(group, scratch, counter, p.key0, p.key1);
           f.copy(target, scratch, left);
         },
       );
       f.inc(at, size);
-      f.set(counter, op("i64.add", counter, 4));
+      f.set(counter, op("i64.add", counter, 4 * GROUPS));
     });
   });
 }
@@ -58,24 +61,31 @@ function joined(low: Expr<"i32">, high: Expr<"i32">): Expr<"i64"> {
   return op("i64.or", op("i64.extend_i32_u", low), op("i64.shl", op("i64.extend_i32_u", high), 32));
 }
 
-/** The words of blocks `counter` to `counter + 3`, in order. */
+/** The words of `4 · GROUPS` blocks from number `counter` on, in order. Two groups at once hide each other's latencies. */
 function blocks(f: Func, counter: Local<"i64">, key0: Local<"i32">, key1: Local<"i32">): Vector[] {
-  const pair = (first: bigint): Vector =>
-    f.let(op("i64x2.add", op("i64x2.splat", counter), v128(new BigInt64Array([first, first + 1n]))));
-  const [a, b] = [pair(0n), pair(2n)];
-  const [c0, c1] = [f.let(shuffle(a, b, [0, 2, 4, 6])), f.let(shuffle(a, b, [1, 3, 5, 7]))];
-  const [c2, c3] = [f.let(splat("i32x4", 0)), f.let(splat("i32x4", 0))];
+  const groups = Array.from({ length: GROUPS }, (_, group) => countersFrom(f, counter, BigInt(4 * group)));
   const keys = [key0, key1].map((key) => f.let(op("i32x4.splat", key))) as [Vector, Vector];
   f.range(ROUNDS, () => {
-    const [high0, low0] = product(f, c0, multipliers[0]!);
-    const [high1, low1] = product(f, c2, multipliers[1]!);
-    f.set(c0, op("v128.xor", op("v128.xor", high1, c1), keys[0]));
-    f.set(c2, op("v128.xor", op("v128.xor", high0, c3), keys[1]));
-    f.set(c1, low1);
-    f.set(c3, low0);
+    for (const [c0, c1, c2, c3] of groups) {
+      const [high0, low0] = product(f, c0, multipliers[0]!);
+      const [high1, low1] = product(f, c2, multipliers[1]!);
+      f.set(c0, op("v128.xor", op("v128.xor", high1, c1), keys[0]));
+      f.set(c2, op("v128.xor", op("v128.xor", high0, c3), keys[1]));
+      f.set(c1, low1);
+      f.set(c3, low0);
+    }
     for (const [i, key] of keys.entries()) f.set(key, op("i32x4.add", key, splat("i32x4", weyl[i]!)));
   });
-  return transposed(f, c0, c1, c2, c3);
+  return groups.flatMap(([a, b, c, d]) => transposed(f, a, b, c, d));
+}
+
+/** Four blocks' counters, a vector for each of their words. */
+function countersFrom(f: Func, counter: Local<"i64">, first: bigint): [Vector, Vector, Vector, Vector] {
+  const pair = (from: bigint): Vector =>
+    f.let(op("i64x2.add", op("i64x2.splat", counter), v128(new BigInt64Array([from, from + 1n]))));
+  const [a, b] = [pair(first), pair(first + 2n)];
+  const words = [f.let(shuffle(a, b, [0, 2, 4, 6])), f.let(shuffle(a, b, [1, 3, 5, 7]))] as const;
+  return [...words, f.let(splat("i32x4", 0)), f.let(splat("i32x4", 0))];
 }
 
 /** The high and low words of products without sign. */
@@ -148,8 +158,9 @@ function writeSingles(dtype: FloatDType): Write {
   return (f, words, target, distribution, trees, tools) => {
     const run = (tree: Node, ...inputs: readonly Expr[]): Vector =>
       f.let(new Lowering(f, [tree], lanesOf(tree), tools).emit([tree], inputs)[0] as Expr<"v128">);
+    const pairs = Array.from({ length: words.length / 2 }, (_, i) => 2 * i);
     const uniform = words.map((vector) => run(trees.uniform, vector));
-    const numbers = distribution === "uniform" ? uniform : [...normals(0), ...normals(2)];
+    const numbers = distribution === "uniform" ? uniform : pairs.flatMap(normals);
     numbers.forEach((vector, i) => {
       storePacked(f, access[dtype], 4, target, run(trees.encode, vector), i * 4 * access[dtype].bytes);
     });
