@@ -89,9 +89,9 @@ export function axisOf(shape: Shape, dim: number): Axis {
   return { outer, size: shape[dim] ?? 1, inner };
 }
 
-/** int64 as pairs of 32-bit words: ten times faster than through bigints. */
+/** Elements of 32 or 64 bits as words, the low one first: for int64 ten times faster than through bigints. */
 export function wordsOf({ data }: ArrayView): Int32Array {
-  return new Int32Array(data.buffer, data.byteOffset, data.length * 2);
+  return new Int32Array(data.buffer, data.byteOffset, data.byteLength / 4);
 }
 
 /** Writes a position, which is never negative nor beyond 2³¹. */
