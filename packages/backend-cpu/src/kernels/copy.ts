@@ -22,6 +22,13 @@ function perTarget(make: (from: DType, to: DType) => Elementwise): {
   return Object.fromEntries(rows) as { readonly [D in DType]: (from: DType) => Elementwise };
 }
 
+const fills = perDType((dtype) => new Elementwise("full", [dtype], dtype, (x) => x!));
+
+/** Writes one number everywhere. */
+export function fill(out: Output, value: number): void {
+  fills(out.dtype).launch([value], out);
+}
+
 /** Writes the elements of a view, in whatever dtype `out` has. */
 export function convert(from: View, out: Output): void {
   if (from.dtype !== out.dtype) {

@@ -74,6 +74,13 @@ export class Elementwise {
     else this.#launchRows(inputs, out, count);
   }
 
+  /** Computes `count` contiguous elements at addresses; for families that walk over rows of their own. */
+  run(inputs: readonly number[], out: number, count: number): void {
+    for (let i = 0; i < inputs.length; i++) addresses[i] = inputs[i]!;
+    addresses[inputs.length] = out;
+    if (count > 0) this.#launchFlat(count, 0);
+  }
+
   #launchFlat(count: number, repeated: number): void {
     const { flat, key } = this.#variants[repeated] ?? this.#compile(repeated);
     const operands = this.#bytes.length;

@@ -1,6 +1,8 @@
 /** Picking and placing by index tensors. Every index is checked before anything is written. */
 import { type Attrs, fail, type Shape } from "@dl/tensor";
 import { type ArrayKernel, type ArrayView, axisOf, type Elements, elements, wordsOf } from "./array-kernel.ts";
+import { Elementwise, perDType } from "./elementwise.ts";
+import { add } from "./expression.ts";
 
 /** Positions as 32-bit numbers. @throws TensorError for one outside [0, size) */
 function positions(op: string, index: ArrayView, size: number, dim: number): Int32Array {
@@ -53,8 +55,8 @@ const reductions = {
   replace: (_: number, b: number) => b,
   add: (a: number, b: number) => a + b,
   prod: (a: number, b: number) => a * b,
-  amax: (a: number, b: number) => (b > a || b !== b ? b : a),
-  amin: (a: number, b: number) => (b < a || b !== b ? b : a),
+  amax: (a: number, b: number) => (b > a || Number.isNaN(b) ? b : a),
+  amin: (a: number, b: number) => (b < a || Number.isNaN(b) ? b : a),
 } as const;
 
 export const scatter: ArrayKernel<"scatter"> = ([self, index, source], attrs, [out]) => {
@@ -89,10 +91,20 @@ export const indexSelect: ArrayKernel<"indexSelect"> = ([x, index], { dim }, [ou
   }
 };
 
-/** Short runs by hand: a call of `set` costs as much as dozens of elements. */
+/** Runs from this length on are worth a call of `set`, or of a kernel. */
+const LONG = 32;
+
 function copyRun(to: ArrayView["data"], place: number, from: ArrayView["data"], start: number, count: number): void {
-  if (count > 32) to.set(from.subarray(start, start + count) as never, place);
+  if (count >= LONG) to.set(from.subarray(start, start + count) as never, place);
   else for (let j = 0; j < count; j++) (to as Float32Array)[place + j] = from[start + j] as number;
+}
+
+const sums = perDType((dtype) => new Elementwise("add", [dtype, dtype], dtype, (a, b) => add(a!, b!)));
+
+function addRun(to: ArrayView, start: number, from: ArrayView, place: number, count: number): void {
+  const bytes = to.data.BYTES_PER_ELEMENT;
+  const target = to.data.byteOffset + start * bytes;
+  sums(to.dtype).run([target, from.data.byteOffset + place * bytes], target, count);
 }
 
 export const indexAdd: ArrayKernel<"indexAdd"> = ([self, index, source], { dim }, [out]) => {
@@ -104,7 +116,9 @@ export const indexAdd: ArrayKernel<"indexAdd"> = ([self, index, source], { dim }
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < at.length; i++) {
       const start = (o * size + at[i]!) * inner;
-      for (let j = 0; j < inner; j++) to[start + j]! += from[place++]!;
+      if (inner >= LONG || out!.dtype === "bool") addRun(out!, start, source!, place, inner);
+      else for (let j = 0; j < inner; j++) to[start + j]! += from[place + j]!;
+      place += inner;
     }
   }
 };

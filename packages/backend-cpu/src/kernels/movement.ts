@@ -1,31 +1,32 @@
-/** Whole runs of elements moved: joining and padding. */
-import { type ArrayKernel, axisOf, elements } from "./array-kernel.ts";
+/** Elements moved to another place of a larger tensor: joining and padding are copies into parts of the output. */
+import { dtypes, type Shape, stridesOf, type View } from "@dl/tensor";
+import { convert, fill } from "./copy.ts";
+import type { Kernel, Output } from "./kernel.ts";
 
-export const cat: ArrayKernel<"cat"> = (inputs, { dim }, [out]) => {
-  const { outer, size, inner } = axisOf(out!.shape, dim);
-  let before = 0;
-  for (const { shape, data } of inputs) {
-    const run = shape[dim]! * inner;
-    for (let o = 0; o < outer; o++) {
-      out!.data.set(data.subarray(o * run, (o + 1) * run) as never, o * size * inner + before);
-    }
-    before += run;
+/** The part of a row-major output that begins at `start`. */
+function part(out: Output, shape: Shape, start: Shape): Output {
+  const strides = stridesOf(out.shape);
+  const first = start.reduce((sum, at, dim) => sum + at * strides[dim]!, 0);
+  return {
+    storage: out.storage,
+    dtype: out.dtype,
+    shape,
+    strides,
+    address: out.address + first * dtypes[out.dtype].bytes,
+  };
+}
+
+export const cat: Kernel<"cat"> = ({ inputs, attrs: { dim } }, [out]) => {
+  const start = out!.shape.map(() => 0);
+  for (const x of inputs as readonly View[]) {
+    convert(x, part(out!, x.shape, start));
+    start[dim]! += x.shape[dim]!;
   }
 };
 
-export const pad: ArrayKernel<"pad"> = ([x], { padding, value }, [out]) => {
-  const [from, to] = [x!.data, out!.data];
-  const filler = elements(out!);
-  const content = out!.dtype === "int64" ? (BigInt(Math.trunc(value)) as unknown as number) : value;
-  for (let i = 0; i < to.length; i++) filler[i] = content;
-  if (from.length === 0) return;
-  const rank = x!.shape.length;
-  const run = rank === 0 ? 1 : x!.shape[rank - 1]!;
-  const counter = new Int32Array(rank);
-  for (let start = 0; start < from.length; start += run) {
-    let place = 0;
-    for (let d = 0; d < rank; d++) place = place * out!.shape[d]! + counter[d]! + padding[d]![0];
-    to.set(from.subarray(start, start + run) as never, place);
-    for (let d = rank - 2; d >= 0 && ++counter[d]! === x!.shape[d]; d--) counter[d] = 0;
-  }
+export const pad: Kernel<"pad"> = ({ inputs, attrs: { padding, value } }, [out]) => {
+  const [x] = inputs as readonly [View];
+  fill(out!, value);
+  const start = padding.map(([before]) => before);
+  convert(x, part(out!, x.shape, start));
 };

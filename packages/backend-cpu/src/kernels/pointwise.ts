@@ -12,7 +12,7 @@ import {
   type View,
 } from "@dl/tensor";
 import { binary } from "./binary.ts";
-import { convert } from "./copy.ts";
+import { convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
 import { div, eq, mul, type Node, nonzero, select, sqrt } from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
@@ -116,7 +116,6 @@ function powKernel(): Kernel<"pow"> {
 
 const copy = ({ inputs: [x] }: { readonly inputs: readonly KernelInput[] }, [out]: readonly Output[]): void =>
   convert(x as View, out!);
-const fills = perDType((dtype) => new Elementwise("full", [dtype], dtype, (x) => x!));
 const choices = perDType(
   (dtype) => new Elementwise("where", ["bool", dtype, dtype], dtype, (c, a, b) => select(nonzero(c!), a!, b!)),
 );
@@ -139,5 +138,5 @@ export const pointwise: Rows = {
   where: ({ inputs }, [out]) => choices(out!.dtype).launch(inputs, out!),
   cast: copy,
   copy,
-  full: ({ attrs }, [out]) => fills(out!.dtype).launch([attrs.value], out!),
+  full: ({ attrs }, [out]) => fill(out!, attrs.value),
 };
