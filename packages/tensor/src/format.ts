@@ -152,11 +152,14 @@ function suffixes(input: Tensor): string[] {
 
 function withSuffixes(body: string, parts: readonly string[], indent: number): string {
   let text = body;
-  let last = body.length - body.lastIndexOf("\n") + 1;
+  const lines = body.lastIndexOf("\n");
+  let last = (lines < 0 ? indent : 0) + body.length - lines + 1;
   for (const part of parts) {
-    const breaks = last + part.length + 2 > options.linewidth;
+    // Lines break where PyTorch's do, with its longer name of a dtype.
+    const length = part.length + (part.startsWith("dtype=") ? "torch.".length : 0);
+    const breaks = last + length + 2 > options.linewidth;
     text += breaks ? `,\n${" ".repeat(indent)}${part}` : `, ${part}`;
-    last = breaks ? indent + part.length : last + part.length + 2;
+    last = breaks ? indent + length : last + length + 2;
   }
   return text;
 }

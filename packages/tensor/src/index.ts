@@ -43,6 +43,7 @@ export * from "./ops/joining.ts";
 export * from "./ops/library.ts";
 export * from "./ops/linalg.ts";
 export * from "./ops/making.ts";
+export * as linalg from "./ops/matrix/index.ts";
 export { type ValuesIndices, valuesIndices } from "./ops/pairs.ts";
 export { peek, rawData } from "./ops/reading.ts";
 export * from "./ops/reduce.ts";
@@ -58,6 +59,7 @@ export {
   type Sizes,
   sizes,
 } from "./ops/signature.ts";
+export * as special from "./ops/special.ts";
 export * from "./ops/stacking.ts";
 export * from "./ops/table.ts";
 export { updateParameters } from "./ops/update.ts";

@@ -13,7 +13,8 @@ const gaussian = (x: Tensor): Tensor =>
 /** `grad` where `self` wins over `other`; a tie with a tensor is shared, a tie with a bound (clamp) is the tensor's. */
 function winner(grad: Tensor, self: Tensor, other: Operand, wins: "gt" | "lt"): Tensor {
   if (typeof other === "number") return where(wins === "gt" ? self.ge(other) : self.le(other), grad, 0);
-  return where(self.eq(other), grad.mul(0.5), where(self[wins](other), grad, 0));
+  const beaten = wins === "gt" ? self.lt(other) : self.gt(other);
+  return where(self.eq(other), grad.mul(0.5), where(beaten, 0, grad));
 }
 
 function winnerOf(wins: "gt" | "lt"): ReturnType<typeof pair> {

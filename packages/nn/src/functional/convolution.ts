@@ -1,6 +1,7 @@
 /** Convolutions over 1, 2 or 3 spatial dimensions, with or without a batch. */
 import { apply, fail, type OpFunction, op, showShape, type Tensor } from "@dl/tensor";
 import { batchwise, each, type Size } from "./sizes.ts";
+import { throughFloat64 } from "./whole.ts";
 
 export type Padding = Size | "same" | "valid";
 
@@ -37,11 +38,13 @@ function convolution(rank: 1 | 2 | 3): OpFunction<ConvNames, ConvArguments, Tens
     const even = sides?.every(([before, after]) => before === after) ?? true;
     const fixed = typeof padding === "string" ? 0 : padding;
     const around = sides ? sides.map(([before]) => (even ? before : 0)) : each(name, "padding", fixed, rank);
-    return batchwise(name, input, rank, (x) => {
-      const padded = even ? x : apply("pad", [x], { padding: [[0, 0], [0, 0], ...sides!], value: 0 });
-      const inputs = bias ? [padded, weight, bias] : [padded, weight];
-      return apply("conv", inputs, { stride: step, padding: around, dilation: spread, groups });
-    });
+    const attrs = { stride: step, padding: around, dilation: spread, groups };
+    return throughFloat64(name, [input, weight, bias], (input, weight, bias) =>
+      batchwise(name, input, rank, (x) => {
+        const padded = even ? x : apply("pad", [x], { padding: [[0, 0], [0, 0], ...sides!], value: 0 });
+        return apply("conv", bias ? [padded, weight, bias] : [padded, weight], attrs);
+      }),
+    );
   };
   return op(`${name}(input, weight, bias?, stride?, padding?, dilation?, groups?)`, body) as never;
 }
@@ -113,14 +116,11 @@ function transposed(rank: 1 | 2 | 3): OpFunction<TransposeNames, TransposeArgume
       if (sizes.some((size) => size < 1))
         fail(name, `the output of ${showShape(x.shape)} would be empty: ${showShape(sizes)}`);
       const inputShape = [x.shape[0]!, weight.shape[1]! * groups, ...sizes];
-      const out = apply("convInput", [x, weight], {
-        stride: step,
-        padding: around,
-        dilation: spread,
-        groups,
-        inputShape,
+      const attrs = { stride: step, padding: around, dilation: spread, groups, inputShape };
+      return throughFloat64(name, [x, weight, bias], (x, weight, bias) => {
+        const out = apply("convInput", [x, weight], attrs);
+        return bias ? out.add(bias.view([-1, ...kernel.map(() => 1)])) : out;
       });
-      return bias ? out.add(bias.view([-1, ...kernel.map(() => 1)])) : out;
     });
   };
   return op(`${name}(input, weight, bias?, stride?, padding?, outputPadding?, groups?, dilation?)`, body) as never;

@@ -13,6 +13,7 @@ import {
   zeros,
 } from "@dl/tensor";
 import { batchwise, each, layoutOf, type Size } from "./sizes.ts";
+import { throughFloat64 } from "./whole.ts";
 
 type Rank = 1 | 2 | 3;
 
@@ -119,7 +120,7 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
     checkWindow(name, window);
     if (divisorOverride === 0) fail(name, "divisorOverride must not be 0");
     const attrs = { ...window, ceilMode, countIncludePad, divisor: divisorOverride ?? 0 };
-    return batchwise(name, input, rank, (x) => apply("avgPool", [x], attrs));
+    return throughFloat64(name, [input], (input) => batchwise(name, input, rank, (x) => apply("avgPool", [x], attrs)));
   };
   return op(
     `${name}(input, kernelSize, stride?, padding?, ceilMode?, countIncludePad?, divisorOverride?)`,

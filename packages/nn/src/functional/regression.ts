@@ -1,5 +1,5 @@
 /** Losses between predictions and values, distributions or signs. */
-import { fail, op, showShape, type Tensor, where } from "@dl/tensor";
+import { fail, getDefaultDtype, op, showShape, type Tensor, where } from "@dl/tensor";
 import { logsigmoid } from "./activation.ts";
 import { type Reduction, reduced } from "./reduction.ts";
 import { logOnePlusExp } from "./stable.ts";
@@ -136,11 +136,16 @@ export const softMarginLoss = op(
     reduced("softMarginLoss", logOnePlusExp(input.mul(target).neg()), reduction),
 );
 
+/** In a float dtype, as a fractional margin makes it. */
+function floating(x: Tensor): Tensor {
+  return x.isFloatingPoint() ? x : x.to(getDefaultDtype());
+}
+
 /** max(0, −target · (input1 − input2) + margin). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.margin_ranking_loss.html */
 export const marginRankingLoss = op(
   "marginRankingLoss(input1, input2, target, margin?, reduction?)",
   (input1: Tensor, input2: Tensor, target: Tensor, margin: number = 0, reduction: Reduction = "mean"): Tensor =>
-    reduced("marginRankingLoss", input1.sub(input2).mul(target.neg()).add(margin).relu(), reduction),
+    reduced("marginRankingLoss", floating(input1.sub(input2).mul(target.neg())).add(margin).relu(), reduction),
 );
 
 /** One against all, for each class on its own; the mean over classes. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_soft_margin_loss.html */

@@ -93,6 +93,9 @@ export const sort = op(
   },
 );
 
+/** Sorted along the first dimension. @see https://pytorch.org/docs/stable/generated/torch.msort.html */
+export const msort = composite("msort(input)", (input: Tensor): Tensor => sort(input, 0).values);
+
 /** The positions that would sort. @see https://pytorch.org/docs/stable/generated/torch.argsort.html */
 export const argsort = composite(
   "argsort(input, dim?, descending?, stable?)",

@@ -5,6 +5,10 @@ export * from "./diagonals.ts";
 export * from "./differences.ts";
 export * from "./fresh.ts";
 export * from "./histograms.ts";
+export { cholesky } from "./matrix/factoring.ts";
+export { matrixPower } from "./matrix/multiplying.ts";
+export { det, inv as inverse, logdet, slogdet } from "./matrix/solving.ts";
+export { pinv as pinverse } from "./matrix/values.ts";
 export { cdist, dist, norm, renorm } from "./norms.ts";
 export * from "./placing.ts";
 export {

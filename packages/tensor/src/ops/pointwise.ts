@@ -47,8 +47,16 @@ export const sinc = composite("sinc(input)", (input: Tensor): Tensor => {
 /** log(x / (1 − x)), x first limited to [eps, 1 − eps] if given. @see https://pytorch.org/docs/stable/special.html#torch.special.logit */
 export const logit = composite("logit(input, eps?)", (input: Tensor, eps?: number | null): Tensor => {
   const x = floating(input);
-  const z = eps == null ? x : x.clamp(eps, 1 - eps);
-  return z.div(z.rsub(1)).log();
+  if (eps != null) {
+    const z = x.clamp(eps, 1 - eps);
+    return z.div(z.rsub(1)).log();
+  }
+  // Outside [0, 1] there is no value, and no derivative either.
+  const outside = x.lt(0).logicalOr(x.gt(1));
+  return x
+    .div(x.rsub(1))
+    .log()
+    .mul(where(outside, Number.NaN, 1).to(x.dtype));
 });
 
 /** x · log(y), 0 where x is. @see https://pytorch.org/docs/stable/special.html#torch.special.xlogy */

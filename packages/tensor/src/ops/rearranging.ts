@@ -100,6 +100,25 @@ export function sumToSize(input: Tensor, ...size: Sizes): Tensor {
   return dims.length === 0 ? whole.view(wanted) : input.sum(dims, true).view(wanted);
 }
 
+/**
+ * A view of all windows of `size` elements along a dimension, `step` apart; they become the last dimension.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unfold.html
+ */
+export const unfold = op(
+  "unfold(input, dimension, size, step)",
+  (input: Tensor, dimension: number, size: number, step: number): Tensor => {
+    const x = input.ndim === 0 ? input.view(1) : input;
+    const at = normalizeDim("unfold", dimension, input.ndim);
+    const extent = x.shape[at]!;
+    if (!(size >= 0 && size <= extent && step > 0)) {
+      fail("unfold", `windows of ${size}, ${step} apart, do not fit dimension ${at} of size ${extent}`);
+    }
+    const count = Math.floor((extent - size) / step) + 1;
+    const shape = [...x.shape.with(at, count), size];
+    return x.asStrided(shape, [...x.strides.with(at, x.strides[at]! * step), x.strides[at]!]);
+  },
+);
+
 /** Turned by `k` quarters from `dims[0]` towards `dims[1]`. @see https://pytorch.org/docs/stable/generated/torch.rot90.html */
 export const rot90 = composite(
   "rot90(input, k?, dims?)",

@@ -25,6 +25,15 @@ export function alongside(name: string, input: Tensor, index: Tensor): [Tensor, 
   return [x, at];
 }
 
+/** A sum of bools is "or", a product "and". */
+const boolean: { readonly [R in ScatterReduce]: ScatterReduce } = {
+  replace: "replace",
+  add: "amax",
+  prod: "amin",
+  amax: "amax",
+  amin: "amin",
+};
+
 /** A copy with `src` scattered into it, combined with what is there. */
 export function scatterInto(
   input: Tensor,
@@ -51,6 +60,10 @@ export function scatterInto(
     );
   }
   const used = corner(source, at.shape);
-  const out = apply("scatter", [x, at, used], { dim: d, reduce, includeSelf });
+  const out = apply("scatter", [x, at, used], {
+    dim: d,
+    reduce: x.dtype === "bool" ? boolean[reduce] : reduce,
+    includeSelf,
+  });
   return input.ndim === 0 ? out.view([]) : out;
 }

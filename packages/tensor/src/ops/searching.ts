@@ -43,9 +43,13 @@ export const nonzero: Nonzero = op("nonzero(input, asTuple?)", (input: Tensor, a
   asTuple ? positionsOf(input.ndim === 0 ? input.view(1) : input).unbind(1) : positionsOf(input),
 ) as never;
 
+function isNaNumber(x: Value): boolean {
+  return typeof x === "number" && Number.isNaN(x);
+}
+
 /** NaN is larger than everything. */
 function before(a: Value, b: Value): boolean {
-  return a < b || (b !== b && a === a);
+  return a < b || (isNaNumber(b) && !isNaNumber(a));
 }
 
 /**
@@ -126,7 +130,7 @@ function slicesOf(name: string, input: Tensor, dim: number | null): Slices {
     for (let i = 0; i < size; i++) {
       const [p, q] = [values[a * size + i]!, values[b * size + i]!];
       if (before(p, q)) return -1;
-      if (before(q, p) || p !== p) return 1;
+      if (before(q, p) || isNaNumber(p)) return 1;
     }
     return 0;
   };

@@ -145,3 +145,10 @@ export const combinations = composite(
     return input.indexSelect(0, index).view(rows.length, r);
   },
 );
+
+/** The product of several matrices. @see https://pytorch.org/docs/stable/generated/torch.chain_matmul.html */
+export function chainMatmul(...matrices: Variadic): Tensor {
+  const list = listOf(matrices);
+  needSome("chainMatmul", list);
+  return tidy(() => list.reduce((left, right) => left.matmul(right)));
+}

@@ -1,0 +1,48 @@
+/**
+ * How values from the host get derivatives: near a matrix A₀ a factor is a polynomial in A − A₀, whose coefficients are
+ * factors of A₀. At A = A₀ the polynomial is the value itself, so only its coefficients need the host.
+ */
+import { isFloat } from "../../dtype.ts";
+import { fail, showShape } from "../../errors.ts";
+import { decode } from "../../host.ts";
+import { sizeOf } from "../../shape.ts";
+import { state } from "../../state.ts";
+import type { Tensor } from "../../tensor.ts";
+import { fromArray } from "../creation.ts";
+import { rawData } from "../reading.ts";
+import type { Dense } from "./dense.ts";
+
+/** @throws TensorError unless `input` is a float tensor of matrices, square if asked */
+export function checkMatrices(name: string, input: Tensor, square: boolean): void {
+  const [rows, columns] = input.shape.slice(-2);
+  if (input.ndim < 2 || (square && rows !== columns)) {
+    fail(
+      name,
+      `needs ${square ? "square matrices [..., n, n]" : "matrices [..., n, m]"}, got ${showShape(input.shape)}`,
+    );
+  }
+  if (!isFloat(input.dtype)) fail(name, `needs a float dtype, got ${input.dtype}`, 'Cast with .to("float32")');
+}
+
+/** The matrices of a batch, one after the other. */
+export function matricesOf(input: Tensor, name: string): Dense[] {
+  const raw = rawData(input, name);
+  const size = sizeOf(input.shape.slice(-2));
+  const all = Float64Array.from({ length: raw.length }, (_, i) => Number(decode(raw, i, input.dtype)));
+  return Array.from({ length: sizeOf(input.shape.slice(0, -2)) }, (_, i) => all.subarray(i * size, (i + 1) * size));
+}
+
+/** Results of a batch as a constant tensor of shape [...batch, ...inner]. */
+export function batchOf(parts: readonly ArrayLike<number>[], like: Tensor, inner: readonly number[]): Tensor {
+  const size = sizeOf(inner);
+  const all = new Float64Array(parts.length * size);
+  parts.forEach((part, i) => {
+    all.set(part, i * size);
+  });
+  return fromArray(all, [...like.shape.slice(0, -2), ...inner], { dtype: like.dtype, device: like.device });
+}
+
+/** A − A₀: zero, with a derivative. `null` where nobody differentiates. */
+export function changeOf(input: Tensor): Tensor | null {
+  return state.gradEnabled && input.requiresGrad ? input.sub(input.detach()) : null;
+}

@@ -1,0 +1,82 @@
+/** Cholesky and QR. */
+import { fail } from "../../errors.ts";
+import type { Tensor } from "../../tensor.ts";
+import { composite } from "../signature.ts";
+import * as dense from "./dense.ts";
+import { batchOf, changeOf, checkMatrices, matricesOf } from "./expand.ts";
+import { solveTriangular } from "./solving.ts";
+
+/** The lower triangle, its diagonal halved. */
+function lowerHalf(x: Tensor): Tensor {
+  return x.tril(-1).add(x.tril().triu().div(2));
+}
+
+/**
+ * L, lower triangular, with L Lᵀ = A (or its transpose if `upper`).
+ * @throws TensorError unless the matrices are positive definite
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.cholesky.html
+ */
+export const cholesky = composite("cholesky(A, upper?)", (A: Tensor, upper: boolean = false): Tensor => {
+  checkMatrices("cholesky", A, true);
+  const n = A.shape.at(-1)!;
+  const parts = matricesOf(upper ? A.mT : A, "cholesky").map(
+    (matrix) => dense.cholesky(matrix, n) ?? fail("cholesky", "a matrix is not positive definite"),
+  );
+  const value = batchOf(parts, A, [n, n]);
+  const change = changeOf(A);
+  const lower = change ? value.matmul(correction(value, change)) : value;
+  return upper ? lower.mT : lower;
+});
+
+/** chol(I + S) = I + ΦS − Φ(ΦS ΦSᵀ) + …, with S the change seen through L, and Φ the lower half. */
+function correction(value: Tensor, change: Tensor): Tensor {
+  const symmetric = change.add(change.mT).div(2);
+  const s = solveTriangular(value, solveTriangular(value, symmetric, false).mT, false);
+  const first = lowerHalf(s);
+  const identity = value
+    .matmul(value.mT)
+    .mul(0)
+    .add(value.newOnes(value.shape.at(-1)!).diag());
+  return identity.add(first).sub(lowerHalf(first.matmul(first.mT)));
+}
+
+/** Orthonormal columns and a triangle. */
+export type QR = [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
+
+/**
+ * A = Q R with orthonormal Q and upper triangular R: "reduced" to the smaller size, or "complete".
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.qr.html
+ */
+export const qr = composite("qr(A, mode?)", (A: Tensor, mode: "reduced" | "complete" | "r" = "reduced"): QR => {
+  checkMatrices("qr", A, false);
+  const [rows, columns] = A.shape.slice(-2) as [number, number];
+  const size = mode === "complete" ? rows : Math.min(rows, columns);
+  const parts = matricesOf(A, "qr").map((matrix) => dense.qr(matrix, rows, columns));
+  const whole = batchOf(
+    parts.map(({ q }) => q),
+    A,
+    [rows, rows],
+  ).narrow(-1, 0, size);
+  const triangle = batchOf(
+    parts.map(({ r }) => r),
+    A,
+    [rows, columns],
+  ).narrow(-2, 0, size);
+  const change = changeOf(A);
+  const [Q, R] = change ? differentiable(whole, triangle, change) : [whole.clone(), triangle.clone()];
+  const shown = mode === "r" ? Q.newEmpty(0) : Q;
+  return Object.assign([shown, R] as [Tensor, Tensor], { Q: shown, R });
+});
+
+/** First derivatives: with M = Qᵀ D R⁻¹, Q turns by its antisymmetric part and R takes the rest. */
+function differentiable(q: Tensor, r: Tensor, change: Tensor): [Tensor, Tensor] {
+  const [size, columns] = r.shape.slice(-2) as [number, number];
+  if (q.shape.at(-2) !== size && columns > size) fail("qr", "the complete Q has no derivative", 'Use "reduced"');
+  const square = r.narrow(-1, 0, Math.min(size, columns));
+  const moved = solveTriangular(square.mT, change.narrow(-1, 0, Math.min(size, columns)).mT, false).mT;
+  const m = q.mT.matmul(moved);
+  const turn = m.tril(-1).sub(m.tril(-1).mT);
+  const Q = q.add(q.matmul(turn)).add(moved.sub(q.matmul(m)));
+  const R = r.add(q.mT.matmul(change)).sub(turn.matmul(r));
+  return [Q, R];
+}

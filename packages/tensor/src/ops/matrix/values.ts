@@ -1,0 +1,160 @@
+/** Eigenvalues, singular values, and what is made of them. Their first derivatives are right where values differ. */
+import { Tensor } from "../../tensor.ts";
+import { where } from "../arithmetic.ts";
+import { composite } from "../signature.ts";
+import { batchOf, changeOf, checkMatrices, matricesOf } from "./expand.ts";
+import * as spectrum from "./spectrum.ts";
+
+/** Ascending eigenvalues and eigenvectors as columns. */
+export type Eigen = [eigenvalues: Tensor, eigenvectors: Tensor] & {
+  readonly eigenvalues: Tensor;
+  readonly eigenvectors: Tensor;
+};
+
+/** Of one triangle, mirrored. */
+function symmetric(A: Tensor, UPLO: "L" | "U"): Tensor {
+  const lower = UPLO === "L" ? A.detach().tril() : A.detach().triu().mT;
+  return lower.add(lower.tril(-1).mT);
+}
+
+/** Eigenvalues of symmetric matrices, from one triangle, and orthonormal eigenvectors. @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html */
+export const eigh = composite("eigh(A, UPLO?)", (A: Tensor, UPLO: "L" | "U" = "L"): Eigen => {
+  checkMatrices("eigh", A, true);
+  const n = A.shape.at(-1)!;
+  const parts = matricesOf(symmetric(A, UPLO), "eigh").map((matrix) => spectrum.eigh(matrix, n));
+  let eigenvalues = batchOf(
+    parts.map(({ values }) => values),
+    A,
+    [n],
+  );
+  let eigenvectors = batchOf(
+    parts.map(({ vectors }) => vectors),
+    A,
+    [n, n],
+  );
+  const change = changeOf(A);
+  if (change) {
+    // Seen through the eigenvectors, the diagonal moves the values and the rest turns the vectors.
+    const seen = eigenvectors.mT.matmul(change).matmul(eigenvectors);
+    const turn = seen.mul(reciprocalGaps(eigenvalues, eigenvalues));
+    eigenvalues = eigenvalues.add(seen.diagonal(0, -2, -1));
+    eigenvectors = eigenvectors.add(eigenvectors.matmul(turn));
+  }
+  return Object.assign([eigenvalues, eigenvectors] as [Tensor, Tensor], { eigenvalues, eigenvectors });
+});
+
+/** 1 / (b_j − a_i), 0 where they are equal. */
+function reciprocalGaps(a: Tensor, b: Tensor): Tensor {
+  const gaps = b.unsqueeze(-2).sub(a.unsqueeze(-1));
+  const none = gaps.eq(0);
+  return where(none, 0, where(none, 1, gaps).reciprocal());
+}
+
+/** {@link eigh} without the vectors. @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html */
+export const eigvalsh = composite(
+  "eigvalsh(A, UPLO?)",
+  (A: Tensor, UPLO: "L" | "U" = "L"): Tensor => eigh(A, UPLO).eigenvalues,
+);
+
+/** Left vectors, values, right vectors (transposed). */
+export type SVD = [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
+
+/** A = U diag(S) Vh, reduced, with descending S. @see https://pytorch.org/docs/stable/generated/torch.linalg.svd.html */
+export const svd = composite("svd(A)", (A: Tensor): SVD => {
+  checkMatrices("svd", A, false);
+  const [rows, columns] = A.shape.slice(-2) as [number, number];
+  const k = Math.min(rows, columns);
+  const parts = matricesOf(A, "svd").map((matrix) => spectrum.svd(matrix, rows, columns));
+  const [u, s] = [
+    batchOf(
+      parts.map((part) => part.u),
+      A,
+      [rows, k],
+    ),
+    batchOf(
+      parts.map((part) => part.s),
+      A,
+      [k],
+    ),
+  ];
+  const v = batchOf(
+    parts.map((part) => part.v),
+    A,
+    [columns, k],
+  );
+  const change = changeOf(A);
+  const [U, S, V] = change ? moved(u, s, v, change) : [u, s, v];
+  const Vh = V.mT;
+  return Object.assign([U, S, Vh] as [Tensor, Tensor, Tensor], { U, S, Vh });
+});
+
+function moved(u: Tensor, s: Tensor, v: Tensor, change: Tensor): [Tensor, Tensor, Tensor] {
+  const seen = u.mT.matmul(change).matmul(v);
+  const gaps = reciprocalGaps(s.square(), s.square());
+  const [rows, columns] = [s.unsqueeze(-1), s.unsqueeze(-2)];
+  const left = gaps.mul(seen.mul(columns).add(seen.mT.mul(rows)));
+  const right = gaps.mul(seen.mul(rows).add(seen.mT.mul(columns)));
+  const inverse = where(s.eq(0), 0, where(s.eq(0), 1, s).reciprocal()).unsqueeze(-2);
+  const outside = (basis: Tensor, x: Tensor): Tensor => x.sub(basis.matmul(basis.mT.matmul(x))).mul(inverse);
+  const U = u.add(u.matmul(left)).add(outside(u, change.matmul(v)));
+  const V = v.add(v.matmul(right)).add(outside(v, change.mT.matmul(u)));
+  return [U, s.add(seen.diagonal(0, -2, -1)), V];
+}
+
+/** Singular values, descending. @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
+export const svdvals = composite("svdvals(A)", (A: Tensor): Tensor => svd(A).S);
+
+const epsilons: Readonly<Record<string, number>> = {
+  float32: 2 ** -23,
+  float64: 2 ** -52,
+  float16: 2 ** -10,
+  bfloat16: 2 ** -7,
+};
+
+type Limit = number | Tensor | null;
+
+/** Below which singular values count as zero: max(atol, rtol · the largest). */
+function limitOf(A: Tensor, s: Tensor, atol: Limit, rtol: Limit): Tensor {
+  const size = Math.max(...A.shape.slice(-2));
+  const relative = rtol ?? (atol === null ? size * epsilons[A.dtype]! : 0);
+  const top = s.shape.at(-1) === 0 ? s.sum(-1) : s.amax(-1);
+  const absolute = atol ?? 0;
+  const scaled = top.mul(relative instanceof Tensor ? relative.to(s.dtype) : relative);
+  return scaled.maximum(absolute instanceof Tensor ? absolute.to(s.dtype) : s.newFull([], absolute)).unsqueeze(-1);
+}
+
+/** How many singular values are not zero, within tolerances. @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html */
+export const matrixRank = composite(
+  "matrixRank(A, tol?, hermitian?, atol?, rtol?)",
+  (A: Tensor, tol: Limit = null, hermitian: boolean = false, atol: Limit = null, rtol: Limit = null): Tensor => {
+    const x = A.detach();
+    const s = hermitian ? eigvalsh(x).abs() : svdvals(x);
+    return s.gt(limitOf(x, s, atol ?? tol, rtol)).sum(-1);
+  },
+);
+
+/**
+ * The pseudoinverse (Moore and Penrose); singular values within the tolerances count as zero.
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.pinv.html
+ */
+export const pinv = composite(
+  "pinv(A, rcond?, hermitian?, atol?, rtol?)",
+  (A: Tensor, rcond: Limit = null, _hermitian: boolean = false, atol: Limit = null, rtol: Limit = null): Tensor => {
+    checkMatrices("pinv", A, false);
+    const constant = A.detach();
+    const { U, S, Vh } = svd(constant);
+    const kept = S.gt(limitOf(constant, S, atol, rtol ?? rcond));
+    const inverse = where(kept, where(kept, S, 1).reciprocal(), 0);
+    const x = Vh.mT.mul(inverse.unsqueeze(-2)).matmul(U.mT);
+    const change = changeOf(A);
+    return change ? x.add(pinvChange(constant, x, change)) : x;
+  },
+);
+
+/** Golub and Pereyra, 1973. */
+function pinvChange(a: Tensor, x: Tensor, d: Tensor): Tensor {
+  const first = x.matmul(d).matmul(x).neg();
+  const left = x.matmul(x.mT).matmul(d.mT);
+  const right = d.mT.matmul(x.mT).matmul(x);
+  return first.add(left.sub(left.matmul(a).matmul(x))).add(right.sub(x.matmul(a).matmul(right)));
+}
