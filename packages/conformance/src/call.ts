@@ -33,14 +33,14 @@ export function decodeCall(
   const names = target.names;
   const kept = Object.entries(kwargs).filter(([key, value]) => !isImplied(key, value));
   const whole = isWhole([...args, ...kept.map(([, value]) => value)], table);
-  const scalar = (value: Value, name: string | undefined, at: number): unknown =>
-    whole && (name ? operands.has(name) : at < 2) ? asTensor(value, table) : table.value(value);
+  const scalar = (value: Value, name: string | undefined): unknown =>
+    whole && operands.has(name ?? "") ? asTensor(value, table) : table.value(value);
   const options = kept.map(([key, value]) => {
     const name = optionName(key, names);
-    return [name, key === "device" ? table.device : scalar(value, name, 0)] as const;
+    return [name, key === "device" ? table.device : scalar(value, name)] as const;
   });
   return {
-    args: args.map((value, at) => scalar(value, names?.[at], at)),
+    args: args.map((value, at) => scalar(value, names?.[at])),
     options: Object.fromEntries([...inferred(args, kwargs, table, made), ...options]),
   };
 }

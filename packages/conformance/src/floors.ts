@@ -11,13 +11,17 @@ export function readFloors(file: string = floorsFile): Floors {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Floors) : {};
 }
 
+/** Identifiers in a message. */
+const shown = 20;
+
 /** Families below their floor, each with what to look at. */
 export function belowFloors(report: Report, floors: Floors): string[] {
   return Object.entries(floors).flatMap(([family, floor]) => {
     const passed = report[family]?.passed ?? 0;
     if (passed >= floor) return [];
     const ids = [...(report[family]?.failedIds ?? []), ...(report[family]?.unsupportedIds ?? [])];
-    return [`${family}: ${passed} passed, the floor is ${floor}. Not passing: ${ids.join(", ")}`];
+    const more = ids.length > shown ? ` and ${ids.length - shown} more` : "";
+    return [`${family}: ${passed} passed, the floor is ${floor}. Not passing: ${ids.slice(0, shown).join(", ")}${more}`];
   });
 }
 

@@ -55,6 +55,7 @@ export const leakyRelu = op(
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html
  */
 export const prelu = op("prelu(input, weight)", (input: Tensor, weight: Tensor): Tensor => {
+  if (weight.ndim > 1) fail("prelu", `the weight needs at most 1 dimension, got ${core.showShape(weight.shape)}`);
   if (weight.numel() === 1) return where(input.gt(0), input, input.mul(weight.view([])));
   if (input.ndim < 2 || input.shape[1] !== weight.numel()) {
     fail("prelu", `a weight of ${weight.numel()} elements needs as many channels, got ${core.showShape(input.shape)}`);

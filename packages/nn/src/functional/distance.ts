@@ -1,5 +1,5 @@
 /** Distances and angles between vectors, and the losses made of them. */
-import { clamp, fail, op, showShape, type Tensor, where } from "@dl/tensor";
+import { broadcastTensors, clamp, fail, op, showShape, type Tensor, where } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
 import { type Reduction, reduced } from "./reduction.ts";
 
@@ -42,9 +42,10 @@ export const cosineSimilarity = op(
   "cosineSimilarity(x1, x2, dim?, eps?)",
   (x1: Tensor, x2: Tensor, dim: number = 1, eps: number = 1e-8): Tensor => {
     const length = (x: Tensor): Tensor => clamp(lpNorm(x, 2, dim, true), { min: eps });
-    return x1
-      .div(length(x1))
-      .mul(x2.div(length(x2)))
+    const [a, b] = broadcastTensors(x1, x2) as [Tensor, Tensor];
+    return a
+      .div(length(a))
+      .mul(b.div(length(b)))
       .sum(dim);
   },
 );

@@ -24,6 +24,11 @@ interface Window {
   readonly dilation: readonly number[];
 }
 
+/** No stride, or an empty one: windows side by side. */
+function strideOr(kernel: readonly number[], stride: Size | null | undefined): Size {
+  return stride == null || (typeof stride !== "number" && stride.length === 0) ? kernel : stride;
+}
+
 /** Windows have a size and move on; padding alone fills none of them. */
 function checkWindow(name: string, { kernel, stride, padding, dilation }: Window): void {
   for (const [what, sizes] of Object.entries({ kernelSize: kernel, stride, dilation })) {
@@ -70,7 +75,7 @@ function maxPool(rank: Rank): MaxPool {
     const kernel = each(name, "kernelSize", kernelSize, rank);
     const attrs = {
       kernel,
-      stride: each(name, "stride", stride ?? kernel, rank),
+      stride: each(name, "stride", strideOr(kernel, stride), rank),
       padding: each(name, "padding", padding, rank),
       dilation: each(name, "dilation", dilation, rank),
       ceilMode,
@@ -113,7 +118,7 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
     const kernel = each(name, "kernelSize", kernelSize, rank);
     const window = {
       kernel,
-      stride: each(name, "stride", stride ?? kernel, rank),
+      stride: each(name, "stride", strideOr(kernel, stride), rank),
       padding: each(name, "padding", padding, rank),
       dilation: kernel.map(() => 1),
     };
@@ -173,7 +178,7 @@ function maxUnpool(rank: Rank): OpFunction<UnpoolNames, UnpoolArguments, Tensor>
   const name = `maxUnpool${rank}d`;
   const body = (...[input, indices, kernelSize, stride, padding = 0, outputSize]: UnpoolArguments): Tensor => {
     const kernel = each(name, "kernelSize", kernelSize, rank);
-    const [step, pad] = [each(name, "stride", stride ?? kernel, rank), each(name, "padding", padding, rank)];
+    const [step, pad] = [each(name, "stride", strideOr(kernel, stride), rank), each(name, "padding", padding, rank)];
     const lead = input.shape.slice(0, -rank);
     const usual = kernel.map((extent, i) => (input.shape[lead.length + i]! - 1) * step[i]! - 2 * pad[i]! + extent);
     const size = outputSize?.slice(-rank) ?? usual;

@@ -48,7 +48,7 @@ function binary(name: BinaryOp, needed: (input: Operand, other: Operand) => bool
     return apply(name, [input, other]);
   };
   Object.defineProperty(call, "name", { value: name });
-  return call;
+  return Object.assign(call, { names: name === "pow" ? ["input", "exponent"] : ["input", "other"] });
 }
 
 function failOperands(name: string, input: unknown, other: unknown): never {

@@ -227,10 +227,13 @@ export function arange<D extends DType = DType>(
   const given = args.filter((arg) => !isOptions(arg)).map(Number);
   const options = (args.find((arg) => isOptions(arg)) ?? {}) as RangeOptions<D>;
   const alone = given.length === 1 && options.end === undefined;
-  const [start = options.start ?? 0, end = options.end ?? Number.NaN, step = options.step ?? 1] = alone
+  const [first = options.start ?? 0, last = options.end ?? Number.NaN, by = options.step ?? 1] = alone
     ? [0, ...given]
     : given;
-  const numbers = [start, end, step];
+  const dtype = options.dtype ?? guess([first, last, by]);
+  checkDType("arange", dtype);
+  // Whole numbers are cut before they are counted, as PyTorch does.
+  const [start, end, step] = (isFloat(dtype) ? [first, last, by] : [first, last, by].map(Math.trunc)) as [number, number, number];
   if (!(step !== 0 && (end - start) / step >= 0) || !Number.isFinite(start + end + step)) {
     fail(
       "arange",
@@ -238,8 +241,6 @@ export function arange<D extends DType = DType>(
       "The step must lead from start to end",
     );
   }
-  const dtype = options.dtype ?? guess(numbers);
-  checkDType("arange", dtype);
   const size = Math.max(Math.ceil((end - start) / step), 0);
   const [made] = applyAll("arange", [], { shape: [size], dtype, start, step }, options.device);
   return finish(made as Tensor<D>, options);
@@ -255,9 +256,10 @@ export function linspace<D extends DType = "float32">(
   checkShape("linspace", [steps]);
   const dtype = options.dtype ?? state.defaultDType;
   const values = new Float64Array(steps);
-  const step = steps > 1 ? (end - start) / (steps - 1) : 0;
+  const [first, last] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
+  const step = steps > 1 ? (last - first) / (steps - 1) : 0;
   // From both ends, so that the last value is exactly `end`.
-  for (let i = 0; i < steps; i++) values[i] = i < steps / 2 ? start + i * step : end - (steps - 1 - i) * step;
+  for (let i = 0; i < steps; i++) values[i] = i < steps / 2 ? first + i * step : last - (steps - 1 - i) * step;
   return fromArray(isFloat(dtype) ? values : values.map(Math.trunc), [steps], { ...options, dtype: dtype as D });
 }
 

@@ -18,10 +18,11 @@ export const diff = composite(
     if (input.ndim === 0) fail("diff", "needs at least 1 dimension, got a 0-d tensor");
     if (!(n >= 0)) fail("diff", `n must not be negative, got ${n}`);
     const at = normalizeDim("diff", dim, input.ndim);
+    if (n === 0) return input.clone();
     const parts = [prepend, input, append].filter((part) => part !== null);
     let x = parts.length === 1 ? input : cat(parts, at);
     for (let i = 0; i < n && (i === 0 || x.shape[at]! > 0); i++) x = step(x, at);
-    return n === 0 ? x.clone() : x;
+    return x;
   },
 );
 

@@ -54,9 +54,11 @@ export function logspace(
   ...rest: readonly [base?: number, options?: TensorOptions] | readonly [options: TensorOptions]
 ): Tensor {
   const [base, options] = typeof rest[0] === "object" ? [10, rest[0]] : [rest[0] ?? 10, rest[1] as TensorOptions];
-  const exponents = linspace(start, end, steps, { dtype: "float64" });
-  const values = Float64Array.from(exponents.toArray() as number[], (exponent) => base ** exponent);
-  return fromArray(values, [steps], { ...options, dtype: options?.dtype ?? getDefaultDtype() });
+  const dtype = options?.dtype ?? getDefaultDtype();
+  const [from, to] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
+  const exponents = linspace(from, to, steps, { dtype: "float64" }).toArray() as number[];
+  const values = Float64Array.from(exponents, (exponent) => base ** exponent);
+  return fromArray(isFloat(dtype) ? values : values.map(Math.trunc), [steps], { ...options, dtype });
 }
 
 /**

@@ -2,9 +2,10 @@
 import type { DType } from "../dtype.ts";
 import { isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
-import { broadcastShapes } from "../shape.ts";
+import { broadcastShapes, normalizeDim } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
+import { svdvals } from "./matrix/values.ts";
 import type { Dims } from "./reduce.ts";
 import { composite } from "./signature.ts";
 
@@ -38,11 +39,21 @@ export type NormOrder = number | "fro" | "nuc" | null;
 export const norm = composite(
   "norm(input, p?, dim?, keepdim?, dtype?)",
   (input: Tensor, p: NormOrder = "fro", dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor => {
-    if (p === "nuc") fail("norm", "the nuclear norm is linalg.matrixNorm's", 'Call linalg.matrixNorm(x, "nuc")');
-    if (typeof p === "string" && p !== "fro") fail("norm", `unknown order "${p}"`, 'Give a number or "fro"');
-    return vectorNormOf("norm", dtype ? input.to(dtype) : input, typeof p === "number" ? p : 2, dim, keepdim);
+    const x = dtype ? input.to(dtype) : input;
+    if (p === "nuc") return nuclear(x, dim, keepdim);
+    if (typeof p === "string" && p !== "fro") fail("norm", `unknown order "${p}"`, 'Give a number, "fro" or "nuc"');
+    return vectorNormOf("norm", x, typeof p === "number" ? p : 2, dim, keepdim);
   },
 );
+
+/** The sum of the singular values of matrices in two dimensions. */
+function nuclear(x: Tensor, dim: Dims | undefined, keepdim: boolean): Tensor {
+  const dims = Array.isArray(dim) ? (dim as readonly number[]) : [-2, -1];
+  if (x.ndim < 2 || dims.length !== 2) fail("norm", `"nuc" needs two dimensions, got [${dims}] of ${showShape(x.shape)}`);
+  const places = dims.map((d) => normalizeDim("norm", d, x.ndim)).sort((a, b) => a - b);
+  const sum = svdvals(x.movedim(places, [-2, -1])).sum(-1);
+  return keepdim ? places.reduce((out, d) => out.unsqueeze(d), sum) : sum;
+}
 
 /** The p-norm of the difference. @see https://pytorch.org/docs/stable/generated/torch.dist.html */
 export const dist = composite(

@@ -96,8 +96,8 @@ export function sumToSize(input: Tensor, ...size: Sizes): Tensor {
   const dims = input.shape.flatMap((extent, dim) =>
     dim < lead || (wanted[dim - lead] === 1 && extent !== 1) ? [dim] : [],
   );
-  const whole = input.isFloatingPoint() || dims.length > 0 ? input : input.to("int64");
-  return dims.length === 0 ? whole.view(wanted) : input.sum(dims, true).view(wanted);
+  if (wanted.length === 0) return input.sum();
+  return dims.length === 0 ? input.view(wanted) : input.sum(dims, true).view(wanted);
 }
 
 /**
@@ -114,6 +114,7 @@ export const unfold = op(
       fail("unfold", `windows of ${size}, ${step} apart, do not fit dimension ${at} of size ${extent}`);
     }
     const count = Math.floor((extent - size) / step) + 1;
+    if (input.ndim === 0) return x.narrow(0, 0, size);
     const shape = [...x.shape.with(at, count), size];
     return x.asStrided(shape, [...x.strides.with(at, x.strides[at]! * step), x.strides[at]!]);
   },

@@ -36,14 +36,14 @@ function castTo(input: Tensor, dtype: DType | null | undefined): Tensor {
 export const sum = op(
   "sum(input, dim?, keepdim?, dtype?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor =>
-    reduce("sum", castTo(input, dtype), dim, keepdim),
+    castTo(reduce("sum", castTo(input, dtype), dim, keepdim), dtype),
 );
 
 /** The product over one dimension or all. @see https://pytorch.org/docs/stable/generated/torch.prod.html */
 export const prod = op(
   "prod(input, dim?, keepdim?, dtype?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor =>
-    reduce("prod", castTo(input, dtype), dim, keepdim),
+    castTo(reduce("prod", castTo(input, dtype), dim, keepdim), dtype),
 );
 
 /** The mean of a float tensor. @see https://pytorch.org/docs/stable/generated/torch.mean.html */
@@ -107,13 +107,13 @@ function scan(name: ScanOp, input: Tensor, dim: number): Tensor[] {
 /** The running sum. @see https://pytorch.org/docs/stable/generated/torch.cumsum.html */
 export const cumsum = op(
   "cumsum(input, dim, dtype?)",
-  (input: Tensor, dim: number, dtype?: DType | null): Tensor => scan("cumsum", castTo(input, dtype), dim)[0]!,
+  (input: Tensor, dim: number, dtype?: DType | null): Tensor => castTo(scan("cumsum", castTo(input, dtype), dim)[0]!, dtype),
 );
 
 /** The running product. @see https://pytorch.org/docs/stable/generated/torch.cumprod.html */
 export const cumprod = op(
   "cumprod(input, dim, dtype?)",
-  (input: Tensor, dim: number, dtype?: DType | null): Tensor => scan("cumprod", castTo(input, dtype), dim)[0]!,
+  (input: Tensor, dim: number, dtype?: DType | null): Tensor => castTo(scan("cumprod", castTo(input, dtype), dim)[0]!, dtype),
 );
 
 /** The running log(Σ eˣ). @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html */

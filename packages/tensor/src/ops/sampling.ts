@@ -66,9 +66,19 @@ export const multinomial = composite(
       fail("multinomial", `cannot draw ${numSamples} of ${size} without replacement`, "Give { replacement: true }");
     }
     const weights = input.detach();
+    checkWeights(weights, replacement ? 1 : numSamples);
     return replacement ? withReplacement(weights, numSamples) : without(weights, numSamples);
   },
 );
+
+/** @throws TensorError for weights that are negative or not finite, or rows with too few above zero */
+function checkWeights(weights: Tensor, least: number): void {
+  if (weights.numel() === 0) return;
+  const invalid = weights.lt(0).logicalOr(weights.isnan()).logicalOr(weights.isinf());
+  if (invalid.any().item()) fail("multinomial", "weights must be finite and not negative");
+  const fewest = weights.gt(0).sum(-1).amin().item();
+  if (fewest < least) fail("multinomial", `a row has ${fewest} weights above zero, and ${least} are drawn`);
+}
 
 /** The first position whose cumulative weight exceeds a uniform draw. */
 function withReplacement(weights: Tensor, count: number): Tensor {

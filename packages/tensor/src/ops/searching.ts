@@ -124,7 +124,7 @@ function slicesOf(name: string, input: Tensor, dim: number | null): Slices {
   const x = dim === null ? input.reshape(-1) : input;
   const at = dim === null ? 0 : normalizeDim(name, dim, input.ndim);
   const count = x.shape[at]!;
-  const values = valuesOf(x.movedim(at, 0), name);
+  const values = valuesOf(x.transpose(at, 0), name);
   const size = sizeOf(x.shape.toSpliced(at, 1));
   const compare = (a: number, b: number): number => {
     for (let i = 0; i < size; i++) {

@@ -110,7 +110,7 @@ export function meshgrid(...args: readonly (Tensor | Tensors | MeshgridOptions)[
   const ordered = swap ? [axes[1]!, axes[0]!, ...axes.slice(2)] : axes;
   const shape = ordered.map((x) => x.numel());
   const grids = ordered.map((x, i) => x.view(shape.map((size, dim) => (dim === i ? size : 1))).expand(shape));
-  return swap ? [grids[1]!, grids[0]!, ...grids.slice(2)].map((grid) => grid.transpose(0, 1)) : grids;
+  return swap ? [grids[1]!, grids[0]!, ...grids.slice(2)] : grids;
 }
 
 /** Every choice of one element from each vector, a row each. @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html */

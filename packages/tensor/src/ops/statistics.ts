@@ -71,7 +71,8 @@ export type MinMax = [min: Tensor, max: Tensor] & { readonly min: Tensor; readon
 export const aminmax = composite(
   "aminmax(input, dim?, keepdim?)",
   (input: Tensor, dim?: number | null, keepdim: boolean = false): MinMax => {
-    const [min, max] = [input.amin(dim, keepdim), input.amax(dim, keepdim)];
+    const x = input.ndim === 0 && dim != null ? input.view(1) : input;
+    const [min, max] = [x.amin(dim, keepdim), x.amax(dim, keepdim)];
     return Object.assign([min, max] as [Tensor, Tensor], { min, max });
   },
 );

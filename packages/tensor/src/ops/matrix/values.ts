@@ -139,8 +139,9 @@ export const matrixRank = composite(
  */
 export const pinv = composite(
   "pinv(A, rcond?, hermitian?, atol?, rtol?)",
-  (A: Tensor, rcond: Limit = null, _hermitian: boolean = false, atol: Limit = null, rtol: Limit = null): Tensor => {
-    checkMatrices("pinv", A, false);
+  (input: Tensor, rcond: Limit = null, hermitian: boolean = false, atol: Limit = null, rtol: Limit = null): Tensor => {
+    checkMatrices("pinv", input, hermitian);
+    const A = hermitian ? input.tril().add(input.tril(-1).mT) : input;
     const constant = A.detach();
     const { U, S, Vh } = svd(constant);
     const kept = S.gt(limitOf(constant, S, atol, rtol ?? rcond));
