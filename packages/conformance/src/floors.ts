@@ -21,7 +21,9 @@ export function belowFloors(report: Report, floors: Floors): string[] {
     if (passed >= floor) return [];
     const ids = [...(report[family]?.failedIds ?? []), ...(report[family]?.unsupportedIds ?? [])];
     const more = ids.length > shown ? ` and ${ids.length - shown} more` : "";
-    return [`${family}: ${passed} passed, the floor is ${floor}. Not passing: ${ids.slice(0, shown).join(", ")}${more}`];
+    return [
+      `${family}: ${passed} passed, the floor is ${floor}. Not passing: ${ids.slice(0, shown).join(", ")}${more}`,
+    ];
   });
 }
 

@@ -233,7 +233,11 @@ export function arange<D extends DType = DType>(
   const dtype = options.dtype ?? guess([first, last, by]);
   checkDType("arange", dtype);
   // Whole numbers are cut before they are counted, as PyTorch does.
-  const [start, end, step] = (isFloat(dtype) ? [first, last, by] : [first, last, by].map(Math.trunc)) as [number, number, number];
+  const [start, end, step] = (isFloat(dtype) ? [first, last, by] : [first, last, by].map(Math.trunc)) as [
+    number,
+    number,
+    number,
+  ];
   if (!(step !== 0 && (end - start) / step >= 0) || !Number.isFinite(start + end + step)) {
     fail(
       "arange",

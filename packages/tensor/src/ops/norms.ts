@@ -49,7 +49,8 @@ export const norm = composite(
 /** The sum of the singular values of matrices in two dimensions. */
 function nuclear(x: Tensor, dim: Dims | undefined, keepdim: boolean): Tensor {
   const dims = Array.isArray(dim) ? (dim as readonly number[]) : [-2, -1];
-  if (x.ndim < 2 || dims.length !== 2) fail("norm", `"nuc" needs two dimensions, got [${dims}] of ${showShape(x.shape)}`);
+  if (x.ndim < 2 || dims.length !== 2)
+    fail("norm", `"nuc" needs two dimensions, got [${dims}] of ${showShape(x.shape)}`);
   const places = dims.map((d) => normalizeDim("norm", d, x.ndim)).sort((a, b) => a - b);
   const sum = svdvals(x.movedim(places, [-2, -1])).sum(-1);
   return keepdim ? places.reduce((out, d) => out.unsqueeze(d), sum) : sum;

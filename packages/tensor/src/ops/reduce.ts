@@ -107,13 +107,15 @@ function scan(name: ScanOp, input: Tensor, dim: number): Tensor[] {
 /** The running sum. @see https://pytorch.org/docs/stable/generated/torch.cumsum.html */
 export const cumsum = op(
   "cumsum(input, dim, dtype?)",
-  (input: Tensor, dim: number, dtype?: DType | null): Tensor => castTo(scan("cumsum", castTo(input, dtype), dim)[0]!, dtype),
+  (input: Tensor, dim: number, dtype?: DType | null): Tensor =>
+    castTo(scan("cumsum", castTo(input, dtype), dim)[0]!, dtype),
 );
 
 /** The running product. @see https://pytorch.org/docs/stable/generated/torch.cumprod.html */
 export const cumprod = op(
   "cumprod(input, dim, dtype?)",
-  (input: Tensor, dim: number, dtype?: DType | null): Tensor => castTo(scan("cumprod", castTo(input, dtype), dim)[0]!, dtype),
+  (input: Tensor, dim: number, dtype?: DType | null): Tensor =>
+    castTo(scan("cumprod", castTo(input, dtype), dim)[0]!, dtype),
 );
 
 /** The running log(Σ eˣ). @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html */

@@ -21,7 +21,8 @@ export function alongside(name: string, input: Tensor, index: Tensor): [Tensor, 
   if (x.ndim !== at.ndim) {
     fail(name, `index ${showShape(index.shape)} needs as many dimensions as ${showShape(input.shape)}`);
   }
-  if (at.dtype !== "int64" && at.numel() > 0) fail(name, `the index must be int64, got ${at.dtype}`, 'Cast it with .to("int64")');
+  if (at.dtype !== "int64" && at.numel() > 0)
+    fail(name, `the index must be int64, got ${at.dtype}`, 'Cast it with .to("int64")');
   return [x, to(at, "int64")];
 }
 

@@ -1,0 +1,188 @@
+import "./reference.ts";
+import {
+  arange,
+  blockDiag,
+  cartesianProd,
+  columnStack,
+  combinations,
+  einsum,
+  floatTensor,
+  manualSeed,
+  meshgrid,
+  rand,
+  resultType,
+  type Tensor,
+  tensor,
+  zeros,
+} from "@dl/tensor";
+import { expect, test } from "vitest";
+
+const range = (...shape: number[]) =>
+  arange(
+    shape.reduce((a, b) => a * b),
+    { dtype: "float32" },
+  ).view(shape);
+
+test("dimensions move, roll and turn", () => {
+  const x = range(2, 3, 4);
+  expect(x.movedim([0, 2], [2, 0]).shape).toEqual([4, 3, 2]);
+  expect(range(5).roll(2).toArray()).toEqual([3, 4, 0, 1, 2]);
+  expect(range(2, 2).rot90().toArray()).toEqual([
+    [1, 3],
+    [0, 2],
+  ]);
+  expect(range(5).unfold(0, 3, 2).toArray()).toEqual([
+    [0, 1, 2],
+    [2, 3, 4],
+  ]);
+  expect(x.T.shape).toEqual([4, 3, 2]);
+  expect(() => x.movedim([0, 0], [1, 2])).toThrow("movedim: needs two lists of as many distinct dimensions");
+});
+
+test("windows and diagonals are views", () => {
+  const x = zeros(3, 3);
+  x.diagonal(1).fill_(5);
+  x.unfold(0, 2, 1).select(0, 0).select(0, 0).fill_(7);
+  expect(x.toArray()).toEqual([
+    [7, 5, 0],
+    [7, 0, 5],
+    [0, 0, 0],
+  ]);
+});
+
+test("diagonals are read, written and built", () => {
+  expect(floatTensor([1, 2]).diagEmbed(1).toArray()).toEqual([
+    [0, 1, 0],
+    [0, 0, 2],
+    [0, 0, 0],
+  ]);
+  expect(floatTensor([Number.POSITIVE_INFINITY]).diag().toArray()).toEqual([[Number.POSITIVE_INFINITY]]);
+  expect(range(3, 3).tril(-1).toArray()).toEqual([
+    [0, 0, 0],
+    [3, 0, 0],
+    [6, 7, 0],
+  ]);
+  expect(blockDiag(range(1, 2), range(2)).toArray()).toEqual([
+    [0, 1, 0, 0],
+    [0, 0, 0, 1],
+  ]);
+  expect(() => zeros(2, 3).diagonalScatter(zeros(3))).toThrow("the place has shape [2], the source [3]");
+});
+
+test("einsum contracts, traces and broadcasts", () => {
+  const [a, b] = [range(2, 3), range(3, 4)];
+  expect(einsum("ij,jk->ik", a, b).toArray()).toEqual(a.matmul(b).toArray());
+  expect(einsum("ii", range(3, 3)).item()).toBe(12);
+  expect(einsum("...ij->...ji", range(2, 2, 3)).shape).toEqual([2, 3, 2]);
+  expect(einsum("i,j->ij", range(2), range(3)).toArray()).toEqual([
+    [0, 0, 0],
+    [0, 1, 2],
+  ]);
+  expect(() => einsum("ij,jk->ik", a, a)).toThrow('einsum: "j" has sizes 3 and 2');
+  expect(() => einsum("ij->ik", a)).toThrow('"k" in the result');
+});
+
+test("order statistics point at their elements, NaN being the largest", () => {
+  const x = floatTensor([
+    [3, 1, 2, 4],
+    [Number.NaN, 0, 1, 2],
+  ]);
+  expect(x.median(1).values.toArray()).toEqual([2, Number.NaN]);
+  expect(x.nanmedian(1).indices.toArray()).toEqual([2, 2]);
+  expect(x.kthvalue(2, 1).values.toArray()).toEqual([2, 1]);
+  expect(tensor([2, 1, 2, 1, 3]).mode().values.item()).toBe(1);
+  expect(
+    floatTensor([1, 2, 3, 4])
+      .quantile(floatTensor([0, 0.5, 1]))
+      .toArray(),
+  ).toEqual([1, 2.5, 4]);
+  expect(() => floatTensor([1]).quantile(1.5)).toThrow("q must lie between 0 and 1");
+});
+
+test("distinct elements come sorted, with their places and counts", () => {
+  const [values, inverse, counts] = tensor([3, 1, 3]).unique({
+    returnInverse: true,
+    returnCounts: true,
+  }) as unknown as Tensor[];
+  expect([values, inverse, counts].map(String)).toEqual(["tensor([1, 3])", "tensor([1, 0, 1])", "tensor([1, 2])"]);
+  expect(String(tensor([1, 1, 2, 1]).uniqueConsecutive())).toBe("tensor([1, 2, 1])");
+  expect(
+    tensor([1, 3, 5])
+      .searchsorted(tensor([3, 4]), { right: true })
+      .toArray(),
+  ).toEqual([2, 2]);
+  expect(
+    tensor([5, 9])
+      .isin(tensor([9, 1]))
+      .toArray(),
+  ).toEqual([false, true]);
+});
+
+test("elements are placed by masks and positions", () => {
+  const x = zeros(2, 2);
+  const mask = tensor([
+    [true, false],
+    [false, true],
+  ]);
+  expect(x.maskedScatter(mask, floatTensor([1, 2, 3])).toArray()).toEqual([
+    [1, 0],
+    [0, 2],
+  ]);
+  expect(range(2, 2).maskedSelect(mask).toArray()).toEqual([0, 3]);
+  expect(x.indexPut([tensor([0, 0]), tensor([1, 1])], floatTensor([1, 2]), true).toArray()).toEqual([
+    [0, 3],
+    [0, 0],
+  ]);
+  expect(
+    range(3)
+      .take(tensor([[-1, 0]]))
+      .toArray(),
+  ).toEqual([[2, 0]]);
+  const reduced = floatTensor([10, 20]).scatterReduce(0, tensor([0, 0]), floatTensor([1, 3]), "mean", false);
+  expect(reduced.toArray()).toEqual([2, 20]);
+  expect(
+    tensor([true, false])
+      .scatterAdd(0, tensor([0, 0]), tensor([true, true]))
+      .toArray(),
+  ).toEqual([true, false]);
+});
+
+test("choices and grids", () => {
+  expect(cartesianProd(tensor([1, 2]), tensor([3])).toArray()).toEqual([
+    [1, 3],
+    [2, 3],
+  ]);
+  expect(combinations(tensor([1, 2, 3])).toArray()).toEqual([
+    [1, 2],
+    [1, 3],
+    [2, 3],
+  ]);
+  expect(meshgrid(range(3), range(2), { indexing: "xy" }).map((x) => x.shape)).toEqual([
+    [2, 3],
+    [2, 3],
+  ]);
+  expect(columnStack([range(2), range(2, 2)]).toArray()).toEqual([
+    [0, 0, 1],
+    [1, 2, 3],
+  ]);
+});
+
+test("numbers meet a dtype last", () => {
+  expect(resultType(tensor([1]), 1.5)).toBe("float32");
+  expect(resultType(tensor([true]), 2)).toBe("int64");
+  expect(resultType(tensor([1], { dtype: "uint8" }), 300)).toBe("uint8");
+});
+
+test("functions of tensors refuse numbers, bits refuse floats, bools refuse arithmetic", () => {
+  expect(() => tensor([1]).maximum(2 as never)).toThrow("maximum: needs tensors, got a tensor and 2");
+  expect(() => floatTensor([1]).bitwiseAnd(1)).toThrow("bitwiseAnd: needs whole numbers");
+  expect(() => tensor([true]).neg()).toThrow("neg: bool tensors have no arithmetic");
+});
+
+test("draws without replacement are distinct, and impossible ones are refused", () => {
+  manualSeed(1);
+  const drawn = rand(5, 8).multinomial(8).sort(1).values;
+  expect(drawn.toArray()).toEqual(Array.from({ length: 5 }, () => [0, 1, 2, 3, 4, 5, 6, 7]));
+  expect(floatTensor([0, 1]).multinomial(3, { replacement: true }).toArray()).toEqual([1, 1, 1]);
+  expect(() => floatTensor([0, 1]).multinomial(2)).toThrow("a row has 1 weights above zero, and 2 are drawn");
+});
