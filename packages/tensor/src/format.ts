@@ -145,7 +145,7 @@ function suffixes(input: Tensor): string[] {
   if (vanished && shape.length !== 1) out.push(`size=(${shape.join(", ")})`);
   const usual = dtype === state.defaultDType || (!vanished && (dtype === "int64" || dtype === "bool"));
   if (!usual) out.push(`dtype=${dtype}`);
-  if (input.gradFn) out.push(`grad_fn=<${input.gradFn.name}>`);
+  if (input.gradFn) out.push(`grad_fn=<${input.gradFn.label ?? input.gradFn.name}>`);
   else if (input.requiresGrad) out.push("requires_grad=True");
   return out;
 }

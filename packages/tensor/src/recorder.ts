@@ -8,6 +8,8 @@ import type { GradHook, Tensor } from "./tensor.ts";
 export interface GradNode {
   /** As PyTorch prints it: `AddBackward0`. */
   readonly name: string;
+  /** The name that is printed instead, where what the user called was made of several calls. */
+  label?: string;
   /** @internal A living tensor is its result. */
   hold(): void;
   /** @internal One of them was disposed: without the last one, and later nodes, nothing can ask for this gradient. */

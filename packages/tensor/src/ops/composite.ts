@@ -8,6 +8,7 @@ import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { to } from "./convert.ts";
+import { labelled } from "./labels.ts";
 import type { Dims } from "./reduce.ts";
 import { composite } from "./signature.ts";
 
@@ -47,7 +48,7 @@ export const logsumexp = composite(
     const top = x.amax(dim, true).detach();
     const finite = where(top.abs().eq(Number.POSITIVE_INFINITY), 0, top);
     const out = x.sub(finite).exp().sum(dim, true).log().add(finite);
-    return keepdim ? out : out.squeeze(dim === null ? undefined : dim);
+    return labelled(keepdim ? out : out.squeeze(dim === null ? undefined : dim), "LogsumexpBackward0");
   },
 );
 
@@ -70,7 +71,8 @@ export const maskedFill = composite(
     if (typeof value !== "number" && value.ndim > 0) {
       fail("maskedFill", `needs a number or a 0-d value, got ${showShape(value.shape)}`, "Use where for tensors");
     }
-    return where(mask, typeof value === "number" ? value : to(value, input.dtype), input).to(input.dtype);
+    const filled = where(mask, typeof value === "number" ? value : to(value, input.dtype), input).to(input.dtype);
+    return labelled(filled, "MaskedFillBackward0");
   },
 );
 
@@ -90,7 +92,7 @@ export const variance = composite(
     const mean = input.mean(dims, true);
     const squares = input.sub(mean).square().sum(dims, keepdim);
     const count = input.numel() / Math.max(mean.numel(), 1);
-    return squares.div(Math.max(count - freedom, 0));
+    return labelled(squares.div(Math.max(count - freedom, 0)), "VarBackward0");
   },
 );
 
@@ -105,7 +107,12 @@ export const std = composite(
     unbiased?: boolean | number | null,
     keepdim: boolean = false,
     correction?: number | null,
-  ): Tensor => variance(input, dim, unbiased, keepdim, correction).sqrt(),
+  ): Tensor => {
+    const square = variance(input, dim, unbiased, keepdim, correction);
+    // The root's derivative at 0 is taken as 0.
+    const zero = square.eq(0);
+    return labelled(where(zero, 0, where(zero, 1, square).sqrt()), "StdBackward0");
+  },
 );
 
 /** One dimension from several: `startDim` to `endDim`. @see https://pytorch.org/docs/stable/generated/torch.flatten.html */

@@ -6,6 +6,7 @@ import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
 import { to } from "./convert.ts";
+import { labelled } from "./labels.ts";
 import { composite, op } from "./signature.ts";
 
 function needSome(name: string, tensors: readonly Tensor[]): void {
@@ -37,10 +38,11 @@ export const stack = composite("stack(tensors, dim?)", (tensors: readonly Tensor
       fail("stack", `needs equal shapes, got ${showShape(first!.shape)} and ${showShape(shape)}`);
     }
   }
-  return cat(
+  const joined = cat(
     tensors.map((x) => x.unsqueeze(dim)),
     normalizeDim("stack", dim, first!.ndim + 1),
   );
+  return labelled(joined, "StackBackward0");
 });
 
 /**

@@ -4,6 +4,7 @@ import { fail, showShape } from "../errors.ts";
 import { normalizeDim, normalizeDims, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply, applyAll } from "./apply.ts";
+import { labelled } from "./labels.ts";
 import { type ValuesIndices, valuesIndices } from "./pairs.ts";
 import { composite, op } from "./signature.ts";
 import type { ReduceOp, ScanOp } from "./table.ts";
@@ -54,7 +55,7 @@ export const mean = composite(
     if (dtypes[x.dtype].kind !== "float")
       fail("mean", `needs a float dtype, got ${x.dtype}`, 'Give { dtype: "float32" }');
     const count = sizeOf(normalizeDims("mean", dim, x.ndim).map((d) => x.shape[d]!));
-    return reduce("sum", x, dim, keepdim).div(count);
+    return labelled(reduce("sum", x, dim, keepdim).div(count), dim == null ? "MeanBackward0" : "MeanBackward1");
   },
 );
 
