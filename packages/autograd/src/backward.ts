@@ -1,5 +1,14 @@
 /** Starting a backward pass: what is asked for, and the gradients it begins with. */
-import { type BackwardOptions, enableGrad, fail, noGrad, onesLike, sameShape, showShape, type Tensor } from "@dl/tensor";
+import {
+  type BackwardOptions,
+  enableGrad,
+  fail,
+  noGrad,
+  onesLike,
+  sameShape,
+  showShape,
+  type Tensor,
+} from "@dl/tensor";
 import { Pass, type PassOptions } from "./engine.ts";
 import { alias, nodeOf, slotOf } from "./leaf.ts";
 import type { Node } from "./node.ts";

@@ -3,7 +3,7 @@ import { apply, type Shape, sameShape, type Tensor } from "@dl/tensor";
 import type { Edge } from "./node.ts";
 
 /** The gradient in the shape and dtype of the input that it is for. */
-export function fit(grad: Tensor, { shape, dtype }: Edge): Tensor {
+export function fitTo(grad: Tensor, { shape, dtype }: Edge): Tensor {
   const summed = sameShape(grad.shape, shape) ? grad : sumTo(grad, shape);
   return summed.dtype === dtype ? summed : summed.to(dtype);
 }

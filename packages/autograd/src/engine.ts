@@ -16,7 +16,7 @@ import {
   zeros,
 } from "@dl/tensor";
 import { refuseNaN } from "./anomaly.ts";
-import { fit } from "./broadcast.ts";
+import { fitTo } from "./broadcast.ts";
 import type { Gradient } from "./derivatives/rule.ts";
 import { Heap } from "./heap.ts";
 import { AccumulateGrad, alias, replaceGrad } from "./leaf.ts";
@@ -130,7 +130,7 @@ export class Pass {
       const edge = node.edges[i];
       if (!edge) return null;
       if (!isTensor(result)) return result;
-      const fitted = fit(result, edge);
+      const fitted = fitTo(result, edge);
       refuseNaN(node, i, fitted);
       // Two edges, or an edge and this pass, must not own one handle.
       const taken = fitted === result && (grads.includes(result) || results.indexOf(result) !== i);

@@ -1,6 +1,6 @@
 /** In-place writes through views: the base gets a new history, made of its old one and of what was written into a part. */
 import type { Op, Tensor } from "@dl/tensor";
-import { fit } from "./broadcast.ts";
+import { fitTo } from "./broadcast.ts";
 import { frame, laidOut, placed } from "./derivatives/movement.ts";
 import { type Geometry, type Gradient, zero } from "./derivatives/rule.ts";
 import { edgeTo } from "./leaf.ts";
@@ -54,7 +54,7 @@ export class CopySlices<K extends Op> extends Node {
   #overwrite(part: Tensor, results: readonly Gradient[]): void {
     const through = this.#write.edges.flatMap((edge, i) => {
       const result = results[i];
-      return edge && this.#targets.has(edge) && result && result !== zero ? [fit(result, edge)] : [];
+      return edge && this.#targets.has(edge) && result && result !== zero ? [fitTo(result, edge)] : [];
     });
     if (through.length === 0) part.zero_();
     for (const [i, grad] of through.entries()) i === 0 ? part.copy_(grad) : part.add_(grad);

@@ -5,7 +5,20 @@ import { arrange, type InputSpec, opCases } from "@dl/tensor/testing";
 import { expect, test } from "vitest";
 
 /** Not smooth, not float, or (softmaxBackward) right only for the outputs of a softmax. */
-const skipped = new Set(["softmaxBackward", "cast", "random", "full", "arange", "trigamma", "argmax", "argmin", "any", "all", "bitwiseNot", "gcd"]);
+const skipped = new Set([
+  "softmaxBackward",
+  "cast",
+  "random",
+  "full",
+  "arange",
+  "trigamma",
+  "argmax",
+  "argmin",
+  "any",
+  "all",
+  "bitwiseNot",
+  "gcd",
+]);
 const rows = (Object.keys(opCases) as (KernelOp | FusedOp)[]).flatMap((op) =>
   opCases[op]
     .map((row, i) => ({ op, name: `${op} #${i}`, ...row }))
@@ -21,7 +34,9 @@ test.each(rows)("$name: the gradient is the slope", ({ op, inputs, attrs }) => {
   const leaves = specs.map((spec, i) => arrange(spec, i, "contiguous", "cpu"));
   const loss = (args: readonly Tensor[]): Tensor => {
     const [out] = applyAll(op, args, attrs as never);
-    return out!.isFloatingPoint() ? out!.mul(out!.detach().mul(0).add(weights(out!))).sum() : tensor(0, { dtype: "float64" });
+    return out!.isFloatingPoint()
+      ? out!.mul(out!.detach().mul(0).add(weights(out!))).sum()
+      : tensor(0, { dtype: "float64" });
   };
   leaves.forEach((leaf) => void (leaf.dtype === "float64" && leaf.requiresGrad_()));
   const result = loss(leaves);
@@ -39,7 +54,10 @@ test.each(rows)("$name: the gradient is the slope", ({ op, inputs, attrs }) => {
 
 /** Different for every element, so that mixed-up elements show. */
 function weights(out: Tensor): Tensor {
-  return tensor(Array.from({ length: out.numel() }, (_, i) => 1 + (i % 7) / 10), { dtype: "float64" }).view(out.shape);
+  return tensor(
+    Array.from({ length: out.numel() }, (_, i) => 1 + (i % 7) / 10),
+    { dtype: "float64" },
+  ).view(out.shape);
 }
 
 function slopesOf(loss: (args: readonly Tensor[]) => Tensor, leaves: readonly Tensor[], leaf: Tensor): number[] {
@@ -67,7 +85,10 @@ test("backward accumulates, and passes a graph once", () => {
 
 test("second derivatives", () => {
   const h = hessian((x) => x.pow(3).sum(), tensor([1, 2], { dtype: "float64" }));
-  expect(h.toArray()).toEqual([[6, 0], [0, 12]]);
+  expect(h.toArray()).toEqual([
+    [6, 0],
+    [0, 12],
+  ]);
 });
 
 test("a saved tensor that changed is noticed", () => {
