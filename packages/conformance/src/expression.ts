@@ -15,7 +15,7 @@ interface Arguments {
   readonly keywords: Record<string, unknown>;
 }
 
-const token = /\s*(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+|[A-Za-z_]\w*|\*\*|\/\/|==|!=|<=|>=|[-+*/%@()[\],.:=<>~])/y;
+const token = /\s*(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+|[A-Za-z_]\w*|\.\.\.|\*\*|\/\/|==|!=|<=|>=|[-+*/%@()[\],.:=<>~])/y;
 
 type Binary = (a: never, b: never) => number;
 
@@ -166,6 +166,7 @@ class Parser {
   }
 
   #indexItem(): Index {
+    if (this.#skip("...")) return "...";
     const parts: (number | null)[] = [];
     let colons = 0;
     let value: unknown = null;
@@ -200,9 +201,12 @@ function power(a: unknown, b: unknown): unknown {
   return (a as number) ** (b as number);
 }
 
-/** An operator may have its number on either side. */
+/** Python turns `1 - x` and `2 / x` round, so that the tensor comes first. */
 function operate(path: string, a: unknown, b: unknown): unknown {
-  return resolve(path).call([a, b]);
+  if (a instanceof Tensor || path === "torch.pow") return resolve(path).call([a, b]);
+  if (path === "torch.sub") return resolve("torch.rsub").call([b, a]);
+  if (path === "torch.div") return resolve("torch.mul").call([resolve("torch.reciprocal").call([b]), a]);
+  return resolve(path).call(path === "torch.add" || path === "torch.mul" ? [b, a] : [a, b]);
 }
 
 function call(

@@ -40,6 +40,7 @@ export * from "./ops/elementwise.ts";
 export * from "./ops/gathering.ts";
 export { at, type Index, set_ } from "./ops/indexing.ts";
 export * from "./ops/joining.ts";
+export { labelled } from "./ops/labels.ts";
 export * from "./ops/library.ts";
 export * from "./ops/linalg.ts";
 export * from "./ops/making.ts";

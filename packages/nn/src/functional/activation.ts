@@ -35,6 +35,7 @@ export const hardtanh = op(
       const raised = where(x.le(minVal), minVal, x).to(x.dtype);
       return where(raised.ge(maxVal), maxVal, raised).to(x.dtype);
     }),
+  "HardtanhBackward0",
 );
 
 /** min(max(x, 0), 6). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html */
@@ -48,21 +49,29 @@ export const leakyRelu = op(
   "leakyRelu(input, negativeSlope?, inplace?)",
   (input: Tensor, negativeSlope: number = 0.01, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => where(x.gt(0), x, x.mul(negativeSlope))),
+  "LeakyReluBackward0",
 );
 
 /**
  * x, or weight · x below zero; the weight has one element, or one for each channel (dimension 1).
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html
  */
-export const prelu = op("prelu(input, weight)", (input: Tensor, weight: Tensor): Tensor => {
-  if (weight.ndim > 1) fail("prelu", `the weight needs at most 1 dimension, got ${core.showShape(weight.shape)}`);
-  if (weight.numel() === 1) return where(input.gt(0), input, input.mul(weight.view([])));
-  if (input.ndim < 2 || input.shape[1] !== weight.numel()) {
-    fail("prelu", `a weight of ${weight.numel()} elements needs as many channels, got ${core.showShape(input.shape)}`);
-  }
-  const slopes = weight.view([-1, ...input.shape.slice(2).map(() => 1)]);
-  return where(input.gt(0), input, input.mul(slopes));
-});
+export const prelu = op(
+  "prelu(input, weight)",
+  (input: Tensor, weight: Tensor): Tensor => {
+    if (weight.ndim > 1) fail("prelu", `the weight needs at most 1 dimension, got ${core.showShape(weight.shape)}`);
+    if (weight.numel() === 1) return where(input.gt(0), input, input.mul(weight.view([])));
+    if (input.ndim < 2 || input.shape[1] !== weight.numel()) {
+      fail(
+        "prelu",
+        `a weight of ${weight.numel()} elements needs as many channels, got ${core.showShape(input.shape)}`,
+      );
+    }
+    const slopes = weight.view([-1, ...input.shape.slice(2).map(() => 1)]);
+    return where(input.gt(0), input, input.mul(slopes));
+  },
+  "PreluBackward0",
+);
 
 /** {@link leakyRelu} with random slopes in training, their mean otherwise. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu.html */
 export const rrelu = op(
@@ -87,6 +96,7 @@ export const elu = op(
   "elu(input, alpha?, inplace?)",
   (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => belowZero(x, (low) => low.expm1().mul(alpha))),
+  "EluBackward0",
 );
 
 /** x, or α (e^(x/α) − 1) below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.celu.html */
@@ -94,6 +104,7 @@ export const celu = op(
   "celu(input, alpha?, inplace?)",
   (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => belowZero(x, (low) => low.div(alpha).expm1().mul(alpha))),
+  "CeluBackward0",
 );
 
 const seluAlpha = 1.6732632423543772;
@@ -104,6 +115,7 @@ export const selu = op(
   "selu(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => belowZero(x, (low) => low.expm1().mul(seluAlpha)).mul(seluScale)),
+  "EluBackward0",
 );
 
 /** x · Φ(x), or its approximation by "tanh". @see https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html */
@@ -123,6 +135,7 @@ export const gelu = op("gelu(input, approximate?)", (input: Tensor, approximate:
 export const silu = op(
   "silu(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => x.mul(x.sigmoid())),
+  "SiluBackward0",
 );
 
 /** log(1 + e^(βx)) / β; x itself where βx > threshold. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html */
@@ -133,21 +146,28 @@ export const softplus = op(
     const curve = logOnePlusExp(scaled);
     return where(scaled.gt(threshold), input, beta === 1 ? curve : curve.div(beta));
   },
+  "SoftplusBackward0",
 );
 
 /** log(sigmoid(x)). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html */
-export const logsigmoid = op("logsigmoid(input)", (input: Tensor): Tensor => logOnePlusExp(input.neg()).neg());
+export const logsigmoid = op(
+  "logsigmoid(input)",
+  (input: Tensor): Tensor => logOnePlusExp(input.neg()).neg(),
+  "LogSigmoidBackward0",
+);
 
 /** x · tanh(softplus(x)). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mish.html */
 export const mish = op(
   "mish(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => x.mul(softplus(x).tanh())),
+  "MishBackward0",
 );
 
 /** A straight line through (−3, 0) and (3, 1), flat outside. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html */
 export const hardsigmoid = op(
   "hardsigmoid(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => relu6(x.add(3)).div(6)),
+  "HardsigmoidBackward0",
 );
 
 /** x · hardsigmoid(x). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html */
@@ -155,19 +175,25 @@ export const hardswish = op(
   "hardswish(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => where(x.lt(-3), 0, where(x.lt(3), x.mul(x.add(3)).div(6), x))),
+  "HardswishBackward0",
 );
 
 /** 0 within ±λ, x beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html */
 export const hardshrink = op(
   "hardshrink(input, lambd?)",
   (input: Tensor, lambd: number = 0.5): Tensor => where(input.abs().le(lambd), 0, input),
+  "HardshrinkBackward0",
 );
 
 /** 0 within ±λ, x moved towards 0 by λ beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html */
-export const softshrink = op("softshrink(input, lambd?)", (input: Tensor, lambd: number = 0.5): Tensor => {
-  if (lambd < 0) fail("softshrink", `lambd must be ≥ 0, got ${lambd}`);
-  return where(input.gt(lambd), input.sub(lambd), where(input.lt(-lambd), input.add(lambd), 0));
-});
+export const softshrink = op(
+  "softshrink(input, lambd?)",
+  (input: Tensor, lambd: number = 0.5): Tensor => {
+    if (lambd < 0) fail("softshrink", `lambd must be ≥ 0, got ${lambd}`);
+    return where(input.gt(lambd), input.sub(lambd), where(input.lt(-lambd), input.add(lambd), 0));
+  },
+  "SoftshrinkBackward0",
+);
 
 /** x − tanh(x). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.tanhshrink.html */
 export const tanhshrink = op("tanhshrink(input)", (input: Tensor): Tensor => input.sub(input.tanh()));
@@ -180,15 +206,20 @@ export const threshold = op(
   "threshold(input, threshold, value, inplace?)",
   (input: Tensor, limit: number, value: number, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => where(x.le(limit), value, x).to(x.dtype)),
+  "ThresholdBackward0",
 );
 
 /** The first half along `dim`, gated by the sigmoid of the second. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.glu.html */
-export const glu = op("glu(input, dim?)", (input: Tensor, dim: number = -1): Tensor => {
-  const size = input.size(dim);
-  if (size % 2 !== 0)
-    fail("glu", `needs an even size, got ${size} in dimension ${dim} of ${core.showShape(input.shape)}`);
-  return input.narrow(dim, 0, size / 2).mul(input.narrow(dim, size / 2, size / 2).sigmoid());
-});
+export const glu = op(
+  "glu(input, dim?)",
+  (input: Tensor, dim: number = -1): Tensor => {
+    const size = input.size(dim);
+    if (size % 2 !== 0)
+      fail("glu", `needs an even size, got ${size} in dimension ${dim} of ${core.showShape(input.shape)}`);
+    return input.narrow(dim, 0, size / 2).mul(input.narrow(dim, size / 2, size / 2).sigmoid());
+  },
+  "GluBackward0",
+);
 
 /** The dimension that PyTorch takes when none is given. */
 function usualDim({ ndim }: Tensor, dim: number | null | undefined): number {

@@ -72,6 +72,7 @@ export const nllLoss = op(
     ignoreIndex: number = -100,
     reduction: Reduction = "mean",
   ): Tensor => nll("nllLoss", input, target, weight, ignoreIndex, reduction),
+  "NllLossBackward0",
 );
 
 /** The part of the loss that label smoothing adds: the mean loss over all classes. */
@@ -141,6 +142,7 @@ export const crossEntropy = op(
     );
     return hard.mul(1 - labelSmoothing).add(spread);
   },
+  "NllLossBackward0",
 );
 
 function checkSameShape(name: string, input: Tensor, target: Tensor): void {
@@ -191,6 +193,7 @@ export const binaryCrossEntropy = op(
     const losses = edge ? where(edge, certain(input, target), smooth) : smooth;
     return reduced("binaryCrossEntropy", weight ? losses.mul(weight) : losses, reduction);
   },
+  "BinaryCrossEntropyBackward0",
 );
 
 /** Looks at probabilities where the host can: that they are some, and whether any is (almost) 0 or 1. */
@@ -229,4 +232,5 @@ export const binaryCrossEntropyWithLogits = op(
     const losses = target.neg().add(1).mul(input).sub(scaled);
     return reduced("binaryCrossEntropyWithLogits", weight ? losses.mul(weight) : losses, reduction);
   },
+  "BinaryCrossEntropyWithLogitsBackward0",
 );

@@ -83,6 +83,7 @@ export const embedding = op(
     const picked = lookUp(rows, weight, paddingRowOf("embedding", paddingIdx, count), scaleGradByFreq);
     return picked.view([...input.shape, width]);
   },
+  "EmbeddingBackward0",
 );
 
 export type BagMode = "mean" | "sum" | "max";
@@ -171,6 +172,7 @@ export const embeddingBag = op(
     );
     return mode === "sum" ? sums : sums.div(bagSizes(used, count, sums));
   },
+  "EmbeddingBagBackward0",
 );
 
 function rowsAsBags(input: Tensor): { bags: number[]; count: number } {

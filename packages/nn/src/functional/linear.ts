@@ -1,5 +1,5 @@
 /** Maps that multiply by a weight. */
-import { fail, op, showShape, type Tensor } from "@dl/tensor";
+import { fail, labelled, op, showShape, type Tensor } from "@dl/tensor";
 
 /**
  * y = x Wᵀ + b for x [*, in], weight [out, in] and bias [out].
@@ -17,7 +17,8 @@ export const linear = op(
       );
     }
     const product = input.matmul(weight.ndim === 1 ? weight : weight.t());
-    return bias ? product.add(bias) : product;
+    if (!bias) return product;
+    return labelled(product.add(bias), input.ndim === 2 ? "AddmmBackward0" : "ViewBackward0");
   },
 );
 

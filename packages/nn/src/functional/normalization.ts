@@ -86,6 +86,7 @@ export const batchNorm = op(
     if (runningMean && runningVar) trackMoments({ mean: runningMean, variance: runningVar }, own, count, momentum);
     return scaleAndShift(standardize(input, own, eps), weight, bias);
   },
+  "NativeBatchNormBackward0",
 );
 
 /**
@@ -110,6 +111,7 @@ export const layerNorm = op(
     const scaled = weight ? normal.mul(weight) : normal;
     return bias ? scaled.add(bias) : scaled;
   },
+  "NativeLayerNormBackward0",
 );
 
 /** Normalises groups of channels of each sample. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html */
@@ -122,6 +124,7 @@ export const groupNorm = op(
     const groups = input.reshape(batch, numGroups, input.numel() / Math.max(batch * numGroups, 1));
     return scaleAndShift(standardize(groups, moments(groups, [2]), eps).view(input.shape), weight, bias);
   },
+  "NativeGroupNormBackward0",
 );
 
 /**

@@ -9,6 +9,7 @@ export const mseLoss = op(
   "mseLoss(input, target, reduction?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
     reduced("mseLoss", input.sub(target).square(), reduction),
+  "MseLossBackward0",
 );
 
 /** |input − target|. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html */
@@ -28,6 +29,7 @@ export const smoothL1Loss = op(
     const losses = where(distance.lt(beta), distance.square().mul(0.5 / beta), distance.sub(0.5 * beta));
     return reduced("smoothL1Loss", losses, reduction);
   },
+  "SmoothL1LossBackward0",
 );
 
 /** Half the square up to `delta`, a straight line beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.huber_loss.html */
@@ -39,6 +41,7 @@ export const huberLoss = op(
     const losses = where(distance.lt(delta), distance.square().mul(0.5), distance.sub(0.5 * delta).mul(delta));
     return reduced("huberLoss", losses, reduction);
   },
+  "HuberLossBackward0",
 );
 
 /** t · log t, 0 where t = 0. */

@@ -4,6 +4,7 @@ import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
+import { labelled } from "./labels.ts";
 import { scaled } from "./scaling.ts";
 import { op } from "./signature.ts";
 import type { BinaryOp } from "./table.ts";
@@ -75,8 +76,13 @@ export const remainder: Either = either("remainder");
 export const fmod: First = first("fmod");
 /** ⌊a / b⌋. @see https://pytorch.org/docs/stable/generated/torch.floor_divide.html */
 export const floorDivide: First = first("floorDivide");
+const power: Either = either("pow");
 /** aᵇ. @see https://pytorch.org/docs/stable/generated/torch.pow.html */
-export const pow: Either = either("pow");
+export const pow: Either = Object.assign(
+  (input: Operand, exponent: Operand) =>
+    typeof exponent === "number" ? power(input, exponent) : labelled(power(input, exponent), "PowBackward1"),
+  power,
+);
 /** The angle of (b, a), in radians. @see https://pytorch.org/docs/stable/generated/torch.atan2.html */
 export const atan2: Both = both("atan2");
 /** √(a² + b²). @see https://pytorch.org/docs/stable/generated/torch.hypot.html */
@@ -137,7 +143,7 @@ export const sub = op("sub(input, other, alpha?)", (input: Operand, other: Opera
 /** other − alpha · input. */
 export const rsub = op("rsub(input, other, alpha?)", (input: Tensor, other: Operand, alpha: number = 1): Tensor => {
   if (!(input instanceof Tensor)) failOperands("rsub", input, other);
-  return sub(other, input, alpha);
+  return labelled(sub(other, input, alpha), typeof other === "number" ? "RsubBackward1" : "RsubBackward0");
 });
 
 /** input · other. @see https://pytorch.org/docs/stable/generated/torch.mul.html */

@@ -4,7 +4,7 @@ import { type DType, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
 import { state } from "../state.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { to } from "./convert.ts";
@@ -58,7 +58,8 @@ export const clamp = composite(
   (input: Tensor, min?: Tensor | number | null, max?: Tensor | number | null): Tensor => {
     if (min == null && max == null) fail("clamp", "needs min, max or both");
     const low = min == null ? input : apply("maximum", [input, min]);
-    return max == null ? low : apply("minimum", [low, max]);
+    const tensors = min instanceof Tensor || max instanceof Tensor;
+    return labelled(max == null ? low : apply("minimum", [low, max]), tensors ? "ClampBackward0" : "ClampBackward1");
   },
 );
 

@@ -49,11 +49,15 @@ export const diagEmbed = composite(
  * The diagonal of a matrix as a copy, or a matrix with a vector on its diagonal.
  * @see https://pytorch.org/docs/stable/generated/torch.diag.html
  */
-export const diag = composite("diag(input, diagonal?)", (input: Tensor, offset: number = 0): Tensor => {
-  if (input.ndim === 1) return diagEmbed(input, offset);
-  if (input.ndim !== 2) fail("diag", `needs a vector or a matrix, got ${showShape(input.shape)}`);
-  return diagonal(input, offset).clone();
-});
+export const diag = composite(
+  "diag(input, diagonal?)",
+  (input: Tensor, offset: number = 0): Tensor => {
+    if (input.ndim === 1) return diagEmbed(input, offset);
+    if (input.ndim !== 2) fail("diag", `needs a vector or a matrix, got ${showShape(input.shape)}`);
+    return diagonal(input, offset).clone();
+  },
+  "DiagBackward0",
+);
 
 /** All elements as the diagonal of a matrix. @see https://pytorch.org/docs/stable/generated/torch.diagflat.html */
 export const diagflat = composite(
@@ -62,10 +66,14 @@ export const diagflat = composite(
 );
 
 /** The sum of a matrix's diagonal. @see https://pytorch.org/docs/stable/generated/torch.trace.html */
-export const trace = composite("trace(input)", (input: Tensor): Tensor => {
-  if (input.ndim !== 2) fail("trace", `needs a matrix, got ${showShape(input.shape)}`);
-  return diagonal(input).sum();
-});
+export const trace = composite(
+  "trace(input)",
+  (input: Tensor): Tensor => {
+    if (input.ndim !== 2) fail("trace", `needs a matrix, got ${showShape(input.shape)}`);
+    return diagonal(input).sum();
+  },
+  "TraceBackward0",
+);
 
 function triangle(name: string, input: Tensor, keep: (columnMinusRow: Tensor) => Tensor): Tensor {
   if (input.ndim < 2) fail(name, `needs at least 2 dimensions, got ${showShape(input.shape)}`);
@@ -79,12 +87,14 @@ function triangle(name: string, input: Tensor, keep: (columnMinusRow: Tensor) =>
 export const tril = composite(
   "tril(input, diagonal?)",
   (input: Tensor, offset: number = 0): Tensor => triangle("tril", input, (at) => at.le(offset)),
+  "TrilBackward0",
 );
 
 /** Zero below the diagonal that lies `diagonal` to the right. @see https://pytorch.org/docs/stable/generated/torch.triu.html */
 export const triu = composite(
   "triu(input, diagonal?)",
   (input: Tensor, offset: number = 0): Tensor => triangle("triu", input, (at) => at.ge(offset)),
+  "TriuBackward0",
 );
 
 /** A copy with `src` on the diagonal. @see https://pytorch.org/docs/stable/generated/torch.diagonal_scatter.html */

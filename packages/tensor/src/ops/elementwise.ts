@@ -3,6 +3,7 @@ import { fail } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { to } from "./convert.ts";
+import { labelled } from "./labels.ts";
 import { composite } from "./signature.ts";
 import type { UnaryOp } from "./table.ts";
 
@@ -62,7 +63,7 @@ export const log2: Unary = unary("log2");
 /** The logarithm to base 10. @see https://pytorch.org/docs/stable/generated/torch.log10.html */
 export const log10: Unary = unary("log10");
 /** log(1 + x), exact near 0. @see https://pytorch.org/docs/stable/generated/torch.log1p.html */
-export const log1p: Unary = unary("log1p");
+export const log1p: Unary = (input) => labelled(apply("log1p", [input]), "Log1PBackward0");
 /** Sine of radians. @see https://pytorch.org/docs/stable/generated/torch.sin.html */
 export const sin: Unary = unary("sin");
 /** Cosine of radians. @see https://pytorch.org/docs/stable/generated/torch.cos.html */

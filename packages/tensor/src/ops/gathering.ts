@@ -3,6 +3,7 @@ import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { apply, applyAll } from "./apply.ts";
+import { labelled } from "./labels.ts";
 import { type ValuesIndices, valuesIndices } from "./pairs.ts";
 import { scaled } from "./scaling.ts";
 import { alongside, checkIndex, scatterInto } from "./scattering.ts";
@@ -126,7 +127,9 @@ interface Extreme {
 function extreme(name: "max" | "min"): Extreme {
   const body = (input: Tensor, dim?: number | Tensor | null, keepdim: boolean = false): Tensor | ValuesIndices => {
     if (!(input instanceof Tensor)) fail(name, `needs a tensor, got ${String(input)}`);
-    if (dim == null) return name === "max" ? input.amax() : input.amin();
+    if (dim == null) {
+      return name === "max" ? labelled(input.amax(), "MaxBackward1") : labelled(input.amin(), "MinBackward1");
+    }
     return typeof dim === "number" ? extremeAlong(name, input, dim, keepdim) : apply(`${name}imum`, [input, dim]);
   };
   return composite(`${name}(input, dim?, keepdim?)`, body) as never;
@@ -140,7 +143,8 @@ function extremeAlong(name: "max" | "min", input: Tensor, dim: number, keepdim: 
   const ranked = input.dtype === "bool" ? input.to("uint8") : input;
   const indices = name === "max" ? ranked.argmax(dim, true) : ranked.argmin(dim, true);
   const done = (x: Tensor): Tensor => (keepdim ? x : x.squeeze(dim));
-  return valuesIndices(done(gather(input, dim, indices)), done(indices));
+  const values = labelled(done(gather(input, dim, indices)), name === "max" ? "MaxBackward0" : "MinBackward0");
+  return valuesIndices(values, done(indices));
 }
 
 /**

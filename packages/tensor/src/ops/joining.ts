@@ -61,6 +61,7 @@ export const split = op(
     let start = 0;
     return sizes.map((length) => input.narrow(at, (start += length) - length, length));
   },
+  "SplitBackward0",
 );
 
 function evenly(size: number, step: number): number[] {
@@ -79,17 +80,24 @@ export const chunk = op("chunk(input, chunks, dim?)", (input: Tensor, chunks: nu
 });
 
 /** One view for each position of `dim`, without that dimension. @see https://pytorch.org/docs/stable/generated/torch.unbind.html */
-export const unbind = op("unbind(input, dim?)", (input: Tensor, dim: number = 0): Tensor[] => {
-  const at = normalizeDim("unbind", dim, input.ndim);
-  if (input.ndim === 0) fail("unbind", "a 0-d tensor has no dimension to unbind");
-  return Array.from({ length: input.shape[at]! }, (_, i) => input.select(at, i));
-});
+export const unbind = op(
+  "unbind(input, dim?)",
+  (input: Tensor, dim: number = 0): Tensor[] => {
+    const at = normalizeDim("unbind", dim, input.ndim);
+    if (input.ndim === 0) fail("unbind", "a 0-d tensor has no dimension to unbind");
+    return Array.from({ length: input.shape[at]! }, (_, i) => input.select(at, i));
+  },
+  "UnbindBackward0",
+);
 
 /** Repeats the whole tensor along each dimension. @see https://pytorch.org/docs/stable/generated/torch.Tensor.repeat.html */
 export function repeat(input: Tensor, ...sizes: readonly number[] | readonly [readonly number[]]): Tensor {
   const times = (Array.isArray(sizes[0]) ? sizes[0] : sizes) as readonly number[];
   if (times.length < input.ndim) fail("repeat", `needs ${input.ndim} or more counts, got ${showShape(times)}`);
-  return tidy(() => tiled(input, times));
+  return labelled(
+    tidy(() => tiled(input, times)),
+    "RepeatBackward0",
+  );
 }
 
 function tiled(input: Tensor, times: readonly number[]): Tensor {

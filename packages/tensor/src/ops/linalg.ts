@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
 import { to } from "./convert.ts";
+import { labelled } from "./labels.ts";
 
 /**
  * The matrix product with PyTorch's rules: 1-d operands are vectors, leading dimensions are batches and broadcast.
@@ -26,7 +27,9 @@ export function matmul(input: Tensor, other: Tensor): Tensor {
     const b = other.ndim === 1 ? other.unsqueeze(1) : other;
     const product = matrices("matmul", a, b);
     const squeezed = other.ndim === 1 ? product.squeeze(-1) : product;
-    return input.ndim === 1 ? squeezed.squeeze(other.ndim === 1 ? -1 : -2) : squeezed;
+    const out = input.ndim === 1 ? squeezed.squeeze(other.ndim === 1 ? -1 : -2) : squeezed;
+    if (other.ndim > 1 || input.ndim > 2) return out;
+    return labelled(out, input.ndim === 1 ? "DotBackward0" : "MvBackward0");
   });
 }
 

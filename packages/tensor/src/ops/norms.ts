@@ -44,6 +44,7 @@ export const norm = composite(
     if (typeof p === "string" && p !== "fro") fail("norm", `unknown order "${p}"`, 'Give a number, "fro" or "nuc"');
     return vectorNormOf("norm", x, typeof p === "number" ? p : 2, dim, keepdim);
   },
+  "NormBackward1",
 );
 
 /** The sum of the singular values of matrices in two dimensions. */
@@ -94,4 +95,5 @@ export const renorm = composite(
     const size = vectorNormOf("renorm", input, p, others, true);
     return input.mul(where(size.gt(maxnorm), size.add(1e-7).reciprocal().mul(maxnorm), 1));
   },
+  "RenormBackward0",
 );

@@ -18,6 +18,7 @@ export const indexFill = composite(
     const shape = input.ndim === 0 ? [] : input.shape.with(normalizeDim("indexFill", dim, input.ndim), index.numel());
     return input.indexCopy(dim, index, content.expand(shape));
   },
+  "IndexFillBackward0",
 );
 
 /**
@@ -38,6 +39,7 @@ export const take = composite(
   "take(input, index)",
   (input: Tensor, index: Tensor): Tensor =>
     input.reshape(-1).gather(0, fromEnd(input, index).reshape(-1)).view(index.shape),
+  "TakeBackward0",
 );
 
 /** A copy with `source` at positions of the flattened tensor. @see https://pytorch.org/docs/stable/generated/torch.Tensor.put_.html */
@@ -111,11 +113,15 @@ export const indexReduce = composite(
 );
 
 /** The elements where the mask holds, as a vector. Reads the mask. @see https://pytorch.org/docs/stable/generated/torch.masked_select.html */
-export const maskedSelect = composite("maskedSelect(input, mask)", (input: Tensor, mask: Tensor): Tensor => {
-  needMask("maskedSelect", mask);
-  const shape = broadcastShapes("maskedSelect", input.shape, mask.shape);
-  return input.expand(shape).reshape(-1).indexSelect(0, chosen(mask, shape));
-});
+export const maskedSelect = composite(
+  "maskedSelect(input, mask)",
+  (input: Tensor, mask: Tensor): Tensor => {
+    needMask("maskedSelect", mask);
+    const shape = broadcastShapes("maskedSelect", input.shape, mask.shape);
+    return input.expand(shape).reshape(-1).indexSelect(0, chosen(mask, shape));
+  },
+  "MaskedSelectBackward0",
+);
 
 /** A copy with the first elements of `source` where the mask holds. Reads the mask. @see https://pytorch.org/docs/stable/generated/torch.Tensor.masked_scatter.html */
 export const maskedScatter = composite(
@@ -130,6 +136,7 @@ export const maskedScatter = composite(
     const flat = input.expand(shape).reshape(-1);
     return flat.indexCopy(0, at, source.reshape(-1).narrow(0, 0, at.numel())).view(shape);
   },
+  "MaskedScatterBackward0",
 );
 
 function needMask(name: string, mask: Tensor): void {

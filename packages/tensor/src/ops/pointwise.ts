@@ -26,7 +26,11 @@ export function positive(input: Tensor): Tensor {
 }
 
 /** The fraction: x − trunc(x). @see https://pytorch.org/docs/stable/generated/torch.frac.html */
-export const frac = composite("frac(input)", (input: Tensor): Tensor => input.sub(input.detach().trunc()));
+export const frac = composite(
+  "frac(input)",
+  (input: Tensor): Tensor => input.sub(input.detach().trunc()),
+  "FracBackward0",
+);
 
 /** −1, 0 or 1. @see https://pytorch.org/docs/stable/generated/torch.sgn.html */
 export const sgn = op("sgn(input)", (input: Tensor): Tensor => input.sign());
@@ -38,31 +42,40 @@ export const deg2rad = op("deg2rad(input)", (input: Tensor): Tensor => input.mul
 export const rad2deg = op("rad2deg(input)", (input: Tensor): Tensor => input.mul(180 / Math.PI));
 
 /** sin(πx) / (πx), 1 at 0. @see https://pytorch.org/docs/stable/generated/torch.sinc.html */
-export const sinc = composite("sinc(input)", (input: Tensor): Tensor => {
-  const zero = input.eq(0);
-  const x = where(zero, 1, floating(input)).mul(Math.PI);
-  return where(zero, 1, x.sin().div(x));
-});
+export const sinc = composite(
+  "sinc(input)",
+  (input: Tensor): Tensor => {
+    const zero = input.eq(0);
+    const x = where(zero, 1, floating(input)).mul(Math.PI);
+    return where(zero, 1, x.sin().div(x));
+  },
+  "SincBackward0",
+);
 
 /** log(x / (1 − x)), x first limited to [eps, 1 − eps] if given. @see https://pytorch.org/docs/stable/special.html#torch.special.logit */
-export const logit = composite("logit(input, eps?)", (input: Tensor, eps?: number | null): Tensor => {
-  const x = floating(input);
-  if (eps != null) {
-    const z = x.clamp(eps, 1 - eps);
-    return z.div(z.rsub(1)).log();
-  }
-  // Outside [0, 1] there is no value, and no derivative either.
-  const outside = x.lt(0).logicalOr(x.gt(1));
-  return x
-    .div(x.rsub(1))
-    .log()
-    .mul(where(outside, Number.NaN, 1).to(x.dtype));
-});
+export const logit = composite(
+  "logit(input, eps?)",
+  (input: Tensor, eps?: number | null): Tensor => {
+    const x = floating(input);
+    if (eps != null) {
+      const z = x.clamp(eps, 1 - eps);
+      return z.div(z.rsub(1)).log();
+    }
+    // Outside [0, 1] there is no value, and no derivative either.
+    const outside = x.lt(0).logicalOr(x.gt(1));
+    return x
+      .div(x.rsub(1))
+      .log()
+      .mul(where(outside, Number.NaN, 1).to(x.dtype));
+  },
+  "LogitBackward0",
+);
 
 /** x · log(y), 0 where x is. @see https://pytorch.org/docs/stable/special.html#torch.special.xlogy */
 export const xlogy = composite(
   "xlogy(input, other)",
   (input: Operand, other: Operand): Tensor => xTimesLog("xlogy", input, other, 0),
+  "XlogyBackward0",
 );
 
 /** x · log(1 + y), 0 where x is. @see https://pytorch.org/docs/stable/special.html#torch.special.xlog1py */
@@ -85,16 +98,24 @@ function xTimesLog(name: string, input: Operand, other: Operand, shift: 0 | 1): 
 }
 
 /** log(eᵃ + eᵇ), without overflow. @see https://pytorch.org/docs/stable/generated/torch.logaddexp.html */
-export const logaddexp = composite("logaddexp(input, other)", (input: Tensor, other: Tensor): Tensor => {
-  needTensors("logaddexp", input, other);
-  return addExponentials(input, other, (gap) => gap.exp().log1p());
-});
+export const logaddexp = composite(
+  "logaddexp(input, other)",
+  (input: Tensor, other: Tensor): Tensor => {
+    needTensors("logaddexp", input, other);
+    return addExponentials(input, other, (gap) => gap.exp().log1p());
+  },
+  "LogaddexpBackward0",
+);
 
 /** log₂(2ᵃ + 2ᵇ), without overflow. @see https://pytorch.org/docs/stable/generated/torch.logaddexp2.html */
-export const logaddexp2 = composite("logaddexp2(input, other)", (input: Tensor, other: Tensor): Tensor => {
-  needTensors("logaddexp2", input, other);
-  return addExponentials(input, other, (gap) => gap.exp2().log1p().div(Math.LN2));
-});
+export const logaddexp2 = composite(
+  "logaddexp2(input, other)",
+  (input: Tensor, other: Tensor): Tensor => {
+    needTensors("logaddexp2", input, other);
+    return addExponentials(input, other, (gap) => gap.exp2().log1p().div(Math.LN2));
+  },
+  "Logaddexp2Backward0",
+);
 
 function addExponentials(a: Tensor, b: Tensor, rest: (gap: Tensor) => Tensor): Tensor {
   const top = a.maximum(b);
@@ -142,6 +163,7 @@ export const nanToNum = composite(
     const below = where(input.eq(Number.POSITIVE_INFINITY), posinf ?? most, known);
     return where(input.eq(Number.NEGATIVE_INFINITY), neginf ?? -most, below);
   },
+  "NanToNumBackward0",
 );
 
 /** Neither NaN nor infinite; bool. @see https://pytorch.org/docs/stable/generated/torch.isfinite.html */
@@ -174,6 +196,7 @@ export const addcmul = composite(
   "addcmul(input, tensor1, tensor2, value?)",
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, value: number = 1): Tensor =>
     input.add(tensor1.mul(tensor2), { alpha: isFloat(input.dtype) ? value : Math.trunc(value) }),
+  "AddcmulBackward0",
 );
 
 /** input + value · tensor1 / tensor2. @see https://pytorch.org/docs/stable/generated/torch.addcdiv.html */
@@ -181,12 +204,14 @@ export const addcdiv = composite(
   "addcdiv(input, tensor1, tensor2, value?)",
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, value: number = 1): Tensor =>
     input.add(tensor1.div(tensor2), { alpha: value }),
+  "AddcdivBackward0",
 );
 
 /** start + weight · (end − start). @see https://pytorch.org/docs/stable/generated/torch.lerp.html */
 export const lerp = composite(
   "lerp(input, end, weight)",
   (input: Tensor, end: Tensor, weight: Operand): Tensor => input.add(apply("mul", [end.sub(input), weight])),
+  "LerpBackward0",
 );
 
 /** At least `min`. @see https://pytorch.org/docs/stable/generated/torch.clamp.html */

@@ -113,6 +113,7 @@ export const addmm = composite(
   "addmm(input, mat1, mat2, beta?, alpha?)",
   (input: Tensor, mat1: Tensor, mat2: Tensor, beta: number = 1, alpha: number = 1): Tensor =>
     plus(input, mat1.mm(mat2), beta, alpha),
+  "AddmmBackward0",
 );
 
 /** beta · input + alpha · (mat @ vec). @see https://pytorch.org/docs/stable/generated/torch.addmv.html */
@@ -120,6 +121,7 @@ export const addmv = composite(
   "addmv(input, mat, vec, beta?, alpha?)",
   (input: Tensor, mat: Tensor, vec: Tensor, beta: number = 1, alpha: number = 1): Tensor =>
     plus(input, mat.mv(vec), beta, alpha),
+  "AddmvBackward0",
 );
 
 /** beta · input + alpha · (vec1 ⊗ vec2). @see https://pytorch.org/docs/stable/generated/torch.addr.html */
@@ -129,6 +131,7 @@ export const addr = composite(
     needVectors("addr", vec1, vec2);
     return plus(input, outer(vec1, vec2), beta, alpha);
   },
+  "AddrBackward0",
 );
 
 /** beta · input + alpha · (batch1 @ batch2). @see https://pytorch.org/docs/stable/generated/torch.baddbmm.html */
@@ -136,6 +139,7 @@ export const baddbmm = composite(
   "baddbmm(input, batch1, batch2, beta?, alpha?)",
   (input: Tensor, batch1: Tensor, batch2: Tensor, beta: number = 1, alpha: number = 1): Tensor =>
     plus(input, batch1.bmm(batch2), beta, alpha),
+  "BaddbmmBackward0",
 );
 
 /** beta · input + alpha · Σ (batch1 @ batch2). @see https://pytorch.org/docs/stable/generated/torch.addbmm.html */
@@ -143,4 +147,5 @@ export const addbmm = composite(
   "addbmm(input, batch1, batch2, beta?, alpha?)",
   (input: Tensor, batch1: Tensor, batch2: Tensor, beta: number = 1, alpha: number = 1): Tensor =>
     plus(input, batch1.bmm(batch2).sum(0), beta, alpha),
+  "AddbmmBackward0",
 );

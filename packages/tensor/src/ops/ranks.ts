@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
 import { arange } from "./creation.ts";
 import { cat } from "./joining.ts";
+import { labelled } from "./labels.ts";
 import { type ValuesIndices, valuesIndices } from "./pairs.ts";
 import { composite } from "./signature.ts";
 
@@ -45,6 +46,7 @@ export const kthvalue = composite(
         .add(k - 1),
     );
   },
+  "KthvalueBackward0",
 );
 
 function medianAlong(name: string, input: Tensor, dim: number, keepdim: boolean, skipNan: boolean): ValuesIndices {
@@ -57,7 +59,7 @@ function medianAlong(name: string, input: Tensor, dim: number, keepdim: boolean,
   const known = missing.neg().add(size - 1);
   const middle = (last: Tensor): Tensor => last.clamp(0).floorDivide(2);
   const place = skipNan ? middle(known) : where(missing.gt(0), known.add(1), middle(known));
-  return picked(lanes, indices, place);
+  return labelled(picked(lanes, indices, place), skipNan ? "NanmedianBackward1" : "MedianBackward1");
 }
 
 /** All elements: the value alone. Along a dimension: values and positions. */
@@ -74,7 +76,8 @@ function median_(name: string, skipNan: boolean): Median {
 
 function medianOfAll(name: string, input: Tensor, skipNan: boolean): Tensor {
   if (input.numel() === 0) return input.sum().add(Number.NaN).to(input.dtype);
-  return medianAlong(name, input.reshape(-1), 0, false, skipNan).values;
+  const { values } = medianAlong(name, input.reshape(-1), 0, false, skipNan);
+  return labelled(values, skipNan ? "NanmedianBackward0" : "MedianBackward0");
 }
 
 /**
@@ -99,4 +102,5 @@ export const mode = composite(
     const began = cat([at.narrow(-1, 0, 1), starts], -1).cummax(-1).values;
     return picked(lanes, indices, at.sub(began).argmax(-1, true));
   },
+  "ModeBackward0",
 );

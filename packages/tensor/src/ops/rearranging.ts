@@ -118,6 +118,7 @@ export const unfold = op(
     const shape = [...x.shape.with(at, count), size];
     return x.asStrided(shape, [...x.strides.with(at, x.strides[at]! * step), x.strides[at]!]);
   },
+  "UnfoldBackward0",
 );
 
 /** Turned by `k` quarters from `dims[0]` towards `dims[1]`. @see https://pytorch.org/docs/stable/generated/torch.rot90.html */
@@ -148,6 +149,7 @@ export const roll = composite(
     if (along.length !== steps.length) fail("roll", `has ${steps.length} shifts for ${along.length} dimensions`);
     return along.reduce((x, dim, i) => rollOne(x, steps[i]!, normalizeDim("roll", dim, x.ndim)), input);
   },
+  "RollBackward0",
 );
 
 function rollOne(x: Tensor, shift: number, dim: number): Tensor {

@@ -36,8 +36,10 @@ function castTo(input: Tensor, dtype: DType | null | undefined): Tensor {
 /** The sum; int64 for whole numbers and bools. @see https://pytorch.org/docs/stable/generated/torch.sum.html */
 export const sum = op(
   "sum(input, dim?, keepdim?, dtype?)",
-  (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor =>
-    castTo(reduce("sum", castTo(input, dtype), dim, keepdim), dtype),
+  (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor => {
+    const out = castTo(reduce("sum", castTo(input, dtype), dim, keepdim), dtype);
+    return dim == null ? out : labelled(out, "SumBackward1");
+  },
 );
 
 /** The product over one dimension or all. @see https://pytorch.org/docs/stable/generated/torch.prod.html */
@@ -62,13 +64,13 @@ export const mean = composite(
 /** The largest element. @see https://pytorch.org/docs/stable/generated/torch.amax.html */
 export const amax = op("amax(input, dim?, keepdim?)", (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => {
   needElements("amax", input, dim);
-  return reduce("amax", input, dim, keepdim);
+  return labelled(reduce("amax", input, dim, keepdim), "AmaxBackward0");
 });
 
 /** The smallest element. @see https://pytorch.org/docs/stable/generated/torch.amin.html */
 export const amin = op("amin(input, dim?, keepdim?)", (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => {
   needElements("amin", input, dim);
-  return reduce("amin", input, dim, keepdim);
+  return labelled(reduce("amin", input, dim, keepdim), "AminBackward0");
 });
 
 function arg(name: "argmax" | "argmin", input: Tensor, dim: number | null | undefined, keepdim: boolean): Tensor {

@@ -5,6 +5,7 @@
  */
 import { fail } from "../errors.ts";
 import { tidy } from "../scope.ts";
+import { labelled } from "./labels.ts";
 
 type Clean<S extends string> = S extends `${infer A}?` ? A : S extends `...${infer A}` ? A : S;
 type Split<S extends string> = S extends `${infer A}, ${infer B}` ? [Clean<A>, ...Split<B>] : [Clean<S>];
@@ -54,10 +55,14 @@ export type Method<F> = F extends {
     ? (...rest: Tail<A>) => R
     : never;
 
-/** Makes `body`, which takes everything by position, callable with named options too. */
+/**
+ * Makes `body`, which takes everything by position, callable with named options too.
+ * @param label what its fresh results print as their `grad_fn`, where that is not the last call's name
+ */
 export function op<const S extends string, P extends readonly unknown[], R>(
   signature: S,
   body: (...args: P) => R,
+  label?: string,
 ): OpFunction<Names<S>, P, R> {
   const open = signature.indexOf("(");
   const name = signature.slice(0, open);
@@ -66,7 +71,8 @@ export function op<const S extends string, P extends readonly unknown[], R>(
     .split(", ")
     .map((part) => part.replace(/\?$|^\.\.\./g, ""));
   const call = (...args: unknown[]): R => {
-    return body(...(positional(name, names, args) as unknown as P));
+    const result = body(...(positional(name, names, args) as unknown as P));
+    return label === undefined ? result : labelled(result, label);
   };
   Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, { names }) as never;
@@ -76,8 +82,9 @@ export function op<const S extends string, P extends readonly unknown[], R>(
 export function composite<const S extends string, P extends readonly unknown[], R>(
   signature: S,
   body: (...args: P) => R,
+  label?: string,
 ): OpFunction<Names<S>, P, R> {
-  return op(signature, (...args: P) => tidy(() => body(...args)));
+  return op(signature, (...args: P) => tidy(() => body(...args)), label);
 }
 
 /** A literal `{…}`: not an array, a tensor, a generator or another class's instance. */

@@ -46,6 +46,7 @@ export const nansum = composite(
   "nansum(input, dim?, keepdim?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor =>
     (isFloat(input.dtype) ? where(input.isnan(), 0, input) : input).sum(dim, keepdim),
+  "NansumBackward0",
 );
 
 /** The mean without NaN. @see https://pytorch.org/docs/stable/generated/torch.nanmean.html */

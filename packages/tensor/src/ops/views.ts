@@ -12,6 +12,7 @@ import {
 } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { apply, applyView } from "./apply.ts";
+import { labelled } from "./labels.ts";
 import { composite, op, type Sizes, sizes } from "./signature.ts";
 import { strided, window } from "./windows.ts";
 
@@ -30,14 +31,15 @@ export function view(input: Tensor, ...shape: Sizes): Tensor {
       "Use .reshape(…), which copies where it must",
     );
   }
-  return applyView("reshape", input, { shape: wanted }, wanted, strides);
+  return labelled(applyView("reshape", input, { shape: wanted }, wanted, strides), "ViewBackward0");
 }
 
 /** Like {@link view}, but copies where no view is possible. @see https://pytorch.org/docs/stable/generated/torch.reshape.html */
 export function reshape(input: Tensor, ...shape: Sizes): Tensor {
   const wanted = inferSize("reshape", sizes(shape), input.numel(), input.shape);
   const strides = reshapeStrides(input.shape, input.strides, wanted);
-  return strides ? applyView("reshape", input, { shape: wanted }, wanted, strides) : view(contiguous(input), wanted);
+  if (!strides) return view(contiguous(input), wanted);
+  return labelled(applyView("reshape", input, { shape: wanted }, wanted, strides), "ViewBackward0");
 }
 
 /** Itself where it already lies row-major, else a row-major copy. */
@@ -61,21 +63,21 @@ export function permute(input: Tensor, ...order: Sizes): Tensor {
 }
 
 /** Two dimensions swapped. @see https://pytorch.org/docs/stable/generated/torch.transpose.html */
-export const transpose = op("transpose(input, dim0, dim1)", (input: Tensor, dim0: number, dim1: number): Tensor => {
-  const [a, b] = [normalizeDim("transpose", dim0, input.ndim), normalizeDim("transpose", dim1, input.ndim)];
-  const order = input.shape.map((_, dim) => (dim === a ? b : dim === b ? a : dim));
-  return permute(input, order);
-});
+export const transpose = op(
+  "transpose(input, dim0, dim1)",
+  (input: Tensor, dim0: number, dim1: number): Tensor => {
+    const [a, b] = [normalizeDim("transpose", dim0, input.ndim), normalizeDim("transpose", dim1, input.ndim)];
+    const order = input.shape.map((_, dim) => (dim === a ? b : dim === b ? a : dim));
+    return permute(input, order);
+  },
+  "TransposeBackward0",
+);
 
 /** The transpose of a matrix; tensors of fewer dimensions as they are. */
 export function t(input: Tensor): Tensor {
   if (input.ndim > 2) fail("t", `needs at most 2 dimensions, got ${showShape(input.shape)}`, "Use .transpose(a, b)");
-  return input.ndim < 2
-    ? permute(
-        input,
-        input.shape.map((_, dim) => dim),
-      )
-    : transpose(input, 0, 1);
+  const order = input.shape.map((_, dim) => input.ndim - 1 - dim);
+  return labelled(permute(input, order), "TBackward0");
 }
 
 /** Repeats dimensions of size 1 without copying; -1 keeps a size. @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html */
@@ -105,14 +107,18 @@ export const narrow = op(
 );
 
 /** One position of a dimension, which disappears. @see https://pytorch.org/docs/stable/generated/torch.select.html */
-export const select = composite("select(input, dim, index)", (input: Tensor, dim: number, index: number): Tensor => {
-  const at = normalizeDim("select", dim, input.ndim);
-  const size = input.shape[at] ?? fail("select", "a 0-d tensor cannot be indexed", "Read it with .item()");
-  if (!Number.isInteger(index) || index < -size || index >= size) {
-    fail("select", `index ${index} is out of range for dimension ${at} of size ${size}`);
-  }
-  return drop(window(input, at, index < 0 ? index + size : index, 1, 1), [at]);
-});
+export const select = composite(
+  "select(input, dim, index)",
+  (input: Tensor, dim: number, index: number): Tensor => {
+    const at = normalizeDim("select", dim, input.ndim);
+    const size = input.shape[at] ?? fail("select", "a 0-d tensor cannot be indexed", "Read it with .item()");
+    if (!Number.isInteger(index) || index < -size || index >= size) {
+      fail("select", `index ${index} is out of range for dimension ${at} of size ${size}`);
+    }
+    return drop(window(input, at, index < 0 ? index + size : index, 1, 1), [at]);
+  },
+  "SelectBackward0",
+);
 
 function drop(input: Tensor, dims: readonly number[]): Tensor {
   const rest = (from: Shape): number[] => from.filter((_, dim) => !dims.includes(dim));
@@ -121,29 +127,37 @@ function drop(input: Tensor, dims: readonly number[]): Tensor {
 }
 
 /** Without the dimensions of size 1, or without those named that have it. @see https://pytorch.org/docs/stable/generated/torch.squeeze.html */
-export const squeeze = op("squeeze(input, dim?)", (input: Tensor, dim?: number | readonly number[] | null): Tensor => {
-  const list = typeof dim === "number" ? [dim] : dim;
-  const named = list?.map((d) => normalizeDim("squeeze", d, input.ndim));
-  return drop(
-    input,
-    input.shape.flatMap((size, d) => (size === 1 && (!named || named.includes(d)) ? [d] : [])),
-  );
-});
+export const squeeze = op(
+  "squeeze(input, dim?)",
+  (input: Tensor, dim?: number | readonly number[] | null): Tensor => {
+    const list = typeof dim === "number" ? [dim] : dim;
+    const named = list?.map((d) => normalizeDim("squeeze", d, input.ndim));
+    return drop(
+      input,
+      input.shape.flatMap((size, d) => (size === 1 && (!named || named.includes(d)) ? [d] : [])),
+    );
+  },
+  "SqueezeBackward0",
+);
 
 /** A new dimension of size 1 at `dim`. @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html */
-export const unsqueeze = op("unsqueeze(input, dim)", (input: Tensor, dim: number): Tensor => {
-  const at = normalizeDim("unsqueeze", dim, input.ndim + 1);
-  const shape = input.shape.toSpliced(at, 0, 1);
-  const stride = at < input.ndim ? input.strides[at]! * input.shape[at]! : 1;
-  return applyView("reshape", input, { shape }, shape, input.strides.toSpliced(at, 0, stride));
-});
+export const unsqueeze = op(
+  "unsqueeze(input, dim)",
+  (input: Tensor, dim: number): Tensor => {
+    const at = normalizeDim("unsqueeze", dim, input.ndim + 1);
+    const shape = input.shape.toSpliced(at, 0, 1);
+    const stride = at < input.ndim ? input.strides[at]! * input.shape[at]! : 1;
+    return applyView("reshape", input, { shape }, shape, input.strides.toSpliced(at, 0, stride));
+  },
+  "UnsqueezeBackward0",
+);
 
 /** The elements in reverse order along `dims`; a copy, as in PyTorch. @see https://pytorch.org/docs/stable/generated/torch.flip.html */
 export function flip(input: Tensor, ...order: Sizes): Tensor {
   const dims = sizes(order).map((dim) => normalizeDim("flip", dim, input.ndim));
   const start = input.shape.map((size, dim) => (dims.includes(dim) ? Math.max(size - 1, 0) : 0));
   const step = input.shape.map((_, dim) => (dims.includes(dim) ? -1 : 1));
-  return clone(strided(input, start, input.shape, step));
+  return labelled(clone(strided(input, start, input.shape, step)), "FlipBackward0");
 }
 
 /**
@@ -165,6 +179,7 @@ export const asStrided = op(
     }
     return applyView("asStrided", input, { shape: size, strides: stride, offset }, size, stride, offset);
   },
+  "AsStridedBackward0",
 );
 
 /** The same memory without history. @see https://pytorch.org/docs/stable/generated/torch.Tensor.detach.html */

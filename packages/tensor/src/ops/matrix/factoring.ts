@@ -16,17 +16,21 @@ function lowerHalf(x: Tensor): Tensor {
  * @throws TensorError unless the matrices are positive definite
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.cholesky.html
  */
-export const cholesky = composite("cholesky(A, upper?)", (A: Tensor, upper: boolean = false): Tensor => {
-  checkMatrices("cholesky", A, true);
-  const n = A.shape.at(-1)!;
-  const parts = matricesOf(upper ? A.mT : A, "cholesky").map(
-    (matrix) => dense.cholesky(matrix, n) ?? fail("cholesky", "a matrix is not positive definite"),
-  );
-  const value = batchOf(parts, A, [n, n]);
-  const change = changeOf(A);
-  const lower = change ? value.matmul(correction(value, change)) : value;
-  return upper ? lower.mT : lower;
-});
+export const cholesky = composite(
+  "cholesky(A, upper?)",
+  (A: Tensor, upper: boolean = false): Tensor => {
+    checkMatrices("cholesky", A, true);
+    const n = A.shape.at(-1)!;
+    const parts = matricesOf(upper ? A.mT : A, "cholesky").map(
+      (matrix) => dense.cholesky(matrix, n) ?? fail("cholesky", "a matrix is not positive definite"),
+    );
+    const value = batchOf(parts, A, [n, n]);
+    const change = changeOf(A);
+    const lower = change ? value.matmul(correction(value, change)) : value;
+    return upper ? lower.mT : lower;
+  },
+  "LinalgCholeskyExBackward0",
+);
 
 /** chol(I + S) = I + ΦS − Φ(ΦS ΦSᵀ) + …, with S the change seen through L, and Φ the lower half. */
 function correction(value: Tensor, change: Tensor): Tensor {
@@ -47,26 +51,30 @@ export type QR = [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tens
  * A = Q R with orthonormal Q and upper triangular R: "reduced" to the smaller size, or "complete".
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.qr.html
  */
-export const qr = composite("qr(A, mode?)", (A: Tensor, mode: "reduced" | "complete" | "r" = "reduced"): QR => {
-  checkMatrices("qr", A, false);
-  const [rows, columns] = A.shape.slice(-2) as [number, number];
-  const size = mode === "complete" ? rows : Math.min(rows, columns);
-  const parts = matricesOf(A, "qr").map((matrix) => dense.qr(matrix, rows, columns));
-  const whole = batchOf(
-    parts.map(({ q }) => q),
-    A,
-    [rows, rows],
-  ).narrow(-1, 0, size);
-  const triangle = batchOf(
-    parts.map(({ r }) => r),
-    A,
-    [rows, columns],
-  ).narrow(-2, 0, size);
-  const change = changeOf(A);
-  const [Q, R] = change ? differentiable(whole, triangle, change) : [whole.clone(), triangle.clone()];
-  const shown = mode === "r" ? Q.newEmpty(0) : Q;
-  return Object.assign([shown, R] as [Tensor, Tensor], { Q: shown, R });
-});
+export const qr = composite(
+  "qr(A, mode?)",
+  (A: Tensor, mode: "reduced" | "complete" | "r" = "reduced"): QR => {
+    checkMatrices("qr", A, false);
+    const [rows, columns] = A.shape.slice(-2) as [number, number];
+    const size = mode === "complete" ? rows : Math.min(rows, columns);
+    const parts = matricesOf(A, "qr").map((matrix) => dense.qr(matrix, rows, columns));
+    const whole = batchOf(
+      parts.map(({ q }) => q),
+      A,
+      [rows, rows],
+    ).narrow(-1, 0, size);
+    const triangle = batchOf(
+      parts.map(({ r }) => r),
+      A,
+      [rows, columns],
+    ).narrow(-2, 0, size);
+    const change = changeOf(A);
+    const [Q, R] = change ? differentiable(whole, triangle, change) : [whole.clone(), triangle.clone()];
+    const shown = mode === "r" ? Q.newEmpty(0) : Q;
+    return Object.assign([shown, R] as [Tensor, Tensor], { Q: shown, R });
+  },
+  "LinalgQrBackward0",
+);
 
 /** First derivatives: with M = Qᵀ D R⁻¹, Q turns by its antisymmetric part and R takes the rest. */
 function differentiable(q: Tensor, r: Tensor, change: Tensor): [Tensor, Tensor] {

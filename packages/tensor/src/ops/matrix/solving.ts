@@ -23,27 +23,35 @@ function inverseValue(name: string, input: Tensor): Tensor {
  * @throws TensorError for a singular matrix
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv.html
  */
-export const inv = composite("inv(A)", (A: Tensor): Tensor => {
-  checkMatrices("inv", A, true);
-  const value = inverseValue("inv", A);
-  const change = changeOf(A);
-  if (!change) return value;
-  // (A₀ + D)⁻¹ = X − X D X + X D X D X − …
-  const first = value.matmul(change).matmul(value);
-  return value.sub(first).add(first.matmul(change).matmul(value));
-});
+export const inv = composite(
+  "inv(A)",
+  (A: Tensor): Tensor => {
+    checkMatrices("inv", A, true);
+    const value = inverseValue("inv", A);
+    const change = changeOf(A);
+    if (!change) return value;
+    // (A₀ + D)⁻¹ = X − X D X + X D X D X − …
+    const first = value.matmul(change).matmul(value);
+    return value.sub(first).add(first.matmul(change).matmul(value));
+  },
+  "LinalgInvExBackward0",
+);
 
 /**
  * X with A X = B (or X A = B if `left` is false); B may hold vectors.
  * @throws TensorError for a singular matrix
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve.html
  */
-export const solve = composite("solve(A, B, left?)", (A: Tensor, B: Tensor, left: boolean = true): Tensor => {
-  checkMatrices("solve", A, true);
-  const vector = B.ndim === 1 || (B.ndim === A.ndim - 1 && sameShape(B.shape, A.shape.slice(0, -1)));
-  if (vector) return solveLeft(A, B.unsqueeze(-1)).squeeze(-1);
-  return left ? solveLeft(A, B) : solveLeft(A.mT, B.mT).mT;
-});
+export const solve = composite(
+  "solve(A, B, left?)",
+  (A: Tensor, B: Tensor, left: boolean = true): Tensor => {
+    checkMatrices("solve", A, true);
+    const vector = B.ndim === 1 || (B.ndim === A.ndim - 1 && sameShape(B.shape, A.shape.slice(0, -1)));
+    if (vector) return solveLeft(A, B.unsqueeze(-1)).squeeze(-1);
+    return left ? solveLeft(A, B) : solveLeft(A.mT, B.mT).mT;
+  },
+  "LinalgSolveExBackward0",
+);
 
 function solveLeft(A: Tensor, B: Tensor): Tensor {
   const n = A.shape.at(-1)!;
