@@ -143,13 +143,16 @@ const exponential: Readonly<Record<string, string>> = {
   dl_sinh: `fn dl_sinh(x: f32) -> f32 {
   let z = x * x;
   let series = x + x * z * (1.66667160211e-1 + z * (8.33028376239e-3 + z * 2.03721912945e-4));
-  let root = dl_exp(0.5 * abs(x));
-  return select(dl_copysign((0.5 * root) * root - 0.5 / (root * root), x), series, abs(x) < 1.0);
+  let e = dl_exp(min(abs(x), 12.0));
+  let far = select(0.5 * (e - 1.0 / e), dl_halfexp(abs(x)), !(abs(x) < 12.0));
+  return select(dl_copysign(far, x), series, abs(x) < 1.0);
 }`,
   dl_cosh: `fn dl_cosh(x: f32) -> f32 {
-  let root = dl_exp(0.5 * abs(x));
-  return (0.5 * root) * root + 0.5 / (root * root);
+  let e = dl_exp(min(abs(x), 12.0));
+  return select(0.5 * (e + 1.0 / e), dl_halfexp(abs(x)), !(abs(x) < 12.0));
 }`,
+  // e^x / 2 for x ≥ 12, also where e^x has no float32. A product of two roots is no way: drivers may regroup it.
+  dl_halfexp: "fn dl_halfexp(x: f32) -> f32 { return dl_exp(x - 6.0) * 201.7143967463676; }",
   dl_tanh: `fn dl_tanh(x: f32) -> f32 {
   let z = x * x;
   let series = x + x * z * (-3.33332819422e-1 + z * (1.33314422036e-1 + z * (-5.37397155531e-2
