@@ -20,7 +20,7 @@ export const help = `Trains a convolutional network on handwritten digits.
   --epochs N        passes over the images (3)
   --batch-size N    images in a step (64)
   --lr X            learning rate (0.001 for adam, 0.01 for sgd)
-  --optimizer NAME  adam or sgd (adam)
+  --optimizer NAME  adam, or sgd with momentum 0.9 (adam)
   --seed N          of all random numbers (0)
   --device NAME     cpu or webgpu (cpu)
   --threads N       CPU threads (all cores)

@@ -8,7 +8,7 @@ import { EpochBar } from "./progress.ts";
 
 const optimizers = {
   adam: (params: Tensor[], lr: number): Optimizer => new Adam(params, { lr }),
-  sgd: (params: Tensor[], lr: number): Optimizer => new SGD(params, { lr }),
+  sgd: (params: Tensor[], lr: number): Optimizer => new SGD(params, { lr, momentum: 0.9 }),
 };
 
 /**
