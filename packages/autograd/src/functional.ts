@@ -1,93 +1,158 @@
-/** Gradients as values, instead of in `.grad`. */
-import { fail, stack, type Tensor, zerosLike } from "@dl/tensor";
-import { needNode, nodesTo, run } from "./backward.ts";
-import type { Capture } from "./engine.ts";
-import { slotOf } from "./leaf.ts";
-import type { Node } from "./node.ts";
+/** Derivatives of functions of tensors. Arguments are taken as values: nothing reaches their `.grad`. */
+import { stack, type Tensor, zeros, zerosLike } from "@dl/tensor";
+import { grad, listOf, type OneOrMore } from "./grad.ts";
 
-export interface GradOptions {
-  /** Gradients of the outputs; ones for single elements. */
-  readonly gradOutputs?: Tensor | readonly (Tensor | null)[] | undefined;
-  readonly retainGraph?: boolean;
-  /** Record the pass, so that the gradients can be differentiated. */
+/** One tensor for one tensor, a list for a list. */
+export type Like<I extends OneOrMore<Tensor>, T = Tensor> = I extends readonly Tensor[] ? T[] : T;
+
+type Fn<O> = (...inputs: Tensor[]) => O;
+
+export interface FunctionalOptions {
+  /** Record what is computed, so that the result can be differentiated for inputs that require grad. */
   readonly createGraph?: boolean;
-  /** Give `null` for inputs that the outputs do not depend on, instead of an error. */
-  readonly allowUnused?: boolean;
 }
 
-const list = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T]);
+function like<I extends OneOrMore<Tensor>, T>(shape: I, list: readonly T[]): Like<I, T> {
+  return (Array.isArray(shape) ? list : list[0]) as Like<I, T>;
+}
+
+/** Inputs that gradients can be asked for: leaves of their own, or links to the caller's graph. */
+function watched(inputs: OneOrMore<Tensor>, createGraph: boolean): Tensor[] {
+  return listOf(inputs).map((x) => (createGraph && x.requiresGrad ? x.view([...x.shape]) : x.detach().requiresGrad_()));
+}
+
+function values<O extends OneOrMore<Tensor>>(outputs: O): O {
+  const detached = listOf(outputs).map((output) => output.detach());
+  return like<OneOrMore<Tensor>, Tensor>(outputs, detached) as O;
+}
+
+/** Gradients of outputs that may not depend on the inputs at all. */
+function pull(
+  outputs: readonly Tensor[],
+  leaves: readonly Tensor[],
+  cotangents: readonly (Tensor | null)[],
+  createGraph: boolean,
+  retainGraph: boolean = createGraph,
+): Tensor[] {
+  const live = [...outputs.keys()].filter((i) => outputs[i]!.requiresGrad);
+  if (live.length === 0) return leaves.map((leaf) => zerosLike(leaf));
+  const gradOutputs = live.map((i) => cotangents[i] ?? null);
+  const roots = live.map((i) => outputs[i]!);
+  return grad(roots, leaves, { gradOutputs, createGraph, retainGraph, materializeGrads: true });
+}
 
 /**
- * The gradients of `outputs` for `inputs`, without touching any `.grad`.
- * @throws TensorError when an input requires no grad, or is not used (see `allowUnused`)
- * @see https://pytorch.org/docs/stable/generated/torch.autograd.grad.html
+ * `f` together with the gradients of its single-element result for every argument.
+ * @example
+ * const { value, grads: [dw] } = valueAndGrad(loss)(w, x);
  */
-export function grad(
-  outputs: Tensor | readonly Tensor[],
-  inputs: Tensor | readonly Tensor[],
-  options: GradOptions = {},
-): Tensor[] {
-  const { createGraph = false, retainGraph = createGraph, allowUnused = false, gradOutputs = [] } = options;
-  const [roots, wanted] = [list(outputs), list(inputs)];
-  const found: (Tensor | undefined)[] = wanted.map(() => undefined);
-  const captures = new Map<Node, Capture[]>();
-  wanted.forEach((input, i) => {
-    const node = needNode("grad", input);
-    const take = (g: Tensor): void => {
-      found[i] = g;
-    };
-    captures.set(node, [...(captures.get(node) ?? []), { slot: slotOf(input), take }]);
-  });
-  const needed = nodesTo(roots, new Set(captures.keys()));
-  run("grad", roots, list(gradOutputs), { createGraph, retainGraph, accumulate: false, needed, captures });
-  return found.map((g, i) => g ?? unused(i, allowUnused));
-}
-
-function unused(index: number, allowed: boolean): Tensor {
-  if (allowed) return null as unknown as Tensor;
-  return fail("grad", `the outputs do not depend on input ${index}`, "Give { allowUnused: true } for null there");
-}
-
-/** `f` together with the gradients of its single-element result for every argument. */
 export function valueAndGrad<A extends readonly Tensor[]>(
   f: (...args: A) => Tensor,
-): (...args: A) => { value: Tensor; grads: Tensor[] } {
+): (...args: A) => { value: Tensor; grads: { [K in keyof A]: Tensor } } {
   return (...args) => {
-    const leaves = args.map((arg) => arg.detach().requiresGrad_()) as unknown as A;
-    const value = f(...leaves);
-    return { value: value.detach(), grads: grad(value, leaves) };
+    const leaves = watched(args, false);
+    const value = f(...(leaves as unknown as A));
+    return { value: value.detach(), grads: pull([value], leaves, [], false) as { [K in keyof A]: Tensor } };
   };
 }
 
-/** The output for `x`, and the product of `v` with the Jacobian. */
-export function vjp(f: (x: Tensor) => Tensor, x: Tensor, v: Tensor): { output: Tensor; vjp: Tensor } {
-  const leaf = x.detach().requiresGrad_();
-  const output = f(leaf);
-  return { output: output.detach(), vjp: grad(output, leaf, { gradOutputs: v })[0]! };
-}
-
-/** The output for `x`, and the product of the Jacobian with `v`: a vjp, differentiated. */
-export function jvp(f: (x: Tensor) => Tensor, x: Tensor, v: Tensor): { output: Tensor; jvp: Tensor } {
-  const leaf = x.detach().requiresGrad_();
-  const output = f(leaf);
-  const dummy = zerosLike(output).requiresGrad_();
-  const [row] = grad(output, leaf, { gradOutputs: dummy, createGraph: true });
-  return { output: output.detach(), jvp: grad(row!, dummy, { gradOutputs: v })[0]! };
+/**
+ * The output of `f`, and the product of `v` with its Jacobian. `v` is shaped like the output; 1 for a single element.
+ * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.vjp.html
+ */
+export function vjp<I extends OneOrMore<Tensor>, O extends OneOrMore<Tensor>>(
+  f: Fn<O>,
+  inputs: I,
+  v: OneOrMore<Tensor> | null = null,
+  { createGraph = false }: FunctionalOptions = {},
+): { output: O; vjp: Like<I> } {
+  const leaves = watched(inputs, createGraph);
+  const outputs = f(...leaves);
+  const found = pull(listOf(outputs), leaves, v === null ? [] : listOf(v), createGraph);
+  return { output: createGraph ? outputs : values(outputs), vjp: like(inputs, found) };
 }
 
 /**
- * d f(x) / d x, as [...output shape, ...input shape].
- * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html
+ * The output of `f`, and the product of its Jacobian with `v`, which is shaped like the inputs: a vjp is linear in its
+ * vector, so its own derivative for that vector is the other product.
+ * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.jvp.html
  */
-export function jacobian(f: (x: Tensor) => Tensor, x: Tensor): Tensor {
-  const leaf = x.detach().requiresGrad_();
-  const output = f(leaf);
-  const flat = output.reshape(-1);
-  const rows = Array.from({ length: flat.numel() }, (_, i) => grad(flat.at(i), leaf, { retainGraph: true })[0]!);
-  return stack(rows).reshape([...output.shape, ...x.shape]);
+export function jvp<I extends OneOrMore<Tensor>, O extends OneOrMore<Tensor>>(
+  f: Fn<O>,
+  inputs: I,
+  v: OneOrMore<Tensor>,
+  { createGraph = false }: FunctionalOptions = {},
+): { output: O; jvp: Like<O> } {
+  const leaves = watched(inputs, createGraph);
+  const outputs = f(...leaves);
+  const dummies = listOf(outputs).map((output) => zerosLike(output).requiresGrad_());
+  const rows = pull(listOf(outputs), leaves, dummies, true);
+  const found = pull(rows, dummies, listOf(v), createGraph);
+  return { output: createGraph ? outputs : values(outputs), jvp: like(outputs, found) };
 }
 
-/** The second derivatives of a single-element result, as [...x.shape, ...x.shape]. */
-export function hessian(f: (x: Tensor) => Tensor, x: Tensor): Tensor {
-  return jacobian((leaf) => grad(f(leaf), leaf, { createGraph: true })[0]!, x);
+/**
+ * d f(x) / d x, of shape [...output shape, ...input shape]. With several inputs a list over them; with several outputs
+ * a list over those, outermost.
+ * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html
+ */
+export function jacobian<I extends OneOrMore<Tensor>, O extends OneOrMore<Tensor>>(
+  f: Fn<O>,
+  inputs: I,
+  { createGraph = false }: FunctionalOptions = {},
+): Like<O, Like<I>> {
+  const leaves = watched(inputs, createGraph);
+  const outputs = f(...leaves);
+  const tables = listOf(outputs).map((output) => {
+    const flat = output.reshape(-1);
+    const rows = Array.from({ length: flat.numel() }, (_, i) =>
+      pull([flat.select(0, i)], leaves, [], createGraph, true),
+    );
+    return like(
+      inputs,
+      leaves.map((leaf, i) =>
+        table(
+          output,
+          leaf,
+          rows.map((row) => row[i]!),
+        ),
+      ),
+    );
+  });
+  return like(outputs, tables);
+}
+
+function table(output: Tensor, { shape }: Tensor, rows: readonly Tensor[]): Tensor {
+  const { dtype, device } = output;
+  const full = [...output.shape, ...shape];
+  return rows.length === 0 ? zeros(full, { dtype, device }) : stack(rows).reshape(full);
+}
+
+/**
+ * The second derivatives of a single-element result, of shape [...x.shape, ...x.shape]; a list of lists for several
+ * inputs.
+ * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.hessian.html
+ */
+export function hessian<I extends OneOrMore<Tensor>>(
+  f: Fn<Tensor>,
+  inputs: I,
+  options: FunctionalOptions = {},
+): Like<I, Like<I>> {
+  const slope = (...xs: Tensor[]): Like<I> => like(inputs, pull([f(...xs)], xs, [], true));
+  return jacobian(slope as Fn<OneOrMore<Tensor>>, inputs, options) as Like<I, Like<I>>;
+}
+
+/**
+ * The result of `f`, and the product of its Hessian with `v`, at the cost of two passes.
+ * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.hvp.html
+ */
+export function hvp<I extends OneOrMore<Tensor>>(
+  f: Fn<Tensor>,
+  inputs: I,
+  v: OneOrMore<Tensor>,
+): { output: Tensor; hvp: Like<I> } {
+  const leaves = watched(inputs, false);
+  const output = f(...leaves);
+  const slope = pull([output], leaves, [], true);
+  return { output: output.detach(), hvp: like(inputs, pull(slope, leaves, listOf(v), false)) };
 }

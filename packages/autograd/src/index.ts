@@ -7,7 +7,12 @@ import { setRecorder } from "@dl/tensor";
 import { tape } from "./tape.ts";
 
 export { isAnomalyEnabled, setDetectAnomaly } from "./anomaly.ts";
-export { type GradOptions, grad, hessian, jacobian, jvp, valueAndGrad, vjp } from "./functional.ts";
+export { backward } from "./backward.ts";
+export { checkpoint } from "./checkpoint.ts";
+export { customFunction, type FunctionContext, type FunctionSpec } from "./custom.ts";
+export { type FunctionalOptions, hessian, hvp, jacobian, jvp, type Like, valueAndGrad, vjp } from "./functional.ts";
+export { type GradOptions, grad, type OneOrMore } from "./grad.ts";
+export { type GradcheckOptions, gradcheck, gradgradcheck } from "./gradcheck.ts";
 export { tape } from "./tape.ts";
 
 setRecorder(tape);

@@ -1,10 +1,10 @@
 /** The node of one call from the op table. It saves only what the formulas that will run have asked for. */
-import { type Attrs, fail, type Op, type Operand, type Storage, type Tensor } from "@dl/tensor";
+import type { Attrs, Op, Operand, Storage, Tensor } from "@dl/tensor";
 import { trace } from "./anomaly.ts";
 import { type Formula, type Gradient, OUT, POSITIONS, type Rule, type Values, zero } from "./derivatives/rule.ts";
 import { edgeTo } from "./leaf.ts";
 import { type Edge, Node, type Wanted } from "./node.ts";
-import { type Saved, save } from "./saved.ts";
+import { failPassed, type Saved, save } from "./saved.ts";
 
 /** Values in the order of their bits. */
 const names = ["a", "b", "c", "out", "positions"] as const;
@@ -87,13 +87,7 @@ export class Operation<K extends Op> extends Node {
   }
 
   #open(reads: number): Values {
-    if (reads !== 0 && this.#passed) {
-      fail(
-        "backward",
-        `the graph was passed before, and the values that ${this.name} had saved are freed`,
-        "Give { retainGraph: true } to the first backward",
-      );
-    }
+    if (reads !== 0 && this.#passed) failPassed(this.name);
     const values: Partial<Record<(typeof names)[number], Tensor | number>> = {};
     for (let i = 0; i < names.length; i++) {
       const kept = reads & (1 << i) ? this.#kept![i]! : null;

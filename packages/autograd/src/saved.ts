@@ -51,7 +51,7 @@ class SavedTensor implements Saved {
 /** How values are kept; checkpointing replaces it. */
 export type Saver = (tensor: Tensor, version: number, result: boolean) => Saved;
 
-const keepTensor: Saver = (tensor, version, result) => new SavedTensor(tensor, version, result);
+export const keepTensor: Saver = (tensor, version, result) => new SavedTensor(tensor, version, result);
 let saver = keepTensor;
 
 /** `version`: the storage's when the value was right. `result`: an output of the node that saves it. */
@@ -68,4 +68,13 @@ export function withSaver<T>(other: Saver | null, body: () => T): T {
   } finally {
     saver = before;
   }
+}
+
+/** Asked for values that an earlier pass has freed. */
+export function failPassed(name: string): never {
+  return fail(
+    "backward",
+    `the graph was passed before, and the values that ${name} had saved are freed`,
+    "Give { retainGraph: true } to the first backward",
+  );
 }
