@@ -1,5 +1,5 @@
-/** Convolutions and their transposes. */
-import { type Arguments, fail, readArguments, type Tensor } from "@dl/tensor";
+/** Convolutions and their transposes: a family owns arguments, printing and `forward`, a layer says its rank. */
+import { type Arguments, fail, type Shape, type Tensor } from "@dl/tensor";
 import type { Padding } from "../functional/convolution.ts";
 import * as F from "../functional/index.ts";
 import { each, type Size } from "../functional/sizes.ts";
@@ -7,9 +7,90 @@ import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { python } from "../repr.ts";
 import { resetLinear } from "./linear.ts";
+import { readNamed } from "./named.ts";
 import { type Placement, parameter, placement } from "./placement.ts";
 
 export type ConvPaddingMode = "zeros" | "reflect" | "replicate" | "circular";
+type Rank = 1 | 2 | 3;
+
+/** What convolutions and their transposes take, in whatever order. */
+interface Settings {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: Size;
+  readonly stride?: Size;
+  readonly padding?: Padding;
+  readonly dilation?: Size;
+  readonly outputPadding?: Size;
+  readonly groups?: number;
+  readonly bias?: boolean;
+  readonly paddingMode?: ConvPaddingMode;
+  readonly device?: Placement[0];
+  readonly dtype?: Placement[1];
+}
+
+/** What convolutions and their transposes have in common. */
+abstract class AnyConv<In extends readonly unknown[]> extends Module<In, Tensor> {
+  /** @internal How many dimensions are convolved. */
+  declare static readonly rank: Rank;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[] | "same" | "valid";
+  readonly dilation: readonly number[];
+  readonly outputPadding: readonly number[];
+  readonly groups: number;
+  readonly paddingMode: ConvPaddingMode;
+  weight: Parameter;
+  /** [outChannels] */
+  bias: Parameter | null;
+
+  constructor({ name, rank }: { name: string; rank: Rank }, names: readonly string[], args: readonly unknown[]) {
+    super();
+    const settings = readNamed<Settings>({ name, names }, args);
+    const { inChannels, outChannels, kernelSize, padding = 0, groups = 1, device, dtype } = settings;
+    if (!(groups > 0) || inChannels % groups !== 0 || outChannels % groups !== 0) {
+      fail(name, `${inChannels} and ${outChannels} channels do not both divide into ${groups} groups`);
+    }
+    this.inChannels = inChannels;
+    this.outChannels = outChannels;
+    this.kernelSize = each(name, "kernelSize", kernelSize, rank);
+    this.stride = each(name, "stride", settings.stride ?? 1, rank);
+    this.padding = typeof padding === "string" ? padding : each(name, "padding", padding, rank);
+    this.dilation = each(name, "dilation", settings.dilation ?? 1, rank);
+    this.outputPadding = each(name, "outputPadding", settings.outputPadding ?? 0, rank);
+    this.groups = groups;
+    this.paddingMode = settings.paddingMode ?? "zeros";
+    if (padding === "same" && this.stride.some((step) => step !== 1)) fail(name, 'padding "same" needs stride 1');
+    this.weight = parameter(this.weightShape(inChannels), device, dtype);
+    this.bias = (settings.bias ?? true) ? parameter([outChannels], device, dtype) : null;
+    this.resetParameters();
+  }
+
+  /** @internal */
+  abstract weightShape(inChannels: number): Shape;
+
+  /** U(±1/√fanIn), as PyTorch. */
+  resetParameters(): void {
+    resetLinear(this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    const all = (values: readonly number[] | string, usual: number): boolean =>
+      typeof values !== "string" && values.every((value) => value === usual);
+    const parts = [
+      `${this.inChannels}, ${this.outChannels}, kernel_size=${python(this.kernelSize)}, stride=${python(this.stride)}`,
+    ];
+    if (!all(this.padding, 0)) parts.push(`padding=${python(this.padding)}`);
+    if (!all(this.dilation, 1)) parts.push(`dilation=${python(this.dilation)}`);
+    if (!all(this.outputPadding, 0)) parts.push(`output_padding=${python(this.outputPadding)}`);
+    if (this.groups !== 1) parts.push(`groups=${this.groups}`);
+    if (!this.bias) parts.push("bias=False");
+    if (this.paddingMode !== "zeros") parts.push(`padding_mode=${this.paddingMode}`);
+    return parts.join(", ");
+  }
+}
 
 const convNames = [
   "inChannels",
@@ -37,125 +118,21 @@ export type ConvArguments = [
   ...Placement,
 ];
 
-interface Settings {
-  readonly rank: 1 | 2 | 3;
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly kernelSize: readonly number[];
-  readonly stride: readonly number[];
-  readonly padding: readonly number[] | "same" | "valid";
-  readonly dilation: readonly number[];
-  readonly outputPadding: readonly number[];
-  readonly groups: number;
-  readonly bias: boolean;
-  readonly paddingMode: ConvPaddingMode;
-}
+const convolutions = { 1: F.conv1d, 2: F.conv2d, 3: F.conv3d } as const;
 
-/** What convolutions and their transposes have in common. */
-abstract class AnyConv extends Module<[input: Tensor], Tensor> {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly kernelSize: readonly number[];
-  readonly stride: readonly number[];
-  readonly padding: readonly number[] | "same" | "valid";
-  readonly dilation: readonly number[];
-  readonly outputPadding: readonly number[];
-  readonly groups: number;
-  readonly paddingMode: ConvPaddingMode;
-  weight: Parameter;
-  /** [outChannels] */
-  bias: Parameter | null;
+abstract class Conv extends AnyConv<[input: Tensor]> {
+  static readonly names: typeof convNames = convNames;
 
-  constructor(name: string, settings: Settings, weightChannels: readonly [number, number], at: Placement) {
-    super();
-    const { inChannels, outChannels, groups } = settings;
-    if (!(groups > 0) || inChannels % groups !== 0 || outChannels % groups !== 0) {
-      fail(name, `${inChannels} and ${outChannels} channels do not both divide into ${groups} groups`);
-    }
-    this.inChannels = inChannels;
-    this.outChannels = outChannels;
-    this.kernelSize = settings.kernelSize;
-    this.stride = settings.stride;
-    this.padding = settings.padding;
-    this.dilation = settings.dilation;
-    this.outputPadding = settings.outputPadding;
-    this.groups = groups;
-    this.paddingMode = settings.paddingMode;
-    this.weight = parameter([...weightChannels, ...settings.kernelSize], ...at);
-    this.bias = settings.bias ? parameter([outChannels], ...at) : null;
-    this.resetParameters();
+  constructor(...args: Arguments<typeof convNames, ConvArguments>) {
+    super(new.target, convNames, args);
   }
 
-  /** U(±1/√fanIn), as PyTorch. */
-  resetParameters(): void {
-    resetLinear(this.weight, this.bias);
-  }
-
-  override extraRepr(): string {
-    const all = (values: readonly number[] | string, usual: number): boolean =>
-      typeof values !== "string" && values.every((value) => value === usual);
-    const parts = [
-      `${this.inChannels}, ${this.outChannels}, kernel_size=${python(this.kernelSize)}, stride=${python(this.stride)}`,
-    ];
-    if (!all(this.padding, 0)) parts.push(`padding=${python(this.padding)}`);
-    if (!all(this.dilation, 1)) parts.push(`dilation=${python(this.dilation)}`);
-    if (!all(this.outputPadding, 0)) parts.push(`output_padding=${python(this.outputPadding)}`);
-    if (this.groups !== 1) parts.push(`groups=${this.groups}`);
-    if (!this.bias) parts.push("bias=False");
-    if (this.paddingMode !== "zeros") parts.push(`padding_mode=${this.paddingMode}`);
-    return parts.join(", ");
-  }
-}
-
-function readConv(
-  owner: { name: string; names: typeof convNames },
-  rank: 1 | 2 | 3,
-  args: readonly unknown[],
-): [Settings, Placement] {
-  const { name } = owner;
-  const [
-    inChannels,
-    outChannels,
-    kernelSize,
-    stride = 1,
-    padding = 0,
-    dilation = 1,
-    groups = 1,
-    bias = true,
-    paddingMode = "zeros",
-    ...at
-  ] = readArguments<ConvArguments>(owner, args);
-  const settings: Settings = {
-    rank,
-    inChannels,
-    outChannels,
-    kernelSize: each(name, "kernelSize", kernelSize, rank),
-    stride: each(name, "stride", stride, rank),
-    padding: typeof padding === "string" ? padding : each(name, "padding", padding, rank),
-    dilation: each(name, "dilation", dilation, rank),
-    outputPadding: [],
-    groups,
-    bias,
-    paddingMode,
-  };
-  if (padding === "same" && settings.stride.some((step) => step !== 1)) fail(name, 'padding "same" needs stride 1');
-  return [settings, at];
-}
-
-const functions = { 1: F.conv1d, 2: F.conv2d, 3: F.conv3d } as const;
-const transposes = { 1: F.convTranspose1d, 2: F.convTranspose2d, 3: F.convTranspose3d } as const;
-
-abstract class Conv extends AnyConv {
-  readonly #rank: 1 | 2 | 3;
-
-  constructor(owner: { name: string; names: typeof convNames }, rank: 1 | 2 | 3, args: readonly unknown[]) {
-    const [settings, at] = readConv(owner, rank, args);
-    super(owner.name, settings, [settings.outChannels, settings.inChannels / settings.groups], at);
-    this.#rank = rank;
+  weightShape(inChannels: number): Shape {
+    return [this.outChannels, inChannels / this.groups, ...this.kernelSize];
   }
 
   forward(input: Tensor): Tensor {
-    const convolve = functions[this.#rank];
+    const convolve = convolutions[this.kernelSize.length as Rank];
     const { weight, bias, stride, padding, dilation, groups, paddingMode } = this;
     if (paddingMode === "zeros") return convolve(input, weight, bias, stride, padding, dilation, groups);
     return convolve(F.pad(input, this.#borders(), paddingMode), weight, bias, stride, 0, dilation, groups);
@@ -175,36 +152,35 @@ abstract class Conv extends AnyConv {
 
 /**
  * Convolves [N, C, L] or [C, L]; `padding` may be "same" or "valid".
+ * @throws TensorError for channels that do not divide into the groups; when called, for an input of other channels
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
  */
 export class Conv1d extends Conv {
-  static readonly names: typeof convNames = convNames;
-
-  constructor(...args: Arguments<typeof convNames, ConvArguments>) {
-    super(Conv1d, 1, args);
-  }
+  /** @internal */
+  static override readonly rank = 1;
 }
 
 /**
- * Convolves [N, C, H, W] or [C, H, W].
+ * Convolves [N, C, H, W] or [C, H, W]; `padding` may be "same" or "valid".
+ * @throws TensorError for channels that do not divide into the groups; when called, for an input of other channels
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
- * @example new Conv2d(1, 64, 5, { stride: 2, padding: "valid" })
+ * @example
+ * const conv = new Conv2d(1, 64, 5, { padding: 2 });
+ * conv(rand(8, 1, 28, 28)).shape; // [8, 64, 28, 28]
  */
 export class Conv2d extends Conv {
-  static readonly names: typeof convNames = convNames;
-
-  constructor(...args: Arguments<typeof convNames, ConvArguments>) {
-    super(Conv2d, 2, args);
-  }
+  /** @internal */
+  static override readonly rank = 2;
 }
 
-/** Convolves [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.Conv3d.html */
+/**
+ * Convolves [N, C, D, H, W] or [C, D, H, W]; `padding` may be "same" or "valid".
+ * @throws TensorError for channels that do not divide into the groups; when called, for an input of other channels
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Conv3d.html
+ */
 export class Conv3d extends Conv {
-  static readonly names: typeof convNames = convNames;
-
-  constructor(...args: Arguments<typeof convNames, ConvArguments>) {
-    super(Conv3d, 3, args);
-  }
+  /** @internal */
+  static override readonly rank = 3;
 }
 
 const transposeNames = [
@@ -235,101 +211,58 @@ export type ConvTransposeArguments = [
   ...Placement,
 ];
 
-function readTranspose(
-  owner: { name: string; names: typeof transposeNames },
-  rank: 1 | 2 | 3,
-  args: readonly unknown[],
-): [Settings, Placement] {
-  const { name } = owner;
-  const [
-    inChannels,
-    outChannels,
-    kernelSize,
-    stride = 1,
-    padding = 0,
-    outputPadding = 0,
-    groups = 1,
-    bias = true,
-    dilation = 1,
-    paddingMode = "zeros",
-    ...at
-  ] = readArguments<ConvTransposeArguments>(owner, args);
-  if (paddingMode !== "zeros") fail(name, `the only padding mode is "zeros", got "${paddingMode}"`);
-  const settings: Settings = {
-    rank,
-    inChannels,
-    outChannels,
-    kernelSize: each(name, "kernelSize", kernelSize, rank),
-    stride: each(name, "stride", stride, rank),
-    padding: each(name, "padding", padding, rank),
-    dilation: each(name, "dilation", dilation, rank),
-    outputPadding: each(name, "outputPadding", outputPadding, rank),
-    groups,
-    bias,
-    paddingMode,
-  };
-  return [settings, at];
-}
+const transposes = { 1: F.convTranspose1d, 2: F.convTranspose2d, 3: F.convTranspose3d } as const;
 
-abstract class ConvTranspose extends AnyConv {
-  readonly #rank: 1 | 2 | 3;
+abstract class ConvTranspose extends AnyConv<[input: Tensor, outputSize?: readonly number[]]> {
+  static readonly names: typeof transposeNames = transposeNames;
+  declare readonly padding: readonly number[];
 
-  constructor(owner: { name: string; names: typeof transposeNames }, rank: 1 | 2 | 3, args: readonly unknown[]) {
-    const [settings, at] = readTranspose(owner, rank, args);
-    super(owner.name, settings, [settings.inChannels, settings.outChannels / settings.groups], at);
-    this.#rank = rank;
+  constructor(...args: Arguments<typeof transposeNames, ConvTransposeArguments>) {
+    super(new.target, transposeNames, args);
+    const { paddingMode, padding } = this;
+    if (paddingMode !== "zeros") fail(new.target.name, `the only padding mode is "zeros", got "${paddingMode}"`);
+    if (typeof padding === "string") fail(new.target.name, `padding needs numbers, got "${padding as string}"`);
+  }
+
+  weightShape(inChannels: number): Shape {
+    return [inChannels, this.outChannels / this.groups, ...this.kernelSize];
   }
 
   /** `outputSize`: the spatial sizes wanted, where the stride leaves several possible. */
   forward(input: Tensor, outputSize?: readonly number[]): Tensor {
     const { weight, bias, stride, padding, groups, dilation } = this;
+    const transpose = transposes[this.kernelSize.length as Rank];
     const extra = outputSize ? this.#outputPadding(input, outputSize) : this.outputPadding;
-    return transposes[this.#rank](input, weight, bias, stride, padding as readonly number[], extra, groups, dilation);
+    return transpose(input, weight, bias, stride, padding, extra, groups, dilation);
   }
 
   #outputPadding(input: Tensor, outputSize: readonly number[]): readonly number[] {
-    const rank = this.#rank;
     const { padding, stride, dilation, kernelSize } = this;
+    const rank = kernelSize.length;
     return outputSize.slice(-rank).map((wanted, i) => {
-      const least =
-        (input.shape.at(i - rank)! - 1) * stride[i]! -
-        2 * (padding[i] as number) +
-        dilation[i]! * (kernelSize[i]! - 1) +
-        1;
-      if (wanted < least || wanted >= least + stride[i]!) {
-        fail(
-          "convTranspose",
-          `outputSize ${wanted} of dimension ${i} must lie between ${least} and ${least + stride[i]! - 1}`,
-        );
-      }
-      return wanted - least;
+      const covered = dilation[i]! * (kernelSize[i]! - 1) + 1 - 2 * padding[i]!;
+      const least = (input.shape.at(i - rank)! - 1) * stride[i]! + covered;
+      const most = least + stride[i]! - 1;
+      if (wanted >= least && wanted <= most) return wanted - least;
+      return fail("convTranspose", `outputSize ${wanted} of dimension ${i} must lie between ${least} and ${most}`);
     });
   }
 }
 
 /** The transpose of {@link Conv1d}. @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html */
 export class ConvTranspose1d extends ConvTranspose {
-  static readonly names: typeof transposeNames = transposeNames;
-
-  constructor(...args: Arguments<typeof transposeNames, ConvTransposeArguments>) {
-    super(ConvTranspose1d, 1, args);
-  }
+  /** @internal */
+  static override readonly rank = 1;
 }
 
 /** The transpose of {@link Conv2d}. @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html */
 export class ConvTranspose2d extends ConvTranspose {
-  static readonly names: typeof transposeNames = transposeNames;
-
-  constructor(...args: Arguments<typeof transposeNames, ConvTransposeArguments>) {
-    super(ConvTranspose2d, 2, args);
-  }
+  /** @internal */
+  static override readonly rank = 2;
 }
 
 /** The transpose of {@link Conv3d}. @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose3d.html */
 export class ConvTranspose3d extends ConvTranspose {
-  static readonly names: typeof transposeNames = transposeNames;
-
-  constructor(...args: Arguments<typeof transposeNames, ConvTransposeArguments>) {
-    super(ConvTranspose3d, 3, args);
-  }
+  /** @internal */
+  static override readonly rank = 3;
 }

@@ -33,23 +33,19 @@ abstract class ChannelNorm extends Module<[input: Tensor], Tensor> {
   declare runningVar: Tensor | null;
   declare numBatchesTracked: Tensor | null;
 
-  constructor(
-    numFeatures: number,
-    eps: number,
-    momentum: number | null,
-    affine: boolean,
-    track: boolean,
-    at: Placement,
-  ) {
+  /** `usual`: whether there are scale, shift and running moments when nothing is said of them. */
+  constructor(name: string, args: readonly unknown[], usual: boolean) {
     super();
+    const owner = { name, names: normNames };
+    const [numFeatures, eps = 1e-5, momentum = 0.1, affine = usual, track = usual, device, dtype] =
+      readArguments<NormArguments>(owner, args);
     this.numFeatures = numFeatures;
     this.eps = eps;
     this.momentum = momentum;
     this.affine = affine;
     this.trackRunningStats = track;
-    this.weight = affine ? parameter([numFeatures], ...at) : null;
-    this.bias = affine ? parameter([numFeatures], ...at) : null;
-    const [device, dtype] = at;
+    this.weight = affine ? parameter([numFeatures], device, dtype) : null;
+    this.bias = affine ? parameter([numFeatures], device, dtype) : null;
     this.registerBuffer("runningMean", track ? filled([numFeatures], 0, device, dtype) : null);
     this.registerBuffer("runningVar", track ? filled([numFeatures], 1, device, dtype) : null);
     this.registerBuffer("numBatchesTracked", track ? filled([], 0, device, "int64") : null);
@@ -82,11 +78,7 @@ abstract class ChannelNorm extends Module<[input: Tensor], Tensor> {
 
 abstract class BatchNorm extends ChannelNorm {
   constructor(...args: Arguments<typeof normNames, NormArguments>) {
-    const [numFeatures, eps = 1e-5, momentum = 0.1, affine = true, track = true, ...at] = readArguments<NormArguments>(
-      new.target,
-      args,
-    );
-    super(numFeatures, eps, momentum, affine, track, at);
+    super(new.target.name, args, true);
   }
 
   protected normalize(input: Tensor, ranks: readonly number[]): Tensor {
@@ -133,9 +125,7 @@ export class BatchNorm3d extends BatchNorm {
 
 abstract class InstanceNorm extends ChannelNorm {
   constructor(...args: Arguments<typeof normNames, NormArguments>) {
-    const [numFeatures, eps = 1e-5, momentum = 0.1, affine = false, track = false, ...at] =
-      readArguments<NormArguments>(new.target, args);
-    super(numFeatures, eps, momentum, affine, track, at);
+    super(new.target.name, args, false);
   }
 
   protected normalize(input: Tensor, rank: number): Tensor {

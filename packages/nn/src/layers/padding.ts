@@ -1,4 +1,4 @@
-/** Borders around the last dimensions. Negative amounts cut. */
+/** Borders around the last dimensions: a family owns arguments and mode, a layer says its rank. Negative amounts cut. */
 import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
 import * as F from "../functional/index.ts";
 import type { Size } from "../functional/sizes.ts";
@@ -14,12 +14,16 @@ const constantNames = ["padding", "value"] as const;
 export type ConstantPadArguments = [padding: Size, value: number];
 
 abstract class ConstantPad extends Module<[input: Tensor], Tensor> {
+  static readonly names: typeof constantNames = constantNames;
+  /** @internal How many dimensions get borders. */
+  declare static readonly rank: number;
   readonly padding: readonly number[];
   readonly value: number;
 
-  constructor(padding: Size, value: number, rank: number) {
+  constructor(...args: Arguments<typeof constantNames, ConstantPadArguments>) {
     super();
-    this.padding = pairs(padding, rank);
+    const [padding, value] = readArguments<ConstantPadArguments>(new.target, args);
+    this.padding = pairs(padding, new.target.rank);
     this.value = value;
   }
 
@@ -34,29 +38,20 @@ abstract class ConstantPad extends Module<[input: Tensor], Tensor> {
 
 /** One value around the last dimension. @see https://pytorch.org/docs/stable/generated/torch.nn.ConstantPad1d.html */
 export class ConstantPad1d extends ConstantPad {
-  static readonly names: typeof constantNames = constantNames;
-  constructor(...args: Arguments<typeof constantNames, ConstantPadArguments>) {
-    const [padding, value] = readArguments<ConstantPadArguments>(ConstantPad1d, args);
-    super(padding, value, 1);
-  }
+  /** @internal */
+  static override readonly rank = 1;
 }
 
 /** One value around the last 2 dimensions. @see https://pytorch.org/docs/stable/generated/torch.nn.ConstantPad2d.html */
 export class ConstantPad2d extends ConstantPad {
-  static readonly names: typeof constantNames = constantNames;
-  constructor(...args: Arguments<typeof constantNames, ConstantPadArguments>) {
-    const [padding, value] = readArguments<ConstantPadArguments>(ConstantPad2d, args);
-    super(padding, value, 2);
-  }
+  /** @internal */
+  static override readonly rank = 2;
 }
 
 /** One value around the last 3 dimensions. @see https://pytorch.org/docs/stable/generated/torch.nn.ConstantPad3d.html */
 export class ConstantPad3d extends ConstantPad {
-  static readonly names: typeof constantNames = constantNames;
-  constructor(...args: Arguments<typeof constantNames, ConstantPadArguments>) {
-    const [padding, value] = readArguments<ConstantPadArguments>(ConstantPad3d, args);
-    super(padding, value, 3);
-  }
+  /** @internal */
+  static override readonly rank = 3;
 }
 
 const padNames = ["padding"] as const;
@@ -65,12 +60,14 @@ export type PadArguments = [padding: Size];
 /** Borders that need no value. */
 abstract class PlainPad extends Module<[input: Tensor], Tensor> {
   static readonly names: typeof padNames = padNames;
+  /** @internal How many dimensions get borders. */
+  declare static readonly rank: number;
   readonly padding: readonly number[];
 
-  constructor(rank: number, ...args: Arguments<typeof padNames, PadArguments>) {
+  constructor(...args: Arguments<typeof padNames, PadArguments>) {
     super();
     const [padding] = readArguments<PadArguments>(new.target, args);
-    this.padding = pairs(padding, rank);
+    this.padding = pairs(padding, new.target.rank);
   }
 
   override extraRepr(): string {
@@ -80,9 +77,9 @@ abstract class PlainPad extends Module<[input: Tensor], Tensor> {
 
 /** Zeros around the last 2 dimensions. @see https://pytorch.org/docs/stable/generated/torch.nn.ZeroPad2d.html */
 export class ZeroPad2d extends PlainPad {
-  constructor(...args: Arguments<typeof padNames, PadArguments>) {
-    super(2, ...args);
-  }
+  /** @internal */
+  static override readonly rank = 2;
+
   forward(input: Tensor): Tensor {
     return F.pad(input, this.padding);
   }
@@ -96,23 +93,20 @@ abstract class ReflectionPad extends PlainPad {
 
 /** The last dimension mirrored at its ends. @see https://pytorch.org/docs/stable/generated/torch.nn.ReflectionPad1d.html */
 export class ReflectionPad1d extends ReflectionPad {
-  constructor(...args: Arguments<typeof padNames, PadArguments>) {
-    super(1, ...args);
-  }
+  /** @internal */
+  static override readonly rank = 1;
 }
 
 /** The last 2 dimensions mirrored at their ends. @see https://pytorch.org/docs/stable/generated/torch.nn.ReflectionPad2d.html */
 export class ReflectionPad2d extends ReflectionPad {
-  constructor(...args: Arguments<typeof padNames, PadArguments>) {
-    super(2, ...args);
-  }
+  /** @internal */
+  static override readonly rank = 2;
 }
 
 /** The last 3 dimensions mirrored at their ends. @see https://pytorch.org/docs/stable/generated/torch.nn.ReflectionPad3d.html */
 export class ReflectionPad3d extends ReflectionPad {
-  constructor(...args: Arguments<typeof padNames, PadArguments>) {
-    super(3, ...args);
-  }
+  /** @internal */
+  static override readonly rank = 3;
 }
 
 abstract class ReplicationPad extends PlainPad {
@@ -123,21 +117,18 @@ abstract class ReplicationPad extends PlainPad {
 
 /** The ends of the last dimension repeated. @see https://pytorch.org/docs/stable/generated/torch.nn.ReplicationPad1d.html */
 export class ReplicationPad1d extends ReplicationPad {
-  constructor(...args: Arguments<typeof padNames, PadArguments>) {
-    super(1, ...args);
-  }
+  /** @internal */
+  static override readonly rank = 1;
 }
 
 /** The ends of the last 2 dimensions repeated. @see https://pytorch.org/docs/stable/generated/torch.nn.ReplicationPad2d.html */
 export class ReplicationPad2d extends ReplicationPad {
-  constructor(...args: Arguments<typeof padNames, PadArguments>) {
-    super(2, ...args);
-  }
+  /** @internal */
+  static override readonly rank = 2;
 }
 
 /** The ends of the last 3 dimensions repeated. @see https://pytorch.org/docs/stable/generated/torch.nn.ReplicationPad3d.html */
 export class ReplicationPad3d extends ReplicationPad {
-  constructor(...args: Arguments<typeof padNames, PadArguments>) {
-    super(3, ...args);
-  }
+  /** @internal */
+  static override readonly rank = 3;
 }

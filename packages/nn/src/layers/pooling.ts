@@ -1,4 +1,4 @@
-/** Pooling over windows. */
+/** Pooling over windows: a family owns arguments and printing, a layer names its function or its rank. */
 import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
 import * as F from "../functional/index.ts";
 import { each, type Size } from "../functional/sizes.ts";
@@ -88,16 +88,15 @@ abstract class AvgPool extends Module<[input: Tensor], Tensor> {
   readonly countIncludePad: boolean;
   readonly divisorOverride: number | null;
 
-  constructor(
-    ...[kernelSize, stride, padding = 0, ceilMode = false, countIncludePad = true, divisor]: AvgPoolDivisorArguments
-  ) {
+  constructor(settings: AvgPoolDivisorArguments) {
     super();
+    const [kernelSize, stride, padding = 0, ceilMode = false, countIncludePad = true, divisor = null] = settings;
     this.kernelSize = kernelSize;
     this.stride = stride ?? kernelSize;
     this.padding = padding;
     this.ceilMode = ceilMode;
     this.countIncludePad = countIncludePad;
-    this.divisorOverride = divisor ?? null;
+    this.divisorOverride = divisor;
   }
 
   protected pool(input: Tensor, avgPool: typeof F.avgPool2d): Tensor {
@@ -116,9 +115,9 @@ export class AvgPool1d extends AvgPool {
   static readonly names: typeof avgNames = avgNames;
 
   constructor(...args: Arguments<typeof avgNames, AvgPoolArguments>) {
-    const [kernelSize, stride, padding = 0, ...rest] = readArguments<AvgPoolArguments>(AvgPool1d, args);
+    const [kernelSize, stride, padding = 0, ...rest] = readArguments<AvgPoolArguments>(new.target, args);
     const one = (value: Size): readonly number[] => each("AvgPool1d", "size", value, 1);
-    super(one(kernelSize), one(stride ?? kernelSize), one(padding), ...rest);
+    super([one(kernelSize), one(stride ?? kernelSize), one(padding), ...rest]);
   }
 
   forward(input: Tensor): Tensor {
@@ -126,27 +125,23 @@ export class AvgPool1d extends AvgPool {
   }
 }
 
-/** The mean of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html */
-export class AvgPool2d extends AvgPool {
+abstract class DivisorPool extends AvgPool {
   static readonly names: typeof avgNamesWithDivisor = avgNamesWithDivisor;
 
   constructor(...args: Arguments<typeof avgNamesWithDivisor, AvgPoolDivisorArguments>) {
-    super(...readArguments<AvgPoolDivisorArguments>(AvgPool2d, args));
+    super(readArguments<AvgPoolDivisorArguments>(new.target, args));
   }
+}
 
+/** The mean of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html */
+export class AvgPool2d extends DivisorPool {
   forward(input: Tensor): Tensor {
     return this.pool(input, F.avgPool2d);
   }
 }
 
 /** The mean of each window of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.AvgPool3d.html */
-export class AvgPool3d extends AvgPool {
-  static readonly names: typeof avgNamesWithDivisor = avgNamesWithDivisor;
-
-  constructor(...args: Arguments<typeof avgNamesWithDivisor, AvgPoolDivisorArguments>) {
-    super(...readArguments<AvgPoolDivisorArguments>(AvgPool3d, args));
-  }
-
+export class AvgPool3d extends DivisorPool {
   forward(input: Tensor): Tensor {
     return this.pool(input, F.avgPool3d);
   }
@@ -193,18 +188,30 @@ export class LPPool2d extends LPPool {
 const unpoolNames = ["kernelSize", "stride", "padding"] as const;
 export type MaxUnpoolArguments = [kernelSize: Size, stride?: Size | null, padding?: Size];
 
+const unpools = { 1: F.maxUnpool1d, 2: F.maxUnpool2d, 3: F.maxUnpool3d } as const;
+type Rank = keyof typeof unpools;
+
 abstract class MaxUnpool extends Module {
   static readonly names: typeof unpoolNames = unpoolNames;
+  /** @internal How many dimensions are pooled. */
+  declare static readonly rank: Rank;
   readonly kernelSize: readonly number[];
   readonly stride: readonly number[];
   readonly padding: readonly number[];
 
-  constructor(owner: { name: string; names: typeof unpoolNames }, rank: number, args: readonly unknown[]) {
+  constructor(...args: Arguments<typeof unpoolNames, MaxUnpoolArguments>) {
     super();
-    const [kernelSize, stride, padding = 0] = readArguments<MaxUnpoolArguments>(owner, args);
-    this.kernelSize = each(owner.name, "kernelSize", kernelSize, rank);
-    this.stride = each(owner.name, "stride", stride ?? kernelSize, rank);
-    this.padding = each(owner.name, "padding", padding, rank);
+    const { name, rank } = new.target;
+    const [kernelSize, stride, padding = 0] = readArguments<MaxUnpoolArguments>(new.target, args);
+    this.kernelSize = each(name, "kernelSize", kernelSize, rank);
+    this.stride = each(name, "stride", stride ?? kernelSize, rank);
+    this.padding = each(name, "padding", padding, rank);
+  }
+
+  /** `indices`: the positions that pooling gave; `outputSize`: the size before it, where several are possible. */
+  forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
+    const unpool = unpools[this.kernelSize.length as Rank];
+    return unpool(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
   }
 
   override extraRepr(): string {
@@ -215,33 +222,18 @@ abstract class MaxUnpool extends Module {
 
 /** Undoes {@link MaxPool1d} with its positions. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool1d.html */
 export class MaxUnpool1d extends MaxUnpool {
-  constructor(...args: Arguments<typeof unpoolNames, MaxUnpoolArguments>) {
-    super(MaxUnpool1d, 1, args);
-  }
-
-  forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
-    return F.maxUnpool1d(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
-  }
+  /** @internal */
+  static override readonly rank = 1;
 }
 
 /** Undoes {@link MaxPool2d} with its positions. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html */
 export class MaxUnpool2d extends MaxUnpool {
-  constructor(...args: Arguments<typeof unpoolNames, MaxUnpoolArguments>) {
-    super(MaxUnpool2d, 2, args);
-  }
-
-  forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
-    return F.maxUnpool2d(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
-  }
+  /** @internal */
+  static override readonly rank = 2;
 }
 
 /** Undoes {@link MaxPool3d} with its positions. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool3d.html */
 export class MaxUnpool3d extends MaxUnpool {
-  constructor(...args: Arguments<typeof unpoolNames, MaxUnpoolArguments>) {
-    super(MaxUnpool3d, 3, args);
-  }
-
-  forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
-    return F.maxUnpool3d(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
-  }
+  /** @internal */
+  static override readonly rank = 3;
 }

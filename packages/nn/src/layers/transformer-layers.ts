@@ -40,28 +40,27 @@ function activationOf(name: string, activation: TransformerActivation): (x: Tens
   return fail(name, `unknown activation "${activation as string}"`, 'Use "relu", "gelu" or a function');
 }
 
-const encoderCall = { name: "TransformerEncoderLayer", names: ["src", "srcMask", "srcKeyPaddingMask"] } as const;
-export type TransformerEncoderLayerInput = [src: Tensor, srcMask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
-
-/** Self-attention, then two linear layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html */
-export class TransformerEncoderLayer extends Module<
-  Arguments<typeof encoderCall.names, TransformerEncoderLayerInput>,
-  Tensor
-> {
+/** The parts that encoder and decoder layers have in common, and how they are joined. */
+abstract class TransformerLayer<In extends readonly unknown[]> extends Module<In, Tensor> {
   static readonly names: typeof layerNames = layerNames;
-  selfAttn: MultiheadAttention;
-  linear1: Linear;
-  dropout: Dropout;
-  linear2: Linear;
-  norm1: LayerNorm;
-  norm2: LayerNorm;
-  dropout1: Dropout;
-  dropout2: Dropout;
+  declare selfAttn: MultiheadAttention;
+  declare linear1: Linear;
+  declare dropout: Dropout;
+  declare linear2: Linear;
+  declare norm1: LayerNorm;
+  declare norm2: LayerNorm;
+  declare dropout1: Dropout;
+  declare dropout2: Dropout;
   readonly normFirst: boolean;
   readonly #activation: (x: Tensor) => Tensor;
   readonly #arguments: Arguments<typeof layerNames, TransformerLayerArguments>;
 
-  constructor(...args: Arguments<typeof layerNames, TransformerLayerArguments>) {
+  /** `attentions`: their fields. There is a norm and a dropout for each, and for the linear layers. */
+  constructor(
+    owner: { readonly name: string },
+    attentions: readonly string[],
+    args: Arguments<typeof layerNames, TransformerLayerArguments>,
+  ) {
     super();
     this.#arguments = args;
     const [
@@ -75,43 +74,56 @@ export class TransformerEncoderLayer extends Module<
       normFirst = false,
       device,
       dtype,
-    ] = readArguments<TransformerLayerArguments>(TransformerEncoderLayer, args);
+    ] = readArguments<TransformerLayerArguments>({ name: owner.name, names: layerNames }, args);
     const at = { device, dtype };
-    this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
+    const attention = (): Module => new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
+    const numbers = [...attentions.keys(), attentions.length].map((i) => i + 1);
+    Object.assign(this, Object.fromEntries(attentions.map((field) => [field, attention()])));
     this.linear1 = new Linear(dModel, hidden, at);
     this.dropout = new Dropout(dropout);
     this.linear2 = new Linear(hidden, dModel, at);
-    this.norm1 = new LayerNorm(dModel, { eps, ...at });
-    this.norm2 = new LayerNorm(dModel, { eps, ...at });
-    this.dropout1 = new Dropout(dropout);
-    this.dropout2 = new Dropout(dropout);
+    for (const i of numbers) Object.assign(this, { [`norm${i}`]: new LayerNorm(dModel, { eps, ...at }) });
+    for (const i of numbers) Object.assign(this, { [`dropout${i}`]: new Dropout(dropout) });
     this.normFirst = normFirst;
-    this.#activation = activationOf("TransformerEncoderLayer", activation);
+    this.#activation = activationOf(owner.name, activation);
+  }
+
+  /** x and what `part` makes of it; normalised before the part, or after the sum. */
+  protected residual(x: Tensor, norm: LayerNorm, part: (x: Tensor) => Tensor): Tensor {
+    return this.normFirst ? x.add(part(norm(x))) : norm(x.add(part(x)));
+  }
+
+  protected attend(x: Tensor, attnMask: Tensor | null | undefined, keyPaddingMask: Tensor | null | undefined): Tensor {
+    return this.selfAttn(x, x, x, { attnMask, keyPaddingMask, needWeights: false })[0];
+  }
+
+  protected feedForward(x: Tensor): Tensor {
+    return this.linear2(this.dropout(this.#activation(this.linear1(x))));
+  }
+
+  /** Another layer with the same settings and values. */
+  clone(): this {
+    const copy = new (this.constructor as new (...args: unknown[]) => this)(...this.#arguments);
+    copy.loadStateDict(this.stateDict());
+    return copy;
+  }
+}
+
+const encoderCall = { name: "TransformerEncoderLayer", names: ["src", "srcMask", "srcKeyPaddingMask"] } as const;
+export type TransformerEncoderLayerInput = [src: Tensor, srcMask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
+
+/** Self-attention, then two linear layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html */
+export class TransformerEncoderLayer extends TransformerLayer<
+  Arguments<typeof encoderCall.names, TransformerEncoderLayerInput>
+> {
+  constructor(...args: Arguments<typeof layerNames, TransformerLayerArguments>) {
+    super(new.target, ["selfAttn"], args);
   }
 
   forward(...args: Arguments<typeof encoderCall.names, TransformerEncoderLayerInput>): Tensor {
     const [src, mask, padding] = readArguments<TransformerEncoderLayerInput>(encoderCall, args);
-    const attend = (x: Tensor): Tensor => {
-      const [out] = this.selfAttn(x, x, x, { attnMask: mask, keyPaddingMask: padding, needWeights: false });
-      return this.dropout1(out);
-    };
-    if (!this.normFirst) {
-      const x = this.norm1(src.add(attend(src)));
-      return this.norm2(x.add(this.#feedForward(x)));
-    }
-    const x = src.add(attend(this.norm1(src)));
-    return x.add(this.#feedForward(this.norm2(x)));
-  }
-
-  #feedForward(x: Tensor): Tensor {
-    return this.dropout2(this.linear2(this.dropout(this.#activation(this.linear1(x)))));
-  }
-
-  /** Another layer with the same settings and values. */
-  clone(): TransformerEncoderLayer {
-    const copy = new TransformerEncoderLayer(...this.#arguments);
-    copy.loadStateDict(this.stateDict());
-    return copy;
+    const x = this.residual(src, this.norm1, (x) => this.dropout1(this.attend(x, mask, padding)));
+    return this.residual(x, this.norm2, (x) => this.dropout2(this.feedForward(x)));
   }
 }
 
@@ -123,7 +135,7 @@ export const decoderNames = [
   "tgtKeyPaddingMask",
   "memoryKeyPaddingMask",
 ] as const;
-export const decoderCall = { name: "TransformerDecoderLayer", names: decoderNames } as const;
+const decoderCall = { name: "TransformerDecoderLayer", names: decoderNames } as const;
 export type TransformerDecoderInput = [
   tgt: Tensor,
   memory: Tensor,
@@ -134,52 +146,13 @@ export type TransformerDecoderInput = [
 ];
 
 /** Self-attention, attention to a memory, then two linear layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerDecoderLayer.html */
-export class TransformerDecoderLayer extends Module<Arguments<typeof decoderNames, TransformerDecoderInput>, Tensor> {
-  static readonly names: typeof layerNames = layerNames;
-  selfAttn: MultiheadAttention;
-  multiheadAttn: MultiheadAttention;
-  linear1: Linear;
-  dropout: Dropout;
-  linear2: Linear;
-  norm1: LayerNorm;
-  norm2: LayerNorm;
-  norm3: LayerNorm;
-  dropout1: Dropout;
-  dropout2: Dropout;
-  dropout3: Dropout;
-  readonly normFirst: boolean;
-  readonly #activation: (x: Tensor) => Tensor;
-  readonly #arguments: Arguments<typeof layerNames, TransformerLayerArguments>;
+export class TransformerDecoderLayer extends TransformerLayer<Arguments<typeof decoderNames, TransformerDecoderInput>> {
+  declare multiheadAttn: MultiheadAttention;
+  declare norm3: LayerNorm;
+  declare dropout3: Dropout;
 
   constructor(...args: Arguments<typeof layerNames, TransformerLayerArguments>) {
-    super();
-    this.#arguments = args;
-    const [
-      dModel,
-      nhead,
-      hidden = 2048,
-      dropout = 0.1,
-      activation = "relu",
-      eps = 1e-5,
-      batchFirst = false,
-      normFirst = false,
-      device,
-      dtype,
-    ] = readArguments<TransformerLayerArguments>(TransformerDecoderLayer, args);
-    const at = { device, dtype };
-    this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
-    this.multiheadAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...at });
-    this.linear1 = new Linear(dModel, hidden, at);
-    this.dropout = new Dropout(dropout);
-    this.linear2 = new Linear(hidden, dModel, at);
-    this.norm1 = new LayerNorm(dModel, { eps, ...at });
-    this.norm2 = new LayerNorm(dModel, { eps, ...at });
-    this.norm3 = new LayerNorm(dModel, { eps, ...at });
-    this.dropout1 = new Dropout(dropout);
-    this.dropout2 = new Dropout(dropout);
-    this.dropout3 = new Dropout(dropout);
-    this.normFirst = normFirst;
-    this.#activation = activationOf("TransformerDecoderLayer", activation);
+    super(new.target, ["selfAttn", "multiheadAttn"], args);
   }
 
   forward(...args: Arguments<typeof decoderNames, TransformerDecoderInput>): Tensor {
@@ -187,32 +160,12 @@ export class TransformerDecoderLayer extends Module<Arguments<typeof decoderName
       decoderCall,
       args,
     );
-    const attend = (x: Tensor): Tensor => {
-      const [out] = this.selfAttn(x, x, x, { attnMask: tgtMask, keyPaddingMask: tgtPadding, needWeights: false });
-      return this.dropout1(out);
-    };
     const recall = (x: Tensor): Tensor => {
       const masks = { attnMask: memoryMask, keyPaddingMask: memoryPadding, needWeights: false };
-      return this.dropout2(this.multiheadAttn(x, memory, memory, masks)[0]);
+      return this.multiheadAttn(x, memory, memory, masks)[0];
     };
-    if (!this.normFirst) {
-      const x = this.norm1(tgt.add(attend(tgt)));
-      const y = this.norm2(x.add(recall(x)));
-      return this.norm3(y.add(this.#feedForward(y)));
-    }
-    const x = tgt.add(attend(this.norm1(tgt)));
-    const y = x.add(recall(this.norm2(x)));
-    return y.add(this.#feedForward(this.norm3(y)));
-  }
-
-  #feedForward(x: Tensor): Tensor {
-    return this.dropout3(this.linear2(this.dropout(this.#activation(this.linear1(x)))));
-  }
-
-  /** Another layer with the same settings and values. */
-  clone(): TransformerDecoderLayer {
-    const copy = new TransformerDecoderLayer(...this.#arguments);
-    copy.loadStateDict(this.stateDict());
-    return copy;
+    const x = this.residual(tgt, this.norm1, (x) => this.dropout1(this.attend(x, tgtMask, tgtPadding)));
+    const y = this.residual(x, this.norm2, (x) => this.dropout2(recall(x)));
+    return this.residual(y, this.norm3, (x) => this.dropout3(this.feedForward(x)));
   }
 }

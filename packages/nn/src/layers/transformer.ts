@@ -6,8 +6,7 @@ import { Module } from "../module.ts";
 import { LayerNorm } from "./normalization.ts";
 import { type Placement, placement } from "./placement.ts";
 import {
-  decoderCall,
-  type decoderNames,
+  decoderNames,
   type TransformerActivation,
   type TransformerDecoderInput,
   TransformerDecoderLayer,
@@ -32,57 +31,58 @@ export type TransformerDecoderArguments = [
   numLayers: number,
   norm?: Module | null,
 ];
-const stackCall = { name: "TransformerEncoder", names: ["src", "mask", "srcKeyPaddingMask"] } as const;
-export type TransformerEncoderInput = [src: Tensor, mask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
 
-/** A stack of encoder layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html */
-export class TransformerEncoder extends Module<Arguments<typeof stackCall.names, TransformerEncoderInput>, Tensor> {
-  static readonly names = ["encoderLayer", "numLayers", "norm"] as const;
+/** Copies of a layer, one after the other, and a norm at the end. */
+abstract class Stack<In extends readonly unknown[]> extends Module<In, Tensor> {
   layers: ModuleList<Module>;
   readonly numLayers: number;
   norm: Module | null;
 
-  /** `encoderLayer` is copied `numLayers` times; or it is a function that makes a layer. */
-  constructor(...args: Arguments<typeof TransformerEncoder.names, TransformerEncoderArguments>) {
+  constructor(layer: Source<Module>, numLayers: number, norm: Module | null = null) {
     super();
-    const [layer, numLayers, norm = null] = readArguments<TransformerEncoderArguments>(TransformerEncoder, args);
-    this.layers = copies<Module>(layer as Source<Module>, numLayers);
+    this.layers = copies(layer, numLayers);
     this.numLayers = numLayers;
     this.norm = norm;
   }
 
-  forward(...args: Arguments<typeof stackCall.names, TransformerEncoderInput>): Tensor {
-    const [src, srcMask, srcKeyPaddingMask] = readArguments<TransformerEncoderInput>(stackCall, args);
-    let x = src;
-    for (const layer of this.layers) x = layer(x, { srcMask, srcKeyPaddingMask });
+  protected run(input: Tensor, ...rest: readonly unknown[]): Tensor {
+    let x = input;
+    for (const layer of this.layers) x = layer(x, ...rest);
     return this.norm ? this.norm(x) : x;
   }
 }
 
+const stackCall = { name: "TransformerEncoder", names: ["src", "mask", "srcKeyPaddingMask"] } as const;
+export type TransformerEncoderInput = [src: Tensor, mask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
+
+/** A stack of encoder layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html */
+export class TransformerEncoder extends Stack<Arguments<typeof stackCall.names, TransformerEncoderInput>> {
+  static readonly names = ["encoderLayer", "numLayers", "norm"] as const;
+
+  /** `encoderLayer` is copied `numLayers` times; or it is a function that makes a layer. */
+  constructor(...args: Arguments<typeof TransformerEncoder.names, TransformerEncoderArguments>) {
+    super(...readArguments<[Source<Module>, number, (Module | null)?]>(TransformerEncoder, args));
+  }
+
+  forward(...args: Arguments<typeof stackCall.names, TransformerEncoderInput>): Tensor {
+    const [src, srcMask, srcKeyPaddingMask] = readArguments<TransformerEncoderInput>(stackCall, args);
+    return this.run(src, { srcMask, srcKeyPaddingMask });
+  }
+}
+
+const decoderStackCall = { name: "TransformerDecoder", names: decoderNames } as const;
+
 /** A stack of decoder layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerDecoder.html */
-export class TransformerDecoder extends Module<Arguments<typeof decoderNames, TransformerDecoderInput>, Tensor> {
+export class TransformerDecoder extends Stack<Arguments<typeof decoderNames, TransformerDecoderInput>> {
   static readonly names = ["decoderLayer", "numLayers", "norm"] as const;
-  layers: ModuleList<Module>;
-  readonly numLayers: number;
-  norm: Module | null;
 
   /** `decoderLayer` is copied `numLayers` times; or it is a function that makes a layer. */
   constructor(...args: Arguments<typeof TransformerDecoder.names, TransformerDecoderArguments>) {
-    super();
-    const [layer, numLayers, norm = null] = readArguments<TransformerDecoderArguments>(TransformerDecoder, args);
-    this.layers = copies<Module>(layer as Source<Module>, numLayers);
-    this.numLayers = numLayers;
-    this.norm = norm;
+    super(...readArguments<[Source<Module>, number, (Module | null)?]>(TransformerDecoder, args));
   }
 
   forward(...args: Arguments<typeof decoderNames, TransformerDecoderInput>): Tensor {
-    const [tgt, memory, ...masks] = readArguments<TransformerDecoderInput>(
-      { ...decoderCall, name: "TransformerDecoder" },
-      args,
-    );
-    let x = tgt;
-    for (const layer of this.layers) x = layer(x, memory, ...masks);
-    return this.norm ? this.norm(x) : x;
+    return this.run(...readArguments<TransformerDecoderInput>(decoderStackCall, args));
   }
 }
 
