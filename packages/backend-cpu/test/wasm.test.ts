@@ -190,7 +190,7 @@ describe("functions", () => {
 
   test("madd is right with and without relaxed SIMD", () => {
     for (const relaxed of [true, false]) {
-      const other = new Engine(new Memory(), { simd: true, relaxedSimd: relaxed });
+      const other = new Engine(new Memory(), { simd: true, relaxedSimd: relaxed, joinedVectors: false });
       const { f } = other.module<"f">("madd", (m) => {
         m.func("f", ["x:f64"], (f, { x }) => {
           return extract("f64x2.extract_lane", f.madd("f64x2", op("f64x2.splat", x), 3, 4), 1);

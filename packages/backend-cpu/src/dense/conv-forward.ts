@@ -17,7 +17,8 @@ import {
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
 import { at, dispatch, type Element, loadScalar, shareOf, storeScalar } from "./element.ts";
-import { mainTile, packer, type Tile } from "./gemm-kernels.ts";
+import { packer } from "./gemm-kernels.ts";
+import { type Tile, tilesFor } from "./tiles.ts";
 
 /** Room for one tile, at the start of the scratch area. */
 export const TILE_BYTES = 512;
@@ -178,7 +179,7 @@ function packWeights(m: Module, e: Element, rows: readonly number[]): void {
 
 /** `forward`: units are images, by group, in `splits` parts of the output channels. */
 export function buildForward(m: Module, e: Element): void {
-  const rows = Array.from({ length: mainTile(m).rows }, (_, i) => i + 1);
+  const rows = Array.from({ length: tilesFor(m.options).tall.rows }, (_, i) => i + 1);
   const stage = stager(m, e);
   const kernels = rows.map((row) => [row, blockKernel(m, e, row)] as const);
   packWeights(m, e, rows);

@@ -8,10 +8,8 @@ import { blockBounds, TILE_BYTES } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { unstager } from "./conv-stage.ts";
 import { at, combine, dispatch, type Element, loadScalar, min, shareOf, storeScalar } from "./element.ts";
-import { mainTile, packer, type Tile } from "./gemm-kernels.ts";
-
-/** Tiles are this many vectors wide; rows of the product are padded to whole tiles. */
-export const TILE_VECTORS = 2;
+import { packer } from "./gemm-kernels.ts";
+import { type Tile, tilesFor } from "./tiles.ts";
 
 const microParams = ["a", "aEnd", "b", "bRow", "c", "cRow"] as const;
 
@@ -72,8 +70,9 @@ const productParams = ["plan", "a", "b", "c", "pixels", "pitch"] as const;
 
 /** All taps of one input channel times `pixels` neighbouring pixels of all output channels; rows `pitch` bytes apart. */
 function tapProduct(m: Module, e: Element, rows: readonly number[]): FuncRef<typeof productParams, undefined> {
-  const micros = rows.map((row) => [row, stridedMicro(m, e, { rows: row, vectors: TILE_VECTORS })] as const);
-  const width = TILE_VECTORS * e.lanes;
+  const { vectors } = tilesFor(m.options).wide;
+  const micros = rows.map((row) => [row, stridedMicro(m, e, { rows: row, vectors })] as const);
+  const width = vectors * e.lanes;
   return m.inner("tapProduct", productParams, (f, q) => {
     const p = readPlan(f, q.plan, "outputs", "yChannel", "blockCount", "blockRows", "blockExtra");
     const x = f.local("i32");
@@ -135,7 +134,8 @@ function scatter(m: Module, e: Element): FuncRef<typeof scatterParams, undefined
 
 /** `input`: units are images, by group. `panelRows` rows of pixels are done at a time. */
 export function buildInput(m: Module, e: Element): void {
-  const rows = Array.from({ length: mainTile(m).rows }, (_, i) => i + 1);
+  const { wide } = tilesFor(m.options);
+  const rows = Array.from({ length: wide.rows }, (_, i) => i + 1);
   packTaps(m, e, rows);
   const multiply = tapProduct(m, e, rows);
   const add = scatter(m, e);
@@ -147,8 +147,9 @@ export function buildInput(m: Module, e: Element): void {
     const channelWeights = f.let(op("i32.mul", op("i32.mul", p.outputs, p.tapCount), e.bytes));
     const row = f.local("i32");
     const product = f.let(op("i32.add", m.scratch(), TILE_BYTES));
+    // Rows of the product are padded to whole tiles.
     const roundUp = (pixels: Local<"i32">) => {
-      const width = TILE_VECTORS * e.lanes;
+      const width = wide.vectors * e.lanes;
       return op("i32.mul", op("i32.and", op("i32.add", pixels, width - 1), -width), e.bytes);
     };
     const panelPixels = f.let(op("i32.mul", q.panelRows, p.rowLength));

@@ -8,13 +8,12 @@ import { blockBounds } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
 import { at, dispatch, type Element, type Int, loadScalar, min, shareOf, storeScalar } from "./element.ts";
-import { mainTile, packer, storeTile } from "./gemm-kernels.ts";
-
-const TILE_VECTORS = 2;
+import { packer, storeTile } from "./gemm-kernels.ts";
+import { type Tile, tilesFor } from "./tiles.ts";
 
 /** Output channels in a tile. */
-export function tileColumns(e: Element): number {
-  return TILE_VECTORS * e.lanes;
+export function tileColumns(e: Element, { vectors }: Tile): number {
+  return vectors * e.lanes;
 }
 
 const taps = ["x0", "x1", "x2", "x3", "x4", "x5"] as const;
@@ -22,10 +21,10 @@ const microParams = [...taps, "pixels", "pixelsEnd", "dy", "sums", "sumsRow"] as
 type Micro = FuncRef<typeof microParams, undefined>;
 
 /** Adds to a tile of sums: for each pixel, the input at some taps times the gradients of neighbouring output channels. */
-function tapMicro(m: Module, e: Element, rows: number): Micro {
+function tapMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
   return m.inner(`taps${rows}`, microParams, (f, p) => {
-    const sums = f.locals("v128", rows * TILE_VECTORS);
-    const row = f.locals("v128", TILE_VECTORS);
+    const sums = f.locals("v128", rows * vectors);
+    const row = f.locals("v128", vectors);
     const factor = f.local("v128");
     const pixel = f.local("i32");
     f.while(op("i32.ne", p.pixels, p.pixelsEnd), () => {
@@ -34,15 +33,15 @@ function tapMicro(m: Module, e: Element, rows: number): Micro {
       for (let i = 0; i < rows; i++) {
         f.set(factor, load(e.loadSplat, op("i32.add", p[taps[i]!], pixel)));
         for (const [j, vector] of row.entries()) {
-          const sum = sums[i * TILE_VECTORS + j]!;
+          const sum = sums[i * vectors + j]!;
           f.set(sum, f.madd(e.shape, factor, vector, sum));
         }
       }
       f.inc(p.pixels, 4);
-      f.inc(p.dy, 16 * TILE_VECTORS);
+      f.inc(p.dy, 16 * vectors);
     });
     const target = f.let(p.sums);
-    storeTile(f, e, { sums, vectors: TILE_VECTORS, c: target, cRow: p.sumsRow, add: p.sums, addRow: p.sumsRow });
+    storeTile(f, e, { sums, vectors, c: target, cRow: p.sumsRow, add: p.sums, addRow: p.sumsRow });
   });
 }
 
@@ -52,7 +51,8 @@ const multiplyParams = ["plan", "x", "firstTap", "tapCount", "pixels", "pixelsEn
 
 /** A column of tiles: all taps from `firstTap` on, for the output channels of one tile. */
 function multiplier(m: Module, e: Element): FuncRef<typeof multiplyParams, undefined> {
-  const micros = Array.from({ length: mainTile(m).rows }, (_, i) => [i + 1, tapMicro(m, e, i + 1)] as const);
+  const { rows, vectors } = tilesFor(m.options).wide;
+  const micros = Array.from({ length: rows }, (_, i) => [i + 1, tapMicro(m, e, { rows: i + 1, vectors })] as const);
   return m.inner("multiply", multiplyParams, (f, q) => {
     const { allTaps } = readPlan(f, q.plan, "allTaps");
     const table = f.let(at(allTaps, q.firstTap, 4));
@@ -86,7 +86,7 @@ const packParams = ["plan", "dy", "outputs", "images", "room", "target"] as cons
 
 /** Packs the gradients of `outputs` channels: by tile, then by image (with room for `room`), then by pixel. */
 function gradientPacker(m: Module, e: Element): FuncRef<typeof packParams, undefined> {
-  const columns = tileColumns(e);
+  const columns = tileColumns(e, tilesFor(m.options).wide);
   const pack = packer(m, e, columns);
   return m.inner("packGradients", packParams, (f, q) => {
     const p = readPlan(f, q.plan, "rowCount", "rowLength", "yImage", "yChannel");
@@ -140,7 +140,7 @@ const unitParams = ["plan", "images", "pixels", "x", "dy", "dw", "group", "c0", 
 
 /** The weights from input channels `c0` to `c1` to output channels `o0` to `o1` of a group. */
 function weightUnit(m: Module, e: Element): FuncRef<typeof unitParams, undefined> {
-  const columns = tileColumns(e);
+  const columns = tileColumns(e, tilesFor(m.options).wide);
   const [multiply, pack, stage, store] = [multiplier(m, e), gradientPacker(m, e), imageStager(m, e), sumStorer(m, e)];
   return m.inner("unit", unitParams, (f, q) => {
     const p = readPlan(f, q.plan, "batch", "channels", "outputs", "rowCount", "rowLength", "tapCount", "staged");
@@ -182,7 +182,7 @@ function weightUnit(m: Module, e: Element): FuncRef<typeof unitParams, undefined
 
 /** `weight`: units are parts of the input channels times parts of the output channels, by group. */
 export function buildWeight(m: Module, e: Element): void {
-  const columns = tileColumns(e);
+  const columns = tileColumns(e, tilesFor(m.options).wide);
   const unit = weightUnit(m, e);
   const params = ["chunk", "chunks", "plan", "inParts", "outParts", "images", "pixels", "x", "dy", "dw"] as const;
   m.func("weight", params, (f, q) => {

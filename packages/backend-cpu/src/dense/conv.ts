@@ -3,10 +3,11 @@ import { engine, memory, threads } from "../runtime/index.ts";
 import type { Block } from "../runtime/memory.ts";
 import { buildForward, TILE_BYTES } from "./conv-forward.ts";
 import { type ConvShape, type Geometry, geometryOf, layoutOf, product, type Triple } from "./conv-geometry.ts";
-import { buildInput, TILE_VECTORS } from "./conv-input.ts";
+import { buildInput } from "./conv-input.ts";
 import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
 import { buildWeight, tileColumns } from "./conv-weight.ts";
 import { bytesPerElement, elements, type FloatName } from "./element.ts";
+import { tilesFor } from "./tiles.ts";
 
 export { type ConvShape, outputSize } from "./conv-geometry.ts";
 
@@ -26,9 +27,7 @@ export interface ConvForward {
 const GRAIN = 2 ** 19;
 const MAX_CHUNKS = 256;
 
-function maxRows(): number {
-  return engine.features.relaxedSimd ? 6 : 5;
-}
+const { tall, wide } = tilesFor(engine.options);
 
 /** Multiply-adds of the convolution (all three passes need as many). */
 function workOf(g: Geometry): number {
@@ -69,7 +68,7 @@ interface SinglePlan {
 const forwardPlans = new PlanCache<SinglePlan>();
 
 function forwardPlan(type: FloatName, g: Geometry): SinglePlan {
-  return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocksOf(g.outputs, maxRows()))] };
+  return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocksOf(g.outputs, tall.rows))] };
 }
 
 function keyOf(type: FloatName, g: Geometry): string {
@@ -87,7 +86,7 @@ function runForward(type: FloatName, { geometry: g, layout, block }: Plan, t: Co
     const packing = [block.address, t.w, packed.address, outer, outerStep, count, step, line, groupStep];
     threads.parallel(key, "packWeights", chunksFor(64, weights), packing);
     const work = workOf(g);
-    const blocks = Math.ceil(g.outputs / maxRows());
+    const blocks = Math.ceil(g.outputs / tall.rows);
     const images = g.batch * g.groups;
     // Few images: their output channels are shared out too.
     const splits = Math.max(1, Math.min(blocks, Math.ceil(8 / images), Math.floor(work / images / GRAIN)));
@@ -154,7 +153,7 @@ function scatterInput(type: FloatName, g: Geometry, t: ConvInput): void {
     const rowLength = g.output[2];
     const fitting = Math.floor(PANEL_BYTES / (g.outputs * rowLength * bytes));
     const panelRows = Math.max(1, Math.min(layout.rows.length, fitting));
-    const panel = taps * (panelRows * rowLength + TILE_VECTORS * elements[type].lanes);
+    const panel = taps * (panelRows * rowLength + wide.vectors * elements[type].lanes);
     const scratch = TILE_BYTES + (panel + (layout.staged ? g.channels * layout.plane : 0)) * bytes;
     const args = [block.address, panelRows, t.gradOutput, packed.address, t.gradInput];
     threads.parallel(key, "input", chunksFor(g.batch * g.groups, workOf(g)), args, scratch);
@@ -166,7 +165,7 @@ function scatterInput(type: FloatName, g: Geometry, t: ConvInput): void {
 const inputPlans = new PlanCache<SinglePlan>();
 
 function inputPlan(type: FloatName, g: Geometry): SinglePlan {
-  const blocks = blocksOf(product(g.kernel), maxRows());
+  const blocks = blocksOf(product(g.kernel), wide.rows);
   return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocks)] };
 }
 
@@ -186,10 +185,10 @@ export function convWeight(type: FloatName, shape: ConvShape, { x, gradOutput, g
   engine.module(key, (m) => buildWeight(m, elements[type]));
   const e = elements[type];
   const taps = product(g.kernel);
-  const tiles = Math.ceil(g.outputs / tileColumns(e));
+  const tiles = Math.ceil(g.outputs / tileColumns(e, wide));
   const inParts = Math.max(1, Math.min(g.channels, WEIGHT_UNITS, Math.floor((g.channels * taps) / MIN_TAPS)));
   const outParts = Math.min(tiles, Math.ceil(WEIGHT_UNITS / (g.groups * inParts)));
-  const columns = Math.ceil(tiles / outParts) * tileColumns(e);
+  const columns = Math.ceil(tiles / outParts) * tileColumns(e, wide);
   const sums = Math.ceil(g.channels / inParts) * taps * columns;
   const staged = layout.staged ? images * g.channels * layout.plane : 0;
   const scratch = (sums + images * product(g.output) * columns + staged + 16) * e.bytes;

@@ -1,8 +1,9 @@
 /** The ways without packing, for few rows or few operations: operands are read where they lie. */
 import { type FuncRef, i32, load, type Module, type Operand, op, when } from "../wasm/emitter.ts";
 import { at, combine, type Element, loadScalar, type ScalarName, storeScalar, sumLanes } from "./element.ts";
-import { storeTile, type Tile } from "./gemm-kernels.ts";
+import { storeTile } from "./gemm-kernels.ts";
 import { callProduct, type Product, productParams } from "./product.ts";
+import type { Tile } from "./tiles.ts";
 
 const microParams = ["k", "a", "aRow", "aColumn", "b", "bRow", "c", "cRow", "add", "addRow"] as const;
 

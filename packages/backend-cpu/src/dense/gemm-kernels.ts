@@ -2,22 +2,12 @@
  * The pieces of matrix multiplication. All strides are in bytes. A sum is added to, if `add` is not 0, the element at
  * `add` with row stride `addRow`: that is C itself to accumulate, or one row of biases with `addRow` 0.
  *
- * The micro kernels are leaf functions with one single-step loop and at most 15 live vectors: that is what V8 allocates
- * without spilling.
+ * The micro kernels are leaf functions with one single-step loop and as many live vectors as V8 allocates without
+ * spilling, see `tiles.ts`.
  */
 import { type Expr, type Func, type FuncRef, type Local, load, type Module, op, shuffle } from "../wasm/emitter.ts";
 import { at, type Element, loadScalar, storeScalar } from "./element.ts";
-
-/** A tile of C: rows, and vectors across. */
-export interface Tile {
-  readonly rows: number;
-  readonly vectors: number;
-}
-
-/** 6×8 (float64: 6×4) fills the registers; without fused multiply-add one more is needed for the product. */
-export function mainTile(m: Module): Tile {
-  return { rows: m.options.relaxed ? 6 : 5, vectors: 2 };
-}
+import type { Tile } from "./tiles.ts";
 
 type MicroParams = readonly ["a", "aEnd", "b", "c", "cRow", "add", "addRow"];
 export type Micro = FuncRef<MicroParams, undefined>;

@@ -4,8 +4,9 @@
  */
 import { type FuncRef, type Module, op, select, when } from "../wasm/emitter.ts";
 import { at, combine, type Element, loadScalar, min, storeScalar } from "./element.ts";
-import { type Micro, mainTile, packedMicro, packer, type Tile } from "./gemm-kernels.ts";
+import { type Micro, packedMicro, packer } from "./gemm-kernels.ts";
 import { type Product, productParams } from "./product.ts";
+import { type Tile, tilesFor } from "./tiles.ts";
 
 /** Block sizes: a block of A stays in the L2 cache, a panel of B in the L1 cache. */
 const KC = 256;
@@ -79,7 +80,7 @@ function edgeTile(m: Module, e: Element, tile: Tile, micro: Micro): FuncRef<type
 
 /** The whole product, in this thread's scratch area. C must have contiguous rows, and `add` too. */
 export function packedProduct(m: Module, e: Element): Product {
-  const tile = mainTile(m);
+  const tile = tilesFor(m.options).wide;
   const columns = tile.vectors * e.lanes;
   const macro = macroKernel(m, e, tile);
   const packA = packer(m, e, tile.rows);

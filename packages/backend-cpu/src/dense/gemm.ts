@@ -168,11 +168,11 @@ function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
       return { rows, columns, blockRows, blockColumns, chunks };
     }
     if (blockRows > blockColumns) blockRows = roundUp(half, 30);
-    else blockColumns = roundUp(half, 8);
+    else blockColumns = roundUp(half, 16);
   }
 }
 
-/** To whole tiles (30 = 6 · 5). */
+/** To whole tiles, see `tiles.ts` (30 = 6 · 5). */
 function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }

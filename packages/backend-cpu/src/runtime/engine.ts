@@ -25,7 +25,8 @@ export interface Compiled {
 export class Engine {
   readonly memory: Memory;
   readonly features: Features;
-  readonly #options: ModuleOptions;
+  /** What all modules are built for. */
+  readonly options: ModuleOptions;
   readonly #modules = new Map<string, Compiled>();
 
   /** @throws if the host lacks WebAssembly SIMD. */
@@ -37,7 +38,7 @@ export class Engine {
     }
     this.memory = memory;
     this.features = features;
-    this.#options = { shared: memory.heap.shared, relaxed: features.relaxedSimd };
+    this.options = { shared: memory.heap.shared, relaxed: features.relaxedSimd, joined: features.joinedVectors };
   }
 
   /**
@@ -58,7 +59,7 @@ export class Engine {
   }
 
   #compile(key: string, build: (m: Module) => void): Compiled {
-    const writer = new Module(this.#options);
+    const writer = new Module(this.options);
     build(writer);
     const module = compile(key, writer.bytes());
     const env = { memory: this.memory.heap.memory, scratch: SCRATCH_TABLE };

@@ -56,6 +56,8 @@ export interface ModuleOptions {
   readonly shared: boolean;
   /** `f.madd` may use relaxed SIMD. */
   readonly relaxed: boolean;
+  /** The engine joins neighbouring vectors, see `Features`. */
+  readonly joined?: boolean;
 }
 
 interface Declared {

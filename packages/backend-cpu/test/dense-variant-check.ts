@@ -1,0 +1,27 @@
+/** A few products and convolutions, for tests that make the engine look like another one. */
+import { check as checkConv } from "./dense-conv-check.ts";
+import { check as checkGemm } from "./dense-gemm-check.ts";
+
+export function checkVariant(): void {
+  const plain = { transposeA: false, transposeB: false, gap: 0, mode: "plain" } as const;
+  for (const type of ["f32", "f64"] as const) {
+    checkGemm({ ...plain, type, m: 64, n: 67, k: 65, count: 2 });
+    checkGemm({ ...plain, type, m: 3, n: 67, k: 65, count: 1, transposeB: true });
+    for (const [outChannels, width] of [
+      [14, 13],
+      [38, 37],
+    ] as const) {
+      checkConv({
+        type,
+        shape: {
+          ...{ batch: 2, inChannels: 6, outChannels, groups: 2, input: [11, width], kernel: [3, 3] },
+          ...{ stride: [1, 2], dilation: [1, 1] },
+          padding: [
+            [1, 1],
+            [1, 0],
+          ],
+        },
+      });
+    }
+  }
+}
