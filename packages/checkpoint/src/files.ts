@@ -1,7 +1,8 @@
 /** Checkpoints in files, where the host has any. */
 import type { Tensor } from "@dl/tensor";
 import { CheckpointError } from "./errors.ts";
-import { fromBytes, type Metadata, type TensorRecord, toBytes } from "./safetensors.ts";
+import { pack, unpack } from "./packing.ts";
+import { fromBytes, type Metadata, readMetadata, type TensorRecord, toBytes } from "./safetensors.ts";
 
 /** The part of Node's `fs/promises` that is needed. */
 interface Files {
@@ -39,14 +40,20 @@ function explain(op: string, path: string, error: unknown): never {
   throw new CheckpointError(`${op}: ${path}: ${reasons[code ?? ""] ?? message}`, { cause: error });
 }
 
+/** Saves under way, so that two of one path do not share a draft. */
+let drafts = 0;
+
 /**
  * Writes tensors by name, such as a `stateDict()`, as safetensors. The file appears complete or not at all.
+ * @param metadata text to keep beside the tensors
  * @throws CheckpointError when the path cannot be written; what was there stays
+ * @see https://pytorch.org/docs/stable/generated/torch.save.html
+ * @example await save(model.stateDict(), "model.safetensors");
  */
 export async function save(tensors: TensorRecord, path: string, metadata: Metadata = {}): Promise<void> {
   const fs = files("save");
   const bytes = await toBytes(tensors, metadata);
-  const draft = `${path}.${(globalThis as unknown as Host).process!.pid}.tmp`;
+  const draft = `${path}.${(globalThis as unknown as Host).process!.pid}-${drafts++}.tmp`;
   try {
     const file = await fs.open(draft, "w");
     try {
@@ -65,10 +72,39 @@ export async function save(tensors: TensorRecord, path: string, metadata: Metada
 /**
  * Reads a safetensors file: tensors by name, on the CPU.
  * @throws CheckpointError when it cannot be read, or is not intact
+ * @see https://pytorch.org/docs/stable/generated/torch.load.html
+ * @example model.loadStateDict(await load("model.safetensors"));
  */
 export async function load(path: string): Promise<Record<string, Tensor>> {
-  const bytes = await files("load")
+  return fromBytes(await read("load", path), path);
+}
+
+/**
+ * Writes plain data with tensors in it, such as all that a training needs to go on, into one safetensors file.
+ * @throws CheckpointError for what is neither plain data nor a tensor, naming the place; when the path cannot be written
+ * @see https://pytorch.org/tutorials/beginner/saving_loading_models.html
+ * @example
+ * const state = { model: model.stateDict(), optimizer: optimizer.stateDict(), epoch: 3 };
+ * await saveCheckpoint(state, "training.safetensors");
+ */
+export async function saveCheckpoint(state: object, path: string): Promise<void> {
+  const { tensors, metadata } = pack(state);
+  await save(tensors, path, metadata);
+}
+
+/**
+ * Reads what {@link saveCheckpoint} wrote; the tensors are on the CPU. The type is the caller's word for it.
+ * @throws CheckpointError when the file cannot be read, is not intact, or holds nothing but tensors
+ * @example
+ * const { model: weights, epoch } = await loadCheckpoint<{ model: StateDict; epoch: number }>("training.safetensors");
+ */
+export async function loadCheckpoint<T = Record<string, unknown>>(path: string): Promise<T> {
+  const bytes = await read("loadCheckpoint", path);
+  return unpack<T>({ tensors: fromBytes(bytes, path), metadata: readMetadata(bytes, path) }, path);
+}
+
+async function read(op: string, path: string): Promise<Uint8Array> {
+  return await files(op)
     .readFile(path)
-    .catch((error: unknown) => explain("load", path, error));
-  return fromBytes(bytes, path);
+    .catch((error: unknown) => explain(op, path, error));
 }

@@ -4,5 +4,6 @@
  * @packageDocumentation
  */
 export { CheckpointError } from "./errors.ts";
-export { load, save } from "./files.ts";
+export { load, loadCheckpoint, save, saveCheckpoint } from "./files.ts";
+export { type Packed, pack, unpack } from "./packing.ts";
 export { fromBytes, type Metadata, readMetadata, type TensorRecord, toBytes } from "./safetensors.ts";

@@ -36,31 +36,33 @@ interface Entry {
 /**
  * The file's bytes. Elements are read from any device, hence the promise.
  * @throws CheckpointError for values that are no tensors, naming them
+ * @example const bytes = await toBytes(model.stateDict(), { epoch: "3" });
  */
 export async function toBytes(tensors: TensorRecord, metadata: Metadata = {}): Promise<Uint8Array> {
   for (const [name, value] of Object.entries(tensors)) checkTensor(name, value);
   // The widest first, so that every tensor starts at a multiple of its element's size.
   const order = Object.entries(tensors).sort(([, a], [, b]) => dtypes[b.dtype].bytes - dtypes[a.dtype].bytes);
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  const header: [name: string, entry: unknown][] = Object.keys(metadata).length > 0 ? [["__metadata__", metadata]] : [];
   const parts: Uint8Array[] = [];
   let end = 0;
   for (const [name, tensor] of order) {
     const raw = await tensor.data();
     const bytes = new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
-    header[name] = { dtype: names[tensor.dtype], shape: tensor.shape, data_offsets: [end, end + bytes.length] };
+    const offsets = [end, end + bytes.length];
+    header.push([name, { dtype: names[tensor.dtype], shape: tensor.shape, data_offsets: offsets }]);
     parts.push(bytes);
     end += bytes.length;
   }
-  return join(header, parts, end);
+  return join(Object.fromEntries(header), parts, end);
 }
 
 function checkTensor(name: string, value: unknown): void {
   if (isTensor(value) && name !== "__metadata__") return;
   const kind = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
   const problem = isTensor(value)
-    ? '"__metadata__" names no tensor in this format'
-    : `"${name}" is ${kind}, and safetensors holds tensors only`;
-  throw new CheckpointError(`save: ${problem}. Text may go into the metadata`);
+    ? '"__metadata__" names no tensor in this format. Choose another name'
+    : `"${name}" is ${kind}, and this function takes tensors only. Use saveCheckpoint, or keep text in the metadata`;
+  throw new CheckpointError(`save: ${problem}`);
 }
 
 function join(header: object, parts: readonly Uint8Array[], size: number): Uint8Array {
@@ -131,8 +133,7 @@ const isSize = (value: unknown): value is number => Number.isSafeInteger(value) 
 
 function checkEntry(name: string, key: string, value: unknown): Entry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
-  const known =
-    byName.get(dtype as string) ?? refuse(name, `has a tensor "${key}" of unknown dtype ${JSON.stringify(dtype)}`);
+  const known = byName.get(dtype as string) ?? refuseDtype(name, key, dtype);
   if (!Array.isArray(shape) || !shape.every(isSize))
     refuse(name, `has a tensor "${key}" of shape ${JSON.stringify(shape)}`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
@@ -147,6 +148,16 @@ function checkEntry(name: string, key: string, value: unknown): Entry {
     );
   }
   return { dtype: known, shape: shape as number[], start, end };
+}
+
+/** Dtypes of the format that tensors here cannot have; whatever else is none at all. */
+const foreign = new Set(["U16", "U32", "U64", "C64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "F6_E3M2"]);
+
+function refuseDtype(name: string, key: string, dtype: unknown): never {
+  if (!foreign.has(dtype as string)) refuse(name, `has a tensor "${key}" of unknown dtype ${JSON.stringify(dtype)}`);
+  throw new CheckpointError(
+    `load: ${name} has a tensor "${key}" of dtype ${dtype}, which tensors here cannot have. Convert it where it was made`,
+  );
 }
 
 /** Tensors follow one another without gaps or overlaps, to the very end. */
