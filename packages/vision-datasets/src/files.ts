@@ -21,6 +21,8 @@ export interface Source {
 
 /** Told how downloads go; the default one in Node draws a bar for each file. */
 export interface DownloadReporter {
+  /** A mirror is asked for the file; the answer may take a while. */
+  ask?(url: string): void;
   /** A transfer begins; `received` bytes of it are already here. */
   start(file: { readonly url: string; readonly total: number; readonly received: number }): void;
   /** So many bytes of the file are here now. */
@@ -53,6 +55,8 @@ export interface Obtained {
 /** One for Node, one for browsers; the package's `#platform` import picks. */
 export interface Platform {
   obtain(request: FileRequest): Promise<Obtained>;
+  /** The address that the user wants asked instead of a data set's own mirrors. */
+  mirror(dataset: string): string | undefined;
 }
 
 /** The names under which a file is looked for: packed, unpacked, and unpacked as some archives spell it. */

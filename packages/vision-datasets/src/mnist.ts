@@ -27,7 +27,7 @@ export interface MNISTOptions<X = RawImage, Y = number> {
   readonly targetTransform?: TransformFunction<number, Y> | undefined;
   /** Fetch files that are found neither below `root` nor in the cache. */
   readonly download?: boolean | undefined;
-  /** Where to download from instead: addresses that end in "/", asked in order. */
+  /** Where to download from instead: addresses that end in "/", asked in order. Comes before `DL_MIRROR`. */
   readonly mirrors?: readonly string[] | undefined;
   /** Show how downloads go (the default in Node), or tell it to an object. */
   readonly progress?: boolean | DownloadReporter | undefined;
@@ -193,7 +193,9 @@ function hanging(head: string, text: string): string {
 }
 
 async function loadParts<X, Y>(family: Family, root: string | undefined, options: MNISTOptions<X, Y>): Promise<Parts> {
-  const { train = true, source, download = false, mirrors = family.mirrors, progress = true, signal } = options;
+  const { train = true, source, download = false, progress = true, signal } = options;
+  const own = platform.mirror(family.name);
+  const mirrors = options.mirrors ?? (own === undefined ? family.mirrors : [own]);
   const split = train ? family.train : family.test;
   const needed = [split.images, split.labels];
   const obtained = source

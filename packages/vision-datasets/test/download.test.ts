@@ -80,9 +80,14 @@ describe("a mirror that does not", () => {
     expect((await readFile(destination)).equals(body)).toBe(true);
   });
 
+  it("says that nothing came", async () => {
+    await expect(download(job(["silent"]))).rejects.toThrow(/silent\/digits\.gz: nothing came in 0\.25 s/);
+  });
+
   it("is not asked again for what it refused, and is for what may pass", async () => {
-    await download(job(["404", "500", "good"]));
+    await download(job(["404", "silent", "500", "good"]));
     expect(mirror.seen.get("404")).toHaveLength(1);
+    expect(mirror.seen.get("silent")).toHaveLength(1);
     expect(mirror.seen.get("500")).toHaveLength(1 + patience.retries);
   });
 });

@@ -118,6 +118,12 @@ describe("in Node, missing files are downloaded", () => {
 });
 
 describe("folders", () => {
+  it("DL_MIRROR is laid out as the cache", () => {
+    expect(node.mirror("Toy")).toBeUndefined();
+    vi.stubEnv("DL_MIRROR", "http://x/sets/");
+    expect(node.mirror("Toy")).toBe("http://x/sets/Toy/raw/");
+  });
+
   it("~ is the home folder", () => {
     expect(expandHome("~/data")).toBe(join(homedir(), "data"));
     expect(expandHome("data/~")).toBe("data/~");

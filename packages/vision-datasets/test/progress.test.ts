@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
-import { describe, expect, it } from "vitest";
-import { terminalReporter, tqdmLine } from "../src/node/progress.ts";
+import { describe, expect, it, vi } from "vitest";
+import { TerminalReporter, tqdmLine } from "../src/node/progress.ts";
 
 describe("tqdmLine", () => {
   it.each([
@@ -17,8 +17,8 @@ describe("tqdmLine", () => {
   });
 });
 
-describe("terminalReporter", () => {
-  const written = (isTTY: boolean, failure?: { url: string; reason: string }): string => {
+describe("TerminalReporter", () => {
+  const watched = (isTTY: boolean, act: (reporter: TerminalReporter) => void): string => {
     const stream = Object.assign(new PassThrough(), {
       isTTY,
       columns: 120,
@@ -26,12 +26,15 @@ describe("terminalReporter", () => {
       clearLine() {},
       moveCursor() {},
     });
-    const reporter = terminalReporter(stream as never);
-    reporter.start({ url: "http://x/file.gz", total: 2000, received: 0 });
-    reporter.advance(2000);
-    reporter.stop(failure);
-    return stream.read().toString();
+    act(new TerminalReporter(stream as never));
+    return stream.read()?.toString() ?? "";
   };
+  const written = (isTTY: boolean, failure?: { url: string; reason: string }): string =>
+    watched(isTTY, (reporter) => {
+      reporter.start({ url: "http://x/file.gz", total: 2000, received: 0 });
+      reporter.advance(2000);
+      reporter.stop(failure);
+    });
 
   it.each([true, false])("shows the address and one finished bar (terminal: %s)", (isTTY) => {
     expect(written(isTTY)).toMatch(
@@ -43,5 +46,43 @@ describe("terminalReporter", () => {
     expect(written(false, { url: "http://x/file.gz", reason: "HTTP 404" })).toBe(
       "Downloading http://x/file.gz\nFailed to download http://x/file.gz: HTTP 404\n",
     );
+  });
+
+  const refuse = (reporter: TerminalReporter): void => {
+    for (const reason of ["HTTP 500", "HTTP 500", "HTTP 404"]) {
+      reporter.ask("http://x/file.gz");
+      reporter.stop({ url: "http://x/file.gz", reason });
+    }
+  };
+
+  it("tells of mirrors that gave nothing once another one delivers", () => {
+    const lines = watched(false, (reporter) => {
+      refuse(reporter);
+      reporter.start({ url: "http://y/file.gz", total: 2000, received: 0 });
+    });
+    expect(lines).toBe(
+      "Failed to download http://x/file.gz: HTTP 500\nFailed to download http://x/file.gz: HTTP 404\n" +
+        "Downloading http://y/file.gz\n",
+    );
+  });
+
+  it("leaves it to the error when none does", () => {
+    expect(watched(false, refuse)).toBe("");
+  });
+
+  it("explains a long silence, and no short one", () => {
+    vi.useFakeTimers();
+    const said = (ms: number): string =>
+      watched(false, (reporter) => {
+        reporter.ask("http://x/file.gz");
+        vi.advanceTimersByTime(ms);
+        reporter.stop({ url: "http://x/file.gz", reason: "HTTP 404" });
+        vi.advanceTimersByTime(60_000);
+      });
+    try {
+      expect([said(1000), said(3000)]).toEqual(["", "Waiting for x …\n"]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -73,6 +73,7 @@ const faults: { readonly [name: string]: Fault } = {
     exchange.response.end(exchange.body.subarray(0, exchange.body.length >> 1));
   }),
   "stall-once": once(half),
+  silent: () => {},
   mislabelled: (exchange) => send(exchange, exchange.body, 200, { "content-encoding": "gzip" }),
   drip: ({ response, body }) => {
     response.writeHead(200, { "content-length": body.length });
@@ -94,7 +95,8 @@ const faults: { readonly [name: string]: Fault } = {
 export async function startMirror(body: (name: string) => Buffer): Promise<Mirror> {
   const seen = new Map<string, string[]>();
   const server: Server = createServer((request: IncomingMessage, response) => {
-    const [, name = "", file = ""] = (request.url ?? "").split("/");
+    const path = (request.url ?? "").split("/");
+    const [name, file] = [path[1]!, path.at(-1)!];
     const ranges = seen.get(name) ?? [];
     seen.set(name, [...ranges, request.headers.range ?? "-"]);
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);

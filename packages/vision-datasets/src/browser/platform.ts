@@ -5,7 +5,7 @@ import { DatasetError, describe } from "../errors.ts";
 import type { DownloadReporter, FileRequest, NamedBytes, Obtained, Platform, RemoteFile } from "../files.ts";
 import { localNames, subfolders } from "../files.ts";
 
-export const platform: Platform = { obtain };
+export const platform: Platform = { obtain, mirror: () => undefined };
 
 async function obtain(request: FileRequest): Promise<Obtained> {
   const files: NamedBytes[] = [];

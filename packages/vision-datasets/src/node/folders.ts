@@ -17,6 +17,12 @@ export function isOffline(): boolean {
   return !["", "0", "false"].includes(process.env["DL_OFFLINE"] ?? "");
 }
 
+/** `DL_MIRROR` is the address of a folder that is laid out as the cache is. */
+export function ownMirror(dataset: string): string | undefined {
+  const base = process.env["DL_MIRROR"];
+  return base ? `${base.replace(/\/+$/, "")}/${dataset}/raw/` : undefined;
+}
+
 /** `~/data` as shells expand it. */
 export function expandHome(path: string): string {
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path;

@@ -3,9 +3,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatasetError, describe } from "../errors.ts";
 import type { FileRequest, NamedBytes, Obtained, Platform, RemoteFile } from "../files.ts";
-import { cacheRoot, candidates, expandHome, firstFile, isGood, isOffline, rawFolder } from "./folders.ts";
+import { cacheRoot, candidates, expandHome, firstFile, isGood, isOffline, ownMirror, rawFolder } from "./folders.ts";
 
-export const platform: Platform = { obtain };
+export const platform: Platform = { obtain, mirror: ownMirror };
 
 async function obtain(request: FileRequest): Promise<Obtained> {
   const root = request.root === undefined ? cacheRoot() : expandHome(request.root);
@@ -45,11 +45,11 @@ async function fetchAll(root: string, missing: readonly RemoteFile[], request: F
     throw new DatasetError("offline", `${problem}, and DL_OFFLINE forbids downloads. Unset DL_OFFLINE, or ${byHand}`);
   }
   // Loaded only here: most runs find their files.
-  const [{ download }, { terminalReporter, silentReporter }] = await Promise.all([
+  const [{ download }, { TerminalReporter, silentReporter }] = await Promise.all([
     import("./download.ts"),
     import("./progress.ts"),
   ]);
-  const reporter = progress === true ? terminalReporter() : progress === false ? silentReporter : progress;
+  const reporter = progress === true ? new TerminalReporter() : progress === false ? silentReporter : progress;
   for (const file of all) {
     if ((await find(root, dataset, file)) !== undefined) continue;
     await download({ file, destination: join(folder, file.name), mirrors, reporter, signal });

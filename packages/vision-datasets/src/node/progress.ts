@@ -3,6 +3,8 @@ import { SingleBar } from "cli-progress";
 import type { DownloadReporter } from "../files.ts";
 
 const width = 5;
+/** A silence longer than this is explained. */
+const patienceMs = 2000;
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 export interface Progress {
@@ -44,30 +46,59 @@ function clock(seconds: number): string {
   return `${hours}${two((seconds / 60) % 60)}:${two(seconds % 60)}`;
 }
 
-/** Draws on a terminal, writes lines elsewhere. */
-export function terminalReporter(stream: NodeJS.WriteStream = process.stderr): DownloadReporter {
-  let current = { received: 0, total: 0, initial: 0, since: 0 };
-  let live: SingleBar | undefined;
-  const line = (): string => tqdmLine({ ...current, seconds: (Date.now() - current.since) / 1000 });
-  return {
-    start({ url, total, received }) {
-      stream.write(`Downloading ${url}\n`);
-      current = { received, total, initial: received, since: Date.now() };
-      if (!stream.isTTY) return;
-      live = new SingleBar({ format: line, stream, fps: 10, gracefulExit: false });
-      live.start(total, received);
-    },
-    advance(received) {
-      current.received = received;
-      live?.update(received);
-    },
-    stop(failure) {
-      if (live) live.stop();
-      else if (!failure) stream.write(`${line()}\n`);
-      live = undefined;
-      if (failure) stream.write(`Failed to download ${failure.url}: ${failure.reason}\n`);
-    },
-  };
+/**
+ * Draws on a terminal, writes lines elsewhere. That a mirror gave nothing is told when another one delivers: when none
+ * does, the error tells it.
+ */
+export class TerminalReporter implements DownloadReporter {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #passed = new Set<string>();
+  #current = { received: 0, total: 0, initial: 0, since: 0 };
+  #begun = false;
+  #live: SingleBar | undefined;
+  #waiting: NodeJS.Timeout | undefined;
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.#stream = stream;
+  }
+
+  ask(url: string): void {
+    this.#waiting = setTimeout(() => this.#stream.write(`Waiting for ${new URL(url).host} …\n`), patienceMs);
+  }
+
+  start({ url, total, received }: Parameters<DownloadReporter["start"]>[0]): void {
+    clearTimeout(this.#waiting);
+    this.#stream.write([...this.#passed, `Downloading ${url}\n`].join(""));
+    this.#passed.clear();
+    this.#begun = true;
+    this.#current = { received, total, initial: received, since: Date.now() };
+    if (!this.#stream.isTTY || process.env["TERM"] === "dumb") return;
+    this.#live = new SingleBar({ format: () => this.#line(), stream: this.#stream, fps: 10, gracefulExit: false });
+    this.#live.start(total, received);
+  }
+
+  advance(received: number): void {
+    this.#current.received = received;
+    this.#live?.update(received);
+  }
+
+  stop(failure?: { readonly url: string; readonly reason: string }): void {
+    clearTimeout(this.#waiting);
+    if (this.#live) this.#live.stop();
+    else if (this.#begun && !failure) this.#stream.write(`${this.#line()}\n`);
+    this.#live = undefined;
+    if (failure) this.#tell(`Failed to download ${failure.url}: ${failure.reason}\n`);
+    this.#begun = false;
+  }
+
+  #tell(story: string): void {
+    if (this.#begun) this.#stream.write(story);
+    else this.#passed.add(story);
+  }
+
+  #line(): string {
+    return tqdmLine({ ...this.#current, seconds: (Date.now() - this.#current.since) / 1000 });
+  }
 }
 
 export const silentReporter: DownloadReporter = { start() {}, advance() {}, stop() {} };

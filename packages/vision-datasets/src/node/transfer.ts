@@ -40,7 +40,8 @@ export async function transfer({ url, part, size, patience, reporter, signal }: 
   try {
     const headers: Record<string, string> = { "accept-encoding": "identity" };
     if (have > 0) headers["range"] = `bytes=${have}-`;
-    const response = await fetch(url, { headers, signal: watch.signal });
+    reporter.ask?.(url);
+    const response = await fetch(url, { headers, signal: watch.signal }).catch(unreachable);
     const start = accept(response, have, size);
     reporter.start({ url, total: size, received: start });
     await save(response, { part, size, start, reporter, onBytes: watch.count });
@@ -50,6 +51,12 @@ export async function transfer({ url, part, size, patience, reporter, signal }: 
   } finally {
     watch.stop(); // this also closes a connection whose body nobody reads
   }
+}
+
+/** A name nobody knows and a port nobody listens on stay so for longer than anyone waits. */
+function unreachable(error: unknown): never {
+  const { code } = ((error as Error).cause ?? {}) as { readonly code?: string };
+  throw code === "ENOTFOUND" || code === "ECONNREFUSED" ? new Refused(describe(error)) : error;
 }
 
 /** The offset at which the body starts; throws for an answer that is not the file. */
@@ -109,14 +116,18 @@ export function unwritable(path: string): (error: unknown) => never {
 function watchdog({ windowMs, minBytes }: Patience, signal: AbortSignal) {
   const slow = new AbortController();
   let bytes = 0;
+  let silent = true;
   const timer = setInterval(() => {
-    if (bytes < minBytes) slow.abort(new Error(`too slow: ${bytes} bytes in ${windowMs / 1000} s`));
+    const seconds = windowMs / 1000;
+    if (silent) slow.abort(new Refused(`nothing came in ${seconds} s`));
+    if (bytes < minBytes) slow.abort(new Error(`too slow: ${bytes} bytes in ${seconds} s`));
     bytes = 0;
   }, windowMs);
   return {
     signal: AbortSignal.any([slow.signal, signal]),
     count: (more: number): void => {
       bytes += more;
+      silent = false;
     },
     stop: (): void => {
       clearInterval(timer);
