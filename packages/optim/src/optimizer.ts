@@ -33,6 +33,7 @@ export abstract class Optimizer {
 
   constructor(params: Params, defaults: Readonly<Record<string, unknown>>) {
     this.defaults = defaults;
+    if (isTensor(params)) fail(this.constructor.name, "takes a list of parameters, got one tensor", "Pass [x]");
     const given = [...(params as Iterable<unknown>)];
     if (given.length === 0) fail(this.constructor.name, "got an empty list of parameters", "Pass model.parameters()");
     const groups = given.every(isTensor) ? [{ params: given }] : (given as { params: Tensor[] }[]);

@@ -175,6 +175,7 @@ describe("parameter groups", () => {
 
   it("refuse what cannot be optimized", () => {
     const x = leaf(1);
+    expect(() => new SGD(randn(2, 2), 0.1)).toThrow("SGD: takes a list of parameters, got one tensor. Pass [x]");
     expect(() => new SGD([], 0.1)).toThrow("SGD: got an empty list of parameters. Pass model.parameters()");
     expect(() => new SGD([x, x], 0.1)).toThrow(/twice/);
     expect(() => new SGD([x.mul(2)], 0.1)).toThrow(/the result of an op\. Optimize leaves only/);

@@ -1,5 +1,6 @@
 /** Every operation as a method: installed from the same functions, so that neither list can lag behind the other. */
 import type { DType } from "./dtype.ts";
+import { fail } from "./errors.ts";
 import { formatTensor } from "./format.ts";
 import { applyInPlace } from "./ops/apply.ts";
 import * as arithmetic from "./ops/arithmetic.ts";
@@ -83,6 +84,8 @@ interface Overloaded<D extends DType> {
   nanmedian(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
   nonzero(): Tensor;
   nonzero(asTuple: true | { readonly asTuple: true }): Tensor[];
+  /** One view for each position of the first dimension: `for (const row of x)`. @throws TensorError for a 0-d tensor */
+  [Symbol.iterator](): IterableIterator<Tensor<D>>;
 }
 
 /** Everything that ops/ offers, as methods of {@link Tensor}. */
@@ -154,6 +157,12 @@ Object.defineProperty(Tensor.prototype, "mT", {
 });
 method("toString", function () {
   return formatTensor(this);
+});
+Object.defineProperty(Tensor.prototype, Symbol.iterator, {
+  value(this: Tensor) {
+    if (this.ndim === 0) fail("iterator", "a 0-d tensor has no rows to go over", "Read it with .item()");
+    return this.unbind(0).values();
+  },
 });
 Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), {
   value(this: Tensor) {

@@ -34,6 +34,15 @@ test("a slice is a view: writing through it writes to the tensor", () => {
   expect(x.toArray()).toEqual([0, 7, 7, 0, 0]);
 });
 
+test("iteration goes over views of the rows", () => {
+  const x = grid();
+  expect([...x].map((row) => row.sum().item())).toEqual([6, 22, 38]);
+  const [first] = x;
+  first!.fill_(0);
+  expect(x.at(0, 3).item()).toBe(0);
+  expect(() => [...tensor(1)]).toThrow("iterator: a 0-d tensor has no rows to go over");
+});
+
 test("masks and index tensors pick copies", () => {
   const x = grid();
   expect(x.at(x.gt(8)).toArray()).toEqual([9, 10, 11]);
