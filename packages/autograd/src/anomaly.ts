@@ -1,11 +1,12 @@
 /** Anomaly mode: nodes remember where they were recorded, and backward stops at the first NaN. */
-import { type Tensor, TensorError } from "@dl/tensor";
+import { refusePromise, type Tensor, TensorError } from "@dl/tensor";
 import type { Node } from "./node.ts";
 
 let detecting = false;
 
 /**
- * Makes backward name the recorded call whose gradient turned into NaN, and where that call was made. Slow.
+ * Makes backward name the recorded call whose gradient turned into NaN, or whose derivative failed, and where that call
+ * was made. Slow.
  * @see https://pytorch.org/docs/stable/autograd.html#anomaly-detection
  */
 export function setDetectAnomaly(enabled: boolean): void {
@@ -16,6 +17,35 @@ export function isAnomalyEnabled(): boolean {
   return detecting;
 }
 
+/**
+ * {@link setDetectAnomaly} for the time of a synchronous `body`, which holds the forward computation and the backward pass.
+ * Without a body: a guard for `using _ = detectAnomaly()`.
+ * @throws TensorError when `body` returns a promise
+ * @see https://pytorch.org/docs/stable/autograd.html#torch.autograd.detect_anomaly
+ */
+export function detectAnomaly(): AnomalyGuard;
+export function detectAnomaly<T>(body: () => T extends PromiseLike<unknown> ? never : T): T;
+export function detectAnomaly<T>(body?: () => T): T | AnomalyGuard {
+  const guard = new AnomalyGuard();
+  if (!body) return guard;
+  try {
+    return refusePromise("detectAnomaly", body());
+  } finally {
+    guard[Symbol.dispose]();
+  }
+}
+
+/** Anomaly mode until disposed. */
+export class AnomalyGuard {
+  readonly #before: boolean = detecting;
+  constructor() {
+    detecting = true;
+  }
+  [Symbol.dispose](): void {
+    detecting = this.#before;
+  }
+}
+
 /** The stack of the call being recorded, in anomaly mode. */
 export function trace(): string | undefined {
   return detecting ? new Error("recorded here").stack : undefined;
@@ -24,6 +54,20 @@ export function trace(): string | undefined {
 /** @throws TensorError in anomaly mode, when `grad` holds a NaN */
 export function refuseNaN(node: Node, input: number, grad: Tensor): void {
   if (!detecting || !grad.isnan().any().item()) return;
-  const where = node.trace ? `. It was recorded at\n${node.trace}` : "";
-  throw new TensorError(`backward: ${node.name} gave NaN as the gradient of its input ${input}${where}`);
+  throw new TensorError(`backward: ${node.name} gave NaN as the gradient of its input ${input}${origin(node)}`);
+}
+
+/** Runs the derivative of `node`; in anomaly mode, what it throws says where the call was made. */
+export function explained<T>(node: Node, derivative: () => T): T {
+  if (!detecting) return derivative();
+  try {
+    return derivative();
+  } catch (error) {
+    if (!(error instanceof TensorError)) throw error;
+    throw new TensorError(error.message + origin(node), { cause: error });
+  }
+}
+
+function origin({ trace }: Node): string {
+  return trace ? `. It was recorded at\n${trace}` : "";
 }

@@ -42,7 +42,9 @@ export function run(
   gradients: readonly (Tensor | null)[],
   options: PassOptions,
 ): void {
-  if (gradients.length > roots.length) fail(op, `got ${gradients.length} gradients for ${roots.length} tensors`);
+  if (gradients.length > 0 && gradients.length !== roots.length) {
+    fail(op, `got ${gradients.length} gradients for ${roots.length} tensors`, "Give one for each, null where it is 1");
+  }
   const body = (): void => {
     const seeds = roots.map((root, i) => seedOf(op, root, gradients[i] ?? null));
     const pass = new Pass(options);

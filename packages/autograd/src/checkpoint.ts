@@ -2,21 +2,24 @@
 import { defaultGenerator, enableGrad, fail, isGradEnabled, isTensor, scope, type Tensor } from "@dl/tensor";
 import { nodeOf, slotOf } from "./leaf.ts";
 import type { Node } from "./node.ts";
-import { keepTensor, type Saved, type Saver, withSaver } from "./saved.ts";
+import { keepTensor, type Saved, type Saver, save, withSaver } from "./saved.ts";
+
+type Fn<R> = (...args: readonly unknown[]) => R;
 
 /**
- * Calls `f(...args)` and keeps only `args` for backward, which calls it again. Random numbers are the same the second
- * time. What `f` makes is freed when it returns, except for its results.
- * @param f synchronous; computes the same on the second call
- * @throws TensorError in backward, when the second call differed or an argument was changed in place meanwhile
+ * Calls `f(...args)` and keeps only `args` for backward, which calls it again. Random numbers of the default generator
+ * are the same the second time. What `f` makes is freed when it returns, except for its results.
+ * @param f synchronous; does the same on the second call. Checkpoints may stand inside it.
+ * @throws TensorError in backward, when the second call saved another number of values, or an argument was changed in
+ * place meanwhile
  * @see https://pytorch.org/docs/stable/checkpoint.html
+ * @example
+ * const y = checkpoint((h: Tensor) => block(h), x);
  */
 export function checkpoint<A extends readonly unknown[], R>(f: (...args: A) => R, ...args: A): R {
   if (!isGradEnabled()) return f(...args);
-  const segment = new Segment(f as (...args: readonly unknown[]) => unknown, args);
-  const results = withSaver(segment.saver, () => scope(() => f(...args) as never)) as R;
-  segment.seal();
-  return results;
+  const segment = new Segment(f as Fn<R>, args);
+  return segment.run(args) as R;
 }
 
 /** For the second call: it records a graph of its own, which nobody will ask. */
@@ -26,33 +29,28 @@ const inert: Saved = {
 };
 
 class Segment {
-  readonly #f: (...args: readonly unknown[]) => unknown;
+  readonly #f: Fn<unknown>;
+  /** What is not a tensor as it is, of a tensor whether it requires grad. */
   readonly #args: readonly unknown[];
-  readonly #kept: (Saved | null)[];
+  readonly #kept: readonly (Saved | null)[];
   readonly #random = defaultGenerator.getState();
   #again: (Saved | null)[] | null = null;
   #count = 0;
-  #waiting = 0;
+  /** Values not released yet, and the first call while it runs. */
+  #waiting = 1;
 
-  constructor(f: (...args: readonly unknown[]) => unknown, args: readonly unknown[]) {
+  constructor(f: Fn<unknown>, args: readonly unknown[]) {
     this.#f = f;
     this.#args = args.map((arg) => (isTensor(arg) ? arg.requiresGrad : arg));
-    this.#kept = args.map((arg) => (isTensor(arg) ? keepTensor(arg, arg.storage.version, false) : null));
+    this.#kept = args.map((arg) => (isTensor(arg) ? save(arg, arg.storage.version, false) : null));
   }
 
-  readonly saver: Saver = (tensor, _version, result) => {
-    this.#waiting++;
-    return new Recomputed(
-      this,
-      this.#count++,
-      result ? "maker" : nodeOf(tensor),
-      result ? tensor.outputIndex : slotOf(tensor),
-    );
-  };
-
-  /** Nothing was saved: nothing will be computed again. */
-  seal(): void {
-    if (this.#count === 0) this.#releaseArgs();
+  run(args: readonly unknown[]): unknown {
+    try {
+      return withSaver(this.#saver, () => scope(() => this.#f(...args) as never));
+    } finally {
+      this.#done();
+    }
   }
 
   value(index: number): Saved {
@@ -61,13 +59,21 @@ class Segment {
   }
 
   release(index: number): void {
-    this.#again?.[index]?.release();
-    if (this.#again) this.#again[index] = null;
-    if (--this.#waiting === 0) this.#releaseArgs();
+    if (this.#again) {
+      this.#again[index]?.release();
+      this.#again[index] = null;
+    }
+    this.#done();
   }
 
-  #releaseArgs(): void {
-    for (const kept of this.#kept) kept?.release();
+  readonly #saver: Saver = (tensor, _version, result) => {
+    this.#waiting++;
+    const [node, slot] = result ? ["maker" as const, tensor.outputIndex] : [nodeOf(tensor), slotOf(tensor)];
+    return new Recomputed(this, this.#count++, node, slot);
+  };
+
+  #done(): void {
+    if (--this.#waiting === 0) for (const kept of this.#kept) kept?.release();
   }
 
   #recompute(): Saved[] {
@@ -84,25 +90,24 @@ class Segment {
       defaultGenerator.setState(now);
     }
     if (again.length !== this.#count) {
-      fail(
-        "checkpoint",
-        `the first call saved ${this.#count} values, the second ${again.length}`,
-        "The function must do the same each time",
-      );
+      for (const saved of again) saved.release();
+      const counts = `the first call saved ${this.#count} values, the second ${again.length}`;
+      fail("checkpoint", counts, "The function must do the same each time");
     }
     return again;
   }
 
   /** The arguments as leaves, with or without gradients as they had. */
   #open(): unknown[] {
-    return this.#kept.map((kept, i) =>
-      kept
+    return this.#args.map((arg, i) => {
+      const kept = this.#kept[i];
+      return kept
         ? kept
-            .open("checkpoint", null as never)
+            .open("checkpoint", null)
             .detach()
-            .requiresGrad_(this.#args[i] as boolean)
-        : this.#args[i],
-    );
+            .requiresGrad_(arg as boolean)
+        : arg;
+    });
   }
 }
 
@@ -120,7 +125,7 @@ class Recomputed implements Saved {
     this.#slot = slot;
   }
 
-  open(op: string, maker: Node): Tensor {
+  open(op: string, maker: Node | null): Tensor {
     const tensor = this.#segment.value(this.#index).open(op, maker);
     tensor.node = this.#node === "maker" ? maker : this.#node;
     tensor.outputIndex = this.#slot;

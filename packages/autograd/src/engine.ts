@@ -15,7 +15,7 @@ import {
   tidy,
   zeros,
 } from "@dl/tensor";
-import { refuseNaN } from "./anomaly.ts";
+import { explained, refuseNaN } from "./anomaly.ts";
 import { fitTo } from "./broadcast.ts";
 import type { Gradient } from "./derivatives/rule.ts";
 import { Heap } from "./heap.ts";
@@ -125,7 +125,7 @@ export class Pass {
   }
 
   #differentiate(node: Node, grads: readonly (Tensor | null)[]): Gradient[] {
-    const results = node.backward(grads, this.#wanted);
+    const results = explained(node, () => node.backward(grads, this.#wanted));
     return results.map((result, i) => {
       const edge = node.edges[i];
       if (!edge) return null;

@@ -6,7 +6,7 @@
 import { setRecorder } from "@dl/tensor";
 import { tape } from "./tape.ts";
 
-export { isAnomalyEnabled, setDetectAnomaly } from "./anomaly.ts";
+export { AnomalyGuard, detectAnomaly, isAnomalyEnabled, setDetectAnomaly } from "./anomaly.ts";
 export { backward } from "./backward.ts";
 export { checkpoint } from "./checkpoint.ts";
 export { customFunction, type FunctionContext, type FunctionSpec } from "./custom.ts";

@@ -4,8 +4,8 @@ import { nodeOf, slotOf } from "./leaf.ts";
 import type { Node } from "./node.ts";
 
 export interface Saved {
-  /** A fresh handle with its history, `maker`'s if it is that node's result. @throws TensorError if written since */
-  open(op: string, maker: Node): Tensor;
+  /** A fresh handle with its history: `maker`'s if it is that node's result. @throws TensorError if written since */
+  open(op: string, maker: Node | null): Tensor;
   release(): void;
 }
 
@@ -26,7 +26,7 @@ class SavedTensor implements Saved {
     this.#slot = result ? tensor.outputIndex : slotOf(tensor);
   }
 
-  open(op: string, maker: Node): Tensor {
+  open(op: string, maker: Node | null): Tensor {
     const { shape, strides, offset, dtype } = this.#view;
     const { version } = this.#storage;
     if (version !== this.#version) {
@@ -59,10 +59,10 @@ export function save(tensor: Tensor, version: number, result: boolean): Saved {
   return saver(tensor, version, result);
 }
 
-/** Runs `body` with another way of keeping values, `null` for the plain one. */
-export function withSaver<T>(other: Saver | null, body: () => T): T {
+/** Runs `body` with another way of keeping values. */
+export function withSaver<T>(other: Saver, body: () => T): T {
   const before = saver;
-  saver = other ?? keepTensor;
+  saver = other;
   try {
     return body();
   } finally {

@@ -75,6 +75,7 @@ export {
   noGrad,
   type Operand,
   type Recorder,
+  refusePromise,
   setGradEnabled,
   setRecorder,
 } from "./recorder.ts";

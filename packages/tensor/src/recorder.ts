@@ -109,7 +109,7 @@ function withGrad<T>(name: string, enabled: boolean, body: () => T): T {
   }
 }
 
-/** Global switches end when the body returns, so an async body would run mostly outside them. */
+/** @internal Global switches end when the body returns, so an async body would run mostly outside them. */
 export function refusePromise<T>(name: string, result: T): T {
   if (typeof (result as { then?: unknown } | null | undefined)?.then === "function") {
     fail(

@@ -1,0 +1,106 @@
+/** Every row of the derivative table, first and second order, on the inputs that every backend is tried on. */
+import { grad, gradcheck } from "@dl/autograd";
+import "@dl/backend-cpu";
+import { applyAll, type FusedOp, type KernelOp, registerBackend, type Tensor, tensor, type ViewOp } from "@dl/tensor";
+import { arrange, type InputSpec, type Layout, opCases, ReferenceBackend } from "@dl/tensor/testing";
+import { expect, test } from "vitest";
+
+type TableOp = KernelOp | FusedOp;
+type Fn = (...inputs: Tensor[]) => Tensor;
+
+const isFloat = ({ dtype = "float32" }: InputSpec): boolean => dtype === "float32";
+const rows = (Object.keys(opCases) as TableOp[]).flatMap((op) =>
+  opCases[op].flatMap((row, i) => (row.inputs.some(isFloat) ? [{ ...row, op, name: `${op} #${i}` }] : [])),
+);
+
+/** Different for every element, so that mixed-up elements show. */
+function weights({ shape }: Tensor): Tensor {
+  const size = shape.reduce((a, b) => a * b, 1);
+  const values = Array.from({ length: size }, (_, i) => 1 + ((i * 5) % 7) / 10);
+  return tensor(values, { dtype: "float64" }).view(shape);
+}
+
+/** One number for all outputs: a pass instead of one for each element. */
+const weighed = (outputs: readonly Tensor[]): Tensor =>
+  outputs.map((x) => x.mul(weights(x)).sum()).reduce((a, b) => a.add(b));
+
+/** The gradient is the slope, and so is the gradient of the gradient, also for what backward starts from. */
+function checkBoth(f: Fn, inputs: readonly Tensor[]): void {
+  gradcheck((...xs) => weighed([f(...xs)]), inputs);
+  const start = weights(f(...inputs)).requiresGrad_();
+  const second = (v: Tensor, ...xs: Tensor[]): Tensor => {
+    const wanted = xs.filter(({ requiresGrad }) => requiresGrad);
+    return weighed(grad(f(...xs), wanted, { gradOutputs: v, createGraph: true, materializeGrads: true }));
+  };
+  gradcheck(second, [start, ...inputs]);
+}
+
+function close(got: unknown, wanted: unknown): void {
+  if (typeof wanted === "number") expect(got).toBeCloseTo(wanted, 10);
+  else if (Array.isArray(wanted)) wanted.forEach((item, i) => void close((got as unknown[])[i], item));
+  else expect(got).toBe(wanted);
+}
+
+function inputsOf(specs: readonly InputSpec[], layout: Layout): Tensor[] {
+  return specs.map((spec, i) => {
+    const wide = isFloat(spec) ? { ...spec, dtype: "float64" as const } : spec;
+    const x = arrange(wide, i, layout, "cpu").detach();
+    return isFloat(spec) ? x.requiresGrad_() : x;
+  });
+}
+
+const callOf =
+  ({ op, attrs }: (typeof rows)[number]): Fn =>
+  (...xs) =>
+    applyAll(op, xs, attrs as never)[0]!;
+
+test.each(rows)("$name: the gradient is the slope", (row) => {
+  const [f, leaves] = [callOf(row), inputsOf(row.inputs, "contiguous")];
+  if (f(...leaves).requiresGrad) checkBoth(f, leaves);
+  else expect(f(...leaves).isFloatingPoint(), "a float result has a gradient").toBe(false);
+});
+
+test.each(rows)("$name: the gradient does not depend on how inputs lie in memory", (row) => {
+  const gradients = (layout: Layout): unknown => {
+    const leaves = inputsOf(row.inputs, layout);
+    const out = callOf(row)(...leaves);
+    const wanted = leaves.filter(({ requiresGrad }) => requiresGrad);
+    return out.requiresGrad && grad(weighed([out]), wanted).map((g) => g.toArray());
+  };
+  const expected = gradients("contiguous");
+  for (const layout of ["transposed", "strided"] as const) close(gradients(layout), expected);
+});
+
+const views: { readonly [K in ViewOp]: readonly Fn[] } = {
+  reshape: [(x) => x.view(4, 3), (x) => x.squeeze(), (x) => x.unsqueeze(1), (x) => x.t().reshape(2, 6)],
+  permute: [(x) => x.t(), (x) => x.view(2, 2, 3).permute(2, 0, 1)],
+  expand: [(x) => x.unsqueeze(0).expand(2, 3, 4), (x) => x.narrow(1, 0, 1).expand(3, 5)],
+  slice: [
+    (x) => x.narrow(1, 1, 2),
+    (x) => x.select(0, 1),
+    (x) => x.at([null, null, 2], [1, null, 2]),
+    (x) => x.t().narrow(0, 1, 2),
+  ],
+  asStrided: [
+    (x) => x.asStrided([2, 2], [4, 1], 1),
+    (x) => x.asStrided([3, 3], [2, 1], 0),
+    (x) => x.diagonal(),
+    (x) => x.unfold(1, 2, 1),
+  ],
+};
+
+test.each(Object.entries(views))("%s: the gradient is the slope", (_, functions) => {
+  for (const f of functions) {
+    checkBoth((x) => f(x).exp(), inputsOf([{ shape: [3, 4] }], "contiguous"));
+    checkBoth((x) => f(x.exp()), inputsOf([{ shape: [3, 4] }], "strided"));
+  }
+});
+
+test("transfer: gradients come home", () => {
+  registerBackend(new ReferenceBackend());
+  const [x] = inputsOf([{ shape: [3] }], "contiguous");
+  const away = x!.to("reference").square();
+  away.to("cpu").sum().backward();
+  expect([away.device, x!.grad!.device]).toEqual(["reference", "cpu"]);
+  expect(x!.grad!.equal(x!.detach().mul(2))).toBe(true);
+});
