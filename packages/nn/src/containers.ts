@@ -8,9 +8,9 @@ function checkName(container: string, name: string): void {
     fail(container, `${JSON.stringify(name)} cannot name an item: it is empty or holds a dot`);
 }
 
-/** Items in order, found by name and by position. */
-abstract class Container<T, In extends readonly unknown[], Out> extends Module<In, Out> {
-  readonly [index: number]: T;
+/** Items of type `T`, made of values of type `V`, in order, found by name and by position. */
+abstract class Container<T, V, In extends readonly unknown[], Out> extends Module<In, Out> {
+  [index: number]: T;
   readonly #items = new Map<string, T>();
   #shown = 0;
 
@@ -50,10 +50,9 @@ abstract class Container<T, In extends readonly unknown[], Out> extends Module<I
     return this.#items.get(name);
   }
 
-  protected put(name: string, item: T): void {
+  protected put(name: string, value: V): void {
     checkName(this.getName(), name);
-    this.check(item, name);
-    this.#items.set(name, item);
+    this.#items.set(name, this.accept(value, name));
     this.#reindex();
   }
 
@@ -66,45 +65,127 @@ abstract class Container<T, In extends readonly unknown[], Out> extends Module<I
   /** Renames all items by position. */
   protected replace(items: Iterable<T>): void {
     this.#items.clear();
-    for (const item of items) this.put(String(this.#items.size), item);
+    for (const item of items) this.#items.set(String(this.#items.size), item);
     this.#reindex();
   }
 
-  /** Throws for what may not be an item. */
-  protected abstract check(item: T, name: string): void;
+  /** The item for a value. Throws for what may be none. */
+  protected abstract accept(value: V, name: string): T;
 
   /** Keeps `this[0]`, `this[1]`… in step; not enumerable, since items are listed by name. */
   #reindex(): void {
-    const items = [...this.#items.values()];
-    items.forEach((value, i) => void Object.defineProperty(this, i, { value, configurable: true }));
-    for (let i = items.length; i < this.#shown; i++) Reflect.deleteProperty(this, i);
-    this.#shown = items.length;
+    const names = this.keys();
+    names.forEach((name, i) => {
+      const access = { get: () => this.#items.get(name), set: (value: V) => this.put(name, value) };
+      Object.defineProperty(this, i, { ...access, configurable: true });
+    });
+    for (let i = names.length; i < this.#shown; i++) Reflect.deleteProperty(this, i);
+    this.#shown = names.length;
+    Object.defineProperty(this, "length", { value: names.length, configurable: true });
   }
 }
 
-function checkModule(container: string, item: unknown, name: string): void {
-  if (!(item instanceof Module))
-    fail(container, `item ${name} is no module`, "Wrap functions in a Module of their own");
+/** Items by position. */
+abstract class List<T, V, In extends readonly unknown[], Out> extends Container<T, V, In, Out> {
+  /** The number of items. */
+  declare readonly length: number;
+
+  constructor(values: Iterable<V>) {
+    super();
+    this.replace([]);
+    this.extend(values);
+  }
+
+  /** Adds an item at the end. */
+  append(value: V): this {
+    this.put(String(this.size), value);
+    return this;
+  }
+
+  /** Adds items at the end. */
+  extend(values: Iterable<V>): this {
+    for (const value of values) this.append(value);
+    return this;
+  }
+
+  /** Puts an item before position `index`; all items are renumbered. */
+  insert(index: number, value: V): this {
+    this.replace(this.values().toSpliced(index, 0, this.accept(value, String(index))));
+    return this;
+  }
+
+  /** Takes the item at a position out (the last, if left out); all items are renumbered. */
+  pop(index: number = -1): T {
+    const item = this.at(index);
+    this.replace(this.values().toSpliced(index, 1));
+    return item;
+  }
+}
+
+type Named<V> = Readonly<Record<string, V>> | Iterable<readonly [string, V]>;
+
+/** Items by name. */
+abstract class Dictionary<T, V> extends Container<T, V, never[], never> {
+  constructor(values: Named<V>) {
+    super();
+    this.update(values);
+  }
+
+  forward(): never {
+    return fail(this.getName(), "a dictionary computes nothing", "Use its items: dict.get(name)");
+  }
+
+  /** @throws TensorError when there is no such item */
+  get(name: string): T {
+    return this.find(name) ?? fail(this.getName(), `no item "${name}"; there are ${this.keys().join(", ") || "none"}`);
+  }
+
+  has(name: string): boolean {
+    return this.find(name) !== undefined;
+  }
+
+  set(name: string, value: V): this {
+    this.put(name, value);
+    return this;
+  }
+
+  delete(name: string): boolean {
+    return this.remove(name);
+  }
+
+  update(values: Named<V>): this {
+    const pairs = Symbol.iterator in values ? (values as Iterable<readonly [string, V]>) : Object.entries(values);
+    for (const [name, value] of pairs) this.set(name, value);
+    return this;
+  }
+}
+
+function acceptModule<M extends Module>(container: string, item: M, name: string): M {
+  if (item instanceof Module) return item;
+  return fail(container, `item ${name} is no module`, "Wrap functions in a Module of their own");
 }
 
 /**
  * Runs modules one after the other. Items are numbered, or named by the keys of one object.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html
- * @example new Sequential(new Linear(2, 8), new Tanh(), new Linear(8, 1))
+ * @example
+ * const model = new Sequential(new Linear(2, 8), new Tanh(), new Linear(8, 1));
+ * model(rand(5, 2)).shape; // [5, 1]
+ * model[1] = new ReLU();
  * @example new Sequential({ hidden: new Linear(2, 8), act: new Tanh(), head: new Linear(8, 1) })
  */
-export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = Tensor> extends Container<
+export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = Tensor> extends List<
+  Module,
   Module,
   In,
   Out
 > {
   constructor(...modules: readonly Module[] | readonly [named: Readonly<Record<string, Module>>]) {
-    super();
     const [first] = modules;
     const named =
       first !== undefined && !(first instanceof Module) && modules.length === 1 && typeof first === "object";
-    const entries = named ? Object.entries(first as Record<string, Module>) : modules.entries();
-    for (const [name, module] of entries) this.put(String(name), module as Module);
+    super(named ? [] : (modules as readonly Module[]));
+    if (named) for (const [name, module] of Object.entries(first)) this.put(name, module);
   }
 
   forward(...input: In): Out {
@@ -115,26 +196,8 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
     return x as Out;
   }
 
-  protected override check(item: Module, name: string): void {
-    checkModule("Sequential", item, name);
-  }
-
-  /** Adds a module at the end. */
-  append(module: Module): this {
-    this.put(String(this.size), module);
-    return this;
-  }
-
-  /** Adds modules at the end. */
-  extend(modules: Iterable<Module>): this {
-    for (const module of modules) this.append(module);
-    return this;
-  }
-
-  /** Puts a module before position `index`; all items are renumbered. */
-  insert(index: number, module: Module): this {
-    this.replace(this.values().toSpliced(index, 0, module));
-    return this;
+  protected override accept(item: Module, name: string): Module {
+    return acceptModule("Sequential", item, name);
   }
 
   /** A new Sequential of some of the same modules. */
@@ -143,83 +206,43 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
   }
 }
 
-/** A list of modules that is seen from outside; it computes nothing itself. @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleList.html */
-export class ModuleList<M extends Module = Module> extends Container<M, never[], never> {
+/**
+ * A list of modules that is seen from outside; it computes nothing itself.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
+ * @example
+ * const layers = new ModuleList([new Linear(4, 4), new Linear(4, 4)]);
+ * let x = rand(2, 4);
+ * for (const layer of layers) x = layer(x).relu();
+ */
+export class ModuleList<M extends Module = Module> extends List<M, M, never[], never> {
   constructor(modules: Iterable<M> = []) {
-    super();
-    this.extend(modules);
+    super(modules);
   }
 
   forward(): never {
     return fail("ModuleList", "a list computes nothing", "Call its items: for (const layer of list) x = layer(x)");
   }
 
-  protected override check(item: M, name: string): void {
-    checkModule("ModuleList", item, name);
-  }
-
-  append(module: M): this {
-    this.put(String(this.size), module);
-    return this;
-  }
-
-  extend(modules: Iterable<M>): this {
-    for (const module of modules) this.append(module);
-    return this;
-  }
-
-  insert(index: number, module: M): this {
-    this.replace(this.values().toSpliced(index, 0, module));
-    return this;
+  protected override accept(item: M, name: string): M {
+    return acceptModule("ModuleList", item, name);
   }
 }
 
-/** Modules by name. @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html */
-export class ModuleDict<M extends Module = Module> extends Container<M, never[], never> {
-  constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]> = {}) {
-    super();
-    this.update(modules);
+/**
+ * Modules by name.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
+ * @example
+ * const heads = new ModuleDict({ digits: new Linear(8, 10), letters: new Linear(8, 26) });
+ * heads.get("letters")(rand(1, 8)).shape; // [1, 26]
+ */
+export class ModuleDict<M extends Module = Module> extends Dictionary<M, M> {
+  constructor(modules: Named<M> = {}) {
+    super(modules);
   }
 
-  forward(): never {
-    return fail("ModuleDict", "a dictionary computes nothing", "Call its items: dict.get(name)(x)");
+  protected override accept(item: M, name: string): M {
+    return acceptModule("ModuleDict", item, name);
   }
-
-  protected override check(item: M, name: string): void {
-    checkModule("ModuleDict", item, name);
-  }
-
-  /** @throws TensorError when there is no such item */
-  get(name: string): M {
-    return this.find(name) ?? fail("ModuleDict", `no item "${name}"; there are ${this.keys().join(", ") || "none"}`);
-  }
-
-  has(name: string): boolean {
-    return this.find(name) !== undefined;
-  }
-
-  set(name: string, module: M): this {
-    this.put(name, module);
-    return this;
-  }
-
-  delete(name: string): boolean {
-    return this.remove(name);
-  }
-
-  update(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]>): this {
-    for (const [name, module] of pairs(modules)) this.set(name, module);
-    return this;
-  }
-}
-
-function pairs<T>(items: Readonly<Record<string, T>> | Iterable<readonly [string, T]>): Iterable<readonly [string, T]> {
-  return Symbol.iterator in items ? (items as Iterable<readonly [string, T]>) : Object.entries(items);
-}
-
-function describeTensor(x: Tensor): string {
-  const kind = x instanceof Parameter ? "Parameter" : "Tensor";
-  return `${kind} containing: [${x.dtype} of size ${x.shape.join("x")}]`;
 }
 
 /** Tensors become parameters; parameters stay. */
@@ -227,70 +250,55 @@ function asParameter(value: Tensor): Parameter {
   return value instanceof Parameter ? value : new Parameter(value);
 }
 
-abstract class ParameterContainer extends Container<Parameter, never[], never> {
-  forward(): never {
-    return fail(this.getName(), "it computes nothing", "Use its items");
-  }
+function listParameters(entries: readonly (readonly [string, Parameter])[]): string {
+  return entries
+    .map(([name, { dtype, shape }]) => `  (${name}): Parameter containing: [${dtype} of size ${shape.join("x")}]`)
+    .join("\n");
+}
 
-  protected override check(): void {}
-
-  override extraRepr(): string {
-    return this.entries()
-      .map(([name, value]) => `  (${name}): ${describeTensor(value)}`)
-      .join("\n");
-  }
-
-  override toString(): string {
-    const text = this.extraRepr();
-    return text === "" ? `${this.getName()}()` : `${this.getName()}(\n${text.replaceAll(/^/gm, "  ")}\n)`;
-  }
+/** What PyTorch prints: its lists of parameters are indented twice. */
+function printParameters(name: string, text: string): string {
+  return text === "" ? `${name}()` : `${name}(\n${text.replaceAll(/^/gm, "  ")}\n)`;
 }
 
 /** A list of parameters. @see https://pytorch.org/docs/stable/generated/torch.nn.ParameterList.html */
-export class ParameterList extends ParameterContainer {
+export class ParameterList extends List<Parameter, Tensor, never[], never> {
   constructor(values: Iterable<Tensor> = []) {
-    super();
-    this.extend(values);
+    super(values);
   }
 
-  append(value: Tensor): this {
-    this.put(String(this.size), asParameter(value));
-    return this;
+  forward(): never {
+    return fail("ParameterList", "it computes nothing", "Use its items");
   }
 
-  extend(values: Iterable<Tensor>): this {
-    for (const value of values) this.append(value);
-    return this;
+  protected override accept(value: Tensor): Parameter {
+    return asParameter(value);
+  }
+
+  override extraRepr(): string {
+    return listParameters(this.entries());
+  }
+
+  override toString(): string {
+    return printParameters(this.getName(), this.extraRepr());
   }
 }
 
 /** Parameters by name. @see https://pytorch.org/docs/stable/generated/torch.nn.ParameterDict.html */
-export class ParameterDict extends ParameterContainer {
-  constructor(values: Readonly<Record<string, Tensor>> | Iterable<readonly [string, Tensor]> = {}) {
-    super();
-    this.update(values);
+export class ParameterDict extends Dictionary<Parameter, Tensor> {
+  constructor(values: Named<Tensor> = {}) {
+    super(values);
   }
 
-  /** @throws TensorError when there is no such item */
-  get(name: string): Parameter {
-    return this.find(name) ?? fail("ParameterDict", `no item "${name}"; there are ${this.keys().join(", ") || "none"}`);
+  protected override accept(value: Tensor): Parameter {
+    return asParameter(value);
   }
 
-  has(name: string): boolean {
-    return this.find(name) !== undefined;
+  override extraRepr(): string {
+    return listParameters(this.entries());
   }
 
-  set(name: string, value: Tensor): this {
-    this.put(name, asParameter(value));
-    return this;
-  }
-
-  delete(name: string): boolean {
-    return this.remove(name);
-  }
-
-  update(values: Readonly<Record<string, Tensor>> | Iterable<readonly [string, Tensor]>): this {
-    for (const [name, value] of pairs(values)) this.set(name, value);
-    return this;
+  override toString(): string {
+    return printParameters(this.getName(), this.extraRepr());
   }
 }

@@ -1,4 +1,4 @@
-import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
+import { clearGradients, type DType, fail, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
 import { Callable } from "./callable.ts";
 import { Hooks, type Removable } from "./hooks.ts";
 import { type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
@@ -41,6 +41,8 @@ export interface Module<In extends readonly unknown[] = Anything, Out = Anything
  *   head = new Linear(8, 2);
  *   forward(x: Tensor) { return this.head(this.hidden(x).relu()); }
  * }
+ * const model = new Net();
+ * model(rand(3, 4)).shape; // [3, 2]
  */
 export abstract class Module<In extends readonly unknown[] = Anything, Out = Anything> extends Callable {
   /** Whether layers that differ between training and use (dropout, batch norm) train. */
@@ -81,6 +83,23 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   registerBuffer(name: string, value: Tensor | null, options: RegisterBufferOptions = {}): void {
     this.#buffers.set(name, options.persistent ?? true);
     Object.assign(this, { [name]: value?.keep() ?? null });
+  }
+
+  /**
+   * Makes the field `name` a parameter; for names that are made up at run time, since fields are found by themselves.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_parameter
+   */
+  registerParameter(name: string, value: Parameter | null): void {
+    Object.assign(this, { [name]: value });
+  }
+
+  /**
+   * Makes the field `name` a module inside this one; for names that are made up at run time.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.add_module
+   * @example for (let i = 0; i < 3; i++) this.addModule(`layer${i}`, new Linear(4, 4));
+   */
+  addModule(name: string, module: Module | null): void {
+    Object.assign(this, { [name]: module });
   }
 
   /** Named members in order: this module's own fields. Containers list their items instead. */
@@ -142,18 +161,54 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     return unique(gather(this, prefix, recurse, (module) => module.ownBuffers()));
   }
 
-  /** Parameters and persistent buffers by name, under PyTorch's names; they share memory with the module. */
+  /**
+   * The module of that name inside, such as `"layer1.0"`; `""` is this one.
+   * @throws TensorError when there is none, with the names there are
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.get_submodule
+   */
+  getSubmodule(target: string): Module {
+    return find("getSubmodule", target, [...nested(this, "")]);
+  }
+
+  /**
+   * The parameter of that name, such as `"layer1.0.weight"`.
+   * @throws TensorError when there is none, with the names there are
+   */
+  getParameter(target: string): Parameter {
+    return find("getParameter", target, [...gather(this, "", true, (module) => module.ownParameters())]);
+  }
+
+  /**
+   * The buffer of that name, such as `"layer1.1.running_mean"`.
+   * @throws TensorError when there is none, with the names there are
+   */
+  getBuffer(target: string): Tensor {
+    return find("getBuffer", target, [...gather(this, "", true, (module) => module.ownBuffers())]);
+  }
+
+  /**
+   * Parameters and persistent buffers by name, under PyTorch's names; they share memory with the module.
+   * @param prefix stands before each name as it is
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
+   * @example await save(model.stateDict(), "model.safetensors");
+   */
   stateDict(prefix: string = ""): StateDict {
     const state = (module: Module): Iterable<readonly [string, Tensor]> => [
       ...module.ownParameters(),
       ...module.ownBuffers(true),
     ];
-    return Object.fromEntries([...gather(this, prefix, true, state)].map(([name, value]) => [name, value.detach()]));
+    const entries = [...gather(this, "", true, state)];
+    return Object.fromEntries(entries.map(([name, value]) => [prefix + name, value.detach()]));
   }
 
   /**
    * Copies the values of a state dict into this module, casting and moving them.
-   * @throws TensorError that lists missing and unexpected names (unless `strict` is false) and shapes that differ
+   * @throws TensorError that lists missing and unexpected names (unless `strict` is false) and shapes that differ;
+   *   nothing is changed then
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
+   * @example
+   * model.loadStateDict(await load("model.safetensors"));
+   * const { missingKeys } = model.loadStateDict(pretrained, { strict: false });
    */
   loadStateDict(state: StateDict, options: LoadOptions | boolean = {}): LoadReport {
     return loadInto(
@@ -175,7 +230,14 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     return this.train(false);
   }
 
-  /** Calls `fn` with every module inside, children first, and this one last. */
+  /**
+   * Calls `fn` with every module inside, children first, and this one last.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.apply
+   * @example
+   * model.apply((module) => {
+   *   if (module instanceof Linear) init.xavierUniform_(module.weight);
+   * });
+   */
   apply(fn: (module: Module) => void): this {
     for (const child of this.children()) child.apply(fn);
     fn(this);
@@ -282,6 +344,11 @@ function* gather<T>(
   for (const [path, module] of modules) {
     for (const [name, value] of own(module)) yield [path ? `${path}.${name}` : name, value];
   }
+}
+
+function find<T>(op: string, target: string, entries: readonly (readonly [string, T])[]): T {
+  const found = entries.find(([name]) => name === target);
+  return found ? found[1] : fail(op, `no "${target}"; there are ${entries.map(([name]) => name || '""').join(", ")}`);
 }
 
 /** The first entry of each value. */

@@ -44,6 +44,16 @@ describe("Sequential", () => {
     ]);
   });
 
+  it("is changed at a position, and shortened", () => {
+    const net = new Sequential(new Linear(2, 3), new Tanh(), new Linear(3, 1));
+    net[1] = new ReLU();
+    expect(net.children().map((module) => module.getName())).toEqual(["Linear", "ReLU", "Linear"]);
+    expect(() => (net[0] = ((x: Tensor) => x) as never)).toThrow(/item 0 is no module/);
+    expect([net.pop(0).getName(), net.pop().getName(), net.length]).toEqual(["Linear", "Linear", 1]);
+    expect([net.keys(), net[1]]).toEqual([["0"], undefined]);
+    expect(() => net.pop(4)).toThrow("no item 4: it holds 1");
+  });
+
   it("hands its input through when empty, and says what is no module", () => {
     const x = ones(1);
     expect(new Sequential()(x)).toBe(x);
@@ -98,8 +108,25 @@ describe("lists and dictionaries", () => {
     expect(() => dict.get("c")).toThrow('ModuleDict: no item "c"; there are b');
   });
 
+  it("lists have a length, and become longer", () => {
+    const list = new ParameterList();
+    expect(list.length).toBe(0);
+    list
+      .append(ones(1))
+      .extend([ones(2), ones(3)])
+      .insert(0, zeros(4));
+    expect(list.length).toBe(4);
+    expect(list.namedParameters().map(([name, { shape }]) => [name, shape])).toEqual([
+      ["0", [4]],
+      ["1", [1]],
+      ["2", [2]],
+      ["3", [3]],
+    ]);
+  });
+
   it("compute nothing themselves", () => {
     expect(() => (new ModuleList() as unknown as () => void)()).toThrow(/a list computes nothing/);
+    expect(() => (new ModuleDict() as unknown as () => void)()).toThrow(/a dictionary computes nothing/);
   });
 
   it("print as PyTorch prints them", () => {

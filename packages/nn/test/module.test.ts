@@ -89,6 +89,30 @@ describe("what a module holds", () => {
     expect(Object.keys(new Spelling().stateDict())).toEqual(["W", "self_attn.weight", "fc1_2.weight"]);
   });
 
+  it("finds its parts by name, and says which there are", () => {
+    const net = new Net();
+    expect(net.getSubmodule("layer1.0")).toBe(net.layer1[0]);
+    expect(net.getSubmodule("")).toBe(net);
+    expect(net.getParameter("head.bias")).toBe(net.head.bias);
+    expect(() => net.getParameter("head.wait")).toThrow(
+      'getParameter: no "head.wait"; there are layer1.0.weight, layer1.0.bias, head.weight, head.bias',
+    );
+    const norm = new nn.Sequential(new nn.BatchNorm1d(2));
+    expect(norm.getBuffer("0.running_mean").shape).toEqual([2]);
+  });
+
+  it("takes parts whose names are made at run time", () => {
+    class Dynamic extends nn.Module {
+      constructor(names: readonly string[]) {
+        super();
+        for (const name of names) this.addModule(name, new nn.Linear(1, 1, { bias: false }));
+        this.registerParameter("scale", new nn.Parameter(ones(1)));
+      }
+      forward(): void {}
+    }
+    expect(Object.keys(new Dynamic(["a", "b"]).stateDict())).toEqual(["scale", "a.weight", "b.weight"]);
+  });
+
   it("finds fields that are assigned later, and forgets those set to null", () => {
     class Late extends nn.Module {
       extra: nn.Linear | null = null;
@@ -135,6 +159,10 @@ describe("state dicts", () => {
     expect(into.loadStateDict(from.stateDict())).toEqual({ missingKeys: [], unexpectedKeys: [] });
     const x = ones(1, 1, 28, 28);
     expect(into(x).toArray()).toEqual(from(x).toArray());
+  });
+
+  it("take a prefix as it is", () => {
+    expect(Object.keys(new nn.Linear(1, 1).stateDict("encoder."))).toEqual(["encoder.weight", "encoder.bias"]);
   });
 
   it("share memory with the module", () => {
