@@ -28,6 +28,9 @@ const all = [
   "SGD",
 ] as const;
 
+/** Rates that suit a bowl better than 0.1. */
+const rates: { readonly [name: string]: number } = { Adadelta: 5, Adagrad: 1, RMSprop: 0.05 };
+
 describe.each(all)("%s", (name) => {
   // biome-ignore lint/performance/noDynamicNamespaceImportAccess: one test for all.
   const Class = optim[name] as unknown as { readonly names: readonly string[] } & (new (
@@ -35,17 +38,15 @@ describe.each(all)("%s", (name) => {
     options: { lr: number },
   ) => Optimizer);
 
-  it("lowers a quadratic", () => {
+  it("goes down to the minimum of a bowl", () => {
     const x = leaf(3, -2);
-    const optimizer = new Class([x], { lr: name === "Adadelta" ? 10 : 0.1 });
-    const loss = (): Tensor => x.square().sum();
-    const before = loss().item();
-    for (let i = 0; i < 30; i++) {
+    const optimizer = new Class([x], { lr: rates[name] ?? 0.1 });
+    for (let step = 0; step < 300; step++) {
       optimizer.zeroGrad();
-      loss().backward();
+      x.square().sum().backward();
       optimizer.step();
     }
-    expect(loss().item()).toBeLessThan(before * 0.9);
+    expect(x.detach().abs().max().item()).toBeLessThan(0.05);
   });
 
   it("goes on from a saved state as if nothing had happened", () => {
