@@ -8,10 +8,12 @@ import { openDevice } from "./mnist/device.ts";
 import { evaluate } from "./mnist/evaluate.ts";
 import { Net } from "./mnist/net.ts";
 import { help, type Options, parseOptions } from "./mnist/options.ts";
+import { checkOut } from "./mnist/out.ts";
 import { confusionTable, gallery } from "./mnist/report.ts";
 import { train } from "./mnist/train.ts";
 
 async function main(options: Options): Promise<number> {
+  await checkOut(options.out);
   if (options.threads) setNumThreads(options.threads);
   await openDevice(options.device);
   manualSeed(options.seed);

