@@ -18,9 +18,10 @@ export function corrupt(file: string, problem: string, cause?: unknown): Dataset
   return new DatasetError("corrupt", `${file}: ${problem}. ${remedy}`, { cause });
 }
 
-/** The reason inside `TypeError: fetch failed` and its like. */
+/** The reason; `TypeError: fetch failed` keeps it in its cause. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
-  return cause instanceof Error && cause.message !== "" ? `${error.message} (${cause.message})` : error.message;
+  if (!(cause instanceof Error) || cause.message === "") return error.message;
+  return error.message === "fetch failed" ? cause.message : `${error.message} (${cause.message})`;
 }
