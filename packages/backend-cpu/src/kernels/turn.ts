@@ -41,11 +41,11 @@ export function copyTurned(from: View, planes: Planes, target: number): void {
   else threads.parallel("turn", "turn", Math.min(units, 64), [units, ...places]);
 }
 
-/** At most three merged dimensions: the columns are the last, the rows have stride 1, the third counts planes. */
+/** At most three merged dimensions: the columns are the last, and differ; the rows have stride 1, the third counts planes. */
 function planesOf(levels: readonly Level[]): Planes | undefined {
   const last = levels.length - 1;
   const at = levels.findIndex(({ stride }) => stride === 1);
-  if (last < 1 || last > 2 || at < 0 || at === last) return undefined;
+  if (last < 1 || last > 2 || at < 0 || at === last || levels[last]!.stride === 0) return undefined;
   const target = levels.map((_, i) => levels.slice(i + 1).reduce((product, { size }) => product * size, 4));
   const [rows, columns, planes] = [levels[at]!, levels[last]!, last === 2 ? levels[1 - at] : undefined];
   return {
