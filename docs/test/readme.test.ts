@@ -1,6 +1,6 @@
 /**
- * The TypeScript of every README compiles under the project's strictest settings, and runs. A block that needs the
- * network says `no-run` behind its language; one that needs a GPU is run where there is one.
+ * The TypeScript of every README and the `@example`s of docstrings compile under the project's strict settings, and run. A
+ * block that needs the network says `no-run` behind its language; one that needs a GPU is run where there is one.
  */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,35 +10,84 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
 
-const run = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
 // Inside the workspace `docs`, so that its dependencies are found.
 const folder = join(root, "docs/node_modules/.cache/readme");
 const elsewhere = mkdtempSync(join(tmpdir(), "dl-readme-"));
 afterAll(() => rmSync(elsewhere, { recursive: true }));
 
+interface Block {
+  /** `packages/nn/README.md 2`. */
+  readonly name: string;
+  readonly code: string;
+  readonly runs: boolean;
+}
+
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const readmes = ["README.md", ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/README.md`)];
-const blocks = readmes.flatMap((readme) =>
-  [...readFileSync(join(root, readme), "utf8").matchAll(/^```ts(.*)\n([\s\S]*?)^```$/gm)].map(([, kind, code], i) => ({
-    readme,
-    file: join(folder, `${readme.replace(/\/?README\.md$/, "").replaceAll("/", "-") || "root"}-${i + 1}.mts`),
-    code: code!,
-    runs: !kind!.includes("no-run"),
-  })),
+
+function readmeBlocks(path: string): Block[] {
+  return [...read(path).matchAll(/^```ts(.*)\n([\s\S]*?)^```$/gm)].map(([, kind, code], i) => {
+    return { name: `${path} ${i + 1}`, code: code!, runs: !kind!.includes("no-run") };
+  });
+}
+
+const documented = ["tensor", "nn", "optim", "data", "checkpoint"] as const;
+/** Who exports what: examples need not say it. */
+const owners = new Map<string, string>();
+for (const name of documented) {
+  for (const exported of Object.keys(await import(`@dl/${name}`))) owners.set(exported, name);
+}
+/** What examples may take as given. */
+const given = `const model = new Linear(4, 2);
+const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+`;
+
+function exampleBlocks(path: string): Block[] {
+  const docs = [...read(path).matchAll(/\/\*\*[\s\S]*?\*\//g)].flatMap(([doc]) => doc.split("@example").slice(1));
+  return docs.map((doc, i) => {
+    const text = doc.replace(/\n\s*(\* @(?!ts)|\*\/)[\s\S]*|\*\/$/, "").replaceAll(/^\s*\* ?/gm, "");
+    return { name: `${path} ${i + 1}`, code: complete(text), runs: true };
+  });
+}
+
+/** An example with its imports, in a function, so that it may have names of its own. */
+function complete(example: string): string {
+  const used = new Set((given + example).match(/(?<![.\w])[A-Za-z_]\w*/g));
+  const imports = [...used].filter((name) => owners.has(name)).map((name) => [name, owners.get(name)!] as const);
+  return [
+    'import "@dl/autograd";\nimport "@dl/backend-cpu";\nimport type { StateDict } from "@dl/nn";',
+    ...imports.map(([name, owner]) => `import { ${name} } from "@dl/${owner}";`),
+    `${given}await (async () => {\n${example}\n})();\n`,
+  ].join("\n");
+}
+
+const sources = documented.slice(1).flatMap((name) =>
+  readdirSync(join(root, "packages", name, "src"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .sort()
+    .map((path) => `packages/${name}/src/${path}`),
 );
+const readmeCode = readmes.flatMap(readmeBlocks);
+const blocks = [...readmeCode, ...sources.flatMap(exampleBlocks)];
+const fileOf = ({ name }: Block): string => join(folder, `${name.replaceAll(/\W+/g, "-")}.mts`);
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-for (const { file, code } of blocks) writeFileSync(file, code);
+for (const block of blocks) writeFileSync(fileOf(block), block.code);
 writeFileSync(
   join(folder, "tsconfig.json"),
-  JSON.stringify({ extends: join(root, "tsconfig.test.json"), compilerOptions: { rootDir: root }, include: ["*.mts"] }),
+  JSON.stringify({
+    extends: join(root, "tsconfig.test.json"),
+    compilerOptions: { rootDir: root, noUnusedLocals: false, noUnusedParameters: false },
+    include: ["*.mts"],
+  }),
 );
 
 /** Runs a program of the workspace; gives what it wrote when it fails. */
 async function program(name: string, args: readonly string[], cwd: string): Promise<string> {
   const bin = join(root, "node_modules/.bin", name);
-  return await run(bin, args, { cwd, env: { ...process.env, DL_OFFLINE: "1" } }).then(
+  return await promisify(execFile)(bin, args, { cwd, env: { ...process.env, DL_OFFLINE: "1" } }).then(
     () => "",
     ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr,
   );
@@ -58,22 +107,22 @@ const gpu = adapter || process.env["CI"] !== undefined;
 const runnable = blocks.filter(({ runs, code }) => runs && (gpu || !code.includes("@dl/backend-webgpu")));
 
 test("every package's README has an example", () => {
-  expect(readmes.filter((readme) => !blocks.some((block) => block.readme === readme))).toEqual([
+  expect(readmes.filter((readme) => !readmeCode.some(({ name }) => name.startsWith(`${readme} `)))).toEqual([
     "packages/conformance/README.md", // a command, not a library
   ]);
 });
 
-test("READMEs compile", async () => {
+test("READMEs and examples compile", async () => {
   expect(await program("tsc", ["-p", folder], root)).toBe("");
 });
 
-test("READMEs run", async () => {
-  const files = runnable.map(({ file }) => file);
-  const main = join(folder, "main.mts");
+test("READMEs and examples run", async () => {
+  const files = runnable.map(fileOf);
+  const main = join(elsewhere, "main.mjs");
   writeFileSync(
     main,
     `import { writeFileSync } from "node:fs";
-     const outcome: Record<string, string> = {};
+     const outcome = {};
      for (const file of ${JSON.stringify(files)}) {
        await import(file).then(() => (outcome[file] = "runs"), (error) => (outcome[file] = error.stack));
      }

@@ -66,9 +66,10 @@ const joiners: { readonly [K in Kind]: (items: readonly never[], place: string) 
 /**
  * Joins samples into a batch along a new first dimension. Numbers become int64 where all are whole, as `tensor` does
  * it; give tensors where the dtype must not depend on the values.
- *
  * @throws TensorError for samples that differ in kind or shape, and for kinds that do not join
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+ * @example
+ * defaultCollate([{ x: 1, name: "a" }, { x: 2, name: "b" }]); // { x: tensor([1, 2]), name: ["a", "b"] }
  */
 export function defaultCollate<T>(samples: readonly T[]): Collated<T> {
   if (samples.length === 0) fail("defaultCollate", "needs at least one sample, got none");

@@ -4,8 +4,15 @@ import type { Collated } from "./collate.ts";
 
 /**
  * A map from indices to samples. Extend it, or pass any object with `length` and `get`.
- *
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
+ * @example
+ * class Squares extends Dataset<[x: number, y: number]> {
+ *   readonly length = 100;
+ *   get(index: number): [x: number, y: number] {
+ *     return [index, index ** 2];
+ *   }
+ * }
+ * new DataLoader(new Squares(), { batchSize: 10 }).length; // 10
  */
 export abstract class Dataset<T = unknown> {
   abstract readonly length: number;
@@ -17,8 +24,15 @@ export abstract class Dataset<T = unknown> {
 
 /**
  * A stream of samples, for data without random access. Give it `*[Symbol.iterator]()` or `async *[Symbol.asyncIterator]()`.
- *
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset
+ * @example
+ * class Lines extends IterableDataset<string> {
+ *   override async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+ *     yield "first";
+ *     yield "second";
+ *   }
+ * }
+ * for await (const lines of new DataLoader(new Lines(), { batchSize: 2 })) lines; // ["first", "second"]
  */
 export abstract class IterableDataset<T = unknown> {
   [Symbol.iterator]?(): Iterator<T>;
@@ -36,9 +50,11 @@ export type Row<T extends readonly Tensor[]> = { -readonly [K in keyof T]: T[K] 
 
 /**
  * Samples made of one row from each tensor.
- *
  * @throws TensorError when the tensors differ in their first size
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
+ * @example
+ * const dataset = new TensorDataset(rand(10, 3), arange(10));
+ * const [x, y] = dataset.get(4); // [3] and tensor(4)
  */
 export class TensorDataset<T extends readonly Tensor[]> extends Dataset<Row<T>> {
   readonly tensors: T;
@@ -74,7 +90,13 @@ export class TensorDataset<T extends readonly Tensor[]> extends Dataset<Row<T>> 
   }
 }
 
-/** The samples at `indices` of another data set. @see https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset */
+/**
+ * The samples at `indices` of another data set.
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+ * @example
+ * const dataset = new TensorDataset(arange(10));
+ * new Subset(dataset, [1, 3, 5]).length; // 3
+ */
 export class Subset<T> extends Dataset<T> {
   readonly dataset: Dataset<T>;
   readonly indices: ArrayLike<number>;
@@ -101,7 +123,13 @@ export class Subset<T> extends Dataset<T> {
   }
 }
 
-/** Data sets one after the other. @see https://pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset */
+/**
+ * Data sets one after the other.
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
+ * @example
+ * const [a, b] = [new TensorDataset(arange(3)), new TensorDataset(arange(5))];
+ * new ConcatDataset([a, b]).length; // 8
+ */
 export class ConcatDataset<T> extends Dataset<T> {
   readonly datasets: readonly Dataset<T>[];
   /** Where each data set ends. */
@@ -129,9 +157,12 @@ export class ConcatDataset<T> extends Dataset<T> {
 
 /**
  * Disjoint random subsets of the given lengths, or of given fractions that add up to 1.
- *
  * @throws TensorError when the lengths do not add up to the data set's
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.random_split
+ * @example
+ * const dataset = new TensorDataset(arange(10));
+ * const [train, test] = randomSplit(dataset, [0.8, 0.2], { generator: new Generator().manualSeed(0) });
+ * [train?.length, test?.length]; // 8 2
  */
 export function randomSplit<T>(
   dataset: Dataset<T>,

@@ -11,10 +11,15 @@ import { BatchSampler, checkCount, type Sampler } from "./sampler.ts";
  * Iterates over batches: `for await (const batch of loader)`, or `for (const batch of loader)` where the data set is
  * synchronous. Each iteration is an epoch with an order of its own; leaving it early ends it. A data set's `getBatch`
  * is used unless a `collateFn` is given.
- *
  * @throws TensorError for options that contradict each other; while iterating, with the index, for a sample that
- *   could not be had
+ * could not be had
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+ * @example
+ * const dataset = new TensorDataset(rand(100, 4), randint(0, 2, [100]));
+ * const loader = new DataLoader(dataset, { batchSize: 32, shuffle: true, seed: 0 });
+ * for await (const [x, y] of loader) {
+ *   [x.shape, y.shape]; // [32, 4] [32], three times, then [4, 4] [4]
+ * }
  */
 export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterable<B> {
   readonly dataset: DataSource<T>;

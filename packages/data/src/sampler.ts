@@ -18,7 +18,12 @@ export interface Sized {
   readonly length: number;
 }
 
-/** 0, 1, 2, … @see https://pytorch.org/docs/stable/data.html#torch.utils.data.SequentialSampler */
+/**
+ * 0, 1, 2, …
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.SequentialSampler
+ * @example
+ * [...new SequentialSampler([5, 6, 7])]; // [0, 1, 2]
+ */
 export class SequentialSampler implements Sampler {
   readonly #source: Sized;
 
@@ -42,7 +47,14 @@ export interface RandomSamplerOptions extends GeneratorOption {
   readonly numSamples?: number | undefined;
 }
 
-/** A new random order in every epoch. @see https://pytorch.org/docs/stable/data.html#torch.utils.data.RandomSampler */
+/**
+ * A new random order in every epoch.
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.RandomSampler
+ * @example
+ * const dataset = new TensorDataset(arange(100));
+ * const sampler = new RandomSampler(dataset, { replacement: true, numSamples: 10 });
+ * new DataLoader(dataset, { sampler, batchSize: 5 }).length; // 2
+ */
 export class RandomSampler implements Sampler {
   readonly #source: Sized;
   readonly #options: RandomSamplerOptions;
@@ -69,7 +81,12 @@ export class RandomSampler implements Sampler {
   }
 }
 
-/** The given indices in a new random order each epoch. @see https://pytorch.org/docs/stable/data.html#torch.utils.data.SubsetRandomSampler */
+/**
+ * The given indices in a new random order each epoch.
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.SubsetRandomSampler
+ * @example
+ * [...new SubsetRandomSampler([3, 5, 8])]; // 3, 5 and 8 in some order
+ */
 export class SubsetRandomSampler implements Sampler {
   readonly #indices: ArrayLike<number>;
   readonly #generator: Generator | undefined;
@@ -95,8 +112,9 @@ export interface WeightedRandomSamplerOptions extends GeneratorOption {
 
 /**
  * `numSamples` indices, each with a chance in proportion to its weight; weights need not add up to 1.
- *
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
+ * @example
+ * [...new WeightedRandomSampler([1, 1, 98], 5)]; // five indices, mostly 2
  */
 export class WeightedRandomSampler implements Sampler {
   readonly length: number;
@@ -154,7 +172,12 @@ function firstAbove(ascending: readonly number[], x: number): number {
   return low;
 }
 
-/** Lists of `batchSize` indices from another sampler. @see https://pytorch.org/docs/stable/data.html#torch.utils.data.BatchSampler */
+/**
+ * Lists of `batchSize` indices from another sampler.
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.BatchSampler
+ * @example
+ * [...new BatchSampler(new SequentialSampler([5, 6, 7]), 2)]; // [[0, 1], [2]]
+ */
 export class BatchSampler implements Sampler<readonly number[]> {
   readonly sampler: Sampler;
   readonly batchSize: number;

@@ -211,7 +211,7 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
  * @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
  * @example
  * const layers = new ModuleList([new Linear(4, 4), new Linear(4, 4)]);
- * let x = rand(2, 4);
+ * let x: Tensor = rand(2, 4);
  * for (const layer of layers) x = layer(x).relu();
  */
 export class ModuleList<M extends Module = Module> extends List<M, M, never[], never> {

@@ -96,7 +96,9 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   /**
    * Makes the field `name` a module inside this one; for names that are made up at run time.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.add_module
-   * @example for (let i = 0; i < 3; i++) this.addModule(`layer${i}`, new Linear(4, 4));
+   * @example
+   * const net = new Sequential();
+   * for (const name of ["a", "b"]) net.addModule(name, new Linear(4, 4));
    */
   addModule(name: string, module: Module | null): void {
     Object.assign(this, { [name]: module });
@@ -208,7 +210,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
    * @example
    * model.loadStateDict(await load("model.safetensors"));
-   * const { missingKeys } = model.loadStateDict(pretrained, { strict: false });
+   * const { missingKeys } = model.loadStateDict({ weight: zeros(2, 4) }, { strict: false }); // ["bias"]
    */
   loadStateDict(state: StateDict, options: LoadOptions | boolean = {}): LoadReport {
     return loadInto(

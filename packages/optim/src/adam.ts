@@ -16,6 +16,11 @@ export type AdamArguments = [
 /**
  * Adam (Kingma & Ba, 2014).
  * @see https://pytorch.org/docs/stable/generated/torch.optim.Adam.html
+ * @example
+ * const optimizer = new Adam(model.parameters(), { lr: 1e-3 });
+ * optimizer.zeroGrad();
+ * model(rand(8, 4)).square().mean().backward();
+ * optimizer.step();
  */
 export class Adam extends Optimizer {
   static readonly names: typeof names = names;
@@ -78,6 +83,11 @@ export class Adam extends Optimizer {
 /**
  * Adam with decoupled weight decay (Loshchilov & Hutter, 2017).
  * @see https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html
+ * @example
+ * const optimizer = new AdamW(model.parameters(), { lr: 1e-3, weightDecay: 0.05 });
+ * optimizer.zeroGrad();
+ * model(rand(8, 4)).square().mean().backward();
+ * optimizer.step();
  */
 export class AdamW extends Adam {
   protected override readonly decoupled: boolean = true;

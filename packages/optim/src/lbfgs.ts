@@ -50,7 +50,14 @@ function quiet<T>(body: () => T): T {
  * computes the loss several times, so it needs a closure; there can be one group only.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
  * @example
- * optimizer.step(() => { optimizer.zeroGrad(); const loss = criterion(model(x), y); loss.backward(); return loss; });
+ * const optimizer = new LBFGS(model.parameters());
+ * const [x, y] = [rand(8, 4), rand(8, 2)];
+ * optimizer.step(() => {
+ *   optimizer.zeroGrad();
+ *   const loss = new MSELoss()(model(x), y);
+ *   loss.backward();
+ *   return loss;
+ * });
  */
 export class LBFGS extends Optimizer {
   static readonly names: typeof names = names;

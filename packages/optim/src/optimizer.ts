@@ -25,6 +25,16 @@ export type Closure = () => Tensor | number;
  * The base of all optimizers. A new one overrides {@link update} (one parameter at a time), {@link updateGroup} or `step`.
  * @throws TensorError for no parameters, for one in two groups, and for a group without a required option
  * @see https://pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
+ * @example
+ * class SignSGD extends Optimizer {
+ *   constructor(params: Iterable<Tensor>, lr: number) {
+ *     super(params, { lr });
+ *   }
+ *   protected override update(param: Tensor, grad: Tensor, _state: unknown, group: { lr: number }): void {
+ *     param.sub_(grad.sign(), { alpha: group.lr });
+ *   }
+ * }
+ * new SignSGD(model.parameters(), 0.01).step();
  */
 export abstract class Optimizer {
   readonly defaults: Readonly<Record<string, unknown>>;

@@ -15,6 +15,11 @@ export type SGDArguments = [
 /**
  * Stochastic gradient descent, with momentum (Sutskever et al., 2013).
  * @see https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
+ * @example
+ * const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
+ * optimizer.zeroGrad();
+ * model(rand(8, 4)).square().mean().backward();
+ * optimizer.step();
  */
 export class SGD extends Optimizer {
   static readonly names = ["params", "lr", "momentum", "dampening", "weightDecay", "nesterov", "maximize"] as const;

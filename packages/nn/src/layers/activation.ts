@@ -30,7 +30,12 @@ abstract class InplaceActivation extends Activation {
   }
 }
 
-/** max(x, 0). @see https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html */
+/**
+ * max(x, 0).
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html
+ * @example
+ * new ReLU()(floatTensor([-1, 2])); // tensor([0., 2.])
+ */
 export class ReLU extends InplaceActivation {
   forward(input: Tensor): Tensor {
     return F.relu(input, this.inplace);

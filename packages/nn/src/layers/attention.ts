@@ -39,6 +39,11 @@ const call = { name: "MultiheadAttention", names: callNames } as const;
  * [L, N, E] and, if `needWeights`, the weights [N, L, S]. With `batchFirst` N comes first; N may be missing.
  * In bool masks true means "may not look".
  * @see https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
+ * @example
+ * const attention = new MultiheadAttention(16, 4, { batchFirst: true });
+ * const x = rand(2, 5, 16);
+ * const [output, weights] = attention(x, x, x);
+ * [output.shape, weights?.shape]; // [2, 5, 16] [2, 5, 5]
  */
 export class MultiheadAttention extends Module<
   Arguments<typeof callNames, MultiheadAttentionInput>,

@@ -25,6 +25,9 @@ export type CrossEntropyLossArguments = [
  * The cross entropy of scores [N, C, …] against class numbers [N, …], or probabilities of the scores' shape. It takes
  * the softmax itself: give it raw scores.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+ * @example
+ * const criterion = new CrossEntropyLoss();
+ * criterion(randn(3, 5), tensor([1, 0, 4])); // a scalar; raw scores of 3 samples and 5 classes
  */
 export class CrossEntropyLoss extends WeightedLoss {
   static readonly names = ["weight", "ignoreIndex", "reduction", "labelSmoothing"] as const;
@@ -48,7 +51,13 @@ export class CrossEntropyLoss extends WeightedLoss {
 
 export type NLLLossArguments = [weight?: Tensor | null, ignoreIndex?: number, reduction?: Reduction];
 
-/** The negative log likelihood of log-probabilities. @see https://pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html */
+/**
+ * The negative log likelihood of log-probabilities.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
+ * @example
+ * const criterion = new NLLLoss();
+ * criterion(randn(3, 5).logSoftmax(1), tensor([1, 0, 4]));
+ */
 export class NLLLoss extends WeightedLoss {
   static readonly names = ["weight", "ignoreIndex", "reduction"] as const;
   readonly ignoreIndex: number;
@@ -69,7 +78,13 @@ export class NLLLoss extends WeightedLoss {
 const weightNames = ["weight", "reduction"] as const;
 export type WeightedLossArguments = [weight?: Tensor | null, reduction?: Reduction];
 
-/** The cross entropy of probabilities in [0, 1]. @see https://pytorch.org/docs/stable/generated/torch.nn.BCELoss.html */
+/**
+ * The cross entropy of probabilities in [0, 1].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
+ * @example
+ * const criterion = new BCELoss();
+ * criterion(randn(3).sigmoid(), tensor([1, 0, 1], { dtype: "float32" }));
+ */
 export class BCELoss extends WeightedLoss {
   static readonly names: typeof weightNames = weightNames;
   readonly reduction: Reduction;
@@ -103,7 +118,13 @@ export class MultiLabelSoftMarginLoss extends WeightedLoss {
 
 export type BCEWithLogitsLossArguments = [weight?: Tensor | null, reduction?: Reduction, posWeight?: Tensor | null];
 
-/** {@link BCELoss} of scores: it takes the sigmoid itself. @see https://pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html */
+/**
+ * {@link BCELoss} of scores: it takes the sigmoid itself.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
+ * @example
+ * const criterion = new BCEWithLogitsLoss();
+ * criterion(randn(3), tensor([1, 0, 1], { dtype: "float32" }));
+ */
 export class BCEWithLogitsLoss extends WeightedLoss {
   static readonly names = ["weight", "reduction", "posWeight"] as const;
   declare readonly posWeight: Tensor | null;

@@ -23,7 +23,14 @@ abstract class AnyDropout extends Module<[input: Tensor], Tensor> {
   }
 }
 
-/** Zeros elements with probability `p`. @see https://pytorch.org/docs/stable/generated/torch.nn.Dropout.html */
+/**
+ * Zeros elements with probability `p`.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Dropout.html
+ * @example
+ * const dropout = new Dropout(0.2);
+ * dropout(ones(4)); // about one in five is 0, the others are 1.25
+ * dropout.eval()(ones(4)); // nothing happens after training
+ */
 export class Dropout extends AnyDropout {
   forward(input: Tensor): Tensor {
     return F.dropout(input, this.p, this.training, this.inplace);

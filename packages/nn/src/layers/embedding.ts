@@ -49,7 +49,13 @@ export interface FromPretrainedOptions {
   readonly scaleGradByFreq?: boolean;
 }
 
-/** Row numbers [*] → vectors [*, embeddingDim]. @see https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
+/**
+ * Row numbers [*] → vectors [*, embeddingDim].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html
+ * @example
+ * const table = new Embedding(1000, 16);
+ * table(tensor([[1, 5, 7], [2, 0, 0]])).shape; // [2, 3, 16]
+ */
 export class Embedding extends Module<[input: Tensor], Tensor> {
   static readonly names = [
     "numEmbeddings",

@@ -12,7 +12,9 @@ export type LinearArguments = [inFeatures: number, outFeatures: number, bias?: b
 /**
  * y = x Wᵀ + b: [*, inFeatures] → [*, outFeatures].
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
- * @example new Linear(512, 10)
+ * @example
+ * const layer = new Linear(512, 10);
+ * layer(rand(64, 512)).shape; // [64, 10]
  */
 export class Linear extends Module<[input: Tensor], Tensor> {
   static readonly names = ["inFeatures", "outFeatures", "bias", ...placement] as const;

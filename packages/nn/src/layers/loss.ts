@@ -21,7 +21,13 @@ abstract class PlainLoss extends Loss {
   }
 }
 
-/** (input − target)². @see https://pytorch.org/docs/stable/generated/torch.nn.MSELoss.html */
+/**
+ * (input − target)².
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+ * @example
+ * const criterion = new MSELoss({ reduction: "sum" });
+ * criterion(zeros(4), ones(4)).item(); // 4
+ */
 export class MSELoss extends PlainLoss {
   forward(input: Tensor, target: Tensor): Tensor {
     return F.mseLoss(input, target, this.reduction);

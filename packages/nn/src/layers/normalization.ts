@@ -109,7 +109,14 @@ export class BatchNorm1d extends BatchNorm {
   }
 }
 
-/** Normalises the channels of [N, C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html */
+/**
+ * Normalises the channels of [N, C, H, W].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+ * @example
+ * const norm = new BatchNorm2d(8);
+ * norm(rand(4, 8, 5, 5)).shape; // [4, 8, 5, 5]
+ * norm.eval(); // from now on by the running moments
+ */
 export class BatchNorm2d extends BatchNorm {
   forward(input: Tensor): Tensor {
     return this.normalize(input, [4]);
@@ -171,7 +178,13 @@ export type LayerNormArguments = [
   ...Placement,
 ];
 
-/** Normalises over the last dimensions. @see https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html */
+/**
+ * Normalises over the last dimensions.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
+ * @example
+ * const norm = new LayerNorm(16);
+ * norm(rand(2, 5, 16)).shape; // [2, 5, 16]
+ */
 export class LayerNorm extends Module<[input: Tensor], Tensor> {
   static readonly names = ["normalizedShape", "eps", "elementwiseAffine", ...placement] as const;
   readonly normalizedShape: Shape;

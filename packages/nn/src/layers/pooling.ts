@@ -55,7 +55,13 @@ export class MaxPool1d extends MaxPool {
   }
 }
 
-/** The largest of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html */
+/**
+ * The largest of each window of [N, C, H, W] or [C, H, W].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
+ * @example
+ * const pool = new MaxPool2d(2);
+ * pool(rand(1, 8, 28, 28)).shape; // [1, 8, 14, 14]
+ */
 export class MaxPool2d extends MaxPool {
   forward(input: Tensor): Tensor {
     return this.pool(input, F.maxPool2d);

@@ -215,6 +215,10 @@ export type LSTMArguments = [...RecurrentArguments, projSize?: number, ...Placem
 /**
  * Long short-term memory (Hochreiter & Schmidhuber, 1997), with projections if `projSize` is given.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+ * @example
+ * const lstm = new LSTM(10, 20, { batchFirst: true });
+ * const [output, [hidden, cell]] = lstm(rand(3, 7, 10));
+ * [output.shape, hidden.shape, cell.shape]; // [3, 7, 20] [1, 3, 20] [1, 3, 20]
  */
 export class LSTM extends Recurrent<[input: Tensor, hx?: LSTMState | null], [output: Tensor, state: LSTMState]> {
   static readonly names = [...names, "projSize", ...placement] as const;

@@ -112,7 +112,14 @@ abstract class TransformerLayer<In extends readonly unknown[]> extends Module<In
 const encoderCall = { name: "TransformerEncoderLayer", names: ["src", "srcMask", "srcKeyPaddingMask"] } as const;
 export type TransformerEncoderLayerInput = [src: Tensor, srcMask?: Tensor | null, srcKeyPaddingMask?: Tensor | null];
 
-/** Self-attention, then two linear layers. @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html */
+/**
+ * Self-attention, then two linear layers.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html
+ * @example
+ * const layer = new TransformerEncoderLayer(16, 4, { dimFeedforward: 32, batchFirst: true });
+ * const encoder = new TransformerEncoder(layer, 2);
+ * encoder(rand(2, 5, 16)).shape; // [2, 5, 16]
+ */
 export class TransformerEncoderLayer extends TransformerLayer<
   Arguments<typeof encoderCall.names, TransformerEncoderLayerInput>
 > {

@@ -3,8 +3,10 @@ import { fail, type Tensor } from "@dl/tensor";
 /**
  * A running mean, such as of the loss; `weight` is the batch size where batches differ.
  * @example
- * running.update(loss, images.shape[0]);
- * console.log(running.compute());
+ * const running = new MeanMetric();
+ * running.update(tensor(0.5), 64);
+ * running.update(tensor(0.2), 32);
+ * running.compute(); // 0.4
  */
 export class MeanMetric {
   #sum = 0;

@@ -5,7 +5,13 @@ import { LRScheduler } from "./base.ts";
 
 export type CosineArguments = [optimizer: Optimizer, TMax: number, etaMin?: number, lastEpoch?: number];
 
-/** Half a cosine down to `etaMin` over `TMax` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html */
+/**
+ * Half a cosine down to `etaMin` over `TMax` epochs.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
+ * @example
+ * const scheduler = new lrScheduler.CosineAnnealingLR(optimizer, 100);
+ * scheduler.step(); // after each epoch
+ */
 export class CosineAnnealingLR extends LRScheduler {
   static readonly names = ["optimizer", "TMax", "etaMin", "lastEpoch"] as const;
   readonly TMax: number;

@@ -15,7 +15,13 @@ export type PlateauArguments = [
   eps?: number,
 ];
 
-/** Lowers the rate when a metric stops improving. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html */
+/**
+ * Lowers the rate when a metric stops improving.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
+ * @example
+ * const scheduler = new lrScheduler.ReduceLROnPlateau(optimizer, { patience: 2 });
+ * scheduler.step(0.31); // the validation loss, after each epoch
+ */
 export class ReduceLROnPlateau {
   static readonly names = [
     "optimizer",

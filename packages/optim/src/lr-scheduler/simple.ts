@@ -52,7 +52,17 @@ export class MultiplicativeLR extends LRScheduler {
 
 export type StepArguments = [optimizer: Optimizer, stepSize: number, gamma?: number, lastEpoch?: number];
 
-/** × gamma every `stepSize` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html */
+/**
+ * × gamma every `stepSize` epochs.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+ * @example
+ * const scheduler = new lrScheduler.StepLR(optimizer, 10, { gamma: 0.5 });
+ * for (let epoch = 0; epoch < 20; epoch++) {
+ *   optimizer.step(); // …for every batch
+ *   scheduler.step();
+ * }
+ * scheduler.getLastLr(); // a quarter of the rate at the start
+ */
 export class StepLR extends LRScheduler {
   static readonly names = ["optimizer", "stepSize", "gamma", "lastEpoch"] as const;
   readonly stepSize: number;
