@@ -3,7 +3,7 @@ import { fail, type Tensor } from "@dl/tensor";
 /**
  * A running mean, such as of the loss; `weight` is the batch size where batches differ.
  * @example
- * const running = new MeanMetric();
+ * const running = new metrics.MeanMetric();
  * running.update(tensor(0.5), 64);
  * running.update(tensor(0.2), 32);
  * running.compute(); // 0.4
