@@ -27,7 +27,7 @@ export interface FunctionSpec<
   readonly forward: (context: C, ...args: A) => R;
   /**
    * From the gradients of the outputs to one for each argument, `null` for those without. Made of tensor functions, it
-   * can itself be differentiated.
+   * can itself be differentiated. What it is given and what it makes is freed when it returns, but for the result.
    */
   readonly backward: (context: C, ...grads: Tensor[]) => Tensor | null | readonly (Tensor | null)[];
   /** `backward` computes outside of tensor functions: differentiating it is an error instead of a wrong result. */

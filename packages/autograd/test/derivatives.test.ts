@@ -1,7 +1,16 @@
 /** Every row of the derivative table, first and second order, on the inputs that every backend is tried on. */
 import { grad, gradcheck } from "@dl/autograd";
 import "@dl/backend-cpu";
-import { applyAll, type FusedOp, type KernelOp, registerBackend, type Tensor, tensor, type ViewOp } from "@dl/tensor";
+import {
+  applyAll,
+  type FusedOp,
+  type KernelOp,
+  registerBackend,
+  type Tensor,
+  tensor,
+  type ViewOp,
+  zeros,
+} from "@dl/tensor";
 import { arrange, type InputSpec, type Layout, opCases, ReferenceBackend } from "@dl/tensor/testing";
 import { expect, test } from "vitest";
 
@@ -24,21 +33,38 @@ function weights({ shape }: Tensor): Tensor {
 const weighed = (outputs: readonly Tensor[]): Tensor =>
   outputs.map((x) => x.mul(weights(x)).sum()).reduce((a, b) => a.add(b));
 
+/** Slopes of a large tensor are taken along a few directions, one for each element of `by`. */
+interface Moving {
+  readonly by: Tensor;
+  readonly at: (by: Tensor) => Tensor;
+}
+
+function moving(x: Tensor): Moving {
+  if (!x.requiresGrad || x.numel() < 40) return { by: x, at: (by) => by };
+  const values = Array.from({ length: 5 * x.numel() }, (_, i) => Math.sin(i * i + 1));
+  const directions = tensor(values, { dtype: "float64" }).view(5, -1);
+  const at = (by: Tensor): Tensor => x.detach().add(by.matmul(directions).view(x.shape));
+  return { by: zeros(5, { dtype: "float64", requiresGrad: true }), at };
+}
+
 /** The gradient is the slope, and so is the gradient of the gradient, also for what backward starts from. */
 function checkBoth(f: Fn, inputs: readonly Tensor[]): void {
-  gradcheck((...xs) => weighed([f(...xs)]), inputs);
-  const start = weights(f(...inputs)).requiresGrad_();
-  const second = (v: Tensor, ...xs: Tensor[]): Tensor => {
+  const paths = inputs.map(moving);
+  const start = moving(weights(f(...inputs)).requiresGrad_());
+  const place = (steps: readonly Tensor[]): Tensor[] => steps.map((by, i) => paths[i]!.at(by));
+  const second = (v: Tensor, ...steps: Tensor[]): Tensor => {
+    const xs = place(steps);
     const wanted = xs.filter(({ requiresGrad }) => requiresGrad);
-    return weighed(grad(f(...xs), wanted, { gradOutputs: v, createGraph: true, materializeGrads: true }));
+    return weighed(grad(f(...xs), wanted, { gradOutputs: start.at(v), createGraph: true, materializeGrads: true }));
   };
-  gradcheck(second, [start, ...inputs]);
+  const steps = paths.map(({ by }) => by);
+  gradcheck((...by) => weighed([f(...place(by))]), steps);
+  gradcheck(second, [start.by, ...steps]);
 }
 
 function close(got: unknown, wanted: unknown): void {
   if (typeof wanted === "number") expect(got).toBeCloseTo(wanted, 10);
-  else if (Array.isArray(wanted)) wanted.forEach((item, i) => void close((got as unknown[])[i], item));
-  else expect(got).toBe(wanted);
+  else (wanted as unknown[]).forEach((item, i) => void close((got as unknown[])[i], item));
 }
 
 function inputsOf(specs: readonly InputSpec[], layout: Layout): Tensor[] {
@@ -60,12 +86,14 @@ test.each(rows)("$name: the gradient is the slope", (row) => {
   else expect(f(...leaves).isFloatingPoint(), "a float result has a gradient").toBe(false);
 });
 
-test.each(rows)("$name: the gradient does not depend on how inputs lie in memory", (row) => {
+const differentiable = rows.filter((row) => callOf(row)(...inputsOf(row.inputs, "contiguous")).requiresGrad);
+
+test.each(differentiable)("$name: the gradient does not depend on how inputs lie in memory", (row) => {
   const gradients = (layout: Layout): unknown => {
     const leaves = inputsOf(row.inputs, layout);
     const out = callOf(row)(...leaves);
     const wanted = leaves.filter(({ requiresGrad }) => requiresGrad);
-    return out.requiresGrad && grad(weighed([out]), wanted).map((g) => g.toArray());
+    return grad(weighed([out]), wanted).map((g) => g.toArray());
   };
   const expected = gradients("contiguous");
   for (const layout of ["transposed", "strided"] as const) close(gradients(layout), expected);
