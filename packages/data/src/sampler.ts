@@ -1,5 +1,5 @@
 /** The orders in which indices are drawn. Each iteration is a new epoch. */
-import { fail, type Generator, permutation } from "@dl/tensor";
+import { fail, type Generator, isTensor, permutation, type Tensor } from "@dl/tensor";
 import { uniforms } from "./random.ts";
 
 /** Indices in some order, as often as it is iterated. */
@@ -121,8 +121,8 @@ export class WeightedRandomSampler implements Sampler {
   readonly #weights: readonly number[];
   readonly #options: WeightedRandomSamplerOptions;
 
-  constructor(weights: Iterable<number>, numSamples: number, options: WeightedRandomSamplerOptions = {}) {
-    this.#weights = [...weights];
+  constructor(weights: Tensor | Iterable<number>, numSamples: number, options: WeightedRandomSamplerOptions = {}) {
+    this.#weights = isTensor(weights) ? (weights.flatten().toArray() as number[]) : [...weights];
     this.length = checkCount("WeightedRandomSampler", "numSamples", numSamples);
     this.#options = options;
     const wrong = this.#weights.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));

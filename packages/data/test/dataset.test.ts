@@ -1,8 +1,17 @@
 import "@dl/backend-cpu";
-import { arange, Generator, tensor, zeros } from "@dl/tensor";
+import { arange, Generator, type Tensor, tensor, zeros } from "@dl/tensor";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { ConcatDataset, Dataset, randomSplit, Subset, TensorDataset } from "../src/index.ts";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import {
+  ChainDataset,
+  ConcatDataset,
+  DataLoader,
+  Dataset,
+  randomSplit,
+  StackDataset,
+  Subset,
+  TensorDataset,
+} from "../src/index.ts";
 
 /** Its samples are its indices, from a first one on. */
 class Numbers extends Dataset<number> {
@@ -74,7 +83,45 @@ describe("ConcatDataset", () => {
   });
 });
 
+describe("StackDataset", () => {
+  it("puts samples side by side, under the names of their data sets", async () => {
+    const named = new StackDataset({ image: new Numbers(2, 10), label: new Numbers(2) });
+    expect(all(named)).toEqual([
+      { image: 10, label: 0 },
+      { image: 11, label: 1 },
+    ]);
+    expectTypeOf(new DataLoader(named)).toExtend<Iterable<{ image: Tensor; label: Tensor }>>();
+    const later: Dataset<string> = { length: 2, get: async (index) => `sample ${index}` };
+    expect(await new StackDataset([new Numbers(2), later]).get(1)).toEqual([1, "sample 1"]);
+  });
+
+  it("needs data sets of one length", () => {
+    expect(() => new StackDataset([new Numbers(2), new Numbers(3)])).toThrow(
+      "StackDataset: needs data sets of one length, got [2, 3]. Cut them with Subset",
+    );
+    expect(() => new StackDataset([])).toThrow("needs data sets of one length");
+    expect(() => new StackDataset([new Numbers(2)]).get(2)).toThrow("index 2 is not in 0 … 1");
+  });
+});
+
+describe("ChainDataset", () => {
+  it("is its streams one after the other", async () => {
+    async function* later(): AsyncGenerator<number> {
+      yield 3;
+    }
+    const loader = new DataLoader(new ChainDataset([[1, 2], later()]), { batchSize: 2, collateFn: (x) => x });
+    const batches: number[][] = [];
+    for await (const batch of loader) batches.push(batch);
+    expect(batches).toEqual([[1, 2], [3]]);
+  });
+});
+
 describe("randomSplit", () => {
+  it("gives as many parts as lengths, for the compiler too", () => {
+    expectTypeOf(randomSplit(new Numbers(3), [1, 2])).toEqualTypeOf<[Subset<number>, Subset<number>]>();
+    expectTypeOf(randomSplit(new Numbers(3), [3] as number[])).toEqualTypeOf<Subset<number>[]>();
+  });
+
   it("parts every data set into disjoint subsets that cover it", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 30 }), { minLength: 1, maxLength: 5 }), fc.nat(), (lengths, seed) => {
@@ -97,7 +144,7 @@ describe("randomSplit", () => {
 
   it("follows the seed", () => {
     const split = (seed: number) =>
-      all(randomSplit(new Numbers(50), [25, 25], { generator: new Generator().manualSeed(seed) })[0]!);
+      all(randomSplit(new Numbers(50), [25, 25], { generator: new Generator().manualSeed(seed) })[0]);
     expect(split(1)).toEqual(split(1));
     expect(split(1)).not.toEqual(split(2));
   });

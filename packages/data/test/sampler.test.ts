@@ -1,4 +1,5 @@
-import { Generator, manualSeed } from "@dl/tensor";
+import "@dl/backend-cpu";
+import { Generator, manualSeed, tensor } from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -118,6 +119,10 @@ describe("WeightedRandomSampler", () => {
       firsts.push(drawn[0]!);
     }
     expect(firsts.filter((index) => index === 4).length / 400).toBeCloseTo(5 / 8, 1);
+  });
+
+  it("takes a tensor of weights", () => {
+    expect([...new WeightedRandomSampler(tensor([0, 0.5, 0]), 3)]).toEqual([1, 1, 1]);
   });
 
   it("refuses weights that are no weights, and more draws than there are chances", () => {

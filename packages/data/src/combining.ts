@@ -1,0 +1,178 @@
+/** Data sets made of others: cut, joined, side by side. */
+import { fail, type Generator, permutation } from "@dl/tensor";
+import type { Collated } from "./collate.ts";
+import { checkIndex, Dataset, IterableDataset } from "./dataset.ts";
+import type { Stream } from "./options.ts";
+
+/**
+ * The samples at `indices` of another data set.
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+ * @example
+ * const dataset = new TensorDataset(arange(10));
+ * new Subset(dataset, [1, 3, 5]).length; // 3
+ */
+export class Subset<T> extends Dataset<T> {
+  readonly dataset: Dataset<T>;
+  readonly indices: ArrayLike<number>;
+  override readonly getBatch?: (indices: readonly number[]) => Collated<T> | Promise<Collated<T>>;
+
+  constructor(dataset: Dataset<T>, indices: ArrayLike<number>) {
+    super();
+    this.dataset = dataset;
+    this.indices = indices;
+    if (dataset.getBatch) this.getBatch = (at) => dataset.getBatch!(at.map((index) => this.#inner(index)));
+  }
+
+  get length(): number {
+    return this.indices.length;
+  }
+
+  get(index: number): T | Promise<T> {
+    return this.dataset.get(this.#inner(index));
+  }
+
+  #inner(index: number): number {
+    checkIndex("Subset", index, this.length);
+    return this.indices[index]!;
+  }
+}
+
+/**
+ * Data sets one after the other.
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
+ * @example
+ * const [a, b] = [new TensorDataset(arange(3)), new TensorDataset(arange(5))];
+ * new ConcatDataset([a, b]).length; // 8
+ */
+export class ConcatDataset<T> extends Dataset<T> {
+  readonly datasets: readonly Dataset<T>[];
+  /** Where each data set ends. */
+  readonly cumulativeSizes: readonly number[];
+
+  constructor(datasets: readonly Dataset<T>[]) {
+    super();
+    if (datasets.length === 0) fail("ConcatDataset", "needs at least one data set, got none");
+    let end = 0;
+    this.datasets = datasets;
+    this.cumulativeSizes = datasets.map(({ length }) => (end += length));
+  }
+
+  get length(): number {
+    return this.cumulativeSizes.at(-1)!;
+  }
+
+  get(index: number): T | Promise<T> {
+    checkIndex("ConcatDataset", index, this.length);
+    const which = this.cumulativeSizes.findIndex((end) => index < end);
+    const start = which === 0 ? 0 : this.cumulativeSizes[which - 1]!;
+    return this.datasets[which]!.get(index - start);
+  }
+}
+
+/** What a {@link StackDataset} asks of its data sets. */
+export interface Indexed {
+  readonly length: number;
+  get(index: number): unknown;
+}
+
+/** A sample of a {@link StackDataset}: one from each of its data sets, under the same names. */
+export type Stacked<D> = {
+  -readonly [K in keyof D]: D[K] extends { get(index: number): infer T } ? Awaited<T> : never;
+};
+
+/**
+ * Data sets of one length side by side: samples are lists, or objects, of one sample from each.
+ * @throws TensorError when the lengths differ
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.StackDataset
+ * @example
+ * const stacked = new StackDataset({ x: new TensorDataset(rand(9, 2)), label: new TensorDataset(arange(9)) });
+ * stacked.get(3); // { x: [tensor of 2], label: [tensor(3)] }
+ */
+export class StackDataset<const D extends readonly Indexed[] | Readonly<Record<string, Indexed>>> extends Dataset<
+  Stacked<D>
+> {
+  readonly datasets: D;
+  readonly length: number;
+
+  constructor(datasets: D) {
+    super();
+    const lengths = Object.values<Indexed>(datasets).map(({ length }) => length);
+    const [length] = lengths;
+    if (length === undefined || lengths.some((other) => other !== length)) {
+      fail("StackDataset", `needs data sets of one length, got [${lengths.join(", ")}]`, "Cut them with Subset");
+    }
+    this.datasets = datasets;
+    this.length = length;
+  }
+
+  get(index: number): Stacked<D> | Promise<Stacked<D>> {
+    checkIndex("StackDataset", index, this.length);
+    const { datasets } = this;
+    const keys = Object.keys(datasets);
+    const samples = Object.values<Indexed>(datasets).map((dataset) => dataset.get(index));
+    const join = (parts: readonly unknown[]): Stacked<D> =>
+      (Array.isArray(datasets) ? [...parts] : Object.fromEntries(keys.map((key, i) => [key, parts[i]]))) as Stacked<D>;
+    return samples.some((sample) => sample instanceof Promise) ? Promise.all(samples).then(join) : join(samples);
+  }
+}
+
+/**
+ * Streams one after the other, read in loops that wait.
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.ChainDataset
+ * @example
+ * const loader = new DataLoader(new ChainDataset([new Set([1, 2]), new Set([3])]), { batchSize: 3 });
+ * for await (const batch of loader) batch; // tensor([1, 2, 3])
+ */
+export class ChainDataset<T> extends IterableDataset<T> {
+  readonly datasets: Iterable<Stream<T>>;
+
+  constructor(datasets: Iterable<Stream<T>>) {
+    super();
+    this.datasets = datasets;
+  }
+
+  override async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    for (const dataset of this.datasets) yield* dataset as AsyncIterable<T>;
+  }
+}
+
+/** A subset for each length. */
+export type Parts<T, L extends readonly number[]> = { -readonly [K in keyof L]: Subset<T> };
+
+/**
+ * Disjoint random subsets of the given lengths, or of given fractions that add up to 1.
+ * @throws TensorError when the lengths do not add up to the data set's
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.random_split
+ * @example
+ * const dataset = new TensorDataset(arange(10));
+ * const [train, test] = randomSplit(dataset, [0.8, 0.2], { generator: new Generator().manualSeed(0) });
+ * [train.length, test.length]; // 8 2
+ */
+export function randomSplit<T, const L extends readonly number[]>(
+  dataset: Dataset<T>,
+  lengths: L,
+  { generator }: { readonly generator?: Generator | undefined } = {},
+): Parts<T, L> {
+  const sizes = splitSizes(dataset.length, lengths);
+  const order = permutation(dataset.length, generator);
+  return sizes.map((size, i) => {
+    const start = sizes.slice(0, i).reduce((sum, before) => sum + before, 0);
+    return new Subset(dataset, order.subarray(start, start + size));
+  }) as unknown as Parts<T, L>;
+}
+
+/** Fractions are rounded down; what is left over goes to the first parts, one each. */
+function splitSizes(total: number, lengths: readonly number[]): readonly number[] {
+  const sum = lengths.reduce((a, b) => a + b, 0);
+  const fractions = lengths.every((part) => part >= 0 && part <= 1) && Math.abs(sum - 1) < 1e-9;
+  if (fractions && !(lengths.every(Number.isInteger) && total === 1)) {
+    const sizes = lengths.map((part) => Math.floor(part * total + 1e-9));
+    const rest = total - sizes.reduce((a, b) => a + b, 0);
+    return sizes.map((size, i) => (i < rest ? size + 1 : size));
+  }
+  if (sum !== total || !lengths.every((size) => Number.isInteger(size) && size >= 0)) {
+    const got = `got lengths [${lengths.join(", ")}] (sum ${sum}) for ${total} samples`;
+    fail("randomSplit", got, "Give whole lengths that add up to the data set's, or fractions that add up to 1");
+  }
+  return lengths;
+}
