@@ -1,4 +1,4 @@
-import type { DType, FusedOp, Shape } from "@dl/tensor";
+import type { DType, SoftmaxOp, Shape } from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
@@ -8,10 +8,10 @@ const ops = ["softmax", "logSoftmax", "softmaxBackward", "logSoftmaxBackward"] a
 const scores: Draw = (random) => random() * 8 - 4;
 /** One sign, so that sums do not cancel out. */
 const negative: Draw = (random) => random() * 4 - 4;
-const operands = (op: FusedOp): number => (op.endsWith("Backward") ? 2 : 1);
+const operands = (op: SoftmaxOp): number => (op.endsWith("Backward") ? 2 : 1);
 
 function check(
-  op: FusedOp,
+  op: SoftmaxOp,
   shape: Shape,
   dim: number,
   dtype: DType,

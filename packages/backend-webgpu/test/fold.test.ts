@@ -1,4 +1,4 @@
-import { type FusedOp, type ReduceOp, reduceOps, type ScanOp, type Shape, scanOps, stridesOf } from "@dl/tensor";
+import { type SoftmaxOp, type ReduceOp, reduceOps, type ScanOp, type Shape, scanOps, stridesOf } from "@dl/tensor";
 import { test } from "vitest";
 import { agrees, noise, type Source } from "./both.ts";
 import { onDevice } from "./device.ts";
@@ -100,7 +100,7 @@ onDevice("scans", () => {
 });
 
 onDevice("softmax and its kin", () => {
-  const rows: FusedOp[] = ["softmax", "logSoftmax", "softmaxBackward", "logSoftmaxBackward"];
+  const rows: SoftmaxOp[] = ["softmax", "logSoftmax", "softmaxBackward", "logSoftmaxBackward"];
   test.each(rows)("%s", async (op) => {
     const shapes: [Shape, number][] = [
       [[3, 10], 1],

@@ -14,6 +14,7 @@ import { folds } from "./reduce.ts";
 import { scans } from "./scan.ts";
 import { softmaxes } from "./softmax.ts";
 import * as sorting from "./sorting.ts";
+import { standardizing } from "./standardize.ts";
 
 type Kernels = { readonly [K in KernelOp | FusedOp]: Kernel<K> };
 
@@ -34,6 +35,7 @@ export const kernels: Kernels = {
   argmax,
   argmin,
   ...softmaxes,
+  ...standardizing,
   arange,
   random,
   cat: movement.cat,

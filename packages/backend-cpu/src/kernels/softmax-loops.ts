@@ -2,7 +2,7 @@
  * The loops of the softmax family: some folds along a line, each of which may use those before, then the results. Lines
  * that lie side by side are taken as vectors, a contiguous line four elements at once.
  */
-import type { FusedOp } from "@dl/tensor";
+import type { SoftmaxOp } from "@dl/tensor";
 import { type Expr, type Func, type Local, type Module, op, shuffle, v128 } from "../wasm/emitter.ts";
 import { access, isVector, loadPacked, loadScalar, storeFirst, storePacked, storeScalar } from "./access.ts";
 import { add, constant, div, input, mul, type Node, pmax, sub } from "./expression.ts";
@@ -38,7 +38,7 @@ const powers = ([x]: readonly Node[], [highest]: readonly Node[]): Node => {
 };
 
 /** ★ One row per op. Inputs as in the table of ops. */
-const lines: { readonly [K in FusedOp]: Line } = {
+const lines: { readonly [K in SoftmaxOp]: Line } = {
   softmax: {
     inputs: 1,
     folds: [top, { ...sum, element: powers, keep: true }],
@@ -98,7 +98,7 @@ export function columnsPerUnit(dtype: FloatName): number {
 }
 
 interface Way {
-  readonly name: FusedOp;
+  readonly name: SoftmaxOp;
   readonly dtype: FloatName;
   readonly lanes: Lanes;
   readonly columns: boolean;
@@ -107,7 +107,7 @@ interface Way {
 }
 
 /** Exports `columns`, and `rows` where vectors can be used. */
-export function buildSoftmax(m: Module, name: FusedOp, dtype: FloatName): void {
+export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void {
   const trees = treesOf(lines[name], dtype === "float32" ? "f32" : "f64");
   const all = [...trees.folds.flat(), ...trees.merges, trees.output];
   const tools = new Tools(m, all);
@@ -129,7 +129,7 @@ export function buildSoftmax(m: Module, name: FusedOp, dtype: FloatName): void {
   });
 }
 
-function startsOf(f: Func, p: Params, name: FusedOp, offset: Local<"i32">): Local<"i32">[] {
+function startsOf(f: Func, p: Params, name: SoftmaxOp, offset: Local<"i32">): Local<"i32">[] {
   const bases = [...[p.x0, p.x1].slice(0, lines[name].inputs), p.target];
   return bases.map((base) => f.let(op("i32.add", base, offset)));
 }

@@ -1,5 +1,5 @@
 /** Softmax, its logarithm and their gradients along one dimension. */
-import type { FusedOp, View } from "@dl/tensor";
+import type { SoftmaxOp, View } from "@dl/tensor";
 import { sizeOf } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
@@ -11,7 +11,7 @@ import { withTemporaries } from "./temporary.ts";
 
 const PARALLEL = 2 ** 14;
 
-function alongLines<K extends FusedOp>(name: K): Kernel<K> {
+function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
   return ({ inputs, attrs }, [out]) => {
     const { dim } = attrs as { readonly dim: number };
     const dtype = out!.dtype === "float64" ? "float64" : "float32";
@@ -27,7 +27,7 @@ function alongLines<K extends FusedOp>(name: K): Kernel<K> {
   };
 }
 
-function launch(name: FusedOp, dtype: "float32" | "float64", xs: readonly View[], dim: number, out: Output): void {
+function launch(name: SoftmaxOp, dtype: "float32" | "float64", xs: readonly View[], dim: number, out: Output): void {
   const { outer, size, inner } = axisOf(out.shape, dim);
   const key = `${name} ${dtype}`;
   const kernels = engine.module<"columns" | "rows">(key, (m) => buildSoftmax(m, name, dtype));
@@ -38,7 +38,7 @@ function launch(name: FusedOp, dtype: "float32" | "float64", xs: readonly View[]
   else threads.parallel(key, way, Math.min(units, 64), args);
 }
 
-export const softmaxes: { readonly [K in FusedOp]: Kernel<K> } = {
+export const softmaxes: { readonly [K in SoftmaxOp]: Kernel<K> } = {
   softmax: alongLines("softmax"),
   logSoftmax: alongLines("logSoftmax"),
   softmaxBackward: alongLines("softmaxBackward"),

@@ -1,5 +1,5 @@
-/** ★ The kernels: a row for every operation of the op table, fused ones included. */
-import type { FusedOp, KernelOp, ReduceOp, ScanOp } from "@dl/tensor";
+/** ★ The kernels: a row for every operation of the op table, and for the fused ones that it has. */
+import type { KernelOp, ReduceOp, ScanOp, SoftmaxOp } from "@dl/tensor";
 import { reduce, scan } from "../wgsl/fold.ts";
 import { softmax } from "../wgsl/softmax.ts";
 import { conv, convInput, convWeight } from "./convolution.ts";
@@ -15,19 +15,19 @@ import { softmaxKernel } from "./softmax.ts";
 import { sort, topk } from "./sort.ts";
 
 /** A kernel for each row of a table. */
-function each<O extends KernelOp | FusedOp>(
+function each<O extends KernelOp | SoftmaxOp>(
   rows: { readonly [K in O]: unknown },
   make: <K extends O>(op: K) => Kernel<K>,
 ): { readonly [K in O]: Kernel<K> } {
   return Object.fromEntries((Object.keys(rows) as O[]).map((op) => [op, make(op)])) as never;
 }
 
-export const kernels: { readonly [K in KernelOp | FusedOp]: Kernel<K> } = {
+export const kernels: { readonly [K in KernelOp | SoftmaxOp]: Kernel<K> } = {
   ...unaryKernels,
   ...binaryKernels,
   ...each<ReduceOp>(reduce, reduceKernel),
   ...each<ScanOp>(scan, scanKernel),
-  ...each<FusedOp>(softmax, softmaxKernel),
+  ...each<SoftmaxOp>(softmax, softmaxKernel),
   where,
   cast,
   copy,

@@ -1,5 +1,5 @@
 /** Softmax and its kin: a statistic of each line, then a formula of the elements and the statistic. */
-import { type FusedOp, sizeOf, stridesOf } from "@dl/tensor";
+import { type SoftmaxOp, sizeOf, stridesOf } from "@dl/tensor";
 import { pick } from "../layout.ts";
 import { Program } from "../program.ts";
 import { softmax } from "../wgsl/softmax.ts";
@@ -8,13 +8,13 @@ import { type Kernel, views } from "./kernel.ts";
 import { along, gather, groupsFor, lines, linesSource, teamFor } from "./lines.ts";
 import { lastly } from "./scan.ts";
 
-export function softmaxKernel<K extends FusedOp>(op: K): Kernel<K> {
+export function softmaxKernel<K extends SoftmaxOp>(op: K): Kernel<K> {
   return (engine, call) => {
     const { dim } = call.attrs as { readonly dim: number };
     const { shape, dtype } = call.outputs[0]!;
     const inputs = views(call);
     for (const { cell } of inputs) engine.materialize(cell); // read twice
-    const { fold, gathers, gives } = softmax[op as FusedOp];
+    const { fold, gathers, gives } = softmax[op as SoftmaxOp];
     const order = lastly(shape.length, dim);
     const length = shape[dim] ?? 1;
     const count = length === 0 ? 0 : sizeOf(shape) / length;

@@ -1,5 +1,5 @@
 /** ★ Softmax and its kin by lines: what is gathered of the inputs' elements, and what is made of both. */
-import type { FusedOp } from "@dl/tensor";
+import type { SoftmaxOp } from "@dl/tensor";
 import { type Fold, logSumExp, reduce } from "./fold.ts";
 
 export interface LineRow {
@@ -10,7 +10,7 @@ export interface LineRow {
 
 const sum = reduce.sum("float");
 
-export const softmax: { readonly [K in FusedOp]: LineRow } = {
+export const softmax: { readonly [K in SoftmaxOp]: LineRow } = {
   softmax: { fold: logSumExp, gathers: ([x]) => x!, gives: ([x], acc) => `dl_exp(${x} - ${acc}.x) / ${acc}.y` },
   logSoftmax: { fold: logSumExp, gathers: ([x]) => x!, gives: ([x], acc) => `(${x} - ${acc}.x) - dl_log(${acc}.y)` },
   softmaxBackward: { fold: sum, gathers: ([g, y]) => `${g} * ${y}`, gives: ([g, y], acc) => `${y} * (${g} - ${acc})` },

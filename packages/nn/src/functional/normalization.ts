@@ -1,5 +1,5 @@
 /** Mean 0 and variance 1 over batches, layers, groups or instances, then scaled and shifted. */
-import { fail, noGrad, op, type Shape, scope, showShape, type Tensor } from "@dl/tensor";
+import { applyAll, fail, noGrad, op, type Shape, scope, showShape, type Tensor } from "@dl/tensor";
 import { pad } from "./padding.ts";
 import { avgPool2d, avgPool3d } from "./pooling.ts";
 
@@ -16,6 +16,29 @@ function moments(input: Tensor, dims: readonly number[]): Moments {
 
 function standardize(input: Tensor, { mean, variance }: Moments, eps: number): Tensor {
   return input.sub(mean).mul(variance.add(eps).rsqrt());
+}
+
+/** `input`, seen as [outer, channels, inner], with mean 0 and variance 1 in each channel; `use` gets what they were. */
+function standardizeOwn(input: Tensor, channels: Shape, eps: number, use?: (own: Moments) => void): Tensor {
+  const x = input.reshape(channels);
+  if (x.isFloatingPoint() && x.backend.supports("standardize")) {
+    const [values, mean, variance] = applyAll("standardize", [x], { eps }) as [Tensor, Tensor, Tensor];
+    use?.({ mean, variance });
+    for (const moment of [mean, variance]) moment.dispose();
+    return values.view(input.shape);
+  }
+  const own = moments(x, [0, 2]);
+  use?.(own);
+  return standardize(x, own, eps).view(input.shape);
+}
+
+/** [N, C, …] as [N, C, the rest]. */
+function byChannel({ shape }: Tensor): [outer: number, channels: number, inner: number] {
+  return [shape[0]!, shape[1]!, product(shape.slice(2))];
+}
+
+function product(sizes: Shape): number {
+  return sizes.reduce((total, size) => total * size, 1);
 }
 
 /** Along the channels (dimension 1) of `like`. */
@@ -79,12 +102,10 @@ export const batchNorm = op(
     }
     const count = input.numel() / input.shape[1]!;
     if (count === 1) fail("batchNorm", `training needs more than 1 value per channel, got ${showShape(input.shape)}`);
-    const own = moments(
-      input,
-      input.shape.flatMap((_, dim) => (dim === 1 ? [] : [dim])),
-    );
-    if (runningMean && runningVar) trackMoments({ mean: runningMean, variance: runningVar }, own, count, momentum);
-    return scaleAndShift(standardize(input, own, eps), weight, bias);
+    const normal = standardizeOwn(input, byChannel(input), eps, (own) => {
+      if (runningMean && runningVar) trackMoments({ mean: runningMean, variance: runningVar }, own, count, momentum);
+    });
+    return scaleAndShift(normal, weight, bias);
   },
   "NativeBatchNormBackward0",
 );
@@ -100,14 +121,7 @@ export const layerNorm = op(
     if (lead < 0 || normalizedShape.some((size, i) => size !== input.shape[lead + i])) {
       fail("layerNorm", `needs [*, ${normalizedShape.join(", ")}], got ${showShape(input.shape)}`);
     }
-    const normal = standardize(
-      input,
-      moments(
-        input,
-        normalizedShape.map((_, i) => lead + i),
-      ),
-      eps,
-    );
+    const normal = standardizeOwn(input, [1, product(input.shape.slice(0, lead)), product(normalizedShape)], eps);
     const scaled = weight ? normal.mul(weight) : normal;
     return bias ? scaled.add(bias) : scaled;
   },
@@ -121,8 +135,8 @@ export const groupNorm = op(
     checkChannels("groupNorm", input, [weight, bias]);
     const [batch, channels] = input.shape as [number, number];
     if (channels % numGroups !== 0) fail("groupNorm", `${channels} channels do not divide into ${numGroups} groups`);
-    const groups = input.reshape(batch, numGroups, input.numel() / Math.max(batch * numGroups, 1));
-    return scaleAndShift(standardize(groups, moments(groups, [2]), eps).view(input.shape), weight, bias);
+    const size = input.numel() / Math.max(batch * numGroups, 1);
+    return scaleAndShift(standardizeOwn(input, [1, batch * numGroups, size], eps), weight, bias);
   },
   "NativeGroupNormBackward0",
 );
@@ -146,15 +160,15 @@ export const instanceNorm = op(
     if (!useInputStats)
       return batchNorm(input, runningMean ?? null, runningVar ?? null, weight, bias, false, momentum, eps);
     checkChannels("instanceNorm", input, [runningMean, runningVar, weight, bias]);
-    const dims = input.shape.flatMap((_, dim) => (dim < 2 ? [] : [dim]));
-    const count = input.shape.slice(2).reduce((product, size) => product * size, 1);
+    const [batch, channels, count] = byChannel(input);
     if (count === 1) fail("instanceNorm", `needs more than 1 spatial element, got ${showShape(input.shape)}`);
-    const own = moments(input, dims);
-    if (runningMean && runningVar) {
-      const batch = { mean: own.mean.mean(0), variance: own.variance.mean(0) };
-      trackMoments({ mean: runningMean, variance: runningVar }, batch, count, momentum);
-    }
-    return scaleAndShift(standardize(input, own, eps), weight, bias);
+    const normal = standardizeOwn(input, [1, batch * channels, count], eps, ({ mean, variance }) => {
+      if (!runningMean || !runningVar) return;
+      const overBatch = (moment: Tensor): Tensor => moment.detach().view(batch, channels).mean(0);
+      const own = { mean: overBatch(mean), variance: overBatch(variance) };
+      trackMoments({ mean: runningMean, variance: runningVar }, own, count, momentum);
+    });
+    return scaleAndShift(normal, weight, bias);
   },
 );
 

@@ -46,6 +46,8 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   logSoftmax: like,
   softmaxBackward: like,
   logSoftmaxBackward: like,
+  standardize: ([x]) => [x!, withShape(x!, [x!.shape[1]!])[0]!, withShape(x!, [x!.shape[1]!])[0]!],
+  standardizeBackward: like,
 };
 
 function valuesAndPositions(x: TensorMeta, shape: Shape): readonly TensorMeta[] {

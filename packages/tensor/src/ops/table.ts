@@ -203,14 +203,25 @@ export interface OtherOps {
   };
 }
 
-/** Kernels that are optional: an op that also has a decomposition into the others. */
-export interface FusedOps {
+/** Along one dimension. */
+export interface SoftmaxOps {
   softmax: { readonly dim: number };
   logSoftmax: { readonly dim: number };
   /** [gradient, output] */
   softmaxBackward: { readonly dim: number };
   logSoftmaxBackward: { readonly dim: number };
 }
+
+/** Of each channel of [outer, channels, inner]. */
+export interface StandardizeOps {
+  /** [x] → (x − mean) / √(variance + eps), and each channel's mean and variance, the population's. */
+  standardize: { readonly eps: number };
+  /** [gradient, x] */
+  standardizeBackward: { readonly eps: number };
+}
+
+/** Kernels that are optional: an op that also has a decomposition into the others. */
+export interface FusedOps extends SoftmaxOps, StandardizeOps {}
 
 /** Relabellings: strides only, no backend sees them. */
 export interface ViewOps {
@@ -228,6 +239,8 @@ export interface TransferOps {
 }
 
 export type KernelOp = UnaryOp | BinaryOp | ReduceOp | ScanOp | keyof OtherOps;
+export type SoftmaxOp = keyof SoftmaxOps;
+export type StandardizeOp = keyof StandardizeOps;
 export type FusedOp = keyof FusedOps;
 export type ViewOp = keyof ViewOps;
 export type Op = KernelOp | FusedOp | ViewOp | keyof TransferOps;

@@ -11,6 +11,8 @@ import {
   type KernelOp,
   type ReduceOp,
   type ScanOp,
+  type SoftmaxOp,
+  type StandardizeOp,
   type UnaryOp,
   unaryOps,
 } from "../ops/table.ts";
@@ -104,10 +106,21 @@ function reduceCases<K extends ReduceOp>(dtype: DType = "float32"): readonly OpC
   }));
 }
 
-function alongDim<K extends ScanOp | FusedOp>(inputs = 1): readonly OpCase<K>[] {
+function alongDim<K extends ScanOp | SoftmaxOp>(inputs = 1): readonly OpCase<K>[] {
   return [0, 1, 2].map((dim) => ({
     inputs: Array.from({ length: inputs }, () => ({ shape: [3, 4, 5] })),
     attrs: { dim } as Attrs<K>,
+  }));
+}
+
+function channelCases<K extends StandardizeOp>(inputs: number): readonly OpCase<K>[] {
+  return [
+    [3, 4, 5],
+    [1, 3, 9],
+    [6, 2, 1],
+  ].map((shape) => ({
+    inputs: Array.from({ length: inputs }, () => ({ shape })),
+    attrs: { eps: 1e-3 } as Attrs<K>,
   }));
 }
 
@@ -141,6 +154,8 @@ export const opCases: OpCases = {
   logSoftmax: alongDim(),
   softmaxBackward: alongDim(2),
   logSoftmaxBackward: alongDim(2),
+  standardize: channelCases(1),
+  standardizeBackward: channelCases(2),
   cast: [
     { inputs: [{ shape: [3, 4], low: -3, high: 3 }], attrs: { dtype: "int32" } },
     { inputs: [{ shape: [3, 4], dtype: "int32", low: -3, high: 3 }], attrs: { dtype: "float32" } },

@@ -4,11 +4,12 @@
  */
 import { type Backend, type KernelCall, type MemoryReport, Storage, type View } from "../../backend.ts";
 import { type DType, dtypes, type TypedArray } from "../../dtype.ts";
-import { type Attrs, binaryOps, type FusedOp, reduceOps, scanOps, unaryOps } from "../../ops/table.ts";
+import { type Attrs, binaryOps, reduceOps, type SoftmaxOp, scanOps, unaryOps } from "../../ops/table.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import { coordinates, flatIndex, linesAlong, load, store } from "./array.ts";
+import { channelwise } from "./channels.ts";
 import { binary, unary } from "./elementwise.ts";
-import { fused, reduce, scan } from "./fold.ts";
+import { reduce, scan, softmaxes } from "./fold.ts";
 import { kernels } from "./kernels.ts";
 
 class HostStorage extends Storage {
@@ -18,6 +19,7 @@ class HostStorage extends Storage {
     this.raw = raw;
     backend.live++;
     backend.bytes += raw.byteLength;
+    backend.peak = Math.max(backend.peak, backend.bytes);
   }
   protected override free(): void {
     const backend = this.backend as ReferenceBackend;
@@ -31,6 +33,7 @@ export class ReferenceBackend implements Backend {
   readonly dtypes: ReadonlySet<DType> = new Set(Object.keys(dtypes) as DType[]);
   live = 0;
   bytes = 0;
+  peak = 0;
 
   constructor(device = "reference") {
     this.device = device;
@@ -70,7 +73,10 @@ export class ReferenceBackend implements Backend {
     return (storage as HostStorage).raw;
   }
   memory(): MemoryReport {
-    return { bytes: this.bytes, buffers: this.live, reserved: this.bytes };
+    return { bytes: this.bytes, buffers: this.live, reserved: this.bytes, peak: this.peak };
+  }
+  resetPeak(): void {
+    this.peak = this.bytes;
   }
 }
 
@@ -98,10 +104,10 @@ export function compute(call: KernelCall): number[][] {
     const lines = linesAlong(x!.shape, (attrs as Attrs<"sum">).dims);
     return [lines.map((line) => reduce[op as keyof typeof reduce](line.map((at) => x!.data[at]!)))];
   }
-  if (op in scanOps || op in fused) {
+  if (op in scanOps || op in softmaxes) {
     const { dim } = attrs as { readonly dim: number };
     const step =
-      op in scanOps ? scan[op as keyof typeof scan] : (...lines: number[][]) => [fused[op as FusedOp](...lines)];
+      op in scanOps ? scan[op as keyof typeof scan] : (...lines: number[][]) => [softmaxes[op as SoftmaxOp](...lines)];
     return alongDim(
       inputs.map(({ data }) => data),
       x!.shape,
@@ -109,7 +115,7 @@ export function compute(call: KernelCall): number[][] {
       step as (...lines: number[][]) => number[][],
     );
   }
-  const kernel = kernels[op as keyof typeof kernels] as (
+  const kernel = { ...kernels, ...channelwise }[op as keyof typeof kernels] as (
     inputs: readonly unknown[],
     attrs: object,
     outputs: object,

@@ -1,5 +1,5 @@
 /** Reductions, scans and softmax over lines of float64 numbers. */
-import type { FusedOp, ReduceOp, ScanOp } from "../../ops/table.ts";
+import type { ReduceOp, ScanOp, SoftmaxOp } from "../../ops/table.ts";
 
 type Line = readonly number[];
 
@@ -65,7 +65,7 @@ function softmax(x: Line): number[] {
 }
 
 /** Lines of the inputs to a line of the output. */
-export const fused: { readonly [K in FusedOp]: (...lines: Line[]) => number[] } = {
+export const softmaxes: { readonly [K in SoftmaxOp]: (...lines: Line[]) => number[] } = {
   softmax,
   logSoftmax: (x) => {
     const top = reduce.amax(x!);
