@@ -1,66 +1,16 @@
 /** Every row of the derivative table, first and second order, on the inputs that every backend is tried on. */
-import { grad, gradcheck } from "@dl/autograd";
+import { grad } from "@dl/autograd";
 import "@dl/backend-cpu";
-import {
-  applyAll,
-  type FusedOp,
-  type KernelOp,
-  registerBackend,
-  type Tensor,
-  tensor,
-  type ViewOp,
-  zeros,
-} from "@dl/tensor";
+import { applyAll, type FusedOp, type KernelOp, registerBackend, type Tensor, type ViewOp } from "@dl/tensor";
 import { arrange, type InputSpec, type Layout, opCases, ReferenceBackend } from "@dl/tensor/testing";
 import { expect, test } from "vitest";
+import { checkBoth, type Fn, weighed } from "./slopes.ts";
 
 type TableOp = KernelOp | FusedOp;
-type Fn = (...inputs: Tensor[]) => Tensor;
-
 const isFloat = ({ dtype = "float32" }: InputSpec): boolean => dtype === "float32";
 const rows = (Object.keys(opCases) as TableOp[]).flatMap((op) =>
   opCases[op].flatMap((row, i) => (row.inputs.some(isFloat) ? [{ ...row, op, name: `${op} #${i}` }] : [])),
 );
-
-/** Different for every element, so that mixed-up elements show. */
-function weights({ shape }: Tensor): Tensor {
-  const size = shape.reduce((a, b) => a * b, 1);
-  const values = Array.from({ length: size }, (_, i) => 1 + ((i * 5) % 7) / 10);
-  return tensor(values, { dtype: "float64" }).view(shape);
-}
-
-/** One number for all outputs: a pass instead of one for each element. */
-const weighed = (outputs: readonly Tensor[]): Tensor =>
-  outputs.map((x) => x.mul(weights(x)).sum()).reduce((a, b) => a.add(b));
-
-/** Slopes of a large tensor are taken along a few directions, one for each element of `by`. */
-interface Moving {
-  readonly by: Tensor;
-  readonly at: (by: Tensor) => Tensor;
-}
-
-function moving(x: Tensor): Moving {
-  if (!x.requiresGrad || x.numel() < 40) return { by: x, at: (by) => by };
-  const values = Array.from({ length: 5 * x.numel() }, (_, i) => Math.sin(i * i + 1));
-  const directions = tensor(values, { dtype: "float64" }).view(5, -1);
-  const at = (by: Tensor): Tensor => x.detach().add(by.matmul(directions).view(x.shape));
-  return { by: zeros(5, { dtype: "float64", requiresGrad: true }), at };
-}
-
-/** The gradient is the slope, and so is the gradient of the gradient, also for what backward starts from. */
-function checkBoth(f: Fn, inputs: readonly Tensor[]): void {
-  const paths = inputs.map(moving);
-  const start = moving(weights(f(...inputs)).requiresGrad_());
-  const place = (steps: readonly Tensor[]): Tensor[] => steps.map((by, i) => paths[i]!.at(by));
-  const second = (v: Tensor, ...steps: Tensor[]): Tensor => {
-    const xs = place(steps);
-    const wanted = xs.filter(({ requiresGrad }) => requiresGrad);
-    return weighed(grad(f(...xs), wanted, { gradOutputs: start.at(v), createGraph: true, materializeGrads: true }));
-  };
-  const steps = paths.map(({ by }) => by);
-  gradcheck((...by) => weighed([f(...place(by))]), steps);
-  gradcheck(second, [start.by, ...steps]);
-}
 
 function close(got: unknown, wanted: unknown): void {
   if (typeof wanted === "number") expect(got).toBeCloseTo(wanted, 10);

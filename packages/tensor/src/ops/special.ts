@@ -23,8 +23,8 @@ import { composite } from "./signature.ts";
 export const entr = composite("entr(input)", (input: Tensor): Tensor => {
   const positive = input.gt(0);
   const inside = where(positive, input, 1);
-  const outside = where(input.lt(0), Number.NEGATIVE_INFINITY, 0);
-  return where(input.isnan(), input, where(positive, inside.mul(inside.log()).neg(), outside));
+  const value = where(positive, inside.mul(inside.log()).neg(), 0);
+  return where(input.isnan(), input, where(input.lt(0), Number.NEGATIVE_INFINITY, value));
 });
 
 /** The share of a standard normal distribution below x. @see https://pytorch.org/docs/stable/special.html#torch.special.ndtr */

@@ -46,3 +46,14 @@ export function batchOf(parts: readonly ArrayLike<number>[], like: Tensor, inner
 export function changeOf(input: Tensor): Tensor | null {
   return state.gradEnabled && input.requiresGrad ? input.sub(input.detach()) : null;
 }
+
+/**
+ * Factors near A₀, right to the second derivative, from their differential: the mean of the step taken at A₀ and of the
+ * step taken where the first one leads (the trapezoid rule along the way from A₀ to A).
+ * @param step the differential of the factors for the change of A, given the factors
+ */
+export function followed<F extends readonly Tensor[]>(factors: F, step: (factors: F) => F): F {
+  const first = step(factors);
+  const second = step(factors.map((factor, i) => factor.add(first[i]!)) as unknown as F);
+  return factors.map((factor, i) => factor.add(first[i]!.add(second[i]!).div(2))) as unknown as F;
+}

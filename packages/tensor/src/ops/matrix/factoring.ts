@@ -3,7 +3,7 @@ import { fail } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
 import { composite } from "../signature.ts";
 import * as dense from "./dense.ts";
-import { batchOf, changeOf, checkMatrices, matricesOf } from "./expand.ts";
+import { batchOf, changeOf, checkMatrices, followed, matricesOf } from "./expand.ts";
 import { solveTriangular } from "./solving.ts";
 
 /** The lower triangle, its diagonal halved. */
@@ -69,22 +69,22 @@ export const qr = composite(
       [rows, columns],
     ).narrow(-2, 0, size);
     const change = changeOf(A);
-    const [Q, R] = change ? differentiable(whole, triangle, change) : [whole.clone(), triangle.clone()];
+    const [Q, R] = change
+      ? followed<[Tensor, Tensor]>([whole, triangle], ([q, r]) => step(q, r, change))
+      : [whole.clone(), triangle.clone()];
     const shown = mode === "r" ? Q.newEmpty(0) : Q;
     return Object.assign([shown, R] as [Tensor, Tensor], { Q: shown, R });
   },
   "LinalgQrBackward0",
 );
 
-/** First derivatives: with M = Qᵀ D R⁻¹, Q turns by its antisymmetric part and R takes the rest. */
-function differentiable(q: Tensor, r: Tensor, change: Tensor): [Tensor, Tensor] {
+/** The differential: with M = Qᵀ D R⁻¹, Q turns by its antisymmetric part and R takes the rest. */
+function step(q: Tensor, r: Tensor, change: Tensor): [Tensor, Tensor] {
   const [size, columns] = r.shape.slice(-2) as [number, number];
   if (q.shape.at(-2) !== size && columns > size) fail("qr", "the complete Q has no derivative", 'Use "reduced"');
   const square = r.narrow(-1, 0, Math.min(size, columns));
   const moved = solveTriangular(square.mT, change.narrow(-1, 0, Math.min(size, columns)).mT, false).mT;
   const m = q.mT.matmul(moved);
   const turn = m.tril(-1).sub(m.tril(-1).mT);
-  const Q = q.add(q.matmul(turn)).add(moved.sub(q.matmul(m)));
-  const R = r.add(q.mT.matmul(change)).sub(turn.matmul(r));
-  return [Q, R];
+  return [q.matmul(turn).add(moved.sub(q.matmul(m))), q.mT.matmul(change).sub(turn.matmul(r))];
 }

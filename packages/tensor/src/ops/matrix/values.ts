@@ -1,8 +1,8 @@
-/** Eigenvalues, singular values, and what is made of them. Their first derivatives are right where values differ. */
+/** Eigenvalues, singular values, and what is made of them. Their derivatives are right where values differ. */
 import { Tensor } from "../../tensor.ts";
 import { where } from "../arithmetic.ts";
 import { composite } from "../signature.ts";
-import { batchOf, changeOf, checkMatrices, matricesOf } from "./expand.ts";
+import { batchOf, changeOf, checkMatrices, followed, matricesOf } from "./expand.ts";
 import * as spectrum from "./spectrum.ts";
 
 /** Ascending eigenvalues and eigenvectors as columns. */
@@ -22,26 +22,28 @@ export const eigh = composite("eigh(A, UPLO?)", (A: Tensor, UPLO: "L" | "U" = "L
   checkMatrices("eigh", A, true);
   const n = A.shape.at(-1)!;
   const parts = matricesOf(symmetric(A, UPLO), "eigh").map((matrix) => spectrum.eigh(matrix, n));
-  let eigenvalues = batchOf(
+  const values = batchOf(
     parts.map(({ values }) => values),
     A,
     [n],
   );
-  let eigenvectors = batchOf(
+  const vectors = batchOf(
     parts.map(({ vectors }) => vectors),
     A,
     [n, n],
   );
   const change = changeOf(A);
-  if (change) {
-    // Seen through the eigenvectors, the diagonal moves the values and the rest turns the vectors.
-    const seen = eigenvectors.mT.matmul(change).matmul(eigenvectors);
-    const turn = seen.mul(reciprocalGaps(eigenvalues, eigenvalues));
-    eigenvalues = eigenvalues.add(seen.diagonal(0, -2, -1));
-    eigenvectors = eigenvectors.add(eigenvectors.matmul(turn));
-  }
+  const [eigenvalues, eigenvectors] = change
+    ? followed<[Tensor, Tensor]>([values, vectors], ([w, v]) => turned(w, v, change))
+    : [values, vectors];
   return Object.assign([eigenvalues, eigenvectors] as [Tensor, Tensor], { eigenvalues, eigenvectors });
 });
+
+/** Seen through the eigenvectors, the diagonal moves the values and the rest turns the vectors. */
+function turned(values: Tensor, vectors: Tensor, change: Tensor): [Tensor, Tensor] {
+  const seen = vectors.mT.matmul(change).matmul(vectors);
+  return [seen.diagonal(0, -2, -1), vectors.matmul(seen.mul(reciprocalGaps(values, values)))];
+}
 
 /** 1 / (b_j − a_i), 0 where they are equal. */
 function reciprocalGaps(a: Tensor, b: Tensor): Tensor {
@@ -83,7 +85,9 @@ export const svd = composite("svd(A)", (A: Tensor): SVD => {
     [columns, k],
   );
   const change = changeOf(A);
-  const [U, S, V] = change ? moved(u, s, v, change) : [u, s, v];
+  const [U, S, V] = change
+    ? followed<[Tensor, Tensor, Tensor]>([u, s, v], ([left, middle, right]) => moved(left, middle, right, change))
+    : [u, s, v];
   const Vh = V.mT;
   return Object.assign([U, S, Vh] as [Tensor, Tensor, Tensor], { U, S, Vh });
 });
@@ -96,9 +100,9 @@ function moved(u: Tensor, s: Tensor, v: Tensor, change: Tensor): [Tensor, Tensor
   const right = gaps.mul(seen.mul(rows).add(seen.mT.mul(columns)));
   const inverse = where(s.eq(0), 0, where(s.eq(0), 1, s).reciprocal()).unsqueeze(-2);
   const outside = (basis: Tensor, x: Tensor): Tensor => x.sub(basis.matmul(basis.mT.matmul(x))).mul(inverse);
-  const U = u.add(u.matmul(left)).add(outside(u, change.matmul(v)));
-  const V = v.add(v.matmul(right)).add(outside(v, change.mT.matmul(u)));
-  return [U, s.add(seen.diagonal(0, -2, -1)), V];
+  const U = u.matmul(left).add(outside(u, change.matmul(v)));
+  const V = v.matmul(right).add(outside(v, change.mT.matmul(u)));
+  return [U, seen.diagonal(0, -2, -1), V];
 }
 
 /** Singular values, descending. @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
@@ -148,7 +152,8 @@ export const pinv = composite(
     const inverse = where(kept, where(kept, S, 1).reciprocal(), 0);
     const x = Vh.mT.mul(inverse.unsqueeze(-2)).matmul(U.mT);
     const change = changeOf(A);
-    return change ? x.add(pinvChange(constant, x, change)) : x;
+    if (!change) return x;
+    return followed<[Tensor, Tensor]>([constant, x], ([a, y]) => [change, pinvChange(a, y, change)])[1];
   },
 );
 
