@@ -21,9 +21,8 @@ async function main(options: Options): Promise<number> {
   console.log(
     `${digits.name}: ${digits.train.length} images to learn from, ${digits.test.length} in ${digits.testName}`,
   );
-  console.log(
-    `${options.optimizer}, lr ${options.lr}, batches of ${options.batchSize}, ${options.device}, ${getNumThreads()} threads`,
-  );
+  const place = options.device === "cpu" ? `${getNumThreads()} CPU threads` : options.device;
+  console.log(`${options.optimizer}, lr ${options.lr}, batches of ${options.batchSize}, ${place}`);
 
   const model = new Net().to(options.device);
   const stopped = await train(model, digits.train, options);

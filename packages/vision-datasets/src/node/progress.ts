@@ -73,7 +73,10 @@ export class TerminalReporter implements DownloadReporter {
     this.#begun = true;
     this.#current = { received, total, initial: received, since: Date.now() };
     if (!this.#stream.isTTY || process.env["TERM"] === "dumb") return;
-    this.#live = new SingleBar({ format: () => this.#line(), stream: this.#stream, fps: 10, gracefulExit: false });
+    // With wrapping left alone, the terminal stays usable even after a kill.
+    const look = { fps: 10, linewrap: true, gracefulExit: false };
+    const format = (): string => this.#line().slice(0, this.#stream.columns - 1);
+    this.#live = new SingleBar({ format, stream: this.#stream, ...look });
     this.#live.start(total, received);
   }
 

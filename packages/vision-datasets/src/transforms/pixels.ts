@@ -106,7 +106,7 @@ export function floatTensor(pictures: PictureStack, tables: readonly ByteTable[]
     return fromArray(values, shape, { dtype: "float32" });
   }
   const made = empty(shape, { dtype: "float32" });
-  lookUpAll(pictures, tables, made.numpy().data as Float32Array);
+  lookUpAll(pictures, tables, made.backend.hostMemory!(made.storage) as Float32Array);
   return made;
 }
 
