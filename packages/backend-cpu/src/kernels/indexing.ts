@@ -1,8 +1,12 @@
 /** Picking and placing by index tensors. Every index is checked before anything is written. */
-import { type Attrs, fail, type Shape } from "@dl/tensor";
+import { type Attrs, type DType, fail, type Shape } from "@dl/tensor";
+import type { ScalarName } from "../dense/element.ts";
+import { engine, threads } from "../runtime/index.ts";
+import type { Module } from "../wasm/emitter.ts";
 import { type ArrayKernel, type ArrayView, axisOf, type Elements, elements, wordsOf } from "./array-kernel.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
 import { add } from "./expression.ts";
+import { buildCheck, buildPick, buildPlace } from "./indexing-loops.ts";
 
 /** Positions as 32-bit numbers. @throws TensorError for one outside [0, size) */
 function positions(op: string, index: ArrayView, size: number, dim: number): Int32Array {
@@ -43,12 +47,58 @@ function eachPlace(
   }
 }
 
+/** Elements below which a second thread does not pay. */
+const PARALLEL = 2 ** 14;
+const MAX_CHUNKS = 64;
+
+/** Whether only the indexed dimension differs, so that kernels can walk. */
+function isAligned(table: ArrayView, index: ArrayView, dim: number): boolean {
+  return table.shape.length > 0 && index.shape.every((size, d) => d === dim || size === table.shape[d]);
+}
+
+/** Throws for the first index outside [0, size). */
+function checkInside(op: string, index: ArrayView, size: number, dim: number): void {
+  const { firstOutside } = engine.module<"firstOutside">("indices", buildCheck);
+  const at = firstOutside(index.data.byteOffset, index.data.length, size);
+  if (at < index.data.length) {
+    fail(op, `index ${index.data[at]} is out of range for dimension ${dim} of size ${size}`);
+  }
+}
+
+function walk(
+  key: string,
+  build: (m: Module) => void,
+  dim: number,
+  table: ArrayView,
+  index: ArrayView,
+  values: ArrayView,
+): void {
+  const { outer, size, inner } = axisOf(table.shape, dim);
+  const [count, places] = [index.shape[dim]!, [table, index, values].map(({ data }) => data.byteOffset)];
+  engine.module(key, build);
+  const chunks = index.data.length < PARALLEL ? 1 : Math.min(outer, MAX_CHUNKS);
+  threads.parallel(key, "walk", chunks, [outer, size, count, inner, ...places]);
+}
+
 export const gather: ArrayKernel<"gather"> = ([x, index], { dim }, [out]) => {
+  if (isAligned(x!, index!, dim)) {
+    const bytes = x!.data.BYTES_PER_ELEMENT;
+    checkInside("gather", index!, x!.shape[dim]!, dim);
+    walk(`pick ${bytes}`, (m) => buildPick(m, bytes), dim, x!, index!, out!);
+    return;
+  }
   const at = positions("gather", index!, x!.shape[dim]!, dim);
   const [from, to] = [elements(x!), elements(out!)];
   eachPlace(x!.shape, index!.shape, at, dim, (place, i) => {
     to[i] = from[place]!;
   });
+};
+
+const scalars: { readonly [D in DType]?: ScalarName } = {
+  float32: "f32",
+  float64: "f64",
+  int32: "i32",
+  int64: "i64",
 };
 
 const reductions = {
@@ -60,6 +110,16 @@ const reductions = {
 } as const;
 
 export const scatter: ArrayKernel<"scatter"> = ([self, index, source], attrs, [out]) => {
+  const { dim, reduce, includeSelf } = attrs;
+  const name = scalars[out!.dtype];
+  const isSimple = reduce === "replace" || (reduce === "add" && includeSelf);
+  if (name && isSimple && isAligned(out!, index!, dim)) {
+    checkInside("scatter", index!, out!.shape[dim]!, dim);
+    out!.data.set(self!.data as never);
+    const bytes = out!.data.BYTES_PER_ELEMENT;
+    walk(`place ${reduce} ${name}`, (m) => buildPlace(m, name, bytes, reduce), dim, out!, index!, source!);
+    return;
+  }
   const at = positions("scatter", index!, self!.shape[attrs.dim]!, attrs.dim);
   const [to, from] = [elements(out!), elements(source!)];
   out!.data.set(self!.data as never);
