@@ -84,12 +84,16 @@ class CpuBackend implements Backend {
   }
 
   memory(): MemoryReport {
-    const { live, blocks, reserved } = memory.statistics();
-    return { bytes: live, buffers: blocks, reserved };
+    const { live, blocks, reserved, peak } = memory.statistics();
+    return { bytes: live, buffers: blocks, reserved, peak };
+  }
+
+  resetPeak(): void {
+    memory.resetPeak();
   }
 
   reclaim(): Promise<void> | undefined {
-    return memory.needsReclaim() ? memory.reclaim() : undefined;
+    return memory.pressure.relieve();
   }
 
   #fresh({ shape, dtype }: TensorMeta): Output {

@@ -7,6 +7,6 @@ import { registerBackend } from "@dl/tensor";
 import { cpu } from "./backend.ts";
 
 export { cpu } from "./backend.ts";
-export { getNumThreads, setNumThreads } from "./runtime/index.ts";
+export { getMemoryLimit, getNumThreads, setMemoryLimit, setNumThreads } from "./runtime/index.ts";
 
 registerBackend(cpu);

@@ -1,7 +1,7 @@
 /** Storages are blocks of the one memory; kernels know them by byte address. */
 import { type Backend, type DType, dtypes, Storage, type TypedArray, type View } from "@dl/tensor";
+import type { Block } from "./runtime/block.ts";
 import { heap, memory } from "./runtime/index.ts";
-import type { Block } from "./runtime/memory.ts";
 
 export class CpuStorage extends Storage {
   readonly block: Block;

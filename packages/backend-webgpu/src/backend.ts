@@ -9,6 +9,7 @@ import {
   type KernelInput,
   type KernelOp,
   type MemoryReport,
+  Pressure,
   sizeOf,
   type TypedArray,
   type UpdateCall,
@@ -20,7 +21,6 @@ import { kernels } from "./kernels/index.ts";
 import type { Call, Kernel } from "./kernels/kernel.ts";
 import { update } from "./kernels/update.ts";
 import { isWhole, whole } from "./layout.ts";
-import { Pressure } from "./pressure.ts";
 import type { Profile } from "./profile.ts";
 import { Program } from "./program.ts";
 import type { Pump } from "./pump.ts";
@@ -37,6 +37,9 @@ export interface Opened {
   readonly memoryLimit: number;
 }
 
+/** What a buffer costs the host beside its bytes. */
+const unseen = 8192;
+
 export class WebGPUBackend implements Backend {
   readonly device = "webgpu";
   readonly dtypes: ReadonlySet<DType> = supported;
@@ -45,7 +48,7 @@ export class WebGPUBackend implements Backend {
   readonly #opened: Opened;
   readonly #engine: Engine;
   readonly #readback: Readback;
-  readonly #pressure = new Pressure();
+  readonly #pressure = new Pressure(() => this.#engine.memory.used + this.#storages * unseen);
   readonly #collected: FinalizationRegistry<Slot>;
   #storages = 0;
   /** Why nothing works any more. */
@@ -129,12 +132,16 @@ export class WebGPUBackend implements Backend {
   }
 
   memory(): MemoryReport {
-    const { used, reserved } = this.#engine.memory;
-    return { bytes: used, buffers: this.#storages, reserved };
+    const { used, reserved, peak } = this.#engine.memory;
+    return { bytes: used, buffers: this.#storages, reserved, peak };
+  }
+
+  resetPeak(): void {
+    this.#engine.memory.peak = this.#engine.memory.used;
   }
 
   reclaim(): Promise<void> | undefined {
-    return this.#pressure.relieve(() => this.#engine.memory.used);
+    return this.#pressure.relieve();
   }
 
   /** Destroys pooled buffers that no tensor uses. */
@@ -190,7 +197,7 @@ export class WebGPUBackend implements Backend {
 
   #launch(call: KernelCall): readonly Cell[] {
     this.#check();
-    const kernel = kernels[call.op] as Kernel<KernelOp> | undefined;
+    const kernel = kernels[call.op as KernelOp] as Kernel<KernelOp> | undefined;
     if (!kernel) {
       return fail(
         call.op,
@@ -228,6 +235,7 @@ export class WebGPUBackend implements Backend {
     });
     this.#collected.register(storage, slot, storage);
     this.#storages++;
+    this.#pressure.relieveSoon();
     return storage;
   }
 

@@ -3,7 +3,7 @@
  * given back until the pool must shrink. `epoch` numbers the batch of commands that is being recorded: what it uses may
  * be reused by later commands of the queue, but neither written from the host nor destroyed before it is submitted.
  */
-import { fail } from "@dl/tensor";
+import { fail, failExhausted } from "@dl/tensor";
 import type { Profile } from "./profile.ts";
 
 /** Numbers the batch of commands that is being recorded. */
@@ -26,11 +26,16 @@ export function sizeClass(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
+/** Less that lies idle is not worth making anew. */
+const idleFloor = 64 * 2 ** 20;
+
 const usage = 0x80 | 0x04 | 0x08; // STORAGE | COPY_SRC | COPY_DST
 
 export class Memory {
   /** Bytes in blocks that values hold. */
   used = 0;
+  /** The most that `used` was. */
+  peak = 0;
   /** Bytes in all blocks. */
   reserved = 0;
   readonly #device: GPUDevice;
@@ -39,6 +44,10 @@ export class Memory {
   readonly #limit: number;
   readonly #submit: () => void;
   readonly #free = new Map<number, Block[]>();
+  /** Blocks in all, by size. */
+  readonly #made = new Map<number, number>();
+  /** Bytes that were made since idle blocks were last destroyed. */
+  #fresh = 0;
   #ids = 0;
 
   constructor(device: GPUDevice, profile: Profile, clock: Clock, limit: number, submit: () => void) {
@@ -53,9 +62,10 @@ export class Memory {
   take(bytes: number, hostWrites = false): Block {
     const size = sizeClass(bytes);
     const list = this.#free.get(size) ?? [];
-    const at = hostWrites ? list.findIndex(({ epoch }) => epoch !== this.#clock.epoch) : list.length - 1;
+    const at = hostWrites ? list.findLastIndex(({ epoch }) => epoch !== this.#clock.epoch) : list.length - 1;
     const block = at < 0 ? this.#create(size) : list.splice(at, 1)[0]!;
     this.used += size;
+    if (this.used > this.peak) this.peak = this.used;
     return block;
   }
 
@@ -87,23 +97,32 @@ export class Memory {
         this.reserved -= bytes;
       }
     }
+    for (const [size, list] of this.#free) this.#made.set(size, this.#made.get(size)! - list.length);
     this.#free.clear();
+    this.#fresh = 0;
   }
 
   #create(size: number): Block {
     this.#checkSize(size);
-    if (this.reserved + size > this.#limit) this.trim();
-    if (this.reserved + size > this.#limit) {
-      fail(
-        "webgpu",
-        `out of memory: ${mib(size)} needed, ${mib(this.used)} of ${mib(this.#limit)} held by live tensors`,
-        "Free intermediate results with scope(() => …) or dispose(), await between steps so that unreachable tensors " +
-          "can be collected, or raise createWebGPU({ memoryLimit })",
-      );
-    }
+    if (this.reserved + size > this.#limit || this.#isIdle) this.trim();
+    if (this.reserved + size > this.#limit) this.#fail(size);
     this.reserved += size;
+    this.#fresh += size;
+    this.#made.set(size, (this.#made.get(size) ?? 0) + 1);
     this.#profile.buffers++;
     return { buffer: this.#device.createBuffer({ size, usage }), id: ++this.#ids, bytes: size, epoch: 0 };
+  }
+
+  /** Where sizes change from step to step, blocks of other sizes pile up; a steady loop makes none and keeps all. */
+  get #isIdle(): boolean {
+    const idle = this.reserved - this.used;
+    return idle > Math.max(idleFloor, this.used / 4) && this.#fresh > this.reserved / 4;
+  }
+
+  #fail(needed: number): never {
+    const blocks = [...this.#made].map(([size, count]) => [size, count - (this.#free.get(size)?.length ?? 0)] as const);
+    const raise = "createWebGPU({ memoryLimit })";
+    return failExhausted({ device: "webgpu", needed, limit: this.#limit, blocks, raise });
   }
 
   #checkSize(size: number): void {

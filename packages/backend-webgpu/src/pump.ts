@@ -5,6 +5,12 @@
 type Post = (task: () => void, ...rest: unknown[]) => unknown;
 const host = globalThis as unknown as { setImmediate?: Post };
 
+/** Calls before the first pause, and pauses in milliseconds. */
+const eager = 8;
+const shortest = 0.02;
+const growth = 1.3;
+const longest = 2;
+
 export type Pump = (done: () => boolean) => void;
 
 /** `null` where the host has no such way: browsers, or another implementation of WebGPU. */
@@ -25,10 +31,13 @@ export async function catchPump(device: GPUDevice): Promise<Pump | null> {
     host.setImmediate = real;
   }
   const { task } = caught;
-  return task ? (done) => pump(task, done) : null;
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  const pause = (milliseconds: number): void => void Atomics.wait(nobody, 0, 0, milliseconds);
+  return task ? (done) => pump(task, done, pause) : null;
 }
 
-function pump(processEvents: () => void, done: () => boolean): void {
+/** Every call makes natives that only a macrotask frees, so few are spent: the pauses grow with the wait. */
+function pump(processEvents: () => void, done: () => boolean, pause: (milliseconds: number) => void): void {
   const real = host.setImmediate!;
   let posted: (() => void) | null = null;
   host.setImmediate = (task) => {
@@ -36,7 +45,10 @@ function pump(processEvents: () => void, done: () => boolean): void {
     return {};
   };
   try {
-    while (!done()) processEvents();
+    for (let turn = 0; !done(); turn++) {
+      if (turn >= eager) pause(Math.min(longest, shortest * growth ** (turn - eager)));
+      processEvents();
+    }
   } finally {
     host.setImmediate = real;
     if (posted) real(posted);

@@ -19,8 +19,9 @@ interface Flight {
 
 const usage = 0x01 | 0x08; // MAP_READ | COPY_DST
 const mapRead = 1; // GPUMapMode.READ
-/** Staging buffers kept for reuse; a training loop reads one small thing at a time. */
+/** Staging buffers kept for reuse, the latest: a training loop reads one small thing at a time. */
 const kept = 16;
+const keptBytes = 64 * 2 ** 20;
 
 export class Readback {
   readonly #device: GPUDevice;
@@ -64,11 +65,20 @@ export class Readback {
       const { bytes } = regions[at]!;
       const data = staging.getMappedRange(0, bytes).slice(0);
       staging.unmap();
-      if (this.#pool.length < kept) this.#pool.push(staging);
-      else staging.destroy();
+      this.#keep(staging);
       this.#profile.downloaded += bytes;
       return data;
     });
+  }
+
+  #keep(staging: GPUBuffer): void {
+    this.#pool.push(staging);
+    let bytes = this.#pool.reduce((sum, { size }) => sum + size, 0);
+    while (this.#pool.length > kept || bytes > keptBytes) {
+      const oldest = this.#pool.shift()!;
+      bytes -= oldest.size;
+      oldest.destroy();
+    }
   }
 
   #take(bytes: number): GPUBuffer {

@@ -41,7 +41,7 @@ onDevice("opening", () => {
     const hold = own.allocate("float32", 100_000);
     const passing = own.allocate("float32", 130_000);
     expect(() => own.allocate("float32", 110_000)).toThrow(
-      /out of memory: 0\.4 MiB needed, 0\.9 MiB of 1\.0 MiB held.*scope/,
+      /out of memory: 448 KiB needed, 960 KiB of 1 MiB held by tensors \(1 of 512 KiB, 1 of 448 KiB\).*scope.*memoryLimit/,
     );
     passing.retain();
     passing.release();

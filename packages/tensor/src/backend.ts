@@ -75,12 +75,14 @@ export interface UpdateCall {
 }
 
 export interface MemoryReport {
-  /** Bytes that live storages use. */
+  /** Bytes of storages that live, or were forgotten and not found by the garbage collector yet; with their slack. */
   readonly bytes: number;
-  /** Live storages. */
+  /** Those storages, and what kernels keep for themselves. */
   readonly buffers: number;
   /** Bytes held from the system, live or pooled for reuse. */
   readonly reserved: number;
+  /** The most that `bytes` ever was, since the start or the last `resetPeakMemoryStats`. */
+  readonly peak: number;
 }
 
 export interface Backend {
@@ -111,6 +113,8 @@ export interface Backend {
   /** Launches what is pending. */
   flush?(): void;
   memory(): MemoryReport;
+  /** Lets the peak that `memory` reports be counted anew. */
+  resetPeak(): void;
   /** Yields to the garbage collector when memory pressure asks for it; `undefined` when there is none. */
   reclaim?(): Promise<void> | undefined;
 }

@@ -26,6 +26,7 @@ export {
   type TypedArray,
 } from "./dtype.ts";
 export { fail, showShape, TensorError } from "./errors.ts";
+export { failExhausted, type Shortage } from "./exhausted.ts";
 export { formatTensor, getPrintOptions, type PrintOptions, setPrintOptions } from "./format.ts";
 export { clearGradients } from "./gradients.ts";
 export { convert, decode, encode, fromBfloat16, fromFloat16, type Scalar, toBfloat16, toFloat16 } from "./host.ts";
@@ -65,6 +66,7 @@ export * from "./ops/stacking.ts";
 export * from "./ops/table.ts";
 export { updateParameters } from "./ops/update.ts";
 export * from "./ops/views.ts";
+export { Pressure } from "./pressure.ts";
 export * from "./random.ts";
 export {
   type BackwardOptions,
@@ -87,6 +89,7 @@ export {
   memory,
   reclaim,
   registerBackend,
+  resetPeakMemoryStats,
   setDefaultDevice,
   setDefaultDtype,
   setTypePromotion,

@@ -75,9 +75,22 @@ export function withTypePromotion<T>(body: () => T extends PromiseLike<unknown> 
   }
 }
 
-/** Bytes and buffers held on a device. */
+/**
+ * Bytes and buffers held on a device, and the most bytes that ever were.
+ * @throws TensorError when nothing registered that device
+ * @see https://pytorch.org/docs/stable/generated/torch.cuda.memory_stats.html
+ */
 export function memory(device?: string): MemoryReport {
   return getBackend(device).memory();
+}
+
+/**
+ * Lets `memory().peak` be counted anew, from what is held now.
+ * @throws TensorError when nothing registered that device
+ * @see https://pytorch.org/docs/stable/generated/torch.cuda.reset_peak_memory_stats.html
+ */
+export function resetPeakMemoryStats(device?: string): void {
+  getBackend(device).resetPeak();
 }
 
 /**

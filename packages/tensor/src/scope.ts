@@ -29,6 +29,7 @@ export class Scope {
   readonly #outer: Tensor[] | null = state.scope;
   readonly #made: Tensor[] = [];
   readonly #results = new Set<Tensor>();
+  #ended = false;
 
   constructor() {
     state.scope = this.#made;
@@ -40,7 +41,10 @@ export class Scope {
     return value;
   }
 
+  /** Does nothing the second time. */
   [Symbol.dispose](): void {
+    if (this.#ended) return;
+    this.#ended = true;
     state.scope = this.#outer;
     for (const tensor of this.#made) {
       if (tensor.kept) continue;

@@ -2,8 +2,8 @@
  * A convolution as its kernels read it: numbers and tables in memory, written once for a shape and kept. All offsets and
  * sizes are in bytes.
  */
+import type { Block } from "../runtime/block.ts";
 import { memory } from "../runtime/index.ts";
-import type { Block } from "../runtime/memory.ts";
 import { type Expr, type Func, type Local, load } from "../wasm/emitter.ts";
 import { type Geometry, type Layout, product } from "./conv-geometry.ts";
 

@@ -1,6 +1,6 @@
 /** Convolution and its two adjoints over addresses, in one to three dimensions. */
+import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
-import type { Block } from "../runtime/memory.ts";
 import { buildForward, TILE_BYTES } from "./conv-forward.ts";
 import { type ConvShape, type Geometry, geometryOf, layoutOf, product, type Triple } from "./conv-geometry.ts";
 import { buildInput } from "./conv-input.ts";

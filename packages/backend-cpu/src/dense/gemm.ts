@@ -1,6 +1,6 @@
 /** Matrix multiplication over addresses: picks the way, cuts the grid, runs it on the threads. */
+import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
-import type { Block } from "../runtime/memory.ts";
 import { bytesPerElement, elements, type ScalarName } from "./element.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
 import { packedScratch } from "./gemm-packed.ts";

@@ -1,4 +1,5 @@
 /** The one runtime of this thread: every thread of the user that imports the library has its own. */
+import { fail } from "@dl/tensor";
 import { Engine } from "./engine.ts";
 import { Memory } from "./memory.ts";
 import { Threads } from "./threads.ts";
@@ -28,4 +29,20 @@ export function getNumThreads(): number {
  */
 export function setNumThreads(count: number): void {
   threads.count = count;
+}
+
+/** The most bytes that tensors on the CPU may hold, room between them included. */
+export function getMemoryLimit(): number {
+  return memory.limit;
+}
+
+/**
+ * Sets how many bytes tensors on the CPU may hold; 4 GiB, or less where the host reserves less, unless said. Beyond it,
+ * operations throw an error that tells what is held. What is held already stays.
+ *
+ * @throws TensorError unless `bytes` is a positive number
+ */
+export function setMemoryLimit(bytes: number): void {
+  if (!(bytes > 0)) fail("setMemoryLimit", `got ${bytes}`, "Give a positive number of bytes");
+  memory.limit = Math.min(bytes, heap.maximumBytes);
 }

@@ -6,66 +6,15 @@
  * registry entry costs as much as a small kernel, so a block is registered once, when it is first made, and keeps its
  * entry as it goes through the free list; small blocks (≤ 4 KiB) share pages of 64 KiB, and one entry a page.
  */
+import { failExhausted, Pressure } from "@dl/tensor";
+import { Block, Page, Span } from "./block.ts";
 import { Heap } from "./heap.ts";
-import { collectGarbage, macrotask, soon } from "./host.ts";
 import { ARENA_START } from "./layout.ts";
 import { CLASS_COUNT, classOf, sizeOf } from "./size-classes.ts";
 
 const SMALL = 4096;
 const PAGE = 65536;
-const WATERMARK = 192 * 2 ** 20;
 const IDLE = 32 * 2 ** 20;
-
-/** A range of the heap that has a registry entry: one block, or a page of small ones. */
-class Span {
-  readonly address: number;
-  readonly bytes: number;
-  /** The class of its blocks. */
-  readonly sizeClass: number;
-  /** Bytes in blocks that are in use. */
-  live = 0;
-
-  constructor(address: number, bytes: number, sizeClass: number) {
-    this.address = address;
-    this.bytes = bytes;
-    this.sizeClass = sizeClass;
-  }
-}
-
-/** Kept alive by its blocks: once all are gone, so is the page. */
-class Page {
-  readonly span: Span;
-  used = 0;
-
-  constructor(span: Span) {
-    this.span = span;
-  }
-}
-
-/** A piece of the heap. Keep the object as long as the memory is needed. */
-export class Block {
-  /** Byte address, a multiple of 64. */
-  readonly address: number;
-  /** Its real size, at least what was asked for. */
-  readonly bytes: number;
-  /** @internal */
-  readonly sizeClass: number;
-  /** @internal */
-  readonly span: Span;
-  /** @internal */
-  readonly page: Page | null;
-  /** @internal */
-  held = false;
-
-  /** @internal */
-  constructor(address: number, sizeClass: number, span: Span, page: Page | null) {
-    this.address = address;
-    this.bytes = sizeOf(sizeClass);
-    this.sizeClass = sizeClass;
-    this.span = span;
-    this.page = page;
-  }
-}
 
 interface Gap {
   address: number;
@@ -88,13 +37,15 @@ export interface MemoryStatistics {
   readonly cached: number;
   /** Blocks in use. */
   readonly blocks: number;
-  /** The most bytes that were ever live. */
+  /** The most bytes that were live since the start, or since `resetPeak`. */
   readonly peak: number;
 }
 
 export class Memory {
   readonly heap: Heap;
-  /** The most bytes that may be held. */
+  /** When the collector is asked for what was forgotten: by the allocator, and between the steps of a loop. */
+  readonly pressure: Pressure = new Pressure(() => this.#live);
+  /** The most bytes that may be held, room between blocks included. */
   limit: number;
   readonly #free: Block[][] = Array.from({ length: CLASS_COUNT }, () => []);
   readonly #openPages: (Page | null)[] = new Array(classOf(SMALL) + 1).fill(null);
@@ -105,9 +56,8 @@ export class Memory {
   #carved = 0;
   #live = 0;
   #peak = 0;
-  #blocks = 0;
-  #baseline = 0;
-  #reclaiming = false;
+  /** Blocks in use, by size class. */
+  readonly #held: Uint32Array = new Uint32Array(CLASS_COUNT);
   readonly #registry: FinalizationRegistry<Span>;
 
   constructor({ heap = new Heap(), limit = Number.POSITIVE_INFINITY }: MemoryOptions = {}) {
@@ -119,16 +69,16 @@ export class Memory {
   /**
    * A block of at least `bytes` bytes, aligned to 64; its content is whatever was there.
    *
-   * @throws RangeError if the limit or the host does not allow it.
+   * @throws TensorError if the limit or the host does not allow it
    */
   allocate(bytes: number): Block {
-    if (!(bytes >= 0 && bytes <= this.heap.maximumBytes)) throw this.#exhausted(bytes);
+    if (!(bytes >= 0 && bytes <= this.heap.maximumBytes)) this.#exhausted(bytes);
     const sizeClass = classOf(bytes);
     const block = this.#free[sizeClass]!.pop() ?? this.#fresh(sizeClass);
     block.held = true;
     block.span.live += block.bytes;
     this.#live += block.bytes;
-    this.#blocks++;
+    this.#held[sizeClass]!++;
     if (this.#live > this.#peak) this.#peak = this.#live;
     return block;
   }
@@ -139,30 +89,8 @@ export class Memory {
     block.held = false;
     block.span.live -= block.bytes;
     this.#live -= block.bytes;
-    this.#blocks--;
+    this.#held[block.sizeClass]!--;
     this.#free[block.sizeClass]!.push(block);
-  }
-
-  /** Bytes that were allocated and not released since garbage was last collected for us. */
-  pressure(): number {
-    return Math.max(0, this.#live - this.#baseline);
-  }
-
-  /** Whether so much is held that was not before that a collection is worth its milliseconds. */
-  needsReclaim(): boolean {
-    return this.pressure() > Math.max(WATERMARK, this.#live / 4);
-  }
-
-  /**
-   * Collects garbage (where the host can be asked to) and takes back what was forgotten. Finalizers only run between
-   * macrotasks, hence the promise. `allocate` asks for this by itself under pressure; purely synchronous code never
-   * gets there and must use `scope` or `dispose`.
-   */
-  async reclaim(): Promise<void> {
-    collectGarbage();
-    await macrotask();
-    await macrotask();
-    this.#baseline = this.#live;
   }
 
   /**
@@ -190,11 +118,17 @@ export class Memory {
     this.#free.forEach((list, sizeClass) => {
       cached += list.length * sizeOf(sizeClass);
     });
-    return { live: this.#live, reserved: this.heap.bytes, cached, blocks: this.#blocks, peak: this.#peak };
+    const blocks = this.#held.reduce((sum, count) => sum + count, 0);
+    return { live: this.#live, reserved: this.heap.bytes, cached, blocks, peak: this.#peak };
+  }
+
+  /** Lets the peak be counted anew. */
+  resetPeak(): void {
+    this.#peak = this.#live;
   }
 
   #fresh(sizeClass: number): Block {
-    if (this.needsReclaim()) this.#reclaimSoon();
+    this.pressure.relieveSoon();
     const bytes = sizeOf(sizeClass);
     if (bytes <= SMALL) return this.#freshSlot(sizeClass, bytes);
     const span = new Span(this.#carve(bytes), bytes, sizeClass);
@@ -229,8 +163,8 @@ export class Memory {
     this.trim();
     const second = this.#fromGaps(bytes) ?? this.#fromTop(bytes);
     if (second !== undefined) return second;
-    this.#reclaimSoon();
-    throw this.#exhausted(bytes);
+    this.pressure.relieveSoon(true);
+    return this.#exhausted(bytes);
   }
 
   /**
@@ -302,36 +236,14 @@ export class Memory {
   #recover(span: Span): void {
     const blockBytes = sizeOf(span.sizeClass);
     this.#live -= span.live;
-    this.#blocks -= span.live / blockBytes;
+    this.#held[span.sizeClass]! -= span.live / blockBytes;
     span.live = 0;
     if (blockBytes <= SMALL) this.#freePages.push(span.address);
     else this.#free[span.sizeClass]!.push(this.#blockOver(span));
   }
 
-  #reclaimSoon(): void {
-    if (this.#reclaiming) return;
-    this.#reclaiming = true;
-    soon(() => {
-      void this.reclaim().finally(() => {
-        this.#reclaiming = false;
-      });
-    });
+  #exhausted(needed: number): never {
+    const blocks = [...this.#held].map((count, sizeClass) => [sizeOf(sizeClass), count] as const);
+    return failExhausted({ device: "cpu", needed, limit: this.limit, blocks, raise: "setMemoryLimit(bytes)" });
   }
-
-  #exhausted(bytes: number): RangeError {
-    const { live, cached, blocks } = this.statistics();
-    return new RangeError(
-      `allocate: ${readable(bytes)} are not to be had: ${readable(live)} of ${readable(this.limit)} are held by ` +
-        `${blocks} blocks (${readable(cached)} more are free, in other sizes). ` +
-        "Remedy: free results with scope(), using or dispose(), await between steps, or make the batch smaller.",
-    );
-  }
-}
-
-/** A size for people. */
-function readable(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB"];
-  const power = Math.min(3, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
-  const value = bytes / 1024 ** power;
-  return `${Number.isInteger(value) ? value : value.toFixed(1)} ${units[power]}`;
 }

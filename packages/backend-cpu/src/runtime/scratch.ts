@@ -1,6 +1,7 @@
 /** Scratch areas, one a thread, for packing and the like: a kernel finds its own with `m.scratch()`. */
+import type { Block } from "./block.ts";
 import { SCRATCH_TABLE } from "./layout.ts";
-import type { Block, Memory } from "./memory.ts";
+import type { Memory } from "./memory.ts";
 
 export class Scratch {
   readonly #memory: Memory;

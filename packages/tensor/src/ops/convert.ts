@@ -1,4 +1,5 @@
 /** Between dtypes, devices and JavaScript values. */
+import type { Storage } from "../backend.ts";
 import { checkDType, type DType, dtypes, type TypedArray } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { decode } from "../host.ts";
@@ -100,16 +101,43 @@ export interface NDArray {
 
 /**
  * The tensor's own memory as an n-d array: writing there writes the tensor. int64 is a BigInt64Array.
+ *
+ * The memory is not used for anything else as long as the array or its `data` is reachable, whatever becomes of the
+ * tensor; keep one of them beside what you make of it (`data.subarray(…)`, `data.buffer`). It comes back through the
+ * garbage collector only, also where the tensor was disposed: to read values in a loop, take `toArray()` or `data()`.
+ * Where memory is not shared between threads (pages that are not cross-origin isolated), it moves when it grows, and
+ * earlier views are empty: there read `data` from the array each time, which makes it anew.
  * @throws TensorError for a tensor on a GPU or one that requires grad
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.numpy.html
  */
 export function numpy(input: Tensor): NDArray {
-  const { backend, storage } = input;
+  const { backend, storage, shape, strides: stride, offset } = input;
   if (!backend.hostMemory) {
     fail("numpy", `the tensor is on "${backend.device}"`, 'Bring it to the CPU first: x.to("cpu") or await x.cpu()');
   }
   if (input.requiresGrad) fail("numpy", "the tensor requires grad", "Use .detach().numpy()");
-  return { data: backend.hostMemory(storage), shape: input.shape, stride: input.strides, offset: input.offset };
+  storage.retain(); // and never released: the array's end is the collector's to find
+  const data = lend(storage);
+  if (!(data.buffer instanceof ArrayBuffer)) return { data, shape, stride, offset };
+  let latest = data;
+  return {
+    get data(): TypedArray {
+      if (latest.length < storage.length) latest = lend(storage);
+      return latest;
+    },
+    shape,
+    stride,
+    offset,
+  };
+}
+
+/** The storages of memory that is lent to users, as long as they have it. */
+const lenders = new WeakMap<TypedArray, Storage>();
+
+function lend(storage: Storage): TypedArray {
+  const data = storage.backend.hostMemory!(storage);
+  lenders.set(data, storage);
+  return data;
 }
 
 /** Whether both have the same shape and elements. @see https://pytorch.org/docs/stable/generated/torch.equal.html */

@@ -1,0 +1,105 @@
+/**
+ * When a backend asks for a garbage collection. The collector does not see device memory, and what was forgotten comes
+ * back only after it ran: so it is asked where much was forgotten, or where its last run is so long ago that another
+ * one does not show. What it found is told between macrotasks, hence the promises.
+ */
+interface Host {
+  gc?: () => void;
+  process?: { getBuiltinModule?(name: string): unknown };
+  performance: { now(): number };
+  setImmediate?(task: () => void): { unref?(): void };
+  setTimeout(task: () => void, milliseconds: number): unknown;
+}
+
+const host = globalThis as unknown as Host;
+
+/** More than this is never left to be found later, unless it is little beside what is held ... */
+const much = 192 * 2 ** 20;
+/** ... and less than this is always. Between them, collections take at most a part of the time. */
+const little = 8 * 2 ** 20;
+const part = 1 / 32;
+
+export class Pressure {
+  readonly #held: () => number;
+  /** What was held when the collector had last run, or less. */
+  #baseline = 0;
+  #ended: number = host.performance.now();
+  #cost = 0;
+  #running: Promise<void> | null = null;
+
+  /** @param held bytes that are in use, or forgotten and not found yet */
+  constructor(held: () => number) {
+    this.#held = held;
+  }
+
+  /** Bytes that came to be held since the last collection: the most that another one can find. */
+  get bytes(): number {
+    const held = this.#held();
+    this.#baseline = Math.min(this.#baseline, held);
+    return held - this.#baseline;
+  }
+
+  /** Whether so much is at stake that a collection is worth its milliseconds at once. */
+  get isHigh(): boolean {
+    return this.bytes > Math.max(much, this.#held() / 4);
+  }
+
+  /** For the time between two steps: a collection where one is due, `undefined` where none is. */
+  relieve(): Promise<void> | undefined {
+    if (this.#running !== null) return this.#running;
+    const idle = host.performance.now() - this.#ended;
+    const isDue = this.isHigh || (this.bytes > little && this.#cost <= part * idle);
+    return isDue ? this.collect() : undefined;
+  }
+
+  /** For the middle of a step: a collection after the current macrotask, if the pressure is high or `needed`. */
+  relieveSoon(needed: boolean = this.isHigh): void {
+    if (needed && this.#running === null) this.#running = macrotask(false).then(() => this.#collect());
+  }
+
+  /** Collects garbage, where the host can be asked to, and lets it be told of. */
+  collect(): Promise<void> {
+    return (this.#running ??= this.#collect());
+  }
+
+  async #collect(): Promise<void> {
+    const start = host.performance.now();
+    collectGarbage();
+    for (let turn = 0; turn < 2; turn++) await macrotask();
+    this.#baseline = this.#held();
+    this.#ended = host.performance.now();
+    this.#cost = this.#ended - start;
+    this.#running = null;
+  }
+}
+
+/** Lets pending macrotasks run, finalizers among them. `holds`: whether the process waits for it. */
+function macrotask(holds = true): Promise<void> {
+  return new Promise((resolve) => {
+    if (!host.setImmediate) host.setTimeout(resolve, 0);
+    else {
+      const task = host.setImmediate(resolve);
+      if (!holds) task.unref?.();
+    }
+  });
+}
+
+let collector: (() => void) | null | undefined;
+
+function collectGarbage(): void {
+  if (collector === undefined) collector = findCollector();
+  collector?.();
+}
+
+/** In Node `gc` can be had at run time: a context that is made while the flag is set has it. */
+function findCollector(): (() => void) | null {
+  if (host.gc) return host.gc;
+  const load = host.process?.getBuiltinModule;
+  const v8 = load?.("node:v8") as { setFlagsFromString(flags: string): void } | undefined;
+  const vm = load?.("node:vm") as { runInNewContext(code: string): unknown } | undefined;
+  if (!v8 || !vm) return null;
+  v8.setFlagsFromString("--expose-gc");
+  const gc = vm.runInNewContext("typeof gc === 'function' ? gc : null") as (() => void) | null;
+  v8.setFlagsFromString("--no-expose-gc");
+  return gc && (() => gc());
+}
