@@ -1,7 +1,7 @@
 /** Element-wise non-linearities. With `inplace` the result is written into the input, which is also the result. */
 
 import * as core from "@dl/tensor";
-import { apply, type DType, fail, op, rand, type Tensor, where } from "@dl/tensor";
+import { apply, composite, type DType, fail, rand, type Tensor, where } from "@dl/tensor";
 import { logOnePlusExp } from "./stable.ts";
 
 /** Writes f(x) over x. Backward needs what f saw, so f sees a copy. */
@@ -16,19 +16,19 @@ function belowZero(x: Tensor, g: (x: Tensor) => Tensor): Tensor {
 }
 
 /** max(x, 0). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html */
-export const relu = op(
+export const relu = composite(
   "relu(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor => (inplace ? input.relu_() : input.relu()),
 );
 
 /** 1 / (1 + e⁻ˣ). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html */
-export const sigmoid = op("sigmoid(input)", (input: Tensor): Tensor => input.sigmoid());
+export const sigmoid = composite("sigmoid(input)", (input: Tensor): Tensor => input.sigmoid());
 
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html */
-export const tanh = op("tanh(input)", (input: Tensor): Tensor => input.tanh());
+export const tanh = composite("tanh(input)", (input: Tensor): Tensor => input.tanh());
 
 /** `minVal` and `maxVal` beyond those values, x between. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardtanh.html */
-export const hardtanh = op(
+export const hardtanh = composite(
   "hardtanh(input, minVal?, maxVal?, inplace?)",
   (input: Tensor, minVal: number = -1, maxVal: number = 1, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => {
@@ -39,13 +39,13 @@ export const hardtanh = op(
 );
 
 /** min(max(x, 0), 6). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html */
-export const relu6 = op(
+export const relu6 = composite(
   "relu6(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor => hardtanh(input, 0, 6, inplace),
 );
 
 /** x, or `negativeSlope` · x below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html */
-export const leakyRelu = op(
+export const leakyRelu = composite(
   "leakyRelu(input, negativeSlope?, inplace?)",
   (input: Tensor, negativeSlope: number = 0.01, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => where(x.gt(0), x, x.mul(negativeSlope))),
@@ -56,7 +56,7 @@ export const leakyRelu = op(
  * x, or weight · x below zero; the weight has one element, or one for each channel (dimension 1).
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html
  */
-export const prelu = op(
+export const prelu = composite(
   "prelu(input, weight)",
   (input: Tensor, weight: Tensor): Tensor => {
     if (weight.ndim > 1) fail("prelu", `the weight needs at most 1 dimension, got ${core.showShape(weight.shape)}`);
@@ -74,7 +74,7 @@ export const prelu = op(
 );
 
 /** {@link leakyRelu} with random slopes in training, their mean otherwise. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu.html */
-export const rrelu = op(
+export const rrelu = composite(
   "rrelu(input, lower?, upper?, training?, inplace?)",
   (
     input: Tensor,
@@ -92,7 +92,7 @@ export const rrelu = op(
 );
 
 /** x, or α (eˣ − 1) below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu.html */
-export const elu = op(
+export const elu = composite(
   "elu(input, alpha?, inplace?)",
   (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => belowZero(x, (low) => low.expm1().mul(alpha))),
@@ -100,7 +100,7 @@ export const elu = op(
 );
 
 /** x, or α (e^(x/α) − 1) below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.celu.html */
-export const celu = op(
+export const celu = composite(
   "celu(input, alpha?, inplace?)",
   (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => belowZero(x, (low) => low.div(alpha).expm1().mul(alpha))),
@@ -111,7 +111,7 @@ const seluAlpha = 1.6732632423543772;
 const seluScale = 1.0507009873554805;
 
 /** The self-normalising {@link elu}. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.selu.html */
-export const selu = op(
+export const selu = composite(
   "selu(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => belowZero(x, (low) => low.expm1().mul(seluAlpha)).mul(seluScale)),
@@ -119,27 +119,30 @@ export const selu = op(
 );
 
 /** x · Φ(x), or its approximation by "tanh". @see https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html */
-export const gelu = op("gelu(input, approximate?)", (input: Tensor, approximate: "none" | "tanh" = "none"): Tensor => {
-  if (approximate === "none") return apply("gelu", [input]);
-  if (approximate !== "tanh") fail("gelu", `unknown approximation "${approximate}"`, 'Use "none" or "tanh"');
-  const inner = input
-    .mul(input)
-    .mul(0.044715)
-    .add(1)
-    .mul(input)
-    .mul(Math.sqrt(2 / Math.PI));
-  return inner.tanh().add(1).mul(input).mul(0.5);
-});
+export const gelu = composite(
+  "gelu(input, approximate?)",
+  (input: Tensor, approximate: "none" | "tanh" = "none"): Tensor => {
+    if (approximate === "none") return apply("gelu", [input]);
+    if (approximate !== "tanh") fail("gelu", `unknown approximation "${approximate}"`, 'Use "none" or "tanh"');
+    const inner = input
+      .mul(input)
+      .mul(0.044715)
+      .add(1)
+      .mul(input)
+      .mul(Math.sqrt(2 / Math.PI));
+    return inner.tanh().add(1).mul(input).mul(0.5);
+  },
+);
 
 /** x · sigmoid(x). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.silu.html */
-export const silu = op(
+export const silu = composite(
   "silu(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => x.mul(x.sigmoid())),
   "SiluBackward0",
 );
 
 /** log(1 + e^(βx)) / β; x itself where βx > threshold. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html */
-export const softplus = op(
+export const softplus = composite(
   "softplus(input, beta?, threshold?)",
   (input: Tensor, beta: number = 1, threshold: number = 20): Tensor => {
     const scaled = beta === 1 ? input : input.mul(beta);
@@ -150,28 +153,28 @@ export const softplus = op(
 );
 
 /** log(sigmoid(x)). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html */
-export const logsigmoid = op(
+export const logsigmoid = composite(
   "logsigmoid(input)",
   (input: Tensor): Tensor => logOnePlusExp(input.neg()).neg(),
   "LogSigmoidBackward0",
 );
 
 /** x · tanh(softplus(x)). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mish.html */
-export const mish = op(
+export const mish = composite(
   "mish(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => x.mul(softplus(x).tanh())),
   "MishBackward0",
 );
 
 /** A straight line through (−3, 0) and (3, 1), flat outside. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html */
-export const hardsigmoid = op(
+export const hardsigmoid = composite(
   "hardsigmoid(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => relu6(x.add(3)).div(6)),
   "HardsigmoidBackward0",
 );
 
 /** x · hardsigmoid(x). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html */
-export const hardswish = op(
+export const hardswish = composite(
   "hardswish(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => where(x.lt(-3), 0, where(x.lt(3), x.mul(x.add(3)).div(6), x))),
@@ -179,14 +182,14 @@ export const hardswish = op(
 );
 
 /** 0 within ±λ, x beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardshrink.html */
-export const hardshrink = op(
+export const hardshrink = composite(
   "hardshrink(input, lambd?)",
   (input: Tensor, lambd: number = 0.5): Tensor => where(input.abs().le(lambd), 0, input),
   "HardshrinkBackward0",
 );
 
 /** 0 within ±λ, x moved towards 0 by λ beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html */
-export const softshrink = op(
+export const softshrink = composite(
   "softshrink(input, lambd?)",
   (input: Tensor, lambd: number = 0.5): Tensor => {
     if (lambd < 0) fail("softshrink", `lambd must be ≥ 0, got ${lambd}`);
@@ -196,13 +199,13 @@ export const softshrink = op(
 );
 
 /** x − tanh(x). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.tanhshrink.html */
-export const tanhshrink = op("tanhshrink(input)", (input: Tensor): Tensor => input.sub(input.tanh()));
+export const tanhshrink = composite("tanhshrink(input)", (input: Tensor): Tensor => input.sub(input.tanh()));
 
 /** x / (1 + |x|). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softsign.html */
-export const softsign = op("softsign(input)", (input: Tensor): Tensor => input.div(input.abs().add(1)));
+export const softsign = composite("softsign(input)", (input: Tensor): Tensor => input.div(input.abs().add(1)));
 
 /** `value` where x ≤ threshold. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.threshold.html */
-export const threshold = op(
+export const threshold = composite(
   "threshold(input, threshold, value, inplace?)",
   (input: Tensor, limit: number, value: number, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => where(x.le(limit), value, x).to(x.dtype)),
@@ -210,7 +213,7 @@ export const threshold = op(
 );
 
 /** The first half along `dim`, gated by the sigmoid of the second. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.glu.html */
-export const glu = op(
+export const glu = composite(
   "glu(input, dim?)",
   (input: Tensor, dim: number = -1): Tensor => {
     const size = input.size(dim);
@@ -227,21 +230,21 @@ function usualDim({ ndim }: Tensor, dim: number | null | undefined): number {
 }
 
 /** eˣ / Σ eˣ along `dim`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html */
-export const softmax = op(
+export const softmax = composite(
   "softmax(input, dim?, dtype?)",
   (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor =>
     core.softmax(input, usualDim(input, dim), dtype),
 );
 
 /** {@link softmax} of −x. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softmin.html */
-export const softmin = op(
+export const softmin = composite(
   "softmin(input, dim?, dtype?)",
   (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor =>
     core.softmax(input.neg(), usualDim(input, dim), dtype),
 );
 
 /** The logarithm of {@link softmax}. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html */
-export const logSoftmax = op(
+export const logSoftmax = composite(
   "logSoftmax(input, dim?, dtype?)",
   (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor =>
     core.logSoftmax(input, usualDim(input, dim), dtype),
@@ -251,7 +254,7 @@ export const logSoftmax = op(
  * A random draw from softmax(logits), soft or (`hard`) one-hot with the soft draw's gradient.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.gumbel_softmax.html
  */
-export const gumbelSoftmax = op(
+export const gumbelSoftmax = composite(
   "gumbelSoftmax(logits, tau?, hard?, eps?, dim?)",
   (logits: Tensor, tau: number = 1, hard: boolean = false, _eps: number = 1e-10, dim: number = -1): Tensor => {
     // 1 − u lies in (0, 1], so that its logarithm is finite.

@@ -1,5 +1,13 @@
 /** Pooling to a given output size: window i of n spans ⌊i · size / n⌋ up to ⌈(i + 1) · size / n⌉. */
-import { fail, type OpFunction, op, showShape, type Tensor, type ValuesIndices, valuesIndices } from "@dl/tensor";
+import {
+  composite,
+  fail,
+  type OpFunction,
+  showShape,
+  type Tensor,
+  type ValuesIndices,
+  valuesIndices,
+} from "@dl/tensor";
 import { avgPool1d, avgPool2d, avgPool3d } from "./pooling.ts";
 import { applyTaps, indexTensor, planePositions } from "./positions.ts";
 import { layoutOf } from "./sizes.ts";
@@ -43,7 +51,7 @@ function adaptiveAvgPool(
     }
     return wanted.reduce((x, count, i) => averageAlong(x, input.ndim - rank + i, count), input);
   };
-  return op(`${name}(input, outputSize)`, body) as never;
+  return composite(`${name}(input, outputSize)`, body) as never;
 }
 
 /** Window means along one dimension, as a sum over the places within a window. */
@@ -100,7 +108,7 @@ function adaptiveMaxPool(rank: Rank): AdaptiveMaxPool {
     if (!returnIndices) return best.values.view(shape);
     return valuesIndices(best.values.view(shape), positions.gather(-1, best.indices).view(shape));
   };
-  return op(`${name}(input, outputSize, returnIndices?)`, body) as never;
+  return composite(`${name}(input, outputSize, returnIndices?)`, body) as never;
 }
 
 function product<T>(lists: readonly (readonly T[])[]): T[][] {

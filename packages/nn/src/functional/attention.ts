@@ -1,5 +1,5 @@
 /** Attention: each query takes the mean of the values, weighted by how well their keys match. */
-import { arange, cat, fail, op, showShape, softmax, type Tensor, zeros } from "@dl/tensor";
+import { arange, cat, composite, fail, showShape, softmax, type Tensor, zeros } from "@dl/tensor";
 import { dropout } from "./dropout.ts";
 import { linear } from "./linear.ts";
 import { pad } from "./padding.ts";
@@ -15,7 +15,7 @@ function additive(mask: Tensor, blocked: boolean, like: Tensor): Tensor {
  * softmax(Q Kᵀ / √E + mask) V for [*, L, E], [*, S, E] and [*, S, V]. In a bool `attnMask` true means "may look".
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
  */
-export const scaledDotProductAttention = op(
+export const scaledDotProductAttention = composite(
   "scaledDotProductAttention(query, key, value, attnMask?, dropoutP?, isCausal?, scale?)",
   (
     query: Tensor,

@@ -1,5 +1,5 @@
 /** Losses of classifiers: scores [N, C, …] against class numbers [N, …], or against probabilities of the scores' shape. */
-import { fail, logSoftmax, op, peek, showShape, type Tensor, where } from "@dl/tensor";
+import { composite, fail, logSoftmax, peek, showShape, type Tensor, where } from "@dl/tensor";
 import { logsigmoid } from "./activation.ts";
 import { type Reduction, reduced } from "./reduction.ts";
 
@@ -63,7 +63,7 @@ function nll(
  * @throws TensorError for shapes that do not fit and class numbers out of range
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
  */
-export const nllLoss = op(
+export const nllLoss = composite(
   "nllLoss(input, target, weight?, ignoreIndex?, reduction?)",
   (
     input: Tensor,
@@ -120,7 +120,7 @@ function soft(
  * @throws TensorError for shapes that do not fit and class numbers out of range
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
  */
-export const crossEntropy = op(
+export const crossEntropy = composite(
   "crossEntropy(input, target, weight?, ignoreIndex?, reduction?, labelSmoothing?)",
   (
     input: Tensor,
@@ -180,7 +180,7 @@ function certain(input: Tensor, target: Tensor): Tensor {
  * @throws TensorError when shapes differ, and for inputs outside [0, 1] where the host can look at them
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
  */
-export const binaryCrossEntropy = op(
+export const binaryCrossEntropy = composite(
   "binaryCrossEntropy(input, target, weight?, reduction?)",
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction: Reduction = "mean"): Tensor => {
     checkSameShape("binaryCrossEntropy", input, target);
@@ -217,7 +217,7 @@ function someCertain(input: Tensor): boolean {
  * {@link binaryCrossEntropy} of sigmoid(input), without overflow.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
  */
-export const binaryCrossEntropyWithLogits = op(
+export const binaryCrossEntropyWithLogits = composite(
   "binaryCrossEntropyWithLogits(input, target, weight?, reduction?, posWeight?)",
   (
     input: Tensor,

@@ -1,5 +1,5 @@
 /** Convolutions over 1, 2 or 3 spatial dimensions, with or without a batch. */
-import { apply, fail, type OpFunction, op, showShape, type Tensor } from "@dl/tensor";
+import { apply, composite, fail, type OpFunction, showShape, type Tensor } from "@dl/tensor";
 import { batchwise, each, type Size } from "./sizes.ts";
 import { throughFloat64 } from "./whole.ts";
 
@@ -46,7 +46,7 @@ function convolution(rank: 1 | 2 | 3): OpFunction<ConvNames, ConvArguments, Tens
       }),
     );
   };
-  return op(`${name}(input, weight, bias?, stride?, padding?, dilation?, groups?)`, body) as never;
+  return composite(`${name}(input, weight, bias?, stride?, padding?, dilation?, groups?)`, body) as never;
 }
 
 function sameSides(
@@ -123,7 +123,10 @@ function transposed(rank: 1 | 2 | 3): OpFunction<TransposeNames, TransposeArgume
       });
     });
   };
-  return op(`${name}(input, weight, bias?, stride?, padding?, outputPadding?, groups?, dilation?)`, body) as never;
+  return composite(
+    `${name}(input, weight, bias?, stride?, padding?, outputPadding?, groups?, dilation?)`,
+    body,
+  ) as never;
 }
 
 /** The transpose of {@link conv1d}; weight [C, O / groups, K]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html */

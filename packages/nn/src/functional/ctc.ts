@@ -1,5 +1,5 @@
 /** Connectionist temporal classification (Graves et al., 2006), by the forward recursion in log space. */
-import { cat, fail, fromArray, op, peek, showShape, stack, type Tensor, where } from "@dl/tensor";
+import { cat, composite, fail, fromArray, peek, showShape, stack, type Tensor, where } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
 import { type Reduction, reduced } from "./reduction.ts";
 
@@ -92,7 +92,7 @@ function normalization(logs: Tensor, lengths: readonly number[]): Tensor {
  * are rows of a matrix, or one list of all; the "mean" divides by the label counts first.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.ctc_loss.html
  */
-export const ctcLoss = op(
+export const ctcLoss = composite(
   "ctcLoss(logProbs, targets, inputLengths, targetLengths, blank?, reduction?, zeroInfinity?)",
   (
     logProbs: Tensor,

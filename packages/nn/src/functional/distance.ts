@@ -1,5 +1,5 @@
 /** Distances and angles between vectors, and the losses made of them. */
-import { broadcastTensors, clamp, fail, op, showShape, type Tensor, where } from "@dl/tensor";
+import { broadcastTensors, clamp, composite, fail, showShape, type Tensor, where } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
 import { type Reduction, reduced } from "./reduction.ts";
 
@@ -17,14 +17,14 @@ export function lpNorm(input: Tensor, p: number, dim: number, keepdim: boolean):
 }
 
 /** The p-norm of x₁ − x₂ + ε along the last dimension. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pairwise_distance.html */
-export const pairwiseDistance = op(
+export const pairwiseDistance = composite(
   "pairwiseDistance(x1, x2, p?, eps?, keepdim?)",
   (x1: Tensor, x2: Tensor, p: number = 2, eps: number = 1e-6, keepdim: boolean = false): Tensor =>
     lpNorm(x1.sub(x2).add(eps), p, -1, keepdim),
 );
 
 /** The p-norm distances of all pairs of rows of [N, M], in the order (0, 1), (0, 2), … @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pdist.html */
-export const pdist = op("pdist(input, p?)", (input: Tensor, p: number = 2): Tensor => {
+export const pdist = composite("pdist(input, p?)", (input: Tensor, p: number = 2): Tensor => {
   if (input.ndim !== 2) fail("pdist", `needs [N, M], got ${showShape(input.shape)}`);
   const rows = input.shape[0]!;
   const parts = Array.from({ length: Math.max(rows - 1, 0) }, (_, i) => [i, rows - 1 - i] as const);
@@ -38,7 +38,7 @@ function rowsAt(input: Tensor, rows: readonly number[]): Tensor {
 }
 
 /** The cosine of the angle along `dim`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html */
-export const cosineSimilarity = op(
+export const cosineSimilarity = composite(
   "cosineSimilarity(x1, x2, dim?, eps?)",
   (x1: Tensor, x2: Tensor, dim: number = 1, eps: number = 1e-8): Tensor => {
     const length = (x: Tensor): Tensor => clamp(lpNorm(x, 2, dim, true), { min: eps });
@@ -51,14 +51,14 @@ export const cosineSimilarity = op(
 );
 
 /** x divided by its p-norm along `dim`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.normalize.html */
-export const normalize = op(
+export const normalize = composite(
   "normalize(input, p?, dim?, eps?)",
   (input: Tensor, p: number = 2, dim: number = 1, eps: number = 1e-12): Tensor =>
     input.div(clamp(lpNorm(input, p, dim, true), { min: eps })),
 );
 
 /** 1 − cos where the target is 1, max(0, cos − margin) where it is −1. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_embedding_loss.html */
-export const cosineEmbeddingLoss = op(
+export const cosineEmbeddingLoss = composite(
   "cosineEmbeddingLoss(input1, input2, target, margin?, reduction?)",
   (input1: Tensor, input2: Tensor, target: Tensor, margin: number = 0, reduction: Reduction = "mean"): Tensor => {
     const epsilon = 1e-12;
@@ -84,7 +84,7 @@ function triplet(
 }
 
 /** max(0, d(anchor, positive) − d(anchor, negative) + margin). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.triplet_margin_loss.html */
-export const tripletMarginLoss = op(
+export const tripletMarginLoss = composite(
   "tripletMarginLoss(anchor, positive, negative, margin?, p?, eps?, swap?, reduction?)",
   (
     anchor: Tensor,
@@ -103,7 +103,7 @@ export const tripletMarginLoss = op(
 );
 
 /** {@link tripletMarginLoss} with a distance of one's own. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.triplet_margin_with_distance_loss.html */
-export const tripletMarginWithDistanceLoss = op(
+export const tripletMarginWithDistanceLoss = composite(
   "tripletMarginWithDistanceLoss(anchor, positive, negative, distanceFunction?, margin?, swap?, reduction?)",
   (
     anchor: Tensor,

@@ -1,5 +1,15 @@
 /** Random zeros in training; what remains is scaled up, so that nothing needs to change in use. */
-import { fail, type OpFunction, op, rand, type Shape, showShape, type Tensor, where, zerosLike } from "@dl/tensor";
+import {
+  composite,
+  fail,
+  type OpFunction,
+  rand,
+  type Shape,
+  showShape,
+  type Tensor,
+  where,
+  zerosLike,
+} from "@dl/tensor";
 
 /** 1 with probability 1 − p, else 0; as a bool tensor. */
 function survivors(input: Tensor, shape: Shape, p: number): Tensor {
@@ -23,7 +33,7 @@ function drop(name: string, input: Tensor, shape: Shape, p: number, inplace: boo
  * Zeros with probability `p`, in training only; the rest is divided by 1 − p.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
  */
-export const dropout = op(
+export const dropout = composite(
   "dropout(input, p?, training?, inplace?)",
   (input: Tensor, p: number = 0.5, training: boolean = true, inplace: boolean = false): Tensor => {
     checkProbability("dropout", p);
@@ -46,7 +56,7 @@ function dropoutChannels(rank: 1 | 2 | 3): OpFunction<DropoutNames, DropoutArgum
     const shape = input.shape.map((size, dim) => (dim < lead ? size : 1));
     return training ? drop(name, input, shape, p, inplace) : input;
   };
-  return op(`${name}(input, p?, training?, inplace?)`, body) as never;
+  return composite(`${name}(input, p?, training?, inplace?)`, body) as never;
 }
 
 /** Drops whole channels of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout1d.html */
@@ -71,7 +81,7 @@ function dropAlpha(input: Tensor, shape: Shape, p: number, inplace: boolean): Te
 }
 
 /** {@link dropout} for SELU networks. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html */
-export const alphaDropout = op(
+export const alphaDropout = composite(
   "alphaDropout(input, p?, training?, inplace?)",
   (input: Tensor, p: number = 0.5, training: boolean = false, inplace: boolean = false): Tensor => {
     checkProbability("alphaDropout", p);
@@ -80,7 +90,7 @@ export const alphaDropout = op(
 );
 
 /** {@link alphaDropout} of whole channels. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.feature_alpha_dropout.html */
-export const featureAlphaDropout = op(
+export const featureAlphaDropout = composite(
   "featureAlphaDropout(input, p?, training?, inplace?)",
   (input: Tensor, p: number = 0.5, training: boolean = false, inplace: boolean = false): Tensor => {
     checkProbability("featureAlphaDropout", p);

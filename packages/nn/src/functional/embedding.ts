@@ -1,5 +1,5 @@
 /** Rows of a table by number. */
-import { arange, fail, noGrad, ones, op, peek, scope, showShape, type Tensor, where, zeros } from "@dl/tensor";
+import { arange, composite, fail, noGrad, ones, peek, scope, showShape, type Tensor, where, zeros } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
 
 /** Scales, in place, the rows in use whose norm is above `maxNorm`. */
@@ -65,7 +65,7 @@ function paddingRowOf(name: string, paddingIdx: number | null | undefined, count
  * @throws TensorError for row numbers out of range
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
  */
-export const embedding = op(
+export const embedding = composite(
   "embedding(input, weight, paddingIdx?, maxNorm?, normType?, scaleGradByFreq?, sparse?)",
   (
     input: Tensor,
@@ -134,7 +134,7 @@ function bagMaxima(picked: Tensor, bags: readonly number[], count: number): Tens
  * 1-d input that begin at `offsets`. Rows equal to `paddingIdx` do not count.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html
  */
-export const embeddingBag = op(
+export const embeddingBag = composite(
   "embeddingBag(input, weight, offsets?, maxNorm?, normType?, scaleGradByFreq?, mode?, sparse?, perSampleWeights?, includeLastOffset?, paddingIdx?)",
   (
     input: Tensor,
@@ -195,7 +195,7 @@ function bagSizes(bags: readonly number[], count: number, like: Tensor): Tensor 
  * A 1 at each class number, zeros elsewhere: [*] → [*, numClasses] of int64.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
  */
-export const oneHot = op("oneHot(tensor, numClasses?)", (tensor: Tensor, numClasses: number = -1): Tensor => {
+export const oneHot = composite("oneHot(tensor, numClasses?)", (tensor: Tensor, numClasses: number = -1): Tensor => {
   if (tensor.dtype !== "int64")
     fail("oneHot", `class numbers must be int64, got ${tensor.dtype}`, 'Cast them with .to("int64")');
   const [least, most] = tensor.numel() > 0 ? [tensor.amin().item(), tensor.amax().item()] : [0, -1];

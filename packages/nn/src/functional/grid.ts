@@ -1,5 +1,5 @@
 /** Sampling at points of a grid that the user computes: differentiable in the image and in the points. */
-import { fail, linspace, op, type Shape, showShape, stack, type Tensor, where, zerosLike } from "@dl/tensor";
+import { composite, fail, linspace, type Shape, showShape, stack, type Tensor, where, zerosLike } from "@dl/tensor";
 
 export type GridMode = "bilinear" | "nearest" | "bicubic";
 export type GridPadding = "zeros" | "border" | "reflection";
@@ -115,7 +115,7 @@ const samplers: { readonly [M in GridMode]: Sampler } = { nearest, bilinear, bic
  * [−1, 1].
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.grid_sample.html
  */
-export const gridSample = op(
+export const gridSample = composite(
   "gridSample(input, grid, mode?, paddingMode?, alignCorners?)",
   (
     input: Tensor,
@@ -143,7 +143,7 @@ export const gridSample = op(
 );
 
 /** The grid that an affine map [N, 2, 3] (or [N, 3, 4]) makes for outputs of `size`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.affine_grid.html */
-export const affineGrid = op(
+export const affineGrid = composite(
   "affineGrid(theta, size, alignCorners?)",
   (theta: Tensor, size: Shape, alignCorners?: boolean | null): Tensor => {
     const spatial = size.slice(2);

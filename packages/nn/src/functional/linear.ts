@@ -1,12 +1,12 @@
 /** Maps that multiply by a weight. */
-import { fail, labelled, op, showShape, type Tensor } from "@dl/tensor";
+import { composite, fail, labelled, showShape, type Tensor } from "@dl/tensor";
 
 /**
  * y = x Wᵀ + b for x [*, in], weight [out, in] and bias [out].
  * @throws TensorError when the last size of the input is not the weight's
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
  */
-export const linear = op(
+export const linear = composite(
   "linear(input, weight, bias?)",
   (input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor => {
     const features = weight.shape.at(-1);
@@ -26,7 +26,7 @@ export const linear = op(
  * y[k] = x₁ᵀ W[k] x₂ + b[k] for x₁ [*, in1], x₂ [*, in2], weight [out, in1, in2] and bias [out].
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html
  */
-export const bilinear = op(
+export const bilinear = composite(
   "bilinear(input1, input2, weight, bias?)",
   (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null): Tensor => {
     const [out, in1, in2] = weight.shape as [number, number, number];

@@ -1,5 +1,5 @@
 /** Mean 0 and variance 1 over batches, layers, groups or instances, then scaled and shifted. */
-import { applyAll, fail, noGrad, op, type Shape, scope, showShape, type Tensor } from "@dl/tensor";
+import { applyAll, composite, fail, noGrad, type Shape, scope, showShape, type Tensor } from "@dl/tensor";
 import { pad } from "./padding.ts";
 import { avgPool2d, avgPool3d } from "./pooling.ts";
 
@@ -82,7 +82,7 @@ function checkChannels(name: string, input: Tensor, given: readonly (Tensor | nu
  * @throws TensorError when channels differ, or in training when a channel has one value only
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
  */
-export const batchNorm = op(
+export const batchNorm = composite(
   "batchNorm(input, runningMean, runningVar, weight?, bias?, training?, momentum?, eps?)",
   (
     input: Tensor,
@@ -114,7 +114,7 @@ export const batchNorm = op(
  * Normalises over the last dimensions, those of `normalizedShape`.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
  */
-export const layerNorm = op(
+export const layerNorm = composite(
   "layerNorm(input, normalizedShape, weight?, bias?, eps?)",
   (input: Tensor, normalizedShape: Shape, weight?: Tensor | null, bias?: Tensor | null, eps: number = 1e-5): Tensor => {
     const lead = input.ndim - normalizedShape.length;
@@ -129,7 +129,7 @@ export const layerNorm = op(
 );
 
 /** Normalises groups of channels of each sample. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html */
-export const groupNorm = op(
+export const groupNorm = composite(
   "groupNorm(input, numGroups, weight?, bias?, eps?)",
   (input: Tensor, numGroups: number, weight?: Tensor | null, bias?: Tensor | null, eps: number = 1e-5): Tensor => {
     checkChannels("groupNorm", input, [weight, bias]);
@@ -145,7 +145,7 @@ export const groupNorm = op(
  * Normalises each channel of each sample; running moments as in {@link batchNorm}, used where `useInputStats` is false.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html
  */
-export const instanceNorm = op(
+export const instanceNorm = composite(
   "instanceNorm(input, runningMean?, runningVar?, weight?, bias?, useInputStats?, momentum?, eps?)",
   (
     input: Tensor,
@@ -176,7 +176,7 @@ export const instanceNorm = op(
  * Divides by a power of the mean square of `size` neighbouring channels.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html
  */
-export const localResponseNorm = op(
+export const localResponseNorm = composite(
   "localResponseNorm(input, size, alpha?, beta?, k?)",
   (input: Tensor, size: number, alpha: number = 1e-4, beta: number = 0.75, k: number = 1): Tensor => {
     if (input.ndim < 3)

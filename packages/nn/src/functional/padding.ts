@@ -1,5 +1,5 @@
 /** Borders: a constant, mirrored, repeated or wrapped around. */
-import { apply, fail, op, showShape, type Tensor } from "@dl/tensor";
+import { apply, composite, fail, showShape, type Tensor } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
 
 export type PaddingMode = "constant" | "reflect" | "replicate" | "circular";
@@ -31,7 +31,7 @@ function padEdge(
  * Adds elements before and after dimensions: `pad` lists pairs from the last dimension backwards. Negative numbers cut.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
  */
-export const pad = op(
+export const pad = composite(
   "pad(input, pad, mode?, value?)",
   (input: Tensor, amounts: readonly number[], mode: PaddingMode = "constant", value?: number | null): Tensor => {
     if (amounts.length % 2 !== 0 || amounts.length > 2 * input.ndim) {

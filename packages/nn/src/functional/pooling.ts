@@ -2,9 +2,9 @@
 import {
   apply,
   applyAll,
+  composite,
   fail,
   type OpFunction,
-  op,
   scatter,
   showShape,
   type Tensor,
@@ -89,7 +89,10 @@ function maxPool(rank: Rank): MaxPool {
     const [values, indices] = applyAll("maxPool", [x], attrs).map((out) => (x === input ? out : out.squeeze(0)));
     return returnIndices ? valuesIndices(values!, indices!) : values!;
   };
-  return op(`${name}(input, kernelSize, stride?, padding?, dilation?, ceilMode?, returnIndices?)`, body) as never;
+  return composite(
+    `${name}(input, kernelSize, stride?, padding?, dilation?, ceilMode?, returnIndices?)`,
+    body,
+  ) as never;
 }
 
 /** The largest of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html */
@@ -127,7 +130,7 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
     const attrs = { ...window, ceilMode, countIncludePad, divisor: divisorOverride ?? 0 };
     return throughFloat64(name, [input], (input) => batchwise(name, input, rank, (x) => apply("avgPool", [x], attrs)));
   };
-  return op(
+  return composite(
     `${name}(input, kernelSize, stride?, padding?, ceilMode?, countIncludePad?, divisorOverride?)`,
     body,
   ) as never;
@@ -156,7 +159,7 @@ function lpPool(rank: 1 | 2): OpFunction<LpNames, LpArguments, Tensor> {
       .mul(count)
       .pow(1 / normType);
   };
-  return op(`lpPool${rank}d(input, normType, kernelSize, stride?, ceilMode?)`, body) as never;
+  return composite(`lpPool${rank}d(input, normType, kernelSize, stride?, ceilMode?)`, body) as never;
 }
 
 /** The p-norm of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool1d.html */
@@ -188,7 +191,7 @@ function maxUnpool(rank: Rank): OpFunction<UnpoolNames, UnpoolArguments, Tensor>
     });
     return scatter(empty, -1, indices.flatten(-rank), input.flatten(-rank)).view([...lead, ...size]);
   };
-  return op(`${name}(input, indices, kernelSize, stride?, padding?, outputSize?)`, body) as never;
+  return composite(`${name}(input, indices, kernelSize, stride?, padding?, outputSize?)`, body) as never;
 }
 
 /** Puts the values of {@link maxPool1d} back where they came from, zeros elsewhere. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool1d.html */

@@ -1,11 +1,11 @@
 /** Losses between predictions and values, distributions or signs. */
-import { fail, getDefaultDtype, op, showShape, type Tensor, where } from "@dl/tensor";
+import { composite, fail, getDefaultDtype, showShape, type Tensor, where } from "@dl/tensor";
 import { logsigmoid } from "./activation.ts";
 import { type Reduction, reduced } from "./reduction.ts";
 import { logOnePlusExp } from "./stable.ts";
 
 /** @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html */
-export const mseLoss = op(
+export const mseLoss = composite(
   "mseLoss(input, target, reduction?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
     reduced("mseLoss", input.sub(target).square(), reduction),
@@ -13,14 +13,14 @@ export const mseLoss = op(
 );
 
 /** |input − target|. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html */
-export const l1Loss = op(
+export const l1Loss = composite(
   "l1Loss(input, target, reduction?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
     reduced("l1Loss", input.sub(target).abs(), reduction),
 );
 
 /** Half the square below `beta`, divided by it; the distance less half of `beta` above. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html */
-export const smoothL1Loss = op(
+export const smoothL1Loss = composite(
   "smoothL1Loss(input, target, reduction?, beta?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean", beta: number = 1): Tensor => {
     if (beta < 0) fail("smoothL1Loss", `beta must be ≥ 0, got ${beta}`);
@@ -33,7 +33,7 @@ export const smoothL1Loss = op(
 );
 
 /** Half the square up to `delta`, a straight line beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.huber_loss.html */
-export const huberLoss = op(
+export const huberLoss = composite(
   "huberLoss(input, target, reduction?, delta?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean", delta: number = 1): Tensor => {
     if (!(delta > 0)) fail("huberLoss", `delta must be > 0, got ${delta}`);
@@ -55,7 +55,7 @@ function entropyTerm(t: Tensor): Tensor {
  * the sum divided by the batch size.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
  */
-export const klDiv = op(
+export const klDiv = composite(
   "klDiv(input, target, reduction?, logTarget?)",
   (input: Tensor, target: Tensor, reduction: Reduction | "batchmean" = "mean", logTarget: boolean = false): Tensor => {
     const losses = logTarget ? target.exp().mul(target.sub(input)) : entropyTerm(target).sub(target.mul(input));
@@ -65,7 +65,7 @@ export const klDiv = op(
 );
 
 /** The negative log likelihood of counts; the input is the (log of the) rate. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.poisson_nll_loss.html */
-export const poissonNllLoss = op(
+export const poissonNllLoss = composite(
   "poissonNllLoss(input, target, logInput?, full?, eps?, reduction?)",
   (
     input: Tensor,
@@ -97,7 +97,7 @@ function stirling(t: Tensor): Tensor {
 }
 
 /** The negative log likelihood of normal values with variance `variance`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.gaussian_nll_loss.html */
-export const gaussianNllLoss = op(
+export const gaussianNllLoss = composite(
   "gaussianNllLoss(input, target, var, full?, eps?, reduction?)",
   (
     input: Tensor,
@@ -124,7 +124,7 @@ function sameRank(input: Tensor, variance: Tensor): Tensor {
 }
 
 /** x where the target is 1, max(0, margin − x) where it is −1. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hinge_embedding_loss.html */
-export const hingeEmbeddingLoss = op(
+export const hingeEmbeddingLoss = composite(
   "hingeEmbeddingLoss(input, target, margin?, reduction?)",
   (input: Tensor, target: Tensor, margin: number = 1, reduction: Reduction = "mean"): Tensor => {
     const apart = where(target.ne(1), input.neg().add(margin).relu(), 0);
@@ -133,7 +133,7 @@ export const hingeEmbeddingLoss = op(
 );
 
 /** log(1 + e^(−target · input)), targets ±1. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.soft_margin_loss.html */
-export const softMarginLoss = op(
+export const softMarginLoss = composite(
   "softMarginLoss(input, target, reduction?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
     reduced("softMarginLoss", logOnePlusExp(input.mul(target).neg()), reduction),
@@ -145,14 +145,14 @@ function floating(x: Tensor): Tensor {
 }
 
 /** max(0, −target · (input1 − input2) + margin). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.margin_ranking_loss.html */
-export const marginRankingLoss = op(
+export const marginRankingLoss = composite(
   "marginRankingLoss(input1, input2, target, margin?, reduction?)",
   (input1: Tensor, input2: Tensor, target: Tensor, margin: number = 0, reduction: Reduction = "mean"): Tensor =>
     reduced("marginRankingLoss", floating(input1.sub(input2).mul(target.neg())).add(margin).relu(), reduction),
 );
 
 /** One against all, for each class on its own; the mean over classes. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_soft_margin_loss.html */
-export const multilabelSoftMarginLoss = op(
+export const multilabelSoftMarginLoss = composite(
   "multilabelSoftMarginLoss(input, target, weight?, reduction?)",
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction: Reduction = "mean"): Tensor => {
     const on = target.mul(logsigmoid(input));
@@ -162,7 +162,7 @@ export const multilabelSoftMarginLoss = op(
 );
 
 /** The mean over classes of max(0, margin − x[target] + x[i])ᵖ. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multi_margin_loss.html */
-export const multiMarginLoss = op(
+export const multiMarginLoss = composite(
   "multiMarginLoss(input, target, p?, margin?, weight?, reduction?)",
   (
     input: Tensor,
@@ -188,7 +188,7 @@ export const multiMarginLoss = op(
  * Each class in the target against each that is not. A row of the target lists classes, up to the first −1.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_margin_loss.html
  */
-export const multilabelMarginLoss = op(
+export const multilabelMarginLoss = composite(
   "multilabelMarginLoss(input, target, reduction?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor => {
     const [scores, rows] = input.ndim < 2 ? [input.view(1, -1), target.view(1, -1)] : [input, target];

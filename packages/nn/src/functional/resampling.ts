@@ -1,5 +1,5 @@
 /** Images made larger or smaller: every mode but "area" is a weighted sum of a few neighbours along each dimension. */
-import { fail, op, showShape, type Tensor } from "@dl/tensor";
+import { composite, fail, showShape, type Tensor } from "@dl/tensor";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./adaptive.ts";
 import { applyTaps, type Taps } from "./positions.ts";
 
@@ -99,7 +99,7 @@ const areas = { 1: adaptiveAvgPool1d, 2: adaptiveAvgPool2d, 3: adaptiveAvgPool3d
  * Resizes [N, C, L], [N, C, H, W] or [N, C, D, H, W] to `size`, or by `scaleFactor`.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  */
-export const interpolate = op(
+export const interpolate = composite(
   "interpolate(input, size?, scaleFactor?, mode?, alignCorners?, recomputeScaleFactor?, antialias?)",
   (
     input: Tensor,
@@ -133,7 +133,7 @@ export const interpolate = op(
 );
 
 /** {@link interpolate} under its older name. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.upsample.html */
-export const upsample = op(
+export const upsample = composite(
   "upsample(input, size?, scaleFactor?, mode?, alignCorners?)",
   (
     input: Tensor,

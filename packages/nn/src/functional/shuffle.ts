@@ -1,18 +1,21 @@
 /** Channels moved into space, back, or among each other. */
-import { fail, op, showShape, type Tensor } from "@dl/tensor";
+import { composite, fail, showShape, type Tensor } from "@dl/tensor";
 
 /** [*, C r², H, W] → [*, C, H r, W r]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html */
-export const pixelShuffle = op("pixelShuffle(input, upscaleFactor)", (input: Tensor, upscaleFactor: number): Tensor => {
-  const r = upscaleFactor;
-  const [count, channels, height, width] = images("pixelShuffle", input);
-  if (!(r > 0) || channels % (r * r) !== 0) fail("pixelShuffle", `${channels} channels do not divide by ${r}²`);
-  const lead = input.shape.slice(0, -3);
-  const split = input.reshape(count, channels / (r * r), r, r, height, width);
-  return split.permute(0, 1, 4, 2, 5, 3).reshape([...lead, channels / (r * r), height * r, width * r]);
-});
+export const pixelShuffle = composite(
+  "pixelShuffle(input, upscaleFactor)",
+  (input: Tensor, upscaleFactor: number): Tensor => {
+    const r = upscaleFactor;
+    const [count, channels, height, width] = images("pixelShuffle", input);
+    if (!(r > 0) || channels % (r * r) !== 0) fail("pixelShuffle", `${channels} channels do not divide by ${r}²`);
+    const lead = input.shape.slice(0, -3);
+    const split = input.reshape(count, channels / (r * r), r, r, height, width);
+    return split.permute(0, 1, 4, 2, 5, 3).reshape([...lead, channels / (r * r), height * r, width * r]);
+  },
+);
 
 /** [*, C, H r, W r] → [*, C r², H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html */
-export const pixelUnshuffle = op(
+export const pixelUnshuffle = composite(
   "pixelUnshuffle(input, downscaleFactor)",
   (input: Tensor, downscaleFactor: number): Tensor => {
     const r = downscaleFactor;
@@ -26,7 +29,7 @@ export const pixelUnshuffle = op(
 );
 
 /** Deals the channels of [N, C, *] out over `groups`. @see https://pytorch.org/docs/stable/generated/torch.nn.ChannelShuffle.html */
-export const channelShuffle = op("channelShuffle(input, groups)", (input: Tensor, groups: number): Tensor => {
+export const channelShuffle = composite("channelShuffle(input, groups)", (input: Tensor, groups: number): Tensor => {
   const channels = input.shape[1];
   if (channels === undefined || !(groups > 0) || channels % groups !== 0) {
     fail("channelShuffle", `the channels of ${showShape(input.shape)} do not divide into ${groups} groups`);

@@ -1,5 +1,5 @@
 /** Sliding blocks as columns, and back. */
-import { fail, op, showShape, type Tensor, zeros } from "@dl/tensor";
+import { composite, fail, showShape, type Tensor, zeros } from "@dl/tensor";
 import { pad } from "./padding.ts";
 import { indexTensor, planePositions } from "./positions.ts";
 import { each, type Size } from "./sizes.ts";
@@ -49,7 +49,7 @@ function batched(name: string, input: Tensor, rank: number): [Tensor, boolean] {
 }
 
 /** Blocks of [N, C, H, W] as columns [N, C · KH · KW, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html */
-export const unfold = op(
+export const unfold = composite(
   "unfold(input, kernelSize, dilation?, padding?, stride?)",
   (input: Tensor, kernelSize: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1): Tensor => {
     const [x, hasBatch] = batched("unfold", input, 4);
@@ -67,7 +67,7 @@ export const unfold = op(
 );
 
 /** Sums columns [N, C · KH · KW, L] into [N, C, H, W]: the adjoint of {@link unfold}. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.fold.html */
-export const fold = op(
+export const fold = composite(
   "fold(input, outputSize, kernelSize, dilation?, padding?, stride?)",
   (
     input: Tensor,
