@@ -52,6 +52,7 @@ export * from "./ops/reduce.ts";
 export { normal, randintLike } from "./ops/sampling.ts";
 export {
   type Arguments,
+  composite,
   isOptions,
   type Method,
   type Names,
