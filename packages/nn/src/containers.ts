@@ -122,11 +122,12 @@ abstract class List<T, V, In extends readonly unknown[], Out> extends Container<
   }
 }
 
-type Named<V> = Readonly<Record<string, V>> | Iterable<readonly [string, V]>;
+/** Items by name: an object, or pairs. */
+export type NamedItems<V> = Readonly<Record<string, V>> | Iterable<readonly [string, V]>;
 
 /** Items by name. */
 abstract class Dictionary<T, V> extends Container<T, V, never[], never> {
-  constructor(values: Named<V>) {
+  constructor(values: NamedItems<V>) {
     super();
     this.update(values);
   }
@@ -153,7 +154,7 @@ abstract class Dictionary<T, V> extends Container<T, V, never[], never> {
     return this.remove(name);
   }
 
-  update(values: Named<V>): this {
+  update(values: NamedItems<V>): this {
     const pairs = Symbol.iterator in values ? (values as Iterable<readonly [string, V]>) : Object.entries(values);
     for (const [name, value] of pairs) this.set(name, value);
     return this;
@@ -236,7 +237,7 @@ export class ModuleList<M extends Module = Module> extends List<M, M, never[], n
  * heads.get("letters")(rand(1, 8)).shape; // [1, 26]
  */
 export class ModuleDict<M extends Module = Module> extends Dictionary<M, M> {
-  constructor(modules: Named<M> = {}) {
+  constructor(modules: NamedItems<M> = {}) {
     super(modules);
   }
 
@@ -286,7 +287,7 @@ export class ParameterList extends List<Parameter, Tensor, never[], never> {
 
 /** Parameters by name. @see https://pytorch.org/docs/stable/generated/torch.nn.ParameterDict.html */
 export class ParameterDict extends Dictionary<Parameter, Tensor> {
-  constructor(values: Named<Tensor> = {}) {
+  constructor(values: NamedItems<Tensor> = {}) {
     super(values);
   }
 

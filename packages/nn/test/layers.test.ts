@@ -20,6 +20,7 @@ describe("constructors", () => {
   it("list their parameters", () => {
     expect(nn.Linear.names).toEqual(["inFeatures", "outFeatures", "bias", "device", "dtype"]);
     expect(nn.MaxPool2d.names).toContain("ceilMode");
+    expect(nn.LazyLinear.names).toEqual(["outFeatures", "bias", "device", "dtype"]);
   });
 
   it("refuse what they do not know", () => {
@@ -31,6 +32,9 @@ describe("constructors", () => {
     );
     expect(() => new nn.Linear(1, 2, { inFeatures: 1 } as never)).toThrow(/inFeatures is given twice/);
     expect(() => new nn.Conv2d(3, 4, 1, { groups: 2 })).toThrow(/3 and 4 channels do not both divide into 2 groups/);
+    expect(() => new nn.ConvTranspose2d(1, 1, 3, { padding: "same" as never })).toThrow(
+      'ConvTranspose2d: padding needs numbers, got "same"',
+    );
     expect(() => new nn.Dropout(2)).toThrow(/probability must lie in \[0, 1\], got 2/);
   });
 
@@ -234,6 +238,25 @@ describe("lazy layers", () => {
     ]);
     expect(net[0]).toBeInstanceOf(nn.Conv2d);
     expect(net[0]).not.toBeInstanceOf(nn.LazyConv2d);
+  });
+
+  it("take what their layers take but the size, and have PyTorch's defaults", () => {
+    expect(String(new nn.LazyConvTranspose1d(2, 3, { stride: 2, groups: 2 }))).toBe(
+      "LazyConvTranspose1d(0, 2, kernel_size=(3,), stride=(2,), groups=2)",
+    );
+    expect(new nn.LazyInstanceNorm2d().affine).toBe(true);
+    expect(() => new nn.LazyConv2d({ inChannels: 1 } as never)).toThrow(/LazyConv2d: unknown option "inChannels"/);
+    // @ts-expect-error the size is what is learnt
+    expect(() => new nn.LazyLinear({ inFeatures: 1, outFeatures: 2 })).toThrow(/unknown option "inFeatures"/);
+  });
+
+  it("may be subclassed, and keep optimizers' parameters", () => {
+    class Mine extends nn.LazyLinear {}
+    const mine = new Mine(3);
+    const { weight } = mine;
+    expect(mine(ones(1, 5)).shape).toEqual([1, 3]);
+    expect(mine.weight).toBe(weight);
+    expect(weight.shape).toEqual([3, 5]);
   });
 });
 

@@ -3,19 +3,18 @@
  * size is learnt, where inputs show it and what takes its shape from it; a layer says what it becomes.
  */
 import { type Arguments, noGrad, type Shape, scope, type Tensor, zeros } from "@dl/tensor";
-import type { Padding } from "../functional/convolution.ts";
-import type { Size } from "../functional/sizes.ts";
 import type { Module } from "../module.ts";
 import {
   Conv1d,
   Conv2d,
   Conv3d,
-  type ConvPaddingMode,
+  type ConvArguments,
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
+  type ConvTransposeArguments,
 } from "./convolution.ts";
-import { Linear } from "./linear.ts";
+import { Linear, type LinearArguments } from "./linear.ts";
 import { readNamed } from "./named.ts";
 import {
   BatchNorm1d,
@@ -24,56 +23,66 @@ import {
   InstanceNorm1d,
   InstanceNorm2d,
   InstanceNorm3d,
+  type NormArguments,
 } from "./normalization.ts";
-import { type Placement, placement } from "./placement.ts";
 
 interface Layer extends Module {
   resetParameters(): void;
 }
 
-interface Family<L> {
-  /** The parameters of the lazy layer. */
+interface LayerClass {
   readonly names: readonly string[];
-  /** The field that holds the size, and the parameter that it stands for. */
-  readonly size: string;
-  /** What is on unless it is said otherwise, where the layer itself has it off. */
-  readonly defaults?: object;
-  /** The dimension of inputs that shows it. */
+  readonly prototype: Layer;
+}
+
+interface Family<L> {
+  /** The dimension of inputs that shows the size. */
   dim(layer: L): number;
   /** What takes its shape from it. */
   shapes(layer: L, size: number): Readonly<Record<string, Shape>>;
+  /** What is on unless it is said otherwise, where the layer itself has it off. */
+  readonly defaults?: object;
 }
 
-/** A class whose instances are `L`, without the parameter that is learnt. */
-interface LazyClass<L, N extends readonly string[], P extends readonly unknown[]> {
-  readonly names: N;
-  new (...args: Arguments<N, P>): L;
+/** All but the first: it is the size that is learnt. */
+type Rest<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R extends readonly T[number][]]
+  ? R
+  : never;
+export type LazyLinearArguments = Rest<LinearArguments>;
+export type LazyConvArguments = Rest<ConvArguments>;
+export type LazyConvTransposeArguments = Rest<ConvTransposeArguments>;
+export type LazyNormArguments = Rest<NormArguments>;
+
+/** A class of layers like `C` that takes the parameters `P`. */
+interface Lazy<C extends LayerClass, P extends readonly unknown[]> {
+  readonly names: Rest<C["names"]>;
+  new (...args: Arguments<Rest<C["names"]>, P>): C["prototype"];
 }
 
 /** The lazy form of the layer `becomes`. */
-function lazy<L extends Layer>(family: Family<L>, becomes: new (options: never) => L): never {
+function lazy<L extends Layer>(family: Family<L>, becomes: LayerClass & { readonly prototype: L }): never {
   const Eager = becomes as unknown as new (options: object) => Layer;
-  abstract class Lazy extends Eager {
-    static readonly names = family.names;
+  const [size, ...names] = becomes.names as readonly [string, ...string[]];
+  abstract class LazyLayer extends Eager {
+    static readonly names = names;
 
     constructor(...args: unknown[]) {
-      const given = readNamed({ name: new.target.name, names: family.names }, args);
-      super({ [family.size]: 0, ...family.defaults, ...given });
+      super({ [size]: 0, ...family.defaults, ...readNamed({ name: new.target.name, names }, args) });
       const hook = this.registerForwardPreHook((_, [input]) => {
         hook.remove();
-        materialize(this as unknown as L, family, input as Tensor);
+        materialize(this as unknown as L, size, family, input as Tensor);
         Object.setPrototypeOf(this, becomes.prototype);
       });
     }
   }
-  return Lazy as never;
+  return LazyLayer as never;
 }
 
 /** Gives tensors their shapes, in place since optimizers may hold them, and initialises them. */
-function materialize<L extends Layer>(layer: L, family: Family<L>, input: Tensor): void {
+function materialize<L extends Layer>(layer: L, field: string, family: Family<L>, input: Tensor): void {
   const fields = layer as unknown as Record<string, Tensor | number | null>;
   const size = input.size(family.dim(layer));
-  fields[family.size] = size;
+  fields[field] = size;
   noGrad(() =>
     scope(() => {
       for (const [name, shape] of Object.entries(family.shapes(layer, size))) {
@@ -85,16 +94,11 @@ function materialize<L extends Layer>(layer: L, family: Family<L>, input: Tensor
   );
 }
 
-const linearNames = ["outFeatures", "bias", ...placement] as const;
-export type LazyLinearArguments = [outFeatures: number, bias?: boolean, ...Placement];
-
-const linears: Family<Linear> = {
-  names: linearNames,
-  size: "inFeatures",
+const features: Family<Linear> = {
   dim: () => -1,
   shapes: ({ outFeatures }, inFeatures) => ({ weight: [outFeatures, inFeatures] }),
 };
-const linear: LazyClass<Linear, typeof linearNames, LazyLinearArguments> = lazy(linears, Linear);
+const linear: Lazy<typeof Linear, LazyLinearArguments> = lazy(features, Linear);
 
 /**
  * A {@link Linear} that finds out `inFeatures`.
@@ -105,45 +109,18 @@ const linear: LazyClass<Linear, typeof linearNames, LazyLinearArguments> = lazy(
  */
 export class LazyLinear extends linear {}
 
-const convNames = [
-  "outChannels",
-  "kernelSize",
-  "stride",
-  "padding",
-  "dilation",
-  "groups",
-  "bias",
-  "paddingMode",
-  ...placement,
-] as const;
-export type LazyConvArguments = [
-  outChannels: number,
-  kernelSize: Size,
-  stride?: Size,
-  padding?: Padding,
-  dilation?: Size,
-  groups?: number,
-  bias?: boolean,
-  paddingMode?: ConvPaddingMode,
-  ...Placement,
-];
-
 interface ConvLayer extends Layer {
   readonly kernelSize: readonly number[];
   weightShape(inChannels: number): Shape;
 }
 
-const inChannels = {
-  size: "inChannels",
-  dim: ({ kernelSize }: ConvLayer): number => -1 - kernelSize.length,
-  shapes: (layer: ConvLayer, channels: number): Record<string, Shape> => ({ weight: layer.weightShape(channels) }),
-} as const;
-
-type LazyConv<L> = LazyClass<L, typeof convNames, LazyConvArguments>;
-const convs = { names: convNames, ...inChannels };
-const conv1d: LazyConv<Conv1d> = lazy(convs, Conv1d);
-const conv2d: LazyConv<Conv2d> = lazy(convs, Conv2d);
-const conv3d: LazyConv<Conv3d> = lazy(convs, Conv3d);
+const channels: Family<ConvLayer> = {
+  dim: ({ kernelSize }) => -1 - kernelSize.length,
+  shapes: (layer, inChannels) => ({ weight: layer.weightShape(inChannels) }),
+};
+const conv1d: Lazy<typeof Conv1d, LazyConvArguments> = lazy(channels, Conv1d);
+const conv2d: Lazy<typeof Conv2d, LazyConvArguments> = lazy(channels, Conv2d);
+const conv3d: Lazy<typeof Conv3d, LazyConvArguments> = lazy(channels, Conv3d);
 
 /** A {@link Conv1d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConv1d.html */
 export class LazyConv1d extends conv1d {}
@@ -152,36 +129,9 @@ export class LazyConv2d extends conv2d {}
 /** A {@link Conv3d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConv3d.html */
 export class LazyConv3d extends conv3d {}
 
-const transposeNames = [
-  "outChannels",
-  "kernelSize",
-  "stride",
-  "padding",
-  "outputPadding",
-  "groups",
-  "bias",
-  "dilation",
-  "paddingMode",
-  ...placement,
-] as const;
-export type LazyConvTransposeArguments = [
-  outChannels: number,
-  kernelSize: Size,
-  stride?: Size,
-  padding?: Size,
-  outputPadding?: Size,
-  groups?: number,
-  bias?: boolean,
-  dilation?: Size,
-  paddingMode?: "zeros",
-  ...Placement,
-];
-
-type LazyTranspose<L> = LazyClass<L, typeof transposeNames, LazyConvTransposeArguments>;
-const transposes = { names: transposeNames, ...inChannels };
-const convTranspose1d: LazyTranspose<ConvTranspose1d> = lazy(transposes, ConvTranspose1d);
-const convTranspose2d: LazyTranspose<ConvTranspose2d> = lazy(transposes, ConvTranspose2d);
-const convTranspose3d: LazyTranspose<ConvTranspose3d> = lazy(transposes, ConvTranspose3d);
+const convTranspose1d: Lazy<typeof ConvTranspose1d, LazyConvTransposeArguments> = lazy(channels, ConvTranspose1d);
+const convTranspose2d: Lazy<typeof ConvTranspose2d, LazyConvTransposeArguments> = lazy(channels, ConvTranspose2d);
+const convTranspose3d: Lazy<typeof ConvTranspose3d, LazyConvTransposeArguments> = lazy(channels, ConvTranspose3d);
 
 /** A {@link ConvTranspose1d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConvTranspose1d.html */
 export class LazyConvTranspose1d extends convTranspose1d {}
@@ -190,26 +140,14 @@ export class LazyConvTranspose2d extends convTranspose2d {}
 /** A {@link ConvTranspose3d} that finds out `inChannels`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyConvTranspose3d.html */
 export class LazyConvTranspose3d extends convTranspose3d {}
 
-const normNames = ["eps", "momentum", "affine", "trackRunningStats", ...placement] as const;
-export type LazyNormArguments = [
-  eps?: number,
-  momentum?: number | null,
-  affine?: boolean,
-  trackRunningStats?: boolean,
-  ...Placement,
-];
-
-type LazyNorm<L> = LazyClass<L, typeof normNames, LazyNormArguments>;
-const norms: Family<Layer> = {
-  names: normNames,
-  size: "numFeatures",
-  defaults: { affine: true, trackRunningStats: true },
+const moments: Family<Layer> = {
   dim: () => 1,
-  shapes: (_, features) => ({ weight: [features], bias: [features], runningMean: [features], runningVar: [features] }),
+  shapes: (_, size) => ({ weight: [size], bias: [size], runningMean: [size], runningVar: [size] }),
+  defaults: { affine: true, trackRunningStats: true },
 };
-const batchNorm1d: LazyNorm<BatchNorm1d> = lazy(norms, BatchNorm1d);
-const batchNorm2d: LazyNorm<BatchNorm2d> = lazy(norms, BatchNorm2d);
-const batchNorm3d: LazyNorm<BatchNorm3d> = lazy(norms, BatchNorm3d);
+const batchNorm1d: Lazy<typeof BatchNorm1d, LazyNormArguments> = lazy(moments, BatchNorm1d);
+const batchNorm2d: Lazy<typeof BatchNorm2d, LazyNormArguments> = lazy(moments, BatchNorm2d);
+const batchNorm3d: Lazy<typeof BatchNorm3d, LazyNormArguments> = lazy(moments, BatchNorm3d);
 
 /** A {@link BatchNorm1d} that finds out `numFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm1d.html */
 export class LazyBatchNorm1d extends batchNorm1d {}
@@ -218,9 +156,9 @@ export class LazyBatchNorm2d extends batchNorm2d {}
 /** A {@link BatchNorm3d} that finds out `numFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyBatchNorm3d.html */
 export class LazyBatchNorm3d extends batchNorm3d {}
 
-const instanceNorm1d: LazyNorm<InstanceNorm1d> = lazy(norms, InstanceNorm1d);
-const instanceNorm2d: LazyNorm<InstanceNorm2d> = lazy(norms, InstanceNorm2d);
-const instanceNorm3d: LazyNorm<InstanceNorm3d> = lazy(norms, InstanceNorm3d);
+const instanceNorm1d: Lazy<typeof InstanceNorm1d, LazyNormArguments> = lazy(moments, InstanceNorm1d);
+const instanceNorm2d: Lazy<typeof InstanceNorm2d, LazyNormArguments> = lazy(moments, InstanceNorm2d);
+const instanceNorm3d: Lazy<typeof InstanceNorm3d, LazyNormArguments> = lazy(moments, InstanceNorm3d);
 
 /** An {@link InstanceNorm1d} that finds out `numFeatures`. @see https://pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm1d.html */
 export class LazyInstanceNorm1d extends instanceNorm1d {}
