@@ -3,7 +3,7 @@ import { getNumThreads, setNumThreads } from "@dl/backend-cpu";
 import "@dl/autograd";
 import { load, save } from "@dl/checkpoint";
 import { manualSeed } from "@dl/tensor";
-import { openDigits } from "./mnist/data.ts";
+import { type Digits, openDigits } from "./mnist/data.ts";
 import { openDevice } from "./mnist/device.ts";
 import { evaluate } from "./mnist/evaluate.ts";
 import { Net } from "./mnist/net.ts";
@@ -18,11 +18,7 @@ async function main(options: Options): Promise<number> {
   await openDevice(options.device);
   manualSeed(options.seed);
   const digits = await openDigits(options);
-  console.log(
-    `${digits.name}: ${digits.train.length} images to learn from, ${digits.test.length} in ${digits.testName}`,
-  );
-  const place = options.device === "cpu" ? `${getNumThreads()} CPU threads` : options.device;
-  console.log(`${options.optimizer}, lr ${options.lr}, batches of ${options.batchSize}, ${place}`);
+  introduce(digits, options);
 
   const model = new Net().to(options.device);
   const stopped = await train(model, digits.train, options);
@@ -32,16 +28,27 @@ async function main(options: Options): Promise<number> {
     return 130;
   }
   model.loadStateDict(await load(options.out));
-  const result = evaluate(model, digits.test, options.device);
-  console.log(
-    `\naccuracy: ${(100 * result.accuracy).toFixed(1)} % of ${digits.testName} (${digits.test.length} images)\n`,
-  );
-  console.log(confusionTable(result.confusion));
-  console.log(`\n${gallery(digits.test, result.predictions)}`);
+  report(model, digits, options);
   console.log(`\nThe weights are saved in ${options.out}`);
   return 0;
 }
 
+function introduce({ name, testName, train, test }: Digits, { device, optimizer, lr, batchSize }: Options): void {
+  const threads = getNumThreads();
+  const place = device === "cpu" ? `${threads} CPU thread${threads === 1 ? "" : "s"}` : device;
+  console.log(`${name}: ${train.length} images to learn from, ${test.length} in ${testName}`);
+  console.log(`${optimizer}, lr ${lr}, batches of ${batchSize}, ${place}`);
+}
+
+function report(model: Net, { test, testName }: Digits, { device }: Options): void {
+  const { accuracy, confusion, predictions } = evaluate(model, test, device);
+  console.log(`\naccuracy: ${(100 * accuracy).toFixed(1)} % of ${testName} (${test.length} images)\n`);
+  console.log(confusionTable(confusion));
+  console.log(`\n${gallery(test, predictions)}`);
+}
+
+// The reader of a pipe has seen enough, as in `npm start | head`.
+process.stdout.on("error", () => process.exit());
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options) process.exitCode = await main(options);

@@ -45,7 +45,7 @@ function run(
 ): Promise<Run> {
   const child = spawn(program, args, { cwd: root, env, timeout: 50_000, killSignal: "SIGKILL", ...options });
   let [stdout, stderr] = ["", ""];
-  child.stdout!.on("data", (text) => act(child, (stdout += text)));
+  child.stdout!.setEncoding("utf8").on("data", (text) => act(child, (stdout += text)));
   child.stderr!.on("data", (text) => (stderr += text));
   return new Promise((done) => child.on("close", (code) => done({ code, stdout, stderr })));
 }

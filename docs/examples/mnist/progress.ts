@@ -30,7 +30,7 @@ export class EpochBar implements Disposable {
   /** Leaves the last state behind. */
   [Symbol.dispose](): void {
     if (this.#bar) this.#bar.stop();
-    else console.log(this.#line());
+    else if (this.#seen > 0) console.log(this.#line());
   }
 
   #line(): string {
