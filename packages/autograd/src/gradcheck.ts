@@ -17,7 +17,7 @@ type Fn = (...inputs: Tensor[]) => OneOrMore<Tensor>;
 
 /**
  * Whether the gradients of `f` agree with central differences, element by element.
- * @param f the same at every call; what it makes is freed after each
+ * @param f of its arguments alone, since it is called with copies; what it makes is freed after each call
  * @param inputs float64 tensors; those that require grad are checked
  * @throws TensorError that names input, element, slope and gradient (unless `raiseException` is false)
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.html
