@@ -36,6 +36,7 @@ function explain(op: string, path: string, error: unknown): never {
     EISDIR: "it is a folder. Give a file name",
     ENOTDIR: "a part of the path is no folder. Check the path",
     ENOSPC: "the disk is full. Free some space",
+    ERR_FS_FILE_TOO_LARGE: "the host cannot read so large a file at once. Save it in parts",
   };
   throw new CheckpointError(`${op}: ${path}: ${reasons[code ?? ""] ?? message}`, { cause: error });
 }

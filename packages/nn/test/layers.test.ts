@@ -210,6 +210,14 @@ describe("attention", () => {
     expect(a.select(1, 3).sub(b.select(1, 3)).abs().amax().item()).toBeGreaterThan(1e-3);
   });
 
+  it("copies a layer as it is now, whatever it was made with", () => {
+    const layer = new nn.TransformerDecoderLayer(4, 1, { dimFeedforward: 4 }).double().eval();
+    const { layers } = new nn.TransformerDecoder(layer, 1);
+    const [copy] = layers;
+    expect([copy!.training, copy!.parameters()[0]!.dtype]).toEqual([false, "float64"]);
+    expect(Object.keys(copy!.stateDict())).toEqual(Object.keys(layer.stateDict()));
+  });
+
   it("stacks copies of a layer that start alike and are apart", () => {
     const layer = new nn.TransformerEncoderLayer(4, 1, { dimFeedforward: 4 });
     const { layers } = new nn.TransformerEncoder(layer, 2);

@@ -101,10 +101,11 @@ abstract class TransformerLayer<In extends readonly unknown[]> extends Module<In
     return this.linear2(this.dropout(this.#activation(this.linear1(x))));
   }
 
-  /** Another layer with the same settings and values. */
+  /** Another layer with the same settings, values, device, dtype and mode. */
   clone(): this {
     const copy = new (this.constructor as new (...args: unknown[]) => this)(...this.#arguments);
-    copy.loadStateDict(this.stateDict());
+    const { device, dtype } = this.linear1.weight;
+    copy.to({ device, dtype }).train(this.training).loadStateDict(this.stateDict());
     return copy;
   }
 }
