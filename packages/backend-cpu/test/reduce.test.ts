@@ -67,6 +67,11 @@ describe.each(["argmax", "argmin"] as const)("%s", (op) => {
       check(op, plainView([300, 150], "float64", 9), dims);
     }
   });
+
+  test("gives the first of equals and of NaNs in long lines of any length", () => {
+    const alike = (random: () => number): number => (random() < 0.02 ? Number.NaN : Math.floor(3 * random()));
+    for (let length = 15; length < 70; length++) check(op, plainView([12, length], "float32", length, alike), [1]);
+  });
 });
 
 test("large sums are cut into parts and lose next to nothing", () => {
