@@ -1,10 +1,11 @@
-import { clearGradients, type DType, fail, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
+import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
 import { Callable } from "./callable.ts";
 import { Hooks, type Removable } from "./hooks.ts";
 import { type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
 import { stateName } from "./naming.ts";
 import { Parameter } from "./parameter.ts";
 import { layout } from "./repr.ts";
+import { find, gather, nested, unique } from "./tree.ts";
 
 /** Sees a call before `forward` runs, and may replace its arguments: by a list, or by the only one. */
 export type ForwardPreHook<M> = (module: M, input: readonly unknown[]) => unknown;
@@ -79,6 +80,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   /**
    * Makes the field `name` a buffer: state that is no parameter, such as a running mean. It moves with the module and,
    * unless `persistent` is false, is part of the state dict.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer
    */
   registerBuffer(name: string, value: Tensor | null, options: RegisterBufferOptions = {}): void {
     this.#buffers.set(name, options.persistent ?? true);
@@ -127,40 +129,56 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     for (const [name, value] of this.members()) if (value instanceof Module) yield [name, value];
   }
 
-  /** The modules directly inside, each once. */
+  /** The modules directly inside, each once. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.children */
   children(): Module[] {
     return this.namedChildren().map(([, child]) => child);
   }
 
+  /**
+   * The modules directly inside with their names, each once.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_children
+   */
   namedChildren(): [name: string, module: Module][] {
     return unique(this.ownModules());
   }
 
-  /** This module and all inside it, depth first, each once. */
+  /** This module and all inside it, depth first, each once. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.modules */
   modules(): Module[] {
     return this.namedModules().map(([, module]) => module);
   }
 
+  /**
+   * {@link Module.modules} with their names: `""`, `"layer1"`, `"layer1.0"`…
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_modules
+   */
   namedModules(prefix: string = ""): [name: string, module: Module][] {
-    return unique(nested(this, prefix));
+    return unique(nested<Module>(this, prefix));
   }
 
-  /** All parameters, of children too; shared ones once. */
+  /** All parameters, of children too; shared ones once. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.parameters */
   parameters(recurse: boolean = true): Parameter[] {
     return this.namedParameters("", recurse).map(([, parameter]) => parameter);
   }
 
+  /**
+   * {@link Module.parameters} with the names that state dicts use.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters
+   */
   namedParameters(prefix: string = "", recurse: boolean = true): [name: string, parameter: Parameter][] {
-    return unique(gather(this, prefix, recurse, (module) => module.ownParameters()));
+    return unique(gather<Module, Parameter>(this, prefix, recurse, (module) => module.ownParameters()));
   }
 
-  /** All buffers, of children too. */
+  /** All buffers, of children too. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.buffers */
   buffers(recurse: boolean = true): Tensor[] {
     return this.namedBuffers("", recurse).map(([, buffer]) => buffer);
   }
 
+  /**
+   * {@link Module.buffers} with the names that state dicts use.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_buffers
+   */
   namedBuffers(prefix: string = "", recurse: boolean = true): [name: string, buffer: Tensor][] {
-    return unique(gather(this, prefix, recurse, (module) => module.ownBuffers()));
+    return unique(gather<Module, Tensor>(this, prefix, recurse, (module) => module.ownBuffers()));
   }
 
   /**
@@ -169,7 +187,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.get_submodule
    */
   getSubmodule(target: string): Module {
-    return find("getSubmodule", target, [...nested(this, "")]);
+    return find("getSubmodule", target, [...nested<Module>(this, "")]);
   }
 
   /**
@@ -177,7 +195,9 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * @throws TensorError when there is none, with the names there are
    */
   getParameter(target: string): Parameter {
-    return find("getParameter", target, [...gather(this, "", true, (module) => module.ownParameters())]);
+    return find("getParameter", target, [
+      ...gather<Module, Parameter>(this, "", true, (module) => module.ownParameters()),
+    ]);
   }
 
   /**
@@ -185,7 +205,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * @throws TensorError when there is none, with the names there are
    */
   getBuffer(target: string): Tensor {
-    return find("getBuffer", target, [...gather(this, "", true, (module) => module.ownBuffers())]);
+    return find("getBuffer", target, [...gather<Module, Tensor>(this, "", true, (module) => module.ownBuffers())]);
   }
 
   /**
@@ -199,7 +219,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
       ...module.ownParameters(),
       ...module.ownBuffers(true),
     ];
-    const entries = [...gather(this, "", true, state)];
+    const entries = [...gather<Module, Tensor>(this, "", true, state)];
     return Object.fromEntries(entries.map(([name, value]) => [prefix + name, value.detach()]));
   }
 
@@ -221,13 +241,13 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     );
   }
 
-  /** Training mode for this module and all inside it. */
+  /** Training mode for this module and all inside it. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train */
   train(mode: boolean = true): this {
     for (const module of this.modules()) module.training = mode;
     return this;
   }
 
-  /** The opposite of {@link train}. */
+  /** The opposite of {@link train}. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval */
   eval(): this {
     return this.train(false);
   }
@@ -249,6 +269,10 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   /**
    * Moves parameters and buffers to a device, or casts those of a float dtype. They stay the same objects, so optimizers
    * that hold them keep working. Leaving a GPU waits where the host can; elsewhere `await model.cpu()` is the way.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.to
+   * @example
+   * model.to("float64");
+   * model.to({ device: "cpu", dtype: "float32" });
    */
   to(target: DType | string | ModuleTarget): this {
     const wanted: ModuleTarget = typeof target === "object" ? target : splitTarget(target);
@@ -265,18 +289,34 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     return this;
   }
 
+  /**
+   * Casts parameters and buffers of a float dtype to float32.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.float
+   */
   float(): this {
     return this.to("float32");
   }
 
+  /**
+   * Casts parameters and buffers of a float dtype to float64.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.double
+   */
   double(): this {
     return this.to("float64");
   }
 
+  /**
+   * Casts parameters and buffers of a float dtype to float16.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.half
+   */
   half(): this {
     return this.to("float16");
   }
 
+  /**
+   * Casts parameters and buffers of a float dtype to bfloat16.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.bfloat16
+   */
   bfloat16(): this {
     return this.to("bfloat16");
   }
@@ -296,13 +336,13 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     return new Set([...this.parameters(), ...gradients, ...this.buffers()]);
   }
 
-  /** Freezes all parameters, or thaws them. */
+  /** Freezes all parameters, or thaws them. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.requires_grad_ */
   requiresGrad_(requiresGrad: boolean = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad = requiresGrad;
     return this;
   }
 
-  /** Drops all gradients, or fills them with zeros. */
+  /** Drops all gradients, or fills them with zeros. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.zero_grad */
   zeroGrad(options: { readonly setToNone?: boolean } = {}): void {
     clearGradients(this.parameters(), options.setToNone);
   }
@@ -329,37 +369,4 @@ Object.defineProperty(Module.prototype, Symbol.for("nodejs.util.inspect.custom")
 
 function splitTarget(target: string): ModuleTarget {
   return /^(float|bfloat)\d+$/.test(target) ? { dtype: target as DType } : { device: target };
-}
-
-function* nested(module: Module, prefix: string): Iterable<readonly [string, Module]> {
-  yield [prefix, module];
-  for (const [name, child] of module.ownModules()) yield* nested(child, prefix ? `${prefix}.${name}` : name);
-}
-
-function* gather<T>(
-  root: Module,
-  prefix: string,
-  recurse: boolean,
-  own: (module: Module) => Iterable<readonly [string, T]>,
-): Iterable<readonly [string, T]> {
-  const modules = recurse ? nested(root, prefix) : [[prefix, root] as const];
-  for (const [path, module] of modules) {
-    for (const [name, value] of own(module)) yield [path ? `${path}.${name}` : name, value];
-  }
-}
-
-function find<T>(op: string, target: string, entries: readonly (readonly [string, T])[]): T {
-  const found = entries.find(([name]) => name === target);
-  return found ? found[1] : fail(op, `no "${target}"; there are ${entries.map(([name]) => name || '""').join(", ")}`);
-}
-
-/** The first entry of each value. */
-function unique<T>(entries: Iterable<readonly [string, T]>): [string, T][] {
-  const seen = new Set<T>();
-  const first: [string, T][] = [];
-  for (const [name, value] of entries) {
-    if (!seen.has(value)) first.push([name, value]);
-    seen.add(value);
-  }
-  return first;
 }
