@@ -9,7 +9,7 @@ const pixels = 28 * 28;
 const require = createRequire(import.meta.url);
 
 /** One digit's images, 0 … 255, one after the other. */
-export function imagesOf(digit: number): Uint8Array {
+function imagesOf(digit: number): Uint8Array {
   const { data } = JSON.parse(readFileSync(require.resolve(`mnist/src/digits/${digit}.json`), "utf8")) as {
     data: number[];
   };

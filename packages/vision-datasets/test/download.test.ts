@@ -158,6 +158,8 @@ describe("what is on disk", () => {
       /deep: cannot be written \(E.*\)\. Free some space or give a folder/,
     );
     await expect(download(job(["good"]))).rejects.toMatchObject({ code: "unwritable" });
+    const nowhere = { destination: `/proc/none/deep/${file.name}` };
+    await expect(download(job(["good"], nowhere))).rejects.toMatchObject({ code: "unwritable" });
   });
 
   it("an abort ends the download and keeps the part for the next time", async () => {

@@ -2,14 +2,14 @@
  * Downloads that survive bad mirrors, broken connections, crashes and second processes. A file gets its final name only
  * after its checksum proved it, in one atomic step.
  */
-import { mkdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import lockfile from "proper-lockfile";
 import { DatasetError, describe } from "../errors.ts";
 import type { DownloadReporter, RemoteFile } from "../files.ts";
-import { isGood } from "./folders.ts";
+import { isGood, makeFolder } from "./folders.ts";
 import { defaultPatience, type Patience, Refused, transfer, Unresumable, unwritable } from "./transfer.ts";
 
 export interface Download {
@@ -30,7 +30,7 @@ export async function download(job: Download): Promise<void> {
   const { destination, file } = job;
   if (await isGood(destination, file)) return;
   const folder = dirname(destination);
-  await mkdir(folder, { recursive: true }).catch(unwritable(folder));
+  await makeFolder(folder).catch(unwritable(folder));
   const lost = new AbortController();
   const signal = AbortSignal.any(job.signal ? [lost.signal, job.signal] : [lost.signal]);
   const release = await acquire(destination, signal, (error) => lost.abort(error));

@@ -1,8 +1,8 @@
 /** Where data sets lie on disk: the user's folder, then the cache. */
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import envPaths from "env-paths";
 import { localNames, type RemoteFile, subfolders } from "../files.ts";
 
@@ -36,6 +36,20 @@ export function rawFolder(root: string, dataset: string): string {
 /** Every path at which `file` may lie below `root`, the likeliest first. */
 export function candidates(root: string, dataset: string, file: RemoteFile): readonly string[] {
   return subfolders(dataset).flatMap((folder) => localNames(file).map((name) => join(root, folder, name)));
+}
+
+/** Also what is above it. Node's own recursive mkdir never returns where a folder that exists answers ENOENT, as /proc. */
+export async function makeFolder(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolder(parent);
+  await mkdir(path).catch(async (error: unknown) => {
+    if (!(await isFolder(path))) throw error; // else another process was quicker
+  });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 }
 
 export async function fileSize(path: string): Promise<number | undefined> {
