@@ -46,9 +46,17 @@ export class AnomalyGuard {
   }
 }
 
+/** V8 shows ten calls unless told otherwise: modules in modules need more. */
+const engine: { stackTraceLimit?: number } = Error;
+
 /** The stack of the call being recorded, in anomaly mode. */
 export function trace(): string | undefined {
-  return detecting ? new Error("recorded here").stack : undefined;
+  if (!detecting) return undefined;
+  const { stackTraceLimit: before } = engine;
+  engine.stackTraceLimit = 100;
+  const { stack } = new Error("recorded here");
+  if (before !== undefined) engine.stackTraceLimit = before;
+  return stack?.replace(/^Error: .*\n/, "");
 }
 
 /** @throws TensorError in anomaly mode, when `grad` holds a NaN */

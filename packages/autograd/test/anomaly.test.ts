@@ -45,6 +45,14 @@ test("other errors of backward say where the call was made, too", () => {
   expect(() => detectAnomaly(() => foreign(leaf(1)).sum().backward())).toThrow(RangeError);
 });
 
+test("the place is shown through many calls", () => {
+  const nested = (depth: number): Tensor => (depth === 0 ? unstable(leaf(0)) : nested(depth - 1));
+  function outermost(): void {
+    nested(30).backward();
+  }
+  expect(() => detectAnomaly(outermost)).toThrow("outermost");
+});
+
 test("calls recorded before it are named without a place", () => {
   const loss = unstable(leaf(0));
   expect(() => detectAnomaly(() => loss.backward())).toThrow(/gradient of its input 0$/);

@@ -5,7 +5,7 @@ import { type Tensor, tensor, zeros } from "@dl/tensor";
 export type Fn = (...inputs: Tensor[]) => Tensor;
 
 /** Different for every element, so that mixed-up elements show. */
-export function weights({ shape }: Tensor): Tensor {
+function weights({ shape }: Tensor): Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
   const values = Array.from({ length: size }, (_, i) => 1 + ((i * 5) % 7) / 10);
   return tensor(values, { dtype: "float64" }).view(shape);

@@ -30,7 +30,7 @@ export interface Geometry {
 }
 
 /** What some rows note about their inputs, besides attributes: layouts and sizes, never elements. */
-export interface Notes {
+interface Notes {
   /** Which operands lie column-major, so that their gradients are made so too. */
   matmul: readonly [a: boolean, b: boolean];
   /** Where each input starts in the output. */
@@ -40,10 +40,10 @@ export interface Notes {
   transfer: string;
 }
 
-export type Note<K extends Op> = K extends keyof Notes ? Notes[K] : undefined;
+type Note<K extends Op> = K extends keyof Notes ? Notes[K] : undefined;
 
 /** The call that is differentiated: its attributes and note, and the input a formula is for. */
-export interface SiteOf<T, N> {
+interface SiteOf<T, N> {
   readonly attrs: T;
   readonly note: N;
   readonly index: number;
