@@ -1,5 +1,5 @@
 /**
- * The TypeScript of every README and the `@example`s of docstrings compile under the project's strict settings, and run. A
+ * The TypeScript of every README, of the guide and the `@example`s of docstrings compile under the project's strict settings, and run. A
  * block that needs the network says `no-run` behind its language; one that needs a GPU is run where there is one.
  */
 import { execFile } from "node:child_process";
@@ -25,6 +25,7 @@ interface Block {
 
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const readmes = ["README.md", ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/README.md`)];
+const guide = readdirSync(join(root, "docs/guide")).map((name) => `docs/guide/${name}`);
 
 function readmeBlocks(path: string): Block[] {
   return [...read(path).matchAll(/^```ts(.*)\n([\s\S]*?)^```$/gm)].map(([, kind, code], i) => {
@@ -68,7 +69,7 @@ const sources = documented.slice(1).flatMap((name) =>
     .sort()
     .map((path) => `packages/${name}/src/${path}`),
 );
-const readmeCode = readmes.flatMap(readmeBlocks);
+const readmeCode = [...readmes, ...guide].flatMap(readmeBlocks);
 const blocks = [...readmeCode, ...sources.flatMap(exampleBlocks)];
 const fileOf = ({ name }: Block): string => join(folder, `${name.replaceAll(/\W+/g, "-")}.mts`);
 
