@@ -13,6 +13,10 @@ export class Hooks<F> {
     return { remove: () => void this.#list.delete(entry) };
   }
 
+  get size(): number {
+    return this.#list.size;
+  }
+
   *[Symbol.iterator](): Iterator<F> {
     for (const { hook } of this.#list) yield hook;
   }

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type { BackwardHook, Gradients } from "./backward-hooks.ts";
 export * from "./containers.ts";
 export * as F from "./functional/index.ts";
 export * as functional from "./functional/index.ts";

@@ -1,4 +1,5 @@
 import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
+import { type BackwardHook, watchGradients } from "./backward-hooks.ts";
 import { Callable } from "./callable.ts";
 import { Hooks, type Removable } from "./hooks.ts";
 import { type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
@@ -51,6 +52,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   readonly #buffers = new Map<string, boolean>();
   readonly #before = new Hooks<ForwardPreHook<Module>>();
   readonly #after = new Hooks<ForwardHook<Module>>();
+  readonly #backward = new Hooks<BackwardHook<Module>>();
 
   /** What calling the module computes. */
   abstract forward(...input: In): Out;
@@ -62,9 +64,19 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
       const changed = hook(this, args);
       if (changed !== undefined) args = Array.isArray(changed) ? changed : [changed];
     }
-    let output: unknown = this.forward(...(args as unknown as In));
+    let output = this.#watched(args);
     for (const hook of this.#after) output = hook(this, args, output) ?? output;
     return output;
+  }
+
+  #watched(args: readonly unknown[]): unknown {
+    const forward = (input: readonly unknown[]): unknown => this.forward(...(input as unknown as In));
+    if (this.#backward.size === 0) return forward(args);
+    return watchGradients(args, forward, (gradInput, gradOutput) => {
+      let changed: Tensor | undefined;
+      for (const hook of this.#backward) changed = hook(this, changed ? [changed] : gradInput, gradOutput) ?? changed;
+      return changed;
+    });
   }
 
   /** Calls `hook` before every forward. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_pre_hook */
@@ -75,6 +87,21 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   /** Calls `hook` after every forward. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook */
   registerForwardHook(hook: ForwardHook<this>): Removable {
     return this.#after.add(hook as ForwardHook<Module>);
+  }
+
+  /**
+   * Calls `hook` in every backward pass that goes through this module, with the gradients of the tensors among its
+   * arguments and results. Where one argument has a gradient, the hook may return another one for it.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook
+   * @example
+   * const hook = model.registerFullBackwardHook((_, [gradInput], [gradOutput]) => {
+   *   console.log(gradInput?.shape, gradOutput?.shape);
+   * });
+   * model(rand(3, 4, { requiresGrad: true })).sum().backward(); // [3, 4] [3, 2]
+   * hook.remove();
+   */
+  registerFullBackwardHook(hook: BackwardHook<this>): Removable {
+    return this.#backward.add(hook as BackwardHook<Module>);
   }
 
   /**

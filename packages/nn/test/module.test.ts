@@ -269,6 +269,57 @@ describe("hooks", () => {
   });
 });
 
+describe("backward hooks", () => {
+  type Seen = (unknown[] | null)[][];
+  const values = (gradients: nn.Gradients): (unknown[] | null)[] =>
+    gradients.map((gradient) => gradient && (gradient.toArray() as unknown[]));
+
+  class Weigh extends nn.Module {
+    forward(a: Tensor, b: Tensor, scale: number): [Tensor, Tensor] {
+      return [a.mul(b), b.mul(scale)];
+    }
+  }
+
+  it("see what comes and what goes on, of this call alone", () => {
+    const seen: Seen = [];
+    const weigh = new Weigh();
+    weigh.registerFullBackwardHook((_, gradInput, gradOutput) => void seen.push(values(gradInput), values(gradOutput)));
+    const [a, b] = [tensor([2.5], { requiresGrad: true }), tensor([0.5], { requiresGrad: true })];
+    const [product, scaled] = weigh(a, b, 4);
+    product.mul(10).add(scaled).add(a).sum().backward();
+    expect(seen).toEqual([
+      [[5], [29]],
+      [[10], [1]],
+    ]);
+    expect([a.grad!.item(), b.grad!.item()]).toEqual([6, 29]);
+  });
+
+  it("run when only parameters have gradients, in each pass, until removed", () => {
+    const seen: Seen = [];
+    const linear = new nn.Linear(1, 1);
+    const hook = linear.registerFullBackwardHook((_, gradInput, gradOutput) => {
+      seen.push(values(gradInput), values(gradOutput));
+    });
+    const out = linear(ones(1, 1)).sum();
+    out.backward(undefined, { retainGraph: true });
+    out.backward();
+    expect(seen).toEqual([[null], [[[1]]], [null], [[[1]]]]);
+    hook.remove();
+    linear(ones(1, 1)).sum().backward();
+    expect(seen).toHaveLength(4);
+  });
+
+  it("may replace the gradient, also of what hands its input through", () => {
+    const identity = new nn.Identity();
+    identity.registerFullBackwardHook((_, [gradInput], [gradOutput]) => gradInput!.add(gradOutput!).mul(10));
+    identity.registerFullBackwardHook((_, [gradInput]) => gradInput!.add(1));
+    const x = tensor([1.5], { requiresGrad: true });
+    identity(x).sum().backward();
+    expect(x.grad!.toArray()).toEqual([21]);
+    expect(identity(x.detach()).requiresGrad).toBe(false);
+  });
+});
+
 describe("printing", () => {
   it("is PyTorch's", () => {
     expect(String(new Net())).toBe(`Net(
