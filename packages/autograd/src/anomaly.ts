@@ -47,7 +47,7 @@ export class AnomalyGuard {
 }
 
 /** V8 shows ten calls unless told otherwise: modules in modules need more. */
-const engine: { stackTraceLimit?: number } = Error;
+const engine = Error as ErrorConstructor & { stackTraceLimit?: number };
 
 /** The stack of the call being recorded, in anomaly mode. */
 export function trace(): string | undefined {
