@@ -1,6 +1,6 @@
 // npm run bench: our library beside the others on the same work, in one table and one JSON file.
 import { checkWritable, toJson, writeRows } from "./lib/files.ts";
-import { ours, peers } from "./lib/libraries.ts";
+import { type Library, ours, oursOn, peers } from "./lib/libraries.ts";
 import { help, type Options, parseOptions, UsageError } from "./lib/options.ts";
 import type { Row } from "./lib/rows.ts";
 import { runWork, type Session } from "./lib/session.ts";
@@ -10,11 +10,22 @@ import { works } from "./lib/works.ts";
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
+function oursFor({ node, nodeFlags }: Options): Library {
+  if (node === undefined && nodeFlags.length === 0) return ours;
+  try {
+    return oursOn(node ?? process.execPath, nodeFlags);
+  } catch (error) {
+    throw new UsageError(`bench: ${(error as Error).message}. Check --node and --node-flags`);
+  }
+}
+
 async function runAll(options: Options): Promise<Row[]> {
+  const own = oursFor(options);
   const trouble = buildPackages();
   if (trouble !== undefined) say(trouble);
   const asked = peers.filter(({ name }) => options.peers.includes(name));
-  const session: Session = { quick: options.quick, peers: availablePeers(asked, say), single: new Map(), say };
+  const available = availablePeers(asked, say);
+  const session: Session = { quick: options.quick, ours: own, peers: available, single: new Map(), say };
   const rows: Row[] = [];
   for (const [work, all] of Object.entries(works)) {
     const cases = all.filter(({ name }) => options.only.includes(name));

@@ -15,15 +15,18 @@ export interface Library {
   /** The command in front of the spec. */
   readonly command: readonly [file: string, ...args: string[]];
   readonly env?: (threads: number) => Record<string, string>;
+  /** What every row of it has to say. */
+  readonly note?: string;
 }
 
 const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
+const loader = ["--import", import.meta.resolve("tsx")];
+
 /** A child in TypeScript, or one that imports our timing: plain Node with a loader, and packages as users get them. */
 const script = (path: string, ...args: string[]): [string, ...string[]] => [
   process.execPath,
-  "--import",
-  import.meta.resolve("tsx"),
+  ...loader,
   here(path),
   ...args,
 ];
@@ -66,13 +69,32 @@ export const ours: Library = {
   command: script("ours.ts"),
 };
 
+/** Ours on another Node than the one that runs this, with V8 flags of its own. */
+export function oursOn(node: string, flags: readonly string[]): Library {
+  const { status, stdout } = spawnSync(node, [...flags, "--version"], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${[node, ...flags].join(" ")} does not run`);
+  return {
+    ...ours,
+    command: [node, ...flags, ...loader, here("ours.ts")],
+    note: ["Node", stdout.trim(), ...flags].join(" "),
+  };
+}
+
+const onnxruntime = (kind: "node" | "web"): Library => ({
+  name: `onnxruntime-${kind}`,
+  peer: "onnxruntime",
+  threaded: true,
+  missing: npmMissing(`onnxruntime-${kind}`),
+  command: script("peers/onnxruntime.mjs", kind),
+});
+
 export const peers: readonly Library[] = [
   {
     name: "pytorch",
     peer: "torch",
     threaded: true,
     missing: torchMissing,
-    command: [python, here("peers/pytorch.py")],
+    command: [python, here("peers/pytorch/main.py")],
     env: torchEnv,
   },
   {
@@ -96,4 +118,6 @@ export const peers: readonly Library[] = [
     missing: npmMissing("@tensorflow/tfjs"),
     command: script("peers/tfjs.mjs", "cpu"),
   },
+  onnxruntime("node"),
+  onnxruntime("web"),
 ];

@@ -13,6 +13,9 @@ export interface Options {
   readonly threads: readonly number[];
   /** Names of libraries to run beside ours. */
   readonly peers: readonly string[];
+  /** Another Node for our own child, and its V8 flags; ours runs on this one where there is none. */
+  readonly node: string | undefined;
+  readonly nodeFlags: readonly string[];
   /** Where the rows go: a file, "-" for the standard output, or nowhere. */
   readonly json: string | undefined;
 }
@@ -20,12 +23,20 @@ export interface Options {
 /** A mistake on the command line: its message is the whole answer. */
 export class UsageError extends Error {}
 
+/** The names of the works, as many on a line as the help has room for. */
+function worksByLine(): string {
+  const names = Object.keys(works);
+  return [names.slice(0, 6), names.slice(6)].map((line) => line.join(", ")).join(`,\n${" ".repeat(25)}`);
+}
+
 export const help = `npm run --silent bench -- [options]
 
-  --only NAME[,NAME]     works to run: ${Object.keys(works).join(", ")},
+  --only NAME[,NAME]     works to run: ${worksByLine()},
                          or a single case such as sgemm-512 (default: all)
   --threads N[,N]        threads for us and for the libraries that have any (default: 1,2)
-  --peers NAME[,NAME]    torch, tfjs, jax-js, or none (default: all)
+  --peers NAME[,NAME]    torch, tfjs, jax-js, onnxruntime, or none (default: all)
+  --node PATH            another Node for us alone, such as the answer of: npx -y -p node@24 node -p process.execPath
+  --node-flags=FLAG[,F]  V8 flags for us alone, such as --experimental-wasm-revectorize
   --quick                short measurements: to see that it works, not for figures
   --json FILE            write the rows as JSON; "-" prints them instead of the table
   --install-peers        install the JavaScript peers and stop
@@ -68,6 +79,8 @@ function parse(args: readonly string[]) {
         threads: { type: "string" },
         peers: { type: "string" },
         json: { type: "string" },
+        node: { type: "string" },
+        "node-flags": { type: "string", default: "" },
         quick: { type: "boolean", default: false },
         "install-peers": { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -93,6 +106,8 @@ export function parseOptions(args: readonly string[]): Options {
     only: choose("only", only, allCases, ({ work, name }) => [work, name]).map(({ name }) => name),
     threads: parseThreads(values.threads),
     peers: none ? [] : choose("peers", asked, peers, ({ peer, name }) => [peer, name]).map(({ name }) => name),
+    node: values.node,
+    nodeFlags: list(values["node-flags"]),
     json: values.json,
   };
 }

@@ -1,6 +1,7 @@
 // From what the children reported to the rows of the result: medians, units, ratios, words for what did not work.
+
+import type { Case } from "./case.ts";
 import { median, type Report } from "./timing.ts";
-import type { Case } from "./works.ts";
 
 export interface Row {
   readonly work: string;
@@ -21,12 +22,12 @@ const round = (value: number): number => Number(value.toPrecision(4));
 
 /** Several runs of one case as one report: the median of their medians, and the least quiet moment. */
 export function combine(reports: readonly Report[]): Report | undefined {
-  const timed = reports.filter((report) => "seconds" in report);
+  const timed = reports.filter((report) => "amount" in report);
   if (timed.length === 0) return reports[0];
   const [first] = timed;
   return {
     ...first!,
-    seconds: median(timed.map((report) => report.seconds)),
+    amount: median(timed.map((report) => report.amount)),
     calls: timed.reduce((sum, report) => sum + report.calls, 0),
     others: Math.max(...timed.map((report) => report.others)),
   };
@@ -48,17 +49,17 @@ export function rowOf(
   ours: Report | undefined,
   extra?: string,
 ): Row {
-  const seconds = "seconds" in report ? report.seconds : undefined;
-  const oursSeconds = ours && "seconds" in ours ? ours.seconds : undefined;
+  const amount = "amount" in report ? report.amount : undefined;
+  const own = ours && "amount" in ours ? ours.amount : undefined;
   const note = notes(item, report, extra);
   return {
     work: item.name,
     library,
     threads,
-    value: seconds === undefined ? null : round(item.value(seconds)),
+    value: amount === undefined ? null : round(item.value(amount)),
     unit: item.unit,
     higherIsBetter: item.higherIsBetter,
-    oursOver: seconds === undefined || oursSeconds === undefined ? null : round(seconds / oursSeconds),
+    oursOver: amount === undefined || own === undefined ? null : round(amount / own),
     ...(note === undefined ? {} : { note }),
   };
 }

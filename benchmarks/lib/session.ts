@@ -1,61 +1,82 @@
 // One work at one number of threads: ours, a peer, ours, the next peer, ours… The machine drifts, so our figure is the
 // median of the runs that lie around the peers'.
+import type { Case } from "./case.ts";
 import { runChild } from "./child.ts";
-import { type Library, ours } from "./libraries.ts";
+import type { Library } from "./libraries.ts";
 import { combine, type Row, rowOf } from "./rows.ts";
 import type { Report, Spec } from "./timing.ts";
-import type { Case } from "./works.ts";
 
 export interface Session {
   readonly quick: boolean;
+  readonly ours: Library;
   readonly peers: readonly Library[];
   /** Reports of the libraries that have one thread anyway, by library and work. */
   readonly single: Map<string, Report[]>;
   readonly say: (text: string) => void;
 }
 
+/** The seconds for one case: a work with many of them measures each more briefly. */
+const budgetOf = (seconds: number, cases: number): number => Math.max(seconds / 4, Math.min(seconds, 12 / cases));
+
 const specOf = (session: Session, work: string, cases: readonly Case[], threads: number): Spec => ({
   work,
   cases: cases.map(({ name, size }) => ({ name, size })),
   threads,
-  warm: session.quick ? 0.1 : 0.4,
-  budget: session.quick ? 0.2 : 1.2,
+  warm: session.quick ? 0.05 : budgetOf(0.4, cases.length),
+  budget: session.quick ? 0.1 : budgetOf(1.2, cases.length),
   quick: session.quick,
 });
+
+/** The cases that this library gets: it is asked for them, and they end. */
+const casesFor = ({ name }: Library, cases: readonly Case[]): Case[] =>
+  cases.filter(({ peers, tooSlow }) => peers.includes(name) && !tooSlow?.includes(name));
 
 /** The reports of a peer, and whether it ran just now: one with a single thread is timed once a session. */
 async function runPeer(session: Session, library: Library, spec: Spec): Promise<{ reports: Report[]; ran: boolean }> {
   const key = `${library.name} ${spec.work}`;
   const known = session.single.get(key);
   if (known) return { reports: known, ran: false };
+  if (spec.cases.length === 0) return { reports: [], ran: false };
   session.say(`${spec.work}, ${spec.threads} ${spec.threads === 1 ? "thread" : "threads"}: ${library.name}`);
   const reports = await runChild(library, spec);
   if (!library.threaded) session.single.set(key, reports);
   return { reports, ran: true };
 }
 
-const reportOf = (reports: readonly Report[], item: Case): Report =>
-  reports.find((report) => report.case === item.name) ?? { case: item.name, cannot: "said nothing" };
+function reportOf({ name }: Library, reports: readonly Report[], item: Case): Report {
+  const slow = item.tooSlow?.includes(name);
+  const silent = { case: item.name, cannot: slow ? "too slow: one call takes half a minute and more" : "said nothing" };
+  return reports.find((report) => report.case === item.name) ?? silent;
+}
 
-function rowsOf(item: Case, own: readonly Report[][], theirs: ReadonlyMap<Library, Report[]>, threads: number): Row[] {
-  const mine = combine(own.map((reports) => reportOf(reports, item)))!;
-  const rows = [rowOf(item, ours.name, threads, mine, mine)];
-  for (const [library, reports] of item.oursOnly ? [] : theirs) {
+function rowsOf(
+  { ours }: Session,
+  item: Case,
+  own: readonly Report[][],
+  theirs: ReadonlyMap<Library, Report[]>,
+  threads: number,
+): Row[] {
+  const mine = combine(own.map((reports) => reportOf(ours, reports, item)))!;
+  const rows = [rowOf(item, ours.name, threads, mine, mine, ours.note)];
+  for (const [library, reports] of theirs) {
+    if (!item.peers.includes(library.name)) continue;
     const extra = threads > 1 && !library.threaded ? "one thread, it has no more in Node" : undefined;
-    rows.push(rowOf(item, library.name, threads, reportOf(reports, item), mine, extra));
+    rows.push(rowOf(item, library.name, threads, reportOf(library, reports, item), mine, extra));
   }
   return rows;
 }
 
 /** The rows of one work: for every case ours first, then the peers in the order of their table. */
 export async function runWork(session: Session, work: string, cases: readonly Case[], threads: number): Promise<Row[]> {
-  const shared = cases.filter(({ oursOnly }) => !oursOnly);
+  const { ours, peers, quick } = session;
+  session.say(`${work}, ${threads} ${threads === 1 ? "thread" : "threads"}: ${ours.name}`);
   const own = [await runChild(ours, specOf(session, work, cases, threads))];
   const theirs = new Map<Library, Report[]>();
-  for (const library of shared.length > 0 ? session.peers : []) {
+  for (const library of peers) {
+    const shared = casesFor(library, cases);
     const { reports, ran } = await runPeer(session, library, specOf(session, work, shared, threads));
     theirs.set(library, reports);
-    if (ran && !session.quick) own.push(await runChild(ours, specOf(session, work, cases, threads)));
+    if (ran && !quick) own.push(await runChild(ours, specOf(session, work, cases, threads)));
   }
-  return cases.flatMap((item) => rowsOf(item, own, theirs, threads));
+  return cases.flatMap((item) => rowsOf(session, item, own, theirs, threads));
 }

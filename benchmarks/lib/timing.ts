@@ -13,20 +13,21 @@ export interface Spec {
   readonly quick: boolean;
 }
 
+export interface Timing {
+  /** Seconds of a call, or whatever else is less where it is better, as the case says. */
+  readonly amount: number;
+  readonly calls: number;
+  /** Cores that other processes used meanwhile. */
+  readonly others: number;
+}
+
 /** One line of a child: a median, or the reason why the library cannot do the case. */
 export type Report =
-  | {
-      readonly case: string;
-      readonly seconds: number;
-      readonly calls: number;
-      /** Cores that other processes used meanwhile. */
-      readonly others: number;
-      readonly note?: string;
-    }
+  | (Timing & { readonly case: string; readonly note?: string })
   | { readonly case: string; readonly cannot: string };
 
 /** A timed call. A number that it returns is its own time in seconds, for calls that set something up first. */
-type Call = () => unknown;
+export type Call = () => unknown;
 
 export interface MeasureOptions {
   /** Units of work in one call: 2 000 for a loop of 2 000 ops, 1/8 for an eighth of the batch. */
@@ -35,6 +36,8 @@ export interface MeasureOptions {
   readonly warmUp?: Call;
   /** The loss after the last call: a training that ran into NaN is not a measurement. */
   readonly loss?: () => number;
+  /** The call keeps other processes busy itself: there is no telling whose they are. */
+  readonly unwatched?: boolean;
   readonly note?: string;
 }
 
@@ -77,22 +80,35 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Times one case, if the spec asks for it, and reports it; an exception becomes the reason why it cannot be done. */
-export async function measure(spec: Spec, name: string, call: Call, options: MeasureOptions = {}): Promise<void> {
-  if (!spec.cases.some((wanted) => wanted.name === name)) return;
+const asked = (spec: Spec, name: string): boolean => spec.cases.some((wanted) => wanted.name === name);
+
+/** Runs `body` if the spec asks for that case; an exception becomes the reason why it cannot be done. */
+export async function attempt(spec: Spec, name: string, body: () => unknown): Promise<void> {
+  if (!asked(spec, name)) return;
   try {
-    await repeat(options.warmUp ?? call, spec.warm, 2);
-    const others = watchOthers();
-    const times = await repeat(call, spec.budget, 3);
-    const loss = options.loss?.() ?? 0;
-    if (!Number.isFinite(loss)) throw new Error(`the loss became ${loss}`);
-    const { per = 1, note } = options;
-    const line = { case: name, seconds: median(times) / per, calls: times.length, others: others() };
-    report(note === undefined ? line : { ...line, note });
+    await body();
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     report({ case: name, cannot: text.replace(/\s+/g, " ").slice(0, 200) });
   }
+}
+
+/** Warms a call up and times it. */
+export async function timed(spec: Spec, call: Call, options: MeasureOptions = {}): Promise<Timing> {
+  await repeat(options.warmUp ?? call, spec.warm, 2);
+  const others = options.unwatched ? () => 0 : watchOthers();
+  const times = await repeat(call, spec.budget, 3);
+  const loss = options.loss?.() ?? 0;
+  if (!Number.isFinite(loss)) throw new Error(`the loss became ${loss}`);
+  return { amount: median(times) / (options.per ?? 1), calls: times.length, others: others() };
+}
+
+/** Times one case, if the spec asks for it, and reports it. */
+export function measure(spec: Spec, name: string, call: Call, options: MeasureOptions = {}): Promise<void> {
+  return attempt(spec, name, async () => {
+    const line = { case: name, ...(await timed(spec, call, options)) };
+    report(options.note === undefined ? line : { ...line, note: options.note });
+  });
 }
 
 /** The size that the table of works gives a case. */

@@ -1,6 +1,6 @@
 // jax-js (its wasm backend) on the works of lib/works.ts. It is lazy: every result is awaited, or nothing would be timed.
 import { batchOf, uniform } from "../lib/data.ts";
-import { measure, readSpec, sizeOf } from "../lib/timing.ts";
+import { measure, readSpec } from "../lib/timing.ts";
 import { installWorkers } from "./blob-worker.mjs";
 
 const spec = readSpec();
@@ -45,8 +45,7 @@ const mlp = (layers, x) =>
   }, x);
 
 /** Times a training step: forward, backward and SGD together under jit, its fastest form. */
-async function train(name, forward, start, shape) {
-  const { batch, learningRate } = sizeOf(spec, name);
+async function train({ name, size: { batch, learningRate } }, forward, start, shape) {
   const { pixels, digits } = batchOf(batch);
   const oneHot = new Float32Array(batch * 10);
   digits.forEach((digit, i) => {
@@ -74,21 +73,17 @@ async function train(name, forward, start, shape) {
   await measure(spec, name, call, { loss: () => last });
 }
 
-async function infer() {
-  const { batch } = sizeOf(spec, "cnn-inference");
+async function infer({ name, size: { batch } }) {
   const x = array(batchOf(batch).pixels, [batch, 1, 28, 28]);
   const parameters = cnnParameters();
   const forward = jit(cnn);
-  await measure(spec, "cnn-inference", () => done(forward(tree.ref(parameters), x.ref)));
+  await measure(spec, name, () => done(forward(tree.ref(parameters), x.ref)));
 }
 
-async function sgemm() {
-  for (const { name, size } of spec.cases) {
-    const square = (seed) => array(uniform(size.n * size.n, seed, 1), [size.n, size.n]);
-    const [a, b] = [square(1), square(2)];
-    await blockUntilReady([a, b]);
-    await measure(spec, name, () => done(np.matmul(a.ref, b.ref)));
-  }
+async function sgemm({ name, size: { m, k, n } }) {
+  const [a, b] = [array(uniform(m * k, 1, 1), [m, k]), array(uniform(k * n, 2, 1), [k, n])];
+  await blockUntilReady([a, b]);
+  await measure(spec, name, () => done(np.matmul(a.ref, b.ref)));
 }
 
 async function elementwise() {
@@ -102,6 +97,8 @@ async function elementwise() {
   const gelu = jit((x) => nn.gelu(x, { approximate: false }));
   const softmax = jit((x) => nn.softmax(x));
   await measure(spec, "elementwise-add", () => done(a.ref.add(b.ref)));
+  await measure(spec, "elementwise-exp", () => done(np.exp(a.ref)));
+  await measure(spec, "elementwise-tanh", () => done(np.tanh(a.ref)));
   await measure(spec, "elementwise-gelu", () => done(gelu(a.ref)));
   await measure(spec, "elementwise-sum", () => done(np.sum(a.ref)));
   await measure(spec, "elementwise-softmax", () => done(softmax(rows.ref)));
@@ -124,13 +121,14 @@ async function smallOp() {
   await measure(spec, "small-op-recorded", () => done(grad(chain)(a.ref)), { per, note });
 }
 
-const works = {
-  "cnn-train": () => train("cnn-train", cnn, cnnParameters(), [1, 28, 28]),
+/** Works whose cases differ in size alone. */
+const perCase = {
+  "cnn-train": (item) => train(item, cnn, cnnParameters(), [1, 28, 28]),
   "cnn-inference": infer,
-  "mlp-train": () => train("mlp-train", mlp, mlpParameters(), [784]),
+  "mlp-train": (item) => train(item, mlp, mlpParameters(), [784]),
   sgemm,
-  elementwise,
-  "small-op": smallOp,
 };
-await works[spec.work]();
+const whole = { elementwise, "small-op": smallOp };
+for (const item of spec.work in perCase ? spec.cases : []) await perCase[spec.work](item);
+await whole[spec.work]?.();
 process.exit(0);

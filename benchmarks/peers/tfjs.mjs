@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import path from "node:path";
 import { batchOf, uniform } from "../lib/data.ts";
-import { measure, readSpec, sizeOf } from "../lib/timing.ts";
+import { measure, readSpec } from "../lib/timing.ts";
 
 const backend = process.argv[2];
 process.argv.splice(2, 1);
@@ -65,10 +65,9 @@ function trainer({ forward, variables }, shape, learningRate, size) {
   return { step, loss: () => loss };
 }
 
-async function train(name, net, shape) {
-  const { batch, learningRate } = sizeOf(spec, name);
+async function train({ name, size: { batch, learningRate } }, net, shape) {
   // The cpu backend takes half a minute for one step of the CNN: warm up on four images, and be brief when asked to be.
-  const slow = backend === "cpu" && name === "cnn-train";
+  const slow = backend === "cpu" && name.startsWith("cnn-train");
   const size = slow && spec.quick ? 8 : batch;
   const { step, loss } = trainer(net, shape, learningRate, size);
   const options = slow ? { warmUp: trainer(net, shape, learningRate, 4).step } : {};
@@ -76,8 +75,7 @@ async function train(name, net, shape) {
   await measure(spec, name, step, { ...options, per: size / batch, loss });
 }
 
-async function infer() {
-  const { batch } = sizeOf(spec, "cnn-inference");
+async function infer({ name, size: { batch } }) {
   const { forward } = cnn();
   const x = tf.tensor(batchOf(batch).pixels, [batch, 28, 28, 1]);
   const read = () => {
@@ -85,19 +83,16 @@ async function infer() {
     y.dataSync();
     y.dispose();
   };
-  await measure(spec, "cnn-inference", read);
+  await measure(spec, name, read);
 }
 
-async function sgemm() {
-  for (const { name, size } of spec.cases) {
-    const square = (seed) => tf.tensor2d(uniform(size.n * size.n, seed, 1), [size.n, size.n]);
-    const [a, b] = [square(1), square(2)];
-    await measure(
-      spec,
-      name,
-      kept(() => tf.matMul(a, b)),
-    );
-  }
+async function sgemm({ name, size: { m, k, n } }) {
+  const [a, b] = [tf.tensor2d(uniform(m * k, 1, 1), [m, k]), tf.tensor2d(uniform(k * n, 2, 1), [k, n])];
+  await measure(
+    spec,
+    name,
+    kept(() => tf.matMul(a, b)),
+  );
 }
 
 async function elementwise() {
@@ -109,6 +104,16 @@ async function elementwise() {
     spec,
     "elementwise-add",
     kept(() => tf.add(a, b)),
+  );
+  await measure(
+    spec,
+    "elementwise-exp",
+    kept(() => tf.exp(a)),
+  );
+  await measure(
+    spec,
+    "elementwise-tanh",
+    kept(() => tf.tanh(a)),
   );
   await measure(spec, "elementwise-gelu", kept(gelu), { note: "composed of five ops: it has no gelu" });
   await measure(
@@ -147,13 +152,14 @@ async function smallOp() {
   await measure(spec, "small-op-recorded", recorded, { per });
 }
 
-const works = {
-  "cnn-train": () => train("cnn-train", cnn(), [28, 28, 1]),
+/** Works whose cases differ in size alone. */
+const perCase = {
+  "cnn-train": (item) => train(item, cnn(), [28, 28, 1]),
   "cnn-inference": infer,
-  "mlp-train": () => train("mlp-train", mlp(), [784]),
+  "mlp-train": (item) => train(item, mlp(), [784]),
   sgemm,
-  elementwise,
-  "small-op": smallOp,
 };
-await works[spec.work]();
+const whole = { elementwise, "small-op": smallOp };
+for (const item of spec.work in perCase ? spec.cases : []) await perCase[spec.work](item);
+await whole[spec.work]?.();
 process.exit(0);

@@ -26,18 +26,18 @@ describe("runChild", () => {
     const code = `console.log("Welcome!");
       const spec = JSON.parse(process.argv[1]);
       for (const { name } of spec.cases)
-        console.log(JSON.stringify({ case: name, seconds: +process.env.FAKE_THREADS, calls: 1, others: 0 }));`;
+        console.log(JSON.stringify({ case: name, amount: +process.env.FAKE_THREADS, calls: 1, others: 0 }));`;
     const reports = await runChild(fake(code), spec);
     expect(reports).toEqual([
-      { case: "sgemm-256", seconds: 2, calls: 1, others: 0 },
-      { case: "sgemm-512", seconds: 2, calls: 1, others: 0 },
+      { case: "sgemm-256", amount: 2, calls: 1, others: 0 },
+      { case: "sgemm-512", amount: 2, calls: 1, others: 0 },
     ]);
   });
 
   it("keeps what a child reported before it died, and its last words for the rest", async () => {
-    const code = `console.log('{"case":"sgemm-256","seconds":1,"calls":1,"others":0}'); throw new Error("out of luck");`;
+    const code = `console.log('{"case":"sgemm-256","amount":1,"calls":1,"others":0}'); throw new Error("out of luck");`;
     const [first, second] = await runChild(fake(code), spec);
-    expect(first).toMatchObject({ seconds: 1 });
+    expect(first).toMatchObject({ amount: 1 });
     expect(second).toEqual({ case: "sgemm-512", cannot: "Error: out of luck" });
   });
 
@@ -107,6 +107,6 @@ it("measure counts by unit of work, and reports a loss that is no number", async
   }
   const reports = parseReports(said.join("\n"));
   expect(reports).toHaveLength(2);
-  expect(reports[0]).toMatchObject({ case: "sgemm-256", seconds: 0.1 });
+  expect(reports[0]).toMatchObject({ case: "sgemm-256", amount: 0.1 });
   expect(reports[1]).toEqual({ case: "sgemm-512", cannot: "the loss became NaN" });
 });

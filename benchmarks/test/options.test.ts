@@ -10,7 +10,14 @@ describe("parseOptions", () => {
   it("runs everything when nothing is asked", () => {
     const options = parseOptions([]);
     expect(options.only).toEqual(Object.values(works).flatMap((cases) => cases.map(({ name }) => name)));
-    expect(options.peers).toEqual(["pytorch", "jax-js", "tfjs-wasm", "tfjs-cpu"]);
+    expect(options.peers).toEqual([
+      "pytorch",
+      "jax-js",
+      "tfjs-wasm",
+      "tfjs-cpu",
+      "onnxruntime-node",
+      "onnxruntime-web",
+    ]);
     expect(options.json).toBeUndefined();
   });
 
@@ -19,6 +26,7 @@ describe("parseOptions", () => {
       "sgemm-512",
       "small-op-plain",
       "small-op-recorded",
+      "small-op-backward",
     ]);
   });
 

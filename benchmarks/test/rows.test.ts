@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import type { Case } from "../lib/case.ts";
 import { combine, rowOf } from "../lib/rows.ts";
 import { table } from "../lib/table.ts";
 import { median } from "../lib/timing.ts";
-import { type Case, works } from "../lib/works.ts";
+import { works } from "../lib/works.ts";
 
-const timed = (name: string, seconds: number, others = 0) => ({ case: name, seconds, calls: 3, others });
+const timed = (name: string, amount: number, others = 0) => ({ case: name, amount, calls: 3, others });
 const find = (name: string): Case => {
   const found = Object.values(works)
     .flat()
@@ -49,11 +50,11 @@ describe("rowOf", () => {
 describe("combine", () => {
   it("takes the median of the runs and the least quiet moment", () => {
     const runs = [timed("x", 3, 0.1), timed("x", 1), timed("x", 2, 0.5)];
-    expect(combine(runs)).toEqual({ case: "x", seconds: 2, calls: 9, others: 0.5 });
+    expect(combine(runs)).toEqual({ case: "x", amount: 2, calls: 9, others: 0.5 });
   });
 
   it("overlooks a run that failed, unless all did", () => {
-    expect(combine([{ case: "x", cannot: "stopped" }, timed("x", 1)])).toMatchObject({ seconds: 1 });
+    expect(combine([{ case: "x", cannot: "stopped" }, timed("x", 1)])).toMatchObject({ amount: 1 });
     expect(combine([{ case: "x", cannot: "stopped" }])).toEqual({ case: "x", cannot: "stopped" });
   });
 });

@@ -1,15 +1,13 @@
 import { noGrad, scope } from "@dl/tensor";
-import { measure, type Spec, sizeOf } from "../lib/timing.ts";
+import { attempt, measure, type Spec } from "../lib/timing.ts";
 import { cnn, tensorsOf } from "./training.ts";
 
 export async function run(spec: Spec): Promise<void> {
-  const name = "cnn-inference";
-  const { images } = tensorsOf(sizeOf(spec, name)["batch"]!, [1, 28, 28]);
   const model = cnn().eval();
-  const infer = (): void => {
-    scope(() => {
-      noGrad(() => model(images));
+  for (const { name, size } of spec.cases) {
+    await attempt(spec, name, async () => {
+      const { images } = tensorsOf(size["batch"]!, [1, 28, 28]);
+      await measure(spec, name, () => scope(() => noGrad(() => void model(images))));
     });
-  };
-  await measure(spec, name, infer);
+  }
 }

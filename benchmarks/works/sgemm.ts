@@ -1,9 +1,31 @@
-import { randn } from "@dl/tensor";
-import { measure, type Spec } from "../lib/timing.ts";
+import { multiplyAddsPerSecond } from "../lib/limit.ts";
+import { attempt, measure, report, type Spec, timed } from "../lib/timing.ts";
+import { floats } from "./tensors.ts";
+
+/** A factor of that shape; where it comes transposed, a view of a matrix that lies the other way round. */
+const factor = (seed: number, rows: number, columns: number, turned: number) =>
+  turned ? floats(seed, [columns, rows]).t() : floats(seed, [rows, columns]);
+
+function product(size: Readonly<Record<string, number>>): () => void {
+  const [m, k, n] = [size["m"]!, size["k"]!, size["n"]!];
+  const [a, b] = [factor(1, m, k, size["tA"]!), factor(2, k, n, size["tB"]!)];
+  return () => a.matmul(b).dispose();
+}
 
 export async function run(spec: Spec): Promise<void> {
+  let limit: number | undefined;
   for (const { name, size } of spec.cases) {
-    const [a, b] = [randn(size["n"]!, size["n"]!), randn(size["n"]!, size["n"]!)];
-    await measure(spec, name, () => a.matmul(b).dispose());
+    const call = product(size);
+    if (!name.endsWith("-share")) {
+      await measure(spec, name, call);
+      continue;
+    }
+    await attempt(spec, name, async () => {
+      limit ??= multiplyAddsPerSecond() * spec.threads;
+      const { amount, ...rest } = await timed(spec, call);
+      const least = (2 * size["m"]! * size["k"]! * size["n"]!) / limit;
+      const note = `the limit is ${(limit / 1e9).toFixed(1)} GFLOP/s`;
+      report({ case: name, amount: amount / least, ...rest, note });
+    });
   }
 }
