@@ -10,6 +10,7 @@ import {
   type KernelOp,
   type MemoryReport,
   Pressure,
+  type Storage,
   sizeOf,
   type TypedArray,
   type UpdateCall,
@@ -29,7 +30,7 @@ import { statusBytes } from "./status.ts";
 import { supported } from "./wgsl/types.ts";
 import { codingOf, fromWords, toWords } from "./words.ts";
 
-export interface Opened {
+interface Opened {
   /** Held: in Node, Dawn crashes the process when the object that made a live device is collected. */
   readonly gpu: GPU;
   readonly device: GPUDevice;
@@ -48,7 +49,7 @@ export class WebGPUBackend implements Backend {
   readonly #opened: Opened;
   readonly #engine: Engine;
   readonly #readback: Readback;
-  readonly #pressure = new Pressure(() => this.#engine.memory.used + this.#storages * unseen);
+  readonly #pressure: Pressure;
   readonly #collected: FinalizationRegistry<Slot>;
   #storages = 0;
   /** Why nothing works any more. */
@@ -56,11 +57,14 @@ export class WebGPUBackend implements Backend {
   /** What the device refused since the last read. */
   #refused: string | null = null;
 
+  /** @internal Made by `createWebGPU`. */
   constructor(opened: Opened) {
     const { device, pump, memoryLimit } = opened;
     this.#opened = opened;
     this.#engine = new Engine(device, memoryLimit);
     this.#readback = new Readback(device, this.#engine.commands, this.#engine.profile);
+    const held = (): number => this.#engine.memory.used + this.#storages * unseen;
+    this.#pressure = new Pressure(held, () => memoryLimit);
     this.#collected = new FinalizationRegistry((slot) => this.#drop(slot));
     if (pump) this.readSync = (view) => this.#readNow(view, pump);
     device.lost.then(({ reason, message }) => {
@@ -80,7 +84,7 @@ export class WebGPUBackend implements Backend {
     return op in kernels;
   }
 
-  upload(data: TypedArray, dtype: DType): GPUStorage {
+  upload(data: TypedArray, dtype: DType): Storage {
     this.#check();
     const { memory, profile } = this.#engine;
     const words = toWords(data, dtype);
@@ -90,13 +94,13 @@ export class WebGPUBackend implements Backend {
     return this.#store(newCell(dtype, data.length, block, null));
   }
 
-  allocate(dtype: DType, length: number): GPUStorage {
+  allocate(dtype: DType, length: number): Storage {
     this.#check();
     codingOf(dtype);
     return this.#store(this.#engine.allocate(dtype, length));
   }
 
-  run(call: KernelCall): readonly GPUStorage[] {
+  run(call: KernelCall): readonly Storage[] {
     return this.#launch(call).map((cell) => this.#store(cell));
   }
 

@@ -4,5 +4,5 @@
  * @packageDocumentation
  */
 export type { WebGPUBackend } from "./backend.ts";
-export { createWebGPU, useWebGPU, type WebGPUOptions } from "./open.ts";
+export { createWebGPU, type GPULike, useWebGPU, type WebGPUOptions } from "./open.ts";
 export type { Profile } from "./profile.ts";

@@ -3,10 +3,15 @@ import { fail, registerBackend } from "@dl/tensor";
 import { WebGPUBackend } from "./backend.ts";
 import { catchPump } from "./pump.ts";
 
+/** A `GPU`, for users who compile without the types of WebGPU. */
+export interface GPULike {
+  requestAdapter(options?: object): Promise<object | null>;
+}
+
 export interface WebGPUOptions {
   /** The entry point to WebGPU: `navigator.gpu` unless said, or what `create()` of npm `webgpu` returns. */
-  readonly gpu?: GPU;
-  readonly powerPreference?: GPUPowerPreference;
+  readonly gpu?: GPULike;
+  readonly powerPreference?: "low-power" | "high-performance";
   /** Bytes of device memory that this backend may hold; 4 GiB unless said. */
   readonly memoryLimit?: number;
 }
@@ -18,7 +23,8 @@ const defaultLimit = 4 * 2 ** 30;
  * @throws TensorError when there is no WebGPU or no adapter
  */
 export async function createWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
-  const { gpu = hostGPU(), memoryLimit = defaultLimit, powerPreference = "high-performance" } = options;
+  const { memoryLimit = defaultLimit, powerPreference = "high-performance" } = options;
+  const gpu = (options.gpu as GPU | undefined) ?? hostGPU();
   const adapter = gpu && (await gpu.requestAdapter({ powerPreference }));
   if (!gpu || !adapter) return failToOpen(gpu ? "no adapter" : "this runtime has no WebGPU");
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;

@@ -1,4 +1,5 @@
 /** Where differentiation attaches: a slot that `@dl/autograd` fills, and the switch that every op looks at. */
+import "./dispose.ts";
 import { fail } from "./errors.ts";
 import type { Attrs, Op } from "./ops/table.ts";
 import { state } from "./state.ts";

@@ -1,3 +1,4 @@
+import "./dispose.ts";
 import { refusePromise } from "./recorder.ts";
 import { state } from "./state.ts";
 import type { Tensor } from "./tensor.ts";

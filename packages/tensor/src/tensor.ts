@@ -1,5 +1,6 @@
 /** The tensor: a strided view on a storage, and its place in the recorded graph. Its operations are in ops/. */
 import type { Backend, Storage, View } from "./backend.ts";
+import "./dispose.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { fail, TensorError } from "./errors.ts";
 import { clearGradients } from "./gradients.ts";

@@ -1,4 +1,5 @@
 /** What a data set asks of the platform (Node or browser): bytes of named files, from a folder, a cache or a mirror. */
+import type { AbortSignalLike } from "@dl/data";
 
 /** A file as it stands on the mirrors. */
 export interface RemoteFile {
@@ -42,7 +43,8 @@ export interface FileRequest {
   readonly mirrors: readonly string[];
   readonly download: boolean;
   readonly progress: boolean | DownloadReporter;
-  readonly signal: AbortSignal | undefined;
+  /** An `AbortSignal`, which the user's compiler need not know. */
+  readonly signal: AbortSignalLike | undefined;
 }
 
 export interface Obtained {

@@ -1,6 +1,6 @@
 /** MNIST and the data sets of its form: loaded whole, as bytes; tensors are made when samples are asked for. */
 
-import { type Collated, Dataset, defaultCollate } from "@dl/data";
+import { type AbortSignalLike, type Collated, Dataset, defaultCollate } from "@dl/data";
 import { fail, fromArray, type Tensor } from "@dl/tensor";
 import { platform } from "#platform";
 import { corrupt, DatasetError } from "./errors.ts";
@@ -33,7 +33,8 @@ export interface MNISTOptions<X = RawImage, Y = number> {
   readonly progress?: boolean | DownloadReporter | undefined;
   /** Read the files from here and nowhere else. */
   readonly source?: Source | undefined;
-  readonly signal?: AbortSignal | undefined;
+  /** An `AbortSignal`: ends downloads with its reason. */
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 interface Parts {

@@ -4,10 +4,13 @@ import { Engine } from "./engine.ts";
 import { Memory } from "./memory.ts";
 import { Threads } from "./threads.ts";
 
+/** @internal */
 export const memory: Memory = new Memory();
+/** @internal */
 export const engine: Engine = new Engine(memory);
+/** @internal */
 export const threads: Threads = new Threads(engine);
-/** Typed arrays over all of the memory; read the fields anew after an allocation. */
+/** @internal Typed arrays over all of the memory; read the fields anew after an allocation. */
 export const heap: Memory["heap"] = memory.heap;
 
 /**

@@ -1,4 +1,5 @@
 /** The browser's way to the files of a data set: addresses below `root`, then the mirrors; bytes stay in memory. */
+import type { AbortSignalLike } from "@dl/data";
 import { md5 } from "@noble/hashes/legacy.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { DatasetError, describe } from "../errors.ts";
@@ -55,7 +56,7 @@ async function receive(
   url: string,
   file: RemoteFile,
   reporter: DownloadReporter | undefined,
-  signal: AbortSignal | undefined,
+  signal: AbortSignalLike | undefined,
 ): Promise<Uint8Array> {
   reporter?.start({ url, total: file.size, received: 0 });
   try {
@@ -87,8 +88,8 @@ async function collect(response: Response, size: number, reporter: DownloadRepor
 }
 
 /** A file's response; servers of single-page applications answer unknown addresses with a page, which is none. */
-async function get(url: string, signal: AbortSignal | undefined): Promise<Response> {
-  const response = await fetch(url, signal ? { signal } : {});
+async function get(url: string, signal: AbortSignalLike | undefined): Promise<Response> {
+  const response = await fetch(url, signal ? { signal: signal as AbortSignal } : {});
   if (response.ok && !response.headers.get("content-type")?.includes("text/html")) return response;
   await response.body?.cancel();
   throw new Error(response.ok ? "it answered with a web page instead of the file" : `HTTP ${response.status}`);

@@ -52,7 +52,13 @@ async function fetchAll(root: string, missing: readonly RemoteFile[], request: F
   const reporter = progress === true ? new TerminalReporter() : progress === false ? silentReporter : progress;
   for (const file of all) {
     if ((await find(root, dataset, file)) !== undefined) continue;
-    await download({ file, destination: join(folder, file.name), mirrors, reporter, signal });
+    await download({
+      file,
+      destination: join(folder, file.name),
+      mirrors,
+      reporter,
+      signal: signal as AbortSignal | undefined,
+    });
   }
 }
 
