@@ -1,3 +1,8 @@
+/** Sees a call before `forward` runs, and may replace its arguments: by a list, or by the only one. */
+export type ForwardPreHook<M> = (module: M, input: readonly unknown[]) => unknown;
+/** Sees a call after `forward` ran, and may replace its result. */
+export type ForwardHook<M> = (module: M, input: readonly unknown[], output: unknown) => unknown;
+
 /** What taking a hook away again looks like. */
 export interface Removable {
   remove(): void;

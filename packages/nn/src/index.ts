@@ -8,19 +8,13 @@ export * from "./containers.ts";
 export * as F from "./functional/index.ts";
 export * as functional from "./functional/index.ts";
 export type { Reduction } from "./functional/reduction.ts";
-export type { Removable } from "./hooks.ts";
+export type { ForwardHook, ForwardPreHook, Removable } from "./hooks.ts";
 export * as init from "./init.ts";
 export * from "./layers/index.ts";
 export type { LoadOptions, LoadReport, StateDict } from "./load.ts";
 export * as metrics from "./metrics/index.ts";
-export {
-  type Anything,
-  type ForwardHook,
-  type ForwardPreHook,
-  Module,
-  type ModuleTarget,
-  type RegisterBufferOptions,
-} from "./module.ts";
+export { type Anything, Module, type RegisterBufferOptions } from "./module.ts";
 export { Parameter } from "./parameter.ts";
+export type { ModuleTarget } from "./target.ts";
 export type { ClipGradNormOptions } from "./utils.ts";
 export * as utils from "./utils.ts";

@@ -1,26 +1,17 @@
 import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
 import { type BackwardHook, watchGradients } from "./backward-hooks.ts";
 import { Callable } from "./callable.ts";
-import { Hooks, type Removable } from "./hooks.ts";
+import { type ForwardHook, type ForwardPreHook, Hooks, type Removable } from "./hooks.ts";
 import { type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
 import { stateName } from "./naming.ts";
 import { Parameter } from "./parameter.ts";
 import { layout } from "./repr.ts";
+import { type ModuleTarget, readTarget } from "./target.ts";
 import { find, gather, nested, unique } from "./tree.ts";
-
-/** Sees a call before `forward` runs, and may replace its arguments: by a list, or by the only one. */
-export type ForwardPreHook<M> = (module: M, input: readonly unknown[]) => unknown;
-/** Sees a call after `forward` ran, and may replace its result. */
-export type ForwardHook<M> = (module: M, input: readonly unknown[], output: unknown) => unknown;
 
 export interface RegisterBufferOptions {
   /** Whether state dicts hold it. */
   readonly persistent?: boolean;
-}
-
-export interface ModuleTarget {
-  readonly device?: string | undefined;
-  readonly dtype?: DType | undefined;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a subclass states its inputs and result in `forward`, not here.
@@ -302,7 +293,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * model.to({ device: "cpu", dtype: "float32" });
    */
   to(target: DType | string | ModuleTarget): this {
-    const wanted: ModuleTarget = typeof target === "object" ? target : splitTarget(target);
+    const wanted = readTarget(target);
     return this.#convert((x) => x.to(isFloat(x.dtype) ? wanted : { device: wanted.device }));
   }
 
@@ -393,7 +384,3 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
 
 // Node's inspector shows the same.
 Object.defineProperty(Module.prototype, Symbol.for("nodejs.util.inspect.custom"), { value: Module.prototype.toString });
-
-function splitTarget(target: string): ModuleTarget {
-  return /^(float|bfloat)\d+$/.test(target) ? { dtype: target as DType } : { device: target };
-}

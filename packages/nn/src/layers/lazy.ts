@@ -44,19 +44,22 @@ interface Family<L> {
   readonly defaults?: object;
 }
 
-/** All but the first: it is the size that is learnt. */
-type Rest<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R extends readonly T[number][]]
+/** The parameters of a lazy layer: all but the first, which is the size that is learnt. */
+export type AllButFirst<T extends readonly unknown[]> = T extends readonly [
+  unknown,
+  ...infer R extends readonly T[number][],
+]
   ? R
   : never;
-export type LazyLinearArguments = Rest<LinearArguments>;
-export type LazyConvArguments = Rest<ConvArguments>;
-export type LazyConvTransposeArguments = Rest<ConvTransposeArguments>;
-export type LazyNormArguments = Rest<NormArguments>;
+export type LazyLinearArguments = AllButFirst<LinearArguments>;
+export type LazyConvArguments = AllButFirst<ConvArguments>;
+export type LazyConvTransposeArguments = AllButFirst<ConvTransposeArguments>;
+export type LazyNormArguments = AllButFirst<NormArguments>;
 
 /** A class of layers like `C` that takes the parameters `P`. */
 interface Lazy<C extends LayerClass, P extends readonly unknown[]> {
-  readonly names: Rest<C["names"]>;
-  new (...args: Arguments<Rest<C["names"]>, P>): C["prototype"];
+  readonly names: AllButFirst<C["names"]>;
+  new (...args: Arguments<AllButFirst<C["names"]>, P>): C["prototype"];
 }
 
 /** The lazy form of the layer `becomes`. */
