@@ -1,26 +1,36 @@
-// A user's project outside the workspace: the tarballs installed by npm, a program compiled with the strictest promise
-// we make (`skipLibCheck: false`, library level ES2022 without the DOM, TypeScript 5.4 and ours, both module
-// resolutions), then run by plain Node.
+// Users' projects outside the workspace: the tarballs installed by npm, programs compiled with the strictest promise we
+// make (`skipLibCheck: false`, TypeScript 5.4 and ours, both module resolutions), then run by plain Node. One program has
+// the library level ES2022 and nothing else, the other one what a platform adds.
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pack, readJson, run } from "./workspace.mjs";
 
-const ours = readJson("node_modules/typescript/package.json").version;
-const compilers = { "typescript-5.4": "5.4.5", "typescript-current": ours };
+/** @param {string} name */
+const ours = (name) => readJson(`node_modules/${name}/package.json`).version;
+const compilers = [
+  { name: "typescript-5.4", version: "5.4.5", platform: ["@webgpu/types"] }, // its DOM has no GPU yet
+  { name: "typescript-current", version: ours("typescript"), platform: [] },
+];
 const resolutions = [
   { module: "NodeNext", moduleResolution: "NodeNext" },
   { module: "ESNext", moduleResolution: "Bundler" },
+];
+const programs = [
+  { file: "main", lib: ["ES2022"] },
+  { file: "platform", lib: ["ES2022", "ESNext.Disposable", "DOM"] },
 ];
 
 const home = mkdtempSync(join(tmpdir(), "dl-consumer-"));
 try {
   cpSync(".ci/consumer", home, { recursive: true });
   install();
-  for (const compiler of Object.keys(compilers)) {
-    for (const resolution of resolutions) compile(compiler, resolution);
+  for (const compiler of compilers) {
+    for (const resolution of resolutions) {
+      for (const program of programs) compile(compiler, resolution, program);
+    }
   }
-  run("node", ["out/main.js"], home);
+  for (const { file } of programs) run("node", [`out/${file}.js`], home);
 } finally {
   rmSync(home, { recursive: true });
 }
@@ -28,18 +38,21 @@ try {
 function install() {
   const tarballs = join(home, "tarballs");
   mkdirSync(tarballs);
-  const aliases = Object.entries(compilers).map(([name, version]) => `${name}@npm:typescript@${version}`);
-  run("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error", ...pack(tarballs), ...aliases], home);
+  const aliases = compilers.map(({ name, version }) => `${name}@npm:typescript@${version}`);
+  const types = `@webgpu/types@${ours("@webgpu/types")}`;
+  run("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error", ...pack(tarballs), ...aliases, types], home);
 }
 
 /**
- * @param {string} compiler
+ * @param {typeof compilers[number]} compiler
  * @param {typeof resolutions[number]} resolution
+ * @param {typeof programs[number]} program
  */
-function compile(compiler, resolution) {
-  console.log(`${compiler}, moduleResolution ${resolution.moduleResolution}`);
-  const promised = { target: "ES2022", lib: ["ES2022"], types: [], strict: true, skipLibCheck: false };
+function compile({ name, platform }, resolution, { file, lib }) {
+  console.log(`${name}, moduleResolution ${resolution.moduleResolution}, ${file}.ts with ${lib.join(", ")}`);
+  const types = file === "platform" ? platform : [];
+  const promised = { target: "ES2022", lib, types, strict: true, skipLibCheck: false };
   const compilerOptions = { ...promised, ...resolution, outDir: "out" };
-  writeFileSync(join(home, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }));
-  run("node", [`node_modules/${compiler}/bin/tsc`], home);
+  writeFileSync(join(home, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [`${file}.ts`] }));
+  run("node", [`node_modules/${name}/bin/tsc`], home);
 }
