@@ -204,7 +204,8 @@ export class NAdam extends Optimizer {
       .sqrt()
       .add(eps);
     param.sub_(grad.div(denominator), { alpha: (lr * (1 - now)) / (1 - product) });
-    param.sub_(mean.div(denominator), { alpha: (lr * next) / (1 - product * next) });
+    // PyTorch 1.13, where the reference vectors come from, has μₜ twice in the second product; 2.x has it once.
+    param.sub_(mean.div(denominator), { alpha: (lr * next) / (1 - product * now * next) });
   }
 }
 

@@ -34,7 +34,7 @@ type MethodsOf<M, D extends DType> = {
 type InPlaceRow = keyof typeof unaryOps | Exclude<keyof typeof binaryOps, `${string}Backward`>;
 type InPlaceOf<D extends DType> = {
   /** The op of that name, its result written into this tensor. */
-  readonly [K in Exclude<InPlaceRow, "add" | "sub"> as `${K}_`]: K extends keyof typeof unaryOps
+  readonly [K in InPlaceRow as Exclude<`${K}_`, keyof typeof inplace>]: K extends keyof typeof unaryOps
     ? () => Tensor<D>
     : (other: Operand) => Tensor<D>;
 };
@@ -68,8 +68,8 @@ interface Overloaded<D extends DType> {
   readonly T: Tensor<D>;
   /** The last two dimensions swapped. */
   readonly mT: Tensor<D>;
-  to<E extends DType>(dtype: E): Tensor<E>;
-  to<E extends DType = DType>(target: string | Tensor<E> | convert.ToOptions<E>): Tensor<E>;
+  to<E extends DType>(dtype: E, ...rest: convert.ToRest<E>): Tensor<E>;
+  to<E extends DType = DType>(target: string | Tensor<E> | convert.ToOptions<E>, ...rest: convert.ToRest<E>): Tensor<E>;
   max(): Tensor;
   max(other: Tensor): Tensor;
   max(options: { readonly dim: number; readonly keepdim?: boolean }): ValuesIndices;
@@ -135,12 +135,13 @@ for (const module of modules) {
   }
 }
 for (const name of Object.keys(unaryOps) as (keyof typeof unaryOps)[]) {
+  if (`${name}_` in inplace) continue;
   method(`${name}_`, function () {
     return applyInPlace(name, [this], this);
   });
 }
 for (const name of Object.keys(binaryOps) as (keyof typeof binaryOps)[]) {
-  if (name in inplace || `${name}_` in inplace) continue;
+  if (`${name}_` in inplace) continue;
   method(`${name}_`, function (other: Operand) {
     return applyInPlace(name, [this, other], this);
   });

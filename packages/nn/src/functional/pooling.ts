@@ -151,11 +151,9 @@ function lpPool(rank: 1 | 2): OpFunction<LpNames, LpArguments, Tensor> {
     const pool = rank === 1 ? avgPool1d : avgPool2d;
     const count = each(`lpPool${rank}d`, "kernelSize", kernelSize, rank).reduce((product, size) => product * size, 1);
     const mean = pool(input.pow(normType), kernelSize, stride, 0, ceilMode);
-    // As PyTorch: the root of a sum that is negative (odd norms of negative numbers) is 0.
     return mean
       .sign()
       .mul(mean.abs().relu())
-      .relu()
       .mul(count)
       .pow(1 / normType);
   };

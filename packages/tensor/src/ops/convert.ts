@@ -15,19 +15,42 @@ import { isOptions } from "./signature.ts";
 export interface ToOptions<D extends DType = DType> {
   readonly dtype?: D | undefined;
   readonly device?: string | undefined;
+  /** A copy also where nothing changes. */
+  readonly copy?: boolean | undefined;
+  /** Only for PyTorch's callers: transfers wait. */
+  readonly nonBlocking?: boolean | undefined;
 }
+
+/** What may follow the target of `to`, in PyTorch's order. */
+export type ToRest<D extends DType> =
+  | readonly [options?: ToOptions<D>]
+  | readonly [nonBlocking: boolean, copy?: boolean | ToOptions<D>]
+  | readonly [dtype: D, nonBlocking?: boolean | ToOptions<D>, copy?: boolean];
 
 /**
  * The tensor in another dtype or on another device; itself when nothing changes. Leaving a GPU waits where the host
  * can (Node, workers); elsewhere it throws, and `await x.cpu()` is the way.
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to.html
  */
-export function to<D extends DType>(input: Tensor, dtype: D): Tensor<D>;
-export function to<D extends DType = DType>(input: Tensor, target: string | Tensor<D> | ToOptions<D>): Tensor<D>;
-export function to(input: Tensor, target: string | Tensor | ToOptions): Tensor {
-  const { dtype, device } = parseTarget(target);
+export function to<D extends DType>(input: Tensor, dtype: D, ...rest: ToRest<D>): Tensor<D>;
+export function to<D extends DType = DType>(
+  input: Tensor,
+  target: string | Tensor<D> | ToOptions<D>,
+  ...rest: ToRest<D>
+): Tensor<D>;
+export function to(input: Tensor, target: string | Tensor | ToOptions, ...rest: ToRest<DType>): Tensor {
+  const { dtype, device, copy } = rest.length === 0 ? parseTarget(target) : parseCall(target, rest);
   const cast = dtype && dtype !== input.dtype ? apply("cast", [input], { dtype }) : input;
-  return device && device !== input.device ? move(cast, device) : cast;
+  if (device && device !== input.device) return move(cast, device);
+  return copy && cast === input ? apply("copy", [input]) : cast;
+}
+
+function parseCall(target: string | Tensor | ToOptions, rest: ToRest<DType>): ToOptions {
+  const items: readonly unknown[] = rest;
+  const dtype = items.find((item) => typeof item === "string") as DType | undefined;
+  const [, copy] = items.filter((item) => typeof item === "boolean");
+  const options = items.find((item) => isOptions(item)) as ToOptions | undefined;
+  return { ...parseTarget(target), ...(dtype && { dtype }), copy, ...options };
 }
 
 function parseTarget(target: string | Tensor | ToOptions): ToOptions {

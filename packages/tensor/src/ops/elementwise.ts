@@ -1,4 +1,5 @@
 /** Element-wise functions of one tensor. Whole numbers are computed in the default float dtype where the maths needs it. */
+import { isFloat } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
@@ -43,7 +44,10 @@ export const relu: Unary = numeric("relu");
 /** x². @see https://pytorch.org/docs/stable/generated/torch.square.html */
 export const square: Unary = (input) => apply("square", [input.dtype === "bool" ? to(input, "int64") : input]);
 /** Every bit flipped; logical not for bool. @see https://pytorch.org/docs/stable/generated/torch.bitwise_not.html */
-export const bitwiseNot: Unary = unary("bitwiseNot");
+export const bitwiseNot: Unary = (input) => {
+  if (isFloat(input.dtype)) fail("bitwiseNot", `needs whole numbers or bools, got ${input.dtype}`);
+  return apply("bitwiseNot", [input]);
+};
 /** √x. @see https://pytorch.org/docs/stable/generated/torch.sqrt.html */
 export const sqrt: Unary = unary("sqrt");
 /** 1 / √x. @see https://pytorch.org/docs/stable/generated/torch.rsqrt.html */
@@ -114,6 +118,7 @@ export const signbit: Unary = unary("signbit");
  * @see https://pytorch.org/docs/stable/generated/torch.round.html
  */
 export const round = composite("round(input, decimals?)", (input: Tensor, decimals: number = 0): Tensor => {
+  if (input.dtype === "bool") fail("round", "bool tensors have no arithmetic", "Cast to an integer dtype");
   if (decimals === 0) return apply("round", [input]);
   const scale = 10 ** Math.abs(decimals);
   return decimals > 0 ? input.mul(scale).round().div(scale) : input.div(scale).round().mul(scale);

@@ -3,11 +3,17 @@ import { fail, showShape } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { noGrad } from "../recorder.ts";
 import { sameShape } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { applyInPlace } from "./apply.ts";
+import { div } from "./arithmetic.ts";
 import { to } from "./convert.ts";
 import { scaled } from "./scaling.ts";
 import { op } from "./signature.ts";
+
+import { written } from "./writing.ts";
+
+export * from "./redrawing.ts";
+export * from "./written.ts";
 
 /** Adds alpha · other. */
 export const add_ = op(
@@ -21,6 +27,14 @@ export const sub_ = op(
   "sub_(input, other, alpha?)",
   (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
     applyInPlace("sub", [input, scaled(other, alpha)], input),
+);
+
+const divided = written(div);
+/** Divides by other; `roundingMode` "trunc" or "floor" rounds. @see https://pytorch.org/docs/stable/generated/torch.Tensor.div_.html */
+export const div_ = op(
+  "div_(input, other, roundingMode?)",
+  (input: Tensor, other: Operand, roundingMode: "trunc" | "floor" | null = null): Tensor =>
+    roundingMode === null ? applyInPlace("div", [input, other], input) : divided(input, other, roundingMode),
 );
 
 /**
@@ -38,10 +52,32 @@ export function copy_(input: Tensor, src: Tensor): Tensor {
 }
 
 /** One value everywhere. @see https://pytorch.org/docs/stable/generated/torch.Tensor.fill_.html */
-export function fill_(input: Tensor, value: Operand): Tensor {
-  if (typeof value !== "number") return copy_(input, value);
-  return applyInPlace("full", [], input, { shape: input.shape, dtype: input.dtype, value });
-}
+export const fill_ = op("fill_(input, value)", (input: Tensor, value: Operand | boolean): Tensor => {
+  if (value instanceof Tensor) return copy_(input, value);
+  return applyInPlace("full", [], input, { shape: input.shape, dtype: input.dtype, value: Number(value) });
+});
+
+/**
+ * One value on the diagonal; with `wrap`, in a tall matrix again and again, one row apart.
+ * @throws TensorError for fewer than 2 dimensions, or for more of different sizes
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.fill_diagonal_.html
+ */
+export const fillDiagonal_ = op(
+  "fillDiagonal_(input, fillValue, wrap?)",
+  (input: Tensor, fillValue: number, wrap: boolean = false): Tensor => {
+    const { shape, ndim } = input;
+    if (ndim < 2 || (ndim > 2 && shape.some((size) => size !== shape[0]))) {
+      fail("fillDiagonal_", `needs a matrix, or dimensions of one size, got ${showShape(shape)}`);
+    }
+    const [rows, size] = [shape[0]!, Math.min(...shape)];
+    const step = input.strides.reduce((sum, stride) => sum + stride, 0);
+    for (let row = 0; row < rows && (row === 0 || (wrap && ndim === 2)); row += size + 1) {
+      const block = input.narrow(0, row, Math.min(size, rows - row));
+      fill_(block.asStrided([block.shape[0]!], [step]), fillValue);
+    }
+    return input;
+  },
+);
 
 /** Zero everywhere. @see https://pytorch.org/docs/stable/generated/torch.Tensor.zero_.html */
 export function zero_(input: Tensor): Tensor {

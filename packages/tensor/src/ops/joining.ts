@@ -7,7 +7,7 @@ import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
 import { to } from "./convert.ts";
 import { labelled } from "./labels.ts";
-import { composite, op } from "./signature.ts";
+import { composite, op, type Sizes, sizes } from "./signature.ts";
 
 function needSome(name: string, tensors: readonly Tensor[]): void {
   if (tensors.length === 0) fail(name, "needs at least one tensor, got an empty list");
@@ -54,12 +54,12 @@ export const split = op(
   (input: Tensor, splitSize: number | readonly number[], dim: number = 0): Tensor[] => {
     const at = normalizeDim("split", dim, input.ndim);
     const size = input.shape[at] ?? fail("split", "a 0-d tensor cannot be split");
-    const sizes = typeof splitSize === "number" ? evenly(size, splitSize) : splitSize;
-    if (sizes.reduce((sum, s) => sum + s, 0) !== size) {
-      fail("split", `sizes ${showShape(sizes)} do not add up to ${size}, the size of dimension ${at}`);
+    const parts = typeof splitSize === "number" ? evenly(size, splitSize) : splitSize;
+    if (parts.reduce((sum, s) => sum + s, 0) !== size) {
+      fail("split", `sizes ${showShape(parts)} do not add up to ${size}, the size of dimension ${at}`);
     }
     let start = 0;
-    return sizes.map((length) => input.narrow(at, (start += length) - length, length));
+    return parts.map((length) => input.narrow(at, (start += length) - length, length));
   },
   "SplitBackward0",
 );
@@ -91,8 +91,8 @@ export const unbind = op(
 );
 
 /** Repeats the whole tensor along each dimension. @see https://pytorch.org/docs/stable/generated/torch.Tensor.repeat.html */
-export function repeat(input: Tensor, ...sizes: readonly number[] | readonly [readonly number[]]): Tensor {
-  const times = (Array.isArray(sizes[0]) ? sizes[0] : sizes) as readonly number[];
+export function repeat(input: Tensor, ...repeats: Sizes<"repeats">): Tensor {
+  const times = sizes(repeats, "repeat", "repeats");
   if (times.length < input.ndim) fail("repeat", `needs ${input.ndim} or more counts, got ${showShape(times)}`);
   return labelled(
     tidy(() => tiled(input, times)),

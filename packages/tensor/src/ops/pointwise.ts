@@ -28,7 +28,10 @@ export function positive(input: Tensor): Tensor {
 /** The fraction: x − trunc(x). @see https://pytorch.org/docs/stable/generated/torch.frac.html */
 export const frac = composite(
   "frac(input)",
-  (input: Tensor): Tensor => input.sub(input.detach().trunc()),
+  (input: Tensor): Tensor => {
+    if (!isFloat(input.dtype)) fail("frac", `needs a float dtype, got ${input.dtype}`, 'Cast with .to("float32")');
+    return input.sub(input.detach().trunc());
+  },
   "FracBackward0",
 );
 

@@ -87,8 +87,8 @@ export const expandAs = op(
  * The sum over the dimensions that broadcasting from `size` would repeat.
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.sum_to_size.html
  */
-export function sumToSize(input: Tensor, ...size: Sizes): Tensor {
-  const wanted = sizes(size);
+export function sumToSize(input: Tensor, ...size: Sizes<"size">): Tensor {
+  const wanted = sizes(size, "sumToSize", "size");
   const lead = input.ndim - wanted.length;
   if (lead < 0 || wanted.some((extent, dim) => extent !== 1 && extent !== input.shape[dim + lead])) {
     fail("sumToSize", `${showShape(wanted)} does not broadcast to ${showShape(input.shape)}`);
@@ -172,8 +172,8 @@ export function flipud(input: Tensor): Tensor {
 }
 
 /** Repeats the whole tensor; missing leading counts are 1. @see https://pytorch.org/docs/stable/generated/torch.tile.html */
-export function tile(input: Tensor, ...dims: Sizes): Tensor {
-  const counts = sizes(dims);
+export function tile(input: Tensor, ...dims: Sizes<"dims">): Tensor {
+  const counts = sizes(dims, "tile", "dims");
   return input.repeat([...input.shape.slice(counts.length).map(() => 1), ...counts]);
 }
 

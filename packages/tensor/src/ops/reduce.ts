@@ -91,16 +91,22 @@ export const argmin = op(
   (input: Tensor, dim?: number | null, keepdim: boolean = false): Tensor => arg("argmin", input, dim, keepdim),
 );
 
+/** Flags, of uint8 as uint8: there they stood for bools before bools were. */
+function flags(name: "any" | "all", input: Tensor, dim: Dims | undefined, keepdim: boolean): Tensor {
+  const found = reduce(name, input, dim, keepdim);
+  return input.dtype === "uint8" ? castTo(found, "uint8") : found;
+}
+
 /** Whether any element is non-zero. @see https://pytorch.org/docs/stable/generated/torch.any.html */
 export const any = op(
   "any(input, dim?, keepdim?)",
-  (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => reduce("any", input, dim, keepdim),
+  (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => flags("any", input, dim, keepdim),
 );
 
 /** Whether all elements are non-zero. @see https://pytorch.org/docs/stable/generated/torch.all.html */
 export const all = op(
   "all(input, dim?, keepdim?)",
-  (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => reduce("all", input, dim, keepdim),
+  (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => flags("all", input, dim, keepdim),
 );
 
 function scan(name: ScanOp, input: Tensor, dim: number): Tensor[] {

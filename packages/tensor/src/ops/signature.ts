@@ -143,9 +143,14 @@ export function readArguments<P extends readonly unknown[]>(
   return positional(name, names, [...args]) as unknown as P;
 }
 
-/** `f(2, 3)` and `f([2, 3])` are the same, with or without options behind. */
-export type Sizes = number[] | [readonly number[]];
+/** `f(2, 3)`, `f([2, 3])` and, where the sizes have a name `K`, `f({ K: [2, 3] })` are the same. */
+export type Sizes<K extends string = never> = number[] | [readonly number[]] | [Named<K>];
 
-export function sizes(args: Sizes): readonly number[] {
-  return Array.isArray(args[0]) ? (args[0] as readonly number[]) : (args as readonly number[]);
+type Named<K extends string> = [K] extends [never] ? never : { readonly [P in K]: readonly number[] };
+
+/** @throws TensorError for an option of another name than `key` */
+export function sizes(args: Sizes<string>, name: string = "", key: string = ""): readonly number[] {
+  const [first] = args;
+  if (Array.isArray(first)) return first;
+  return isOptions(first) ? (positional(name, [key], [first])[0] as readonly number[]) : (args as readonly number[]);
 }

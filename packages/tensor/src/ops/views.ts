@@ -21,8 +21,8 @@ import { strided, window } from "./windows.ts";
  * @throws TensorError when the element counts differ or the strides allow no view
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.view.html
  */
-export function view(input: Tensor, ...shape: Sizes): Tensor {
-  const wanted = inferSize("view", sizes(shape), input.numel(), input.shape);
+export function view(input: Tensor, ...shape: Sizes<"size">): Tensor {
+  const wanted = inferSize("view", sizes(shape, "view", "size"), input.numel(), input.shape);
   const strides = reshapeStrides(input.shape, input.strides, wanted);
   if (!strides) {
     fail(
@@ -35,8 +35,8 @@ export function view(input: Tensor, ...shape: Sizes): Tensor {
 }
 
 /** Like {@link view}, but copies where no view is possible. @see https://pytorch.org/docs/stable/generated/torch.reshape.html */
-export function reshape(input: Tensor, ...shape: Sizes): Tensor {
-  const wanted = inferSize("reshape", sizes(shape), input.numel(), input.shape);
+export function reshape(input: Tensor, ...shape: Sizes<"shape">): Tensor {
+  const wanted = inferSize("reshape", sizes(shape, "reshape", "shape"), input.numel(), input.shape);
   const strides = reshapeStrides(input.shape, input.strides, wanted);
   if (!strides) return view(contiguous(input), wanted);
   return labelled(applyView("reshape", input, { shape: wanted }, wanted, strides), "ViewBackward0");
@@ -53,10 +53,11 @@ export function clone(input: Tensor): Tensor {
 }
 
 /** The dimensions in another order. @see https://pytorch.org/docs/stable/generated/torch.permute.html */
-export function permute(input: Tensor, ...order: Sizes): Tensor {
-  const dims = sizes(order).map((dim) => normalizeDim("permute", dim, input.ndim));
+export function permute(input: Tensor, ...order: Sizes<"dims">): Tensor {
+  const wanted = sizes(order, "permute", "dims");
+  const dims = wanted.map((dim) => normalizeDim("permute", dim, input.ndim));
   if (dims.length !== input.ndim || new Set(dims).size !== dims.length) {
-    fail("permute", `needs each of ${input.ndim} dimensions once, got [${sizes(order).join(", ")}]`);
+    fail("permute", `needs each of ${input.ndim} dimensions once, got [${wanted.join(", ")}]`);
   }
   const pick = (from: Shape): number[] => dims.map((dim) => from[dim]!);
   return applyView("permute", input, { dims }, pick(input.shape), pick(input.strides));
@@ -81,8 +82,8 @@ export function t(input: Tensor): Tensor {
 }
 
 /** Repeats dimensions of size 1 without copying; -1 keeps a size. @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html */
-export function expand(input: Tensor, ...shape: Sizes): Tensor {
-  const wanted = sizes(shape);
+export function expand(input: Tensor, ...shape: Sizes<"size">): Tensor {
+  const wanted = sizes(shape, "expand", "size");
   const lead = wanted.length - input.ndim;
   const target = wanted.map((size, dim) => (size === -1 && dim >= lead ? input.shape[dim - lead]! : size));
   checkShape("expand", target);
@@ -153,8 +154,8 @@ export const unsqueeze = op(
 );
 
 /** The elements in reverse order along `dims`; a copy, as in PyTorch. @see https://pytorch.org/docs/stable/generated/torch.flip.html */
-export function flip(input: Tensor, ...order: Sizes): Tensor {
-  const dims = sizes(order).map((dim) => normalizeDim("flip", dim, input.ndim));
+export function flip(input: Tensor, ...order: Sizes<"dims">): Tensor {
+  const dims = sizes(order, "flip", "dims").map((dim) => normalizeDim("flip", dim, input.ndim));
   const start = input.shape.map((size, dim) => (dims.includes(dim) ? Math.max(size - 1, 0) : 0));
   const step = input.shape.map((_, dim) => (dims.includes(dim) ? -1 : 1));
   return labelled(clone(strided(input, start, input.shape, step)), "FlipBackward0");

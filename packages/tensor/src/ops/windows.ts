@@ -1,5 +1,5 @@
 /** Slices whose bounds are already checked. */
-import { type Shape, sizeOf } from "../shape.ts";
+import type { Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { applyView } from "./apply.ts";
 
@@ -7,7 +7,7 @@ import { applyView } from "./apply.ts";
 export function strided(input: Tensor, start: readonly number[], size: Shape, step: readonly number[]): Tensor {
   const strides = input.strides.map((stride, dim) => stride * step[dim]!);
   const offset = input.strides.reduce((sum, stride, dim) => sum + stride * start[dim]!, input.offset);
-  return applyView("slice", input, { start, size, step }, size, strides, sizeOf(size) === 0 ? input.offset : offset);
+  return applyView("slice", input, { start, size, step }, size, strides, offset);
 }
 
 /** A slice of one dimension. */
