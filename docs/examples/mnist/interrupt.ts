@@ -1,5 +1,3 @@
-import { setImmediate } from "node:timers/promises";
-
 /** While it is open, the first Ctrl-C asks to stop after the current step; a second one ends the process. */
 export class Interrupt {
   readonly #signals = ["SIGINT", "SIGTERM"] as const;
@@ -13,9 +11,7 @@ export class Interrupt {
     for (const signal of this.#signals) process.on(signal, this.#listener);
   }
 
-  /** Lets the event loop turn, without which no signal arrives; true when one did. */
-  async asked(): Promise<boolean> {
-    await setImmediate();
+  get asked(): boolean {
     return this.#asked;
   }
 

@@ -43,7 +43,7 @@ export async function train(model: nn.Module, digits: Dataset<Digit>, options: O
       bar.advance(images.shape[0]!, loss, correct);
       images.dispose();
       labels.dispose();
-      if (await interrupt.asked()) return place;
+      if (interrupt.asked) return place;
     }
   }
   interrupt.close();

@@ -6,11 +6,13 @@ import { arrivingBatches, asDataset, type Grouping, indexedBatches, present, str
 import { checkOptions, chooseSampler, type DataLoaderOptions, type DataSource, isStream } from "./options.ts";
 import { abortable, lookAhead } from "./prefetch.ts";
 import { BatchSampler, checkCount, type Sampler } from "./sampler.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * Iterates over batches: `for await (const batch of loader)`, or `for (const batch of loader)` where the data set is
  * synchronous. Each iteration is an epoch with an order of its own; leaving it early ends it. A data set's `getBatch`
- * is used unless a `collateFn` is given.
+ * is used unless a `collateFn` is given. The asynchronous form lets the host go on now and then: a page stays alive, and
+ * what became unreachable comes back.
  * @throws TensorError for options that contradict each other; while iterating, with the index, for a sample that
  * could not be had
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
@@ -66,9 +68,10 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
     const { signal, prefetch = 0 } = this.#options;
     signal?.throwIfAborted();
     const batches = isStream(dataset) ? arrivingBatches(dataset, this.#grouping) : this.#indexed();
+    const turns = new Turns();
     for await (const batch of lookAhead(batches, prefetch, signal)) {
       yield this.#place(batch);
-      const pause = reclaim();
+      const pause = reclaim() ?? turns.due();
       if (pause) await abortable(pause, signal);
     }
   }

@@ -294,6 +294,19 @@ it("lets backends reclaim memory between batches, and waits for them", async () 
   expect(log).toEqual(["batch 0", "reclaimed", "batch 1", "reclaimed"]);
 });
 
+it("an asynchronous loop lets timers and signals come, however busy its body is", async () => {
+  let told = false;
+  setTimeout(() => (told = true));
+  const busy = (milliseconds: number): void => {
+    for (const end = performance.now() + milliseconds; performance.now() < end; );
+  };
+  for await (const _ of new DataLoader(upTo(4))) {
+    if (told) break;
+    busy(60);
+  }
+  expect(told).toBe(true);
+});
+
 describe("options", () => {
   it.each([
     [{ batchSize: 0 }, "DataLoader: batchSize is 0, needs a whole number above 0"],
