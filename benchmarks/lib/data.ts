@@ -1,4 +1,4 @@
-// The same numbers for every library: a linear congruential generator that Python can mirror in two lines.
+// The same numbers for every library: a linear congruential generator that peers/pytorch/data.py mirrors.
 
 /** `n` floats, uniform in [-scale, scale). */
 export function uniform(n: number, seed: number, scale: number): Float32Array<ArrayBuffer> {
@@ -11,9 +11,11 @@ export function uniform(n: number, seed: number, scale: number): Float32Array<Ar
   return values;
 }
 
+/** `n` whole numbers, uniform from 0 to `below` - 1. */
+export const wholes = (n: number, seed: number, below: number): Int32Array<ArrayBuffer> =>
+  Int32Array.from(uniform(n, seed, 0.5), (value) => Math.min(below - 1, Math.floor((value + 0.5) * below)));
+
 /** A batch as a loader hands it out: pixels already normalised to -0.5..0.5, and digits 0 to 9. */
 export function batchOf(size: number): { pixels: Float32Array<ArrayBuffer>; digits: Int32Array<ArrayBuffer> } {
-  const pixels = uniform(size * 784, 21, 0.5);
-  const digits = Int32Array.from(uniform(size, 7, 0.5), (value) => Math.min(9, Math.floor((value + 0.5) * 10)));
-  return { pixels, digits };
+  return { pixels: uniform(size * 784, 21, 0.5), digits: wholes(size, 7, 10) };
 }

@@ -94,7 +94,7 @@ export const peers: readonly Library[] = [
     peer: "torch",
     threaded: true,
     missing: torchMissing,
-    command: [python, here("peers/pytorch/main.py")],
+    command: [python, "-B", here("peers/pytorch/main.py")],
     env: torchEnv,
   },
   {

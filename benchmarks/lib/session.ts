@@ -22,7 +22,7 @@ const specOf = (session: Session, work: string, cases: readonly Case[], threads:
   work,
   cases: cases.map(({ name, size }) => ({ name, size })),
   threads,
-  warm: session.quick ? 0.05 : budgetOf(0.4, cases.length),
+  warm: session.quick ? 0.1 : budgetOf(0.4, cases.length),
   budget: session.quick ? 0.1 : budgetOf(1.2, cases.length),
   quick: session.quick,
 });
@@ -76,7 +76,7 @@ export async function runWork(session: Session, work: string, cases: readonly Ca
     const shared = casesFor(library, cases);
     const { reports, ran } = await runPeer(session, library, specOf(session, work, shared, threads));
     theirs.set(library, reports);
-    if (ran && !quick) own.push(await runChild(ours, specOf(session, work, cases, threads)));
+    if (ran && !quick) own.push(await runChild(ours, specOf(session, work, shared, threads)));
   }
   return cases.flatMap((item) => rowsOf(session, item, own, theirs, threads));
 }

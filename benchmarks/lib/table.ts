@@ -5,7 +5,7 @@ const header = ["work", "library", "threads", "value", "unit", "we are", "note"]
 const rightAligned = new Set([2, 3, 5]);
 
 /** Three figures below a thousand, whole numbers above. */
-export const figure = (value: number): string =>
+const figure = (value: number): string =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US").replaceAll(",", " ") : value.toPrecision(3);
 
 const cells = (row: Row): string[] => [

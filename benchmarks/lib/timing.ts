@@ -1,5 +1,5 @@
 // The child's side: what it is asked (a Spec in argv), how it times a call, and the line that it answers.
-// JavaScript peers import this file too, so that every library is timed by the same rule; pytorch.py mirrors it.
+// JavaScript peers import this file too, so that every library is timed by the same rule; peers/pytorch/timing.py mirrors it.
 import os from "node:os";
 import { performance } from "node:perf_hooks";
 

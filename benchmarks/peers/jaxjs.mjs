@@ -89,9 +89,9 @@ async function sgemm({ name, size: { m, k, n } }) {
 async function elementwise() {
   const n = 4 * 1024 * 1024;
   const [a, b, rows] = [
-    array(uniform(n, 3, 1), [n]),
-    array(uniform(n, 4, 1), [n]),
-    array(uniform(n, 5, 1), [4096, 1024]),
+    array(uniform(n, 3, 4), [n]),
+    array(uniform(n, 4, 4), [n]),
+    array(uniform(n, 3, 4), [4096, 1024]),
   ];
   await blockUntilReady([a, b, rows]);
   const gelu = jit((x) => nn.gelu(x, { approximate: false }));

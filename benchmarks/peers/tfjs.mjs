@@ -97,7 +97,7 @@ async function sgemm({ name, size: { m, k, n } }) {
 
 async function elementwise() {
   const n = 4 * 1024 * 1024;
-  const [a, b] = [3, 4].map((seed) => tf.tensor1d(uniform(n, seed, 1)));
+  const [a, b] = [3, 4].map((seed) => tf.tensor1d(uniform(n, seed, 4)));
   const rows = tf.reshape(a, [4096, 1024]);
   const gelu = () => tf.tidy(() => tf.mul(tf.mul(a, 0.5), tf.add(tf.erf(tf.mul(a, Math.SQRT1_2)), 1)));
   await measure(

@@ -35,6 +35,12 @@ describe("parseOptions", () => {
     expect(parseOptions(["--peers", "none"]).peers).toEqual([]);
   });
 
+  it("takes another Node for us, and its flags", () => {
+    const options = parseOptions(["--node", "/opt/node", "--node-flags=--expose-gc, --max-lazy"]);
+    expect(options).toMatchObject({ node: "/opt/node", nodeFlags: ["--expose-gc", "--max-lazy"] });
+    expect(parseOptions([])).toMatchObject({ node: undefined, nodeFlags: [] });
+  });
+
   it("takes several numbers of threads, each once", () => {
     expect(parseOptions(["--threads", "2,1,2"]).threads).toEqual([2, 1]);
   });

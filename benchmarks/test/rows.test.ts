@@ -30,6 +30,15 @@ describe("rowOf", () => {
     expect(rowOf(find("elementwise-sum"), "dl", 1, timed("x", 0.001), undefined).value).toBe(16.78);
   });
 
+  it("counts shares of what could be, and memory", () => {
+    expect(rowOf(find("sgemm-512-share"), "dl", 1, timed("x", 4), undefined).value).toBe(25);
+    expect(rowOf(find("memory-resident-64"), "dl", 1, timed("x", 12e6), undefined)).toMatchObject({
+      value: 12,
+      unit: "MB",
+      higherIsBetter: false,
+    });
+  });
+
   it("has null and the reason where the library cannot do the work", () => {
     const row = rowOf(find("cnn-train"), "tfjs-wasm", 1, { case: "cnn-train", cannot: "no kernel" }, timed("x", 1));
     expect(row).toMatchObject({ value: null, oursOver: null, note: "no kernel" });

@@ -1,31 +1,31 @@
 import * as nn from "@dl/nn";
 import { cat, noGrad, rand, randn, scope, type Tensor, where } from "@dl/tensor";
 import { attempt, measure, type Spec } from "../lib/timing.ts";
-import { floats, wholes } from "./tensors.ts";
+import { floats, integers } from "./tensors.ts";
 
 const { functional: F } = nn;
 type Make = () => Tensor;
 type Op = (x: Tensor, y: Tensor, z: Tensor) => unknown;
 
 const n = 4 * 1024 * 1024;
-const flat: Make = () => floats(3, [n]);
-const other: Make = () => floats(4, [n]);
-const rows: Make = () => floats(3, [4096, 1024]);
+const flat: Make = () => floats(3, [n], 4);
+const other: Make = () => floats(4, [n], 4);
+const rows: Make = () => floats(3, [4096, 1024], 4);
 const square: Make = () => floats(3, [2048, 2048]);
 const planes: Make = () => floats(3, [16, 64, 64, 64]);
 const vector = (size: number) => () => floats(5, [size]);
-const picks: Make = () => wholes(6, [4096, 1024], 1024);
+const picks: Make = () => integers(6, [4096, 1024], 1024);
 
 /** What each case is given, and what it does with that. */
-const table: Readonly<Record<string, readonly [inputs: readonly Make[], op: Op]>> = {
+export const table: Readonly<Record<string, readonly [inputs: readonly Make[], op: Op]>> = {
   add: [[flat, other], (x, y) => x.add(y)],
   "add-row": [[rows, vector(1024)], (x, y) => x.add(y)],
   "add-column": [[rows, () => floats(5, [4096, 1])], (x, y) => x.add(y)],
   "add-transposed": [[square, () => floats(4, [2048, 2048])], (x, y) => x.add(y.t())],
   "add-f64": [[() => flat().to("float64"), () => other().to("float64")], (x, y) => x.add(y)],
-  "add-i64": [[() => wholes(3, [n], 1000), () => wholes(4, [n], 1000)], (x, y) => x.add(y)],
+  "add-i64": [[() => integers(3, [n], 1000), () => integers(4, [n], 1000)], (x, y) => x.add(y)],
   "cast-f32-i32": [[flat], (x) => x.to("int32")],
-  "cast-i64-f32": [[() => wholes(3, [n], 1000)], (x) => x.to("float32")],
+  "cast-i64-f32": [[() => integers(3, [n], 1000)], (x) => x.to("float32")],
   "cast-f32-f64": [[flat], (x) => x.to("float64")],
   exp: [[flat], (x) => x.exp()],
   tanh: [[flat], (x) => x.tanh()],
@@ -45,13 +45,13 @@ const table: Readonly<Record<string, readonly [inputs: readonly Make[], op: Op]>
   ],
   "max-pool": [[planes], (x) => F.maxPool2d(x, 2)],
   "avg-pool": [[planes], (x) => F.avgPool2d(x, 2)],
-  embedding: [[() => wholes(6, [8192], 8192), () => floats(3, [8192, 512])], (x, table) => F.embedding(x, table)],
+  embedding: [[() => integers(6, [8192], 8192), () => floats(3, [8192, 512])], (x, table) => F.embedding(x, table)],
   sort: [[rows], (x) => x.sort(-1)],
   topk: [[rows], (x) => x.topk(10)],
   cumsum: [[rows], (x) => x.cumsum(-1)],
   gather: [[rows, picks], (x, index) => x.gather(1, index)],
   "scatter-add": [[rows, picks, () => floats(4, [4096, 1024])], (x, index, source) => x.scatterAdd(1, index, source)],
-  "index-select": [[rows, () => wholes(6, [4096], 4096)], (x, index) => x.indexSelect(0, index)],
+  "index-select": [[rows, () => integers(6, [4096], 4096)], (x, index) => x.indexSelect(0, index)],
   where: [[() => flat().gt(0), flat, other], (condition, x, y) => where(condition, x, y)],
   dropout: [[flat], (x) => F.dropout(x, 0.5)],
   randn: [[], () => randn(n)],

@@ -1,6 +1,6 @@
 // Inputs that every library can make for itself: the same seed, the same numbers.
 import { type Tensor, tensor } from "@dl/tensor";
-import { uniform } from "../lib/data.ts";
+import { uniform, wholes } from "../lib/data.ts";
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
@@ -9,10 +9,5 @@ export const floats = (seed: number, shape: readonly number[], scale = 1): Tenso
   tensor(uniform(sizeOf(shape), seed, scale)).view(...shape) as Tensor<"float32">;
 
 /** Whole numbers, uniform from 0 to `below` - 1. */
-export function wholes(seed: number, shape: readonly number[], below: number): Tensor<"int64"> {
-  const values = Int32Array.from(uniform(sizeOf(shape), seed, 0.5), (value) => Math.floor((value + 0.5) * below));
-  return tensor(
-    values.map((value) => Math.min(value, below - 1)),
-    { dtype: "int64" },
-  ).view(...shape) as Tensor<"int64">;
-}
+export const integers = (seed: number, shape: readonly number[], below: number): Tensor<"int64"> =>
+  tensor(wholes(sizeOf(shape), seed, below), { dtype: "int64" }).view(...shape) as Tensor<"int64">;

@@ -10,15 +10,15 @@ N = 4 * 1024 * 1024
 
 
 def flat():
-    return floats(3, N)
+    return floats(3, N, scale=4)
 
 
 def other():
-    return floats(4, N)
+    return floats(4, N, scale=4)
 
 
 def rows():
-    return floats(3, 4096, 1024)
+    return floats(3, 4096, 1024, scale=4)
 
 
 def square():
