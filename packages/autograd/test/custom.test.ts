@@ -174,9 +174,13 @@ test("backward is checked: how many gradients, and of what shape", () => {
   expect(pass([ones(2), ones(2)])).toThrow("CustomFunctionBackward: backward gave 2 gradients for 1 arguments");
   expect(pass(ones(3))).toThrow("backward gave a gradient of shape [3] for an argument of shape [2]");
   expect(pass(ones([]))).toThrow("backward gave a gradient of shape [] for an argument of shape [2]");
-  const x = leaf(1, 2);
-  giving(ones(3, 2))(x).sum().backward();
+  const [x, own] = [leaf(1, 2), ones(3, 2)];
+  giving(own)(x).sum().backward();
   expect(x.grad!.toArray()).toEqual([3, 3]);
+  expect(own.isDisposed).toBe(false);
+  const [z, same] = [leaf(1, 2).mul(1), ones(2)];
+  giving(same)(z).sum().backward();
+  expect(same.isDisposed).toBe(false);
 });
 
 test("nothing is recorded without need, and passed graphs are freed", () => {

@@ -157,6 +157,7 @@ describe("createGraph: results can be differentiated", () => {
 
   test.each<[string, (w: Tensor) => Tensor, number[]]>([
     ["jacobian", (w) => jacobian(cube, w, options), [6, 12]],
+    ["jacobian of what saves its results", (w) => jacobian((v) => v.exp().div(10), w, options), [0.2718, 0.7389]],
     ["hessian", (w) => hessian((v) => cube(v).sum(), w, options), [6, 6]],
     ["hvp", (w) => hvp((v) => v.pow(4).sum(), w, one, options).hvp, [24, 48]],
     ["jvp", (w) => jvp(cube, w, one, options).jvp, [6, 12]],

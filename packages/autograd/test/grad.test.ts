@@ -88,6 +88,18 @@ describe("backward", () => {
     expect(x.grad!.toArray()).toEqual([6, 12]);
   });
 
+  test("recorded gradients accumulate with their histories", () => {
+    const x = leaf(1, 2);
+    for (let i = 0; i < 2; i++) x.pow(3).sum().backward(null, { createGraph: true });
+    expect(grad(x.grad!.sum(), x)[0]!.toArray()).toEqual([12, 24]);
+  });
+
+  test("equal extremes share the gradient of amax; max along a dimension gives it to one", () => {
+    const x = leaf(3, 1, 3);
+    expect(grad(x.amax(), x)[0]!.toArray()).toEqual([0.5, 0, 0.5]);
+    expect(grad(x.max(0)[0], x)[0]!.toArray()).toEqual([1, 0, 0]);
+  });
+
   test("a tensor used twice, and a diamond, are summed", () => {
     const x = leaf(3);
     const [a, b] = [x.mul(2), x.add(1)];
@@ -145,9 +157,28 @@ describe("through views", () => {
       .backward();
     expect(x.grad!.toArray()).toEqual([6, 6]);
   });
+
+  test("a view of repeated memory shares its gradient among the copies", () => {
+    const x = leaf(1, 2);
+    const y = x.expand(3, 2).asStrided([2, 2], [0, 1]);
+    y.backward(
+      floatTensor([
+        [1, 10],
+        [100, 1000],
+      ]),
+    );
+    const [a, b] = x.grad!.toArray() as number[];
+    expect([a, b!]).toEqual([expect.closeTo(101, 3), expect.closeTo(1010, 3)]);
+  });
 });
 
 describe("leaves", () => {
+  test("get their gradient in their own dtype", () => {
+    const x = leaf(0, 1);
+    x.to("float64").exp().sum().backward();
+    expect([x.grad!.dtype, x.grad!.toArray()]).toEqual(["float32", [1, Math.fround(Math.E)]]);
+  });
+
   test("what the user makes is a leaf; what a recorded op makes is none", () => {
     const x = leaf(1, 2);
     const y = x.mul(2);
