@@ -29,5 +29,9 @@ export async function notebook(options: NotebookOptions): Promise<void> {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await notebook({ root: process.argv[2] ?? "data", webgpu: true, print: (text) => console.log(text) });
+  const root = process.argv[2] ?? "data";
+  await notebook({ root, webgpu: true, print: (text) => console.log(text) }).catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
 }

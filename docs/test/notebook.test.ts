@@ -40,7 +40,7 @@ test("rows 1 to 14: tensors", () => {
     "tensor([[1, 2, 3, 4]])",
     "tensor([[1],\n        [2],\n        [3],\n        [4]])",
     "tensor([[1, 2],\n        [3, 4]])",
-    "view: shape [3, -1] is impossible for 4 elements of shape [2, 2]",
+    "view: shape [3, -1] is for multiples of 3 elements, shape [2, 2] has 4",
     "tensor([1, 2, 3, 4, 5])",
     "tensor([[1, 4],\n        [2, 5],\n        [3, 6]])",
   ]);

@@ -95,8 +95,10 @@ export function checkShape(op: string, shape: Shape): Shape {
 export function inferSize(op: string, wanted: Shape, size: number, from: Shape): Shape {
   const at = wanted.indexOf(-1);
   const known = wanted.reduce((product, extent, dim) => (dim === at ? product : product * extent), 1);
-  const impossible = (): never =>
-    fail(op, `shape ${showShape(wanted)} is impossible for ${size} elements of shape ${showShape(from)}`);
+  const impossible = (): never => {
+    const sizes = at < 0 ? `is for ${known} elements` : `is for multiples of ${known} elements`;
+    return fail(op, `shape ${showShape(wanted)} ${sizes}, shape ${showShape(from)} has ${size}`);
+  };
   if (at < 0) {
     checkShape(op, wanted);
     return known === size ? wanted : impossible();
