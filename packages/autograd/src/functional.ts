@@ -5,8 +5,6 @@ import { grad, listOf, type OneOrMore } from "./grad.ts";
 /** One tensor for one tensor, a list for a list. */
 export type Like<I extends OneOrMore<Tensor>, T = Tensor> = I extends readonly Tensor[] ? T[] : T;
 
-type Fn<O> = (...inputs: Tensor[]) => O;
-
 export interface FunctionalOptions {
   /** Record what is computed, so that the result can be differentiated for inputs that require grad. */
   readonly createGraph?: boolean;
@@ -37,7 +35,7 @@ export function valueAndGrad<A extends readonly Tensor[]>(
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.vjp.html
  */
 export function vjp<I extends OneOrMore<Tensor>, O extends OneOrMore<Tensor>>(
-  f: Fn<O>,
+  f: (...inputs: Tensor[]) => O,
   inputs: I,
   v: OneOrMore<Tensor> | null = null,
   { createGraph = false }: FunctionalOptions = {},
@@ -59,7 +57,7 @@ export function vjp<I extends OneOrMore<Tensor>, O extends OneOrMore<Tensor>>(
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.jvp.html
  */
 export function jvp<I extends OneOrMore<Tensor>, O extends OneOrMore<Tensor>>(
-  f: Fn<O>,
+  f: (...inputs: Tensor[]) => O,
   inputs: I,
   v: OneOrMore<Tensor> | null = null,
   { createGraph = false }: FunctionalOptions = {},
@@ -81,7 +79,7 @@ export function jvp<I extends OneOrMore<Tensor>, O extends OneOrMore<Tensor>>(
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html
  */
 export function jacobian<I extends OneOrMore<Tensor>, O extends OneOrMore<Tensor>>(
-  f: Fn<O>,
+  f: (...inputs: Tensor[]) => O,
   inputs: I,
   { createGraph = false }: FunctionalOptions = {},
 ): Like<O, Like<I>> {
@@ -114,7 +112,7 @@ export function jacobian<I extends OneOrMore<Tensor>, O extends OneOrMore<Tensor
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.hessian.html
  */
 export function hessian<I extends OneOrMore<Tensor>>(
-  f: Fn<Tensor>,
+  f: (...inputs: Tensor[]) => Tensor,
   inputs: I,
   options: FunctionalOptions = {},
 ): Like<I, Like<I>> {
@@ -129,7 +127,7 @@ export function hessian<I extends OneOrMore<Tensor>>(
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.functional.hvp.html
  */
 export function hvp<I extends OneOrMore<Tensor>>(
-  f: Fn<Tensor>,
+  f: (...inputs: Tensor[]) => Tensor,
   inputs: I,
   v: OneOrMore<Tensor> | null = null,
   { createGraph = false }: FunctionalOptions = {},

@@ -13,8 +13,6 @@ export interface GradcheckOptions {
   readonly raiseException?: boolean;
 }
 
-type Fn = (...inputs: Tensor[]) => OneOrMore<Tensor>;
-
 /**
  * Whether the gradients of `f` agree with central differences, element by element.
  * @param f of its arguments alone, since it is called with copies; what it makes is freed after each call
@@ -22,7 +20,11 @@ type Fn = (...inputs: Tensor[]) => OneOrMore<Tensor>;
  * @throws TensorError that names input, element, slope and gradient (unless `raiseException` is false)
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.html
  */
-export function gradcheck(f: Fn, inputs: OneOrMore<Tensor>, options: GradcheckOptions = {}): boolean {
+export function gradcheck(
+  f: (...inputs: Tensor[]) => OneOrMore<Tensor>,
+  inputs: OneOrMore<Tensor>,
+  options: GradcheckOptions = {},
+): boolean {
   const list = listOf(inputs);
   checkInputs(list);
   try {
@@ -41,7 +43,7 @@ export function gradcheck(f: Fn, inputs: OneOrMore<Tensor>, options: GradcheckOp
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.gradgradcheck.html
  */
 export function gradgradcheck(
-  f: Fn,
+  f: (...inputs: Tensor[]) => OneOrMore<Tensor>,
   inputs: OneOrMore<Tensor>,
   gradOutputs: OneOrMore<Tensor> | null = null,
   options: GradcheckOptions = {},
@@ -59,6 +61,8 @@ export function gradgradcheck(
   };
   return gradcheck(slopes, [...list, ...starts], options);
 }
+
+type Fn = (...inputs: Tensor[]) => OneOrMore<Tensor>;
 
 class Disagreement extends TensorError {}
 
