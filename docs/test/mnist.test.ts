@@ -168,7 +168,7 @@ test("mirrors that have it not cost one line", async () => {
 
 if (!existsSync(mnist)) console.log("skipped: MNIST from a mirror needs its files beside the project");
 
-test.skipIf(!existsSync(mnist))("MNIST comes from a mirror, then from the cache", async () => {
+test.skipIf(!existsSync(mnist))("MNIST comes from a mirror, then from the cache (needs ../shared)", async () => {
   const mirror = await startMirror((name) => readFileSync(join(mnist, name)));
   const args = ["--limit", "64", "--epochs", "1"];
   const { stdout, stderr } = await job(args, { DL_OFFLINE: "", DL_MIRROR: mirror.at("good") });

@@ -80,7 +80,7 @@ test.skipIf(!adapter && !process.env["CI"])("rows 3, 6, 7 and 15: the GPU", asyn
 
 if (!existsSync(mnist)) console.log("skipped: rows 16 to 20 need MNIST's files beside the project");
 
-test.skipIf(!existsSync(mnist))("rows 16 to 20: data", async () => {
+test.skipIf(!existsSync(mnist))("rows 16 to 20: data (needs ../shared)", async () => {
   const lines: unknown[] = [];
   await data({ root: mnist, print: (text) => lines.push(text) });
   expect(lines).toEqual([

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { MAX_CHUNKS } from "../src/runtime/control.ts";
 import { Engine } from "../src/runtime/engine.ts";
 import { Heap } from "../src/runtime/heap.ts";
@@ -103,19 +103,6 @@ describe("parallel", () => {
     single.parallel("marks", "mark", 3, [address, 1, 1]);
     expect(alone.memory.heap.f64[address / 8 + 4]).toBe(2);
   });
-});
-
-test("DL_NUM_THREADS sets the number of threads, if it is one", () => {
-  for (const [value, count] of [
-    ["3", 3],
-    ["0", before],
-    ["many", before],
-    ["1000", 256],
-  ] as const) {
-    vi.stubEnv("DL_NUM_THREADS", value);
-    expect(new Threads(new Engine(new Memory())).count, value).toBe(count);
-  }
-  vi.unstubAllEnvs();
 });
 
 test("setNumThreads refuses what is no number of threads", () => {

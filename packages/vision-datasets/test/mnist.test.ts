@@ -153,7 +153,7 @@ describe("damaged files are refused, by name", () => {
 
 const real = join(import.meta.dirname, "../../../../shared/data/mnist");
 
-describe.skipIf(!existsSync(real))("the real MNIST (skipped where its files are not beside the project)", () => {
+describe.skipIf(!existsSync(real))("the real MNIST (needs ../shared)", () => {
   it("is read from a folder", async () => {
     const [train, test] = [await MNIST.load(real), await MNIST.load(real, { train: false })];
     expect([train.length, test.length]).toEqual([60_000, 10_000]);

@@ -1,0 +1,18 @@
+/** A page without cross-origin isolation: memory is not shared, one thread does everything. */
+import { getNumThreads, setNumThreads } from "@dl/backend-cpu";
+import { rand } from "@dl/tensor";
+import { expect, test } from "vitest";
+
+test("there is one thread, however many are asked for", () => {
+  expect(globalThis.crossOriginIsolated).toBe(false);
+  setNumThreads(4);
+  expect(getNumThreads()).toBe(1);
+});
+
+test("kernels that would split their work run whole", async () => {
+  const [x, y] = [rand(300, 200), rand(200, 300)];
+  const product = await x.matmul(y).data();
+  const [row, column] = [await x.select(0, 299).data(), await y.select(1, 299).data()];
+  const last = row.reduce((sum, value, i) => sum + value * column[i]!, 0);
+  expect(product[product.length - 1]).toBeCloseTo(last, 3);
+});
