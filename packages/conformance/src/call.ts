@@ -14,7 +14,7 @@ import type { Target } from "./resolve.ts";
 const operands = new Set(["input", "self", "other", "min", "max", "exponent"]);
 const implied: Readonly<Record<string, readonly string[]>> = {
   layout: ["strided"],
-  memory_format: ["contiguous_format", "preserve_format", "channels_last"],
+  memory_format: ["contiguous_format", "preserve_format", "channels_last", "channels_last_3d"],
 };
 
 /** Positional and keyword arguments, decoded. */

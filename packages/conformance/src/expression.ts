@@ -108,6 +108,7 @@ class Parser {
 
   #member(self: unknown): unknown {
     const name = this.#take();
+    if (!(self instanceof Tensor)) return (self as Scope)[camel(name)];
     const target = resolve(`Tensor.${name}`);
     return this.#skip("(") ? call(target.call, this.#arguments(), [self]) : target.call([self]);
   }

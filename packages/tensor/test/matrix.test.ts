@@ -1,5 +1,5 @@
 import "./reference.ts";
-import { eye, floatTensor, linalg, manualSeed, randn, type Tensor, tensor } from "@dl/tensor";
+import { eye, floatTensor, linalg, manualSeed, randn, type Tensor, tensor, zeros } from "@dl/tensor";
 import { expect, test } from "vitest";
 
 const { cholesky, det, eigh, inv, matrixNorm, matrixPower, matrixRank, pinv, qr, slogdet, solve, svd } = linalg;
@@ -23,7 +23,7 @@ test("factors multiply to the matrix, in batches", () => {
     const a = random(...shape);
     const { Q, R } = qr(a);
     expectClose(Q.matmul(R), a);
-    const { U, S, Vh } = svd(a);
+    const { U, S, Vh } = svd(a, false);
     expectClose(U.mul(S.unsqueeze(-2)).matmul(Vh), a);
     expectClose(U.mT.matmul(U), eye(3 + Number(shape.length === 2), { dtype: "float64" }).expand(U.mT.matmul(U).shape));
     expectClose(a.matmul(pinv(a)).matmul(a), a);
@@ -34,6 +34,51 @@ test("factors multiply to the matrix, in batches", () => {
   expectClose(L.matmul(L.mT), positive);
   const { eigenvalues, eigenvectors } = eigh(positive);
   expectClose(eigenvectors.mul(eigenvalues.unsqueeze(-2)).matmul(eigenvectors.mT), positive);
+});
+
+test("singular vectors are square unless asked to be few", () => {
+  const a = random(2, 3, 5);
+  const { U, S, Vh } = svd(a);
+  expect([U.shape, S.shape, Vh.shape]).toEqual([
+    [2, 3, 3],
+    [2, 3],
+    [2, 5, 5],
+  ]);
+  expectClose(Vh.matmul(Vh.mT), eye(5, { dtype: "float64" }).expand(2, 5, 5));
+  expectClose(U.mul(S.unsqueeze(-2)).matmul(Vh.narrow(-2, 0, 3)), a);
+  const { V } = a.svd();
+  expect(V.shape).toEqual([2, 5, 3]);
+});
+
+test("least squares, exponentials, conditions, systems over tensors", () => {
+  const [a, b] = [random(5, 3), random(5, 2)];
+  const { solution, residuals, rank } = linalg.lstsq(a, b);
+  expectClose(a.mT.matmul(a.matmul(solution).sub(b)), zeros(3, 2, { dtype: "float64" }));
+  expectClose(residuals, a.matmul(solution).sub(b).square().sum(0));
+  expect(rank.item()).toBe(3);
+  const turn = tensor([
+    [0, -3],
+    [3, 0],
+  ]).to("float64");
+  expectClose(linalg.matrixExp(turn).select(0, 0), tensor([Math.cos(3), -Math.sin(3)], { dtype: "float64" }));
+  expectClose(linalg.cond(eye(3, { dtype: "float64" }).mul(tensor([1, 2, 8]).to("float64"))), tensor(8).to("float64"));
+  expect(linalg.vander(tensor([2, 3]), 3).toArray()).toEqual([
+    [1, 2, 4],
+    [1, 3, 9],
+  ]);
+  const block = random(2, 3, 6);
+  expectClose(linalg.tensorinv(block).view(6, 6).matmul(block.view(6, 6)), eye(6, { dtype: "float64" }));
+  const x = linalg.tensorsolve(block, random(2, 3).mul(0).add(1));
+  expectClose(block.tensordot(x, 1), random(2, 3).mul(0).add(1));
+});
+
+test("a Cholesky factor solves and inverts; triangles solve both ways", () => {
+  const square = random(4, 4);
+  const a = square.matmul(square.mT).add(eye(4, { dtype: "float64" }));
+  const [L, b] = [cholesky(a), random(4, 2)];
+  expectClose(a.matmul(b.choleskySolve(L)), b);
+  expectClose(L.choleskyInverse().matmul(a), eye(4, { dtype: "float64" }));
+  expectClose(L.mT.matmul(b.triangularSolve(L, false, true).solution), b);
 });
 
 test("systems are solved for matrices and vectors", () => {

@@ -83,6 +83,7 @@ export const rrelu = composite(
     training: boolean = false,
     inplace: boolean = false,
   ): Tensor => {
+    if (!(lower <= upper)) fail("rrelu", `needs lower ≤ upper, got ${lower} and ${upper}`);
     if (!training) return leakyRelu(input, (lower + upper) / 2, inplace);
     const slopes = rand(input.shape, { dtype: input.dtype, device: input.device })
       .mul(upper - lower)

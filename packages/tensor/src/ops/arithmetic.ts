@@ -30,7 +30,15 @@ const whole = new Set<BinaryOp>([
   "bitwiseLeftShift",
   "bitwiseRightShift",
 ]);
-const numeric = new Set<BinaryOp>(["pow", "floorDivide", "remainder", "fmod"]);
+const numeric = new Set<BinaryOp>([
+  "pow",
+  "floorDivide",
+  "remainder",
+  "fmod",
+  "gcd",
+  "bitwiseLeftShift",
+  "bitwiseRightShift",
+]);
 
 /** Bits are those of whole numbers; bools have no powers and no division. */
 function checkKinds(name: BinaryOp, operands: readonly Operand[]): void {
@@ -39,6 +47,7 @@ function checkKinds(name: BinaryOp, operands: readonly Operand[]): void {
   if (numeric.has(name) && operands.every((x) => typeof x !== "number" && x.dtype === "bool")) {
     fail(name, "bool tensors have no arithmetic", "Cast to an integer dtype");
   }
+  if (name === "hypot" && !operands.some(floats)) fail(name, "needs a float dtype", 'Cast with .to("float32")');
 }
 
 /** PyTorch wants tensors on both sides, on the left, or on either: `needed` says which arguments must be. */

@@ -39,6 +39,7 @@ export const scatter = composite(
 export const scatterAdd = composite(
   "scatterAdd(input, dim, index, src)",
   (input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor => scatterInto(input, dim, index, src, "add", true),
+  "ScatterAddBackward0",
 );
 
 /** Whole slices of `dim` at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.index_select.html */
@@ -108,6 +109,7 @@ export const argsort = composite(
 export const topk = op(
   "topk(input, k, dim?, largest?, sorted?)",
   (input: Tensor, k: number, dim: number = -1, largest: boolean = true, _sorted?: boolean): ValuesIndices => {
+    if (input.dtype === "bool") fail("topk", "bool tensors have no order", 'Cast with .to("int64")');
     const d = normalizeDim("topk", dim, input.ndim);
     const size = input.shape[d] ?? 1;
     if (!(k >= 0 && k <= size)) fail("topk", `k is ${k}, but dimension ${d} has ${size} elements`);

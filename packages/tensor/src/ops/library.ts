@@ -7,6 +7,15 @@ export * from "./fresh.ts";
 export * from "./histograms.ts";
 export { cholesky } from "./matrix/factoring.ts";
 export { matrixPower } from "./matrix/multiplying.ts";
+export {
+  choleskyInverse,
+  choleskySolve,
+  matrixExp,
+  qr,
+  svd,
+  triangularSolve,
+  vander,
+} from "./matrix/older.ts";
 export { det, inv as inverse, logdet, slogdet } from "./matrix/solving.ts";
 export { pinv as pinverse } from "./matrix/values.ts";
 export { cdist, dist, norm, renorm } from "./norms.ts";

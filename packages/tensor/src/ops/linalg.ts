@@ -88,5 +88,7 @@ export function mv(input: Tensor, vec: Tensor): Tensor {
 export function dot(input: Tensor, tensor: Tensor): Tensor {
   needRank("dot", input, 1);
   needRank("dot", tensor, 1);
+  if (input.dtype !== tensor.dtype)
+    fail("dot", `dtypes ${input.dtype} and ${tensor.dtype} differ`, "Cast one with .to");
   return matmul(input, tensor);
 }

@@ -61,6 +61,7 @@ function nuclear(x: Tensor, dim: Dims | undefined, keepdim: boolean): Tensor {
 export const dist = composite(
   "dist(input, other, p?)",
   (input: Tensor, other: Tensor, p: number = 2): Tensor => vectorNormOf("dist", input.sub(other), p, null, false),
+  "DistBackward0",
 );
 
 /**

@@ -1,11 +1,12 @@
 /** Element-wise functions made of the rows of the op table. */
-import { isFloat } from "../dtype.ts";
+import { type DType, isFloat, resultType } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
+import { commonDType } from "./coerce.ts";
 import { composite, op } from "./signature.ts";
 
 /** @throws TensorError unless all are tensors, as PyTorch wants them */
@@ -39,10 +40,10 @@ export const frac = composite(
 export const sgn = op("sgn(input)", (input: Tensor): Tensor => input.sign());
 
 /** Degrees to radians. @see https://pytorch.org/docs/stable/generated/torch.deg2rad.html */
-export const deg2rad = op("deg2rad(input)", (input: Tensor): Tensor => input.mul(Math.PI / 180));
+export const deg2rad = op("deg2rad(input)", (input: Tensor): Tensor => input.mul(Math.PI / 180), "Deg2RadBackward0");
 
 /** Radians to degrees. @see https://pytorch.org/docs/stable/generated/torch.rad2deg.html */
-export const rad2deg = op("rad2deg(input)", (input: Tensor): Tensor => input.mul(180 / Math.PI));
+export const rad2deg = op("rad2deg(input)", (input: Tensor): Tensor => input.mul(180 / Math.PI), "Rad2DegBackward0");
 
 /** sin(πx) / (πx), 1 at 0. @see https://pytorch.org/docs/stable/generated/torch.sinc.html */
 export const sinc = composite(
@@ -87,10 +88,23 @@ export const xlog1py = composite(
   (input: Operand, other: Operand): Tensor => xTimesLog("xlog1py", input, other, 1),
 );
 
+/** The float dtype in which the operands meet. */
+function floatOf(name: string, ...operands: readonly Operand[]): DType {
+  if (operands.every((value) => typeof value === "number")) fail(name, "needs a tensor, got numbers");
+  const common = commonDType(name, operands);
+  return isFloat(common) ? common : state.defaultDType;
+}
+
+function scalarLike(value: number, dtype: DType, ...others: readonly Operand[]): Tensor {
+  return (others.find((other) => other instanceof Tensor) as Tensor).newFull([], value, { dtype });
+}
+
 /** Where x is 0 and the logarithm is not finite the product is 0; elsewhere 0 · log keeps its derivative. */
 function xTimesLog(name: string, input: Operand, other: Operand, shift: 0 | 1): Tensor {
-  if (typeof input === "number" && typeof other === "number") fail(name, "needs a tensor, got two numbers");
-  const [x, y] = [input, other].map((value) => (typeof value === "number" ? value : floating(value)));
+  const dtype = floatOf(name, input, other);
+  const [x, y] = [input, other].map((value) =>
+    typeof value === "number" ? scalarLike(value, dtype, input, other) : value.to(dtype),
+  );
   const zero = apply("logicalAnd", [
     apply("eq", [x!, 0]),
     apply("logicalOr", [apply("le", [y!, -shift]), apply("eq", [y!, Number.POSITIVE_INFINITY])]),
@@ -104,8 +118,7 @@ function xTimesLog(name: string, input: Operand, other: Operand, shift: 0 | 1): 
 export const logaddexp = composite(
   "logaddexp(input, other)",
   (input: Tensor, other: Tensor): Tensor => {
-    needTensors("logaddexp", input, other);
-    return addExponentials(input, other, (gap) => gap.exp().log1p());
+    return addExponentials("logaddexp", input, other, (gap) => gap.exp().log1p());
   },
   "LogaddexpBackward0",
 );
@@ -114,13 +127,16 @@ export const logaddexp = composite(
 export const logaddexp2 = composite(
   "logaddexp2(input, other)",
   (input: Tensor, other: Tensor): Tensor => {
-    needTensors("logaddexp2", input, other);
-    return addExponentials(input, other, (gap) => gap.exp2().log1p().div(Math.LN2));
+    return addExponentials("logaddexp2", input, other, (gap) => gap.exp2().log1p().div(Math.LN2));
   },
   "Logaddexp2Backward0",
 );
 
-function addExponentials(a: Tensor, b: Tensor, rest: (gap: Tensor) => Tensor): Tensor {
+function addExponentials(name: string, input: Tensor, other: Tensor, rest: (gap: Tensor) => Tensor): Tensor {
+  needTensors(name, input, other);
+  const dtype = commonDType(name, [input, other]);
+  if (!isFloat(dtype)) fail(name, `needs a float dtype, got ${dtype}`, 'Cast with .to("float32")');
+  const [a, b] = [input.to(dtype), other.to(dtype)];
   const top = a.maximum(b);
   // Equal infinities have no difference.
   const infinite = a.eq(b).logicalAnd(top.isinf());
@@ -131,8 +147,10 @@ function addExponentials(a: Tensor, b: Tensor, rest: (gap: Tensor) => Tensor): T
 /** input · 2ᵒᵗʰᵉʳ. @see https://pytorch.org/docs/stable/generated/torch.ldexp.html */
 export const ldexp = composite("ldexp(input, other)", (input: Tensor, other: Tensor): Tensor => {
   needTensors("ldexp", input, other);
-  const x = floating(input);
-  return x.mul((isFloat(other.dtype) ? other : other.to(x.dtype)).exp2());
+  // Powers of two are exact in every float dtype: the operands may meet.
+  const powers = floating(other).exp2();
+  const dtype = resultType(input, powers);
+  return input.to(dtype).mul(powers.to(dtype));
 });
 
 /** Powers in float64. @see https://pytorch.org/docs/stable/generated/torch.float_power.html */

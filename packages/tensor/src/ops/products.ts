@@ -4,9 +4,11 @@ import { fail, showShape } from "../errors.ts";
 import { broadcastShapes, normalizeDim, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { matmul } from "./linalg.ts";
+import { needTensors } from "./pointwise.ts";
 import { composite, op } from "./signature.ts";
 
 function needVectors(name: string, ...vectors: readonly Tensor[]): void {
+  needTensors(name, ...vectors);
   const wrong = vectors.find((x) => x.ndim !== 1);
   if (wrong) fail(name, `needs vectors, got ${showShape(wrong.shape)}`);
 }

@@ -50,6 +50,7 @@ export const kthvalue = composite(
 );
 
 function medianAlong(name: string, input: Tensor, dim: number, keepdim: boolean, skipNan: boolean): ValuesIndices {
+  if (input.dtype === "bool") fail(name, "bool tensors have no order", 'Cast with .to("int64")');
   const lanes = lanesOf(name, input, dim, keepdim);
   const size = lanes.lanes.shape.at(-1)!;
   if (size === 0) fail(name, `dimension ${dim} of ${showShape(input.shape)} has no elements`);

@@ -1,5 +1,5 @@
 /** Reductions over dimensions and running folds along one. `dim` is one dimension, several, or none for all. */
-import { type DType, dtypes } from "../dtype.ts";
+import { type DType, dtypes, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim, normalizeDims, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -128,10 +128,10 @@ export const cumprod = op(
 );
 
 /** The running log(Σ eˣ). @see https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html */
-export const logcumsumexp = op(
-  "logcumsumexp(input, dim)",
-  (input: Tensor, dim: number): Tensor => scan("logcumsumexp", input, dim)[0]!,
-);
+export const logcumsumexp = op("logcumsumexp(input, dim)", (input: Tensor, dim: number): Tensor => {
+  if (!isFloat(input.dtype)) fail("logcumsumexp", `needs a float dtype, got ${input.dtype}`);
+  return scan("logcumsumexp", input, dim)[0]!;
+});
 
 /** The running maximum and where it was met. @see https://pytorch.org/docs/stable/generated/torch.cummax.html */
 export const cummax = op("cummax(input, dim)", (input: Tensor, dim: number): ValuesIndices => {

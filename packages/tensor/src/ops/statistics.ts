@@ -85,6 +85,7 @@ export const aminmax = composite(
 export const cov = composite(
   "cov(input, correction?, fweights?, aweights?)",
   (input: Tensor, correction: number = 1, fweights: Tensor | null = null, aweights: Tensor | null = null): Tensor => {
+    if (input.dtype === "bool") fail("cov", "bool tensors have no arithmetic", "Cast to a float dtype");
     if (input.ndim > 2) fail("cov", `needs at most 2 dimensions, got ${showShape(input.shape)}`);
     const rows = isFloat(input.dtype) ? input : input.to(state.defaultDType);
     const x = rows.ndim < 2 ? rows.reshape(1, -1) : rows;

@@ -60,7 +60,7 @@ export function permute(input: Tensor, ...order: Sizes<"dims">): Tensor {
     fail("permute", `needs each of ${input.ndim} dimensions once, got [${wanted.join(", ")}]`);
   }
   const pick = (from: Shape): number[] => dims.map((dim) => from[dim]!);
-  return applyView("permute", input, { dims }, pick(input.shape), pick(input.strides));
+  return labelled(applyView("permute", input, { dims }, pick(input.shape), pick(input.strides)), "PermuteBackward0");
 }
 
 /** Two dimensions swapped. @see https://pytorch.org/docs/stable/generated/torch.transpose.html */
@@ -128,18 +128,12 @@ function drop(input: Tensor, dims: readonly number[]): Tensor {
 }
 
 /** Without the dimensions of size 1, or without those named that have it. @see https://pytorch.org/docs/stable/generated/torch.squeeze.html */
-export const squeeze = op(
-  "squeeze(input, dim?)",
-  (input: Tensor, dim?: number | readonly number[] | null): Tensor => {
-    const list = typeof dim === "number" ? [dim] : dim;
-    const named = list?.map((d) => normalizeDim("squeeze", d, input.ndim));
-    return drop(
-      input,
-      input.shape.flatMap((size, d) => (size === 1 && (!named || named.includes(d)) ? [d] : [])),
-    );
-  },
-  "SqueezeBackward0",
-);
+export const squeeze = op("squeeze(input, dim?)", (input: Tensor, dim?: number | readonly number[] | null): Tensor => {
+  const list = typeof dim === "number" ? [dim] : dim;
+  const named = list?.map((d) => normalizeDim("squeeze", d, input.ndim));
+  const dims = input.shape.flatMap((size, d) => (size === 1 && (!named || named.includes(d)) ? [d] : []));
+  return labelled(drop(input, dims), named ? "SqueezeBackward1" : "SqueezeBackward0");
+});
 
 /** A new dimension of size 1 at `dim`. @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html */
 export const unsqueeze = op(

@@ -13,6 +13,7 @@ export const vectorNorm = composite(
   "vectorNorm(x, ord?, dim?, keepdim?, dtype?)",
   (x: Tensor, ord: number = 2, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor =>
     vectorNormOf("vectorNorm", dtype ? x.to(dtype) : x, ord, dim, keepdim),
+  "LinalgVectorNormBackward0",
 );
 
 /** A matrix norm's order. */

@@ -1,6 +1,8 @@
 /** Eigenvalues and singular values of one matrix by Jacobi's rotations: slow but accurate, and simple. */
 import { type Dense, identity, transposed } from "./dense.ts";
 
+export type { Dense };
+
 const sweeps = 60;
 
 /** Eigenvalues of a symmetric matrix, ascending, and its eigenvectors as columns. */
@@ -120,4 +122,14 @@ function project(u: Dense, rows: number, columns: number, j: number, other: numb
   let dot = 0;
   for (let i = 0; i < rows; i++) dot += u[i * columns + j]! * u[i * columns + other]!;
   for (let i = 0; i < rows; i++) u[i * columns + j]! -= dot * u[i * columns + other]!;
+}
+
+/** size × (size − k): what makes the k orthonormal columns of `u` a whole basis. */
+export function beyond(u: Dense, size: number, k: number): Dense {
+  const wide = Float64Array.from({ length: size * size }, (_, at) =>
+    at % size < k ? u[Math.floor(at / size) * k + (at % size)]! : 0,
+  );
+  const basis = complete(wide, size, size);
+  const rest = size - k;
+  return Float64Array.from({ length: size * rest }, (_, at) => basis[Math.floor(at / rest) * size + k + (at % rest)]!);
 }

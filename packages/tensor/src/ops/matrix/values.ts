@@ -1,6 +1,7 @@
 /** Eigenvalues, singular values, and what is made of them. Their derivatives are right where values differ. */
 import { Tensor } from "../../tensor.ts";
 import { where } from "../arithmetic.ts";
+import { cat } from "../joining.ts";
 import { composite } from "../signature.ts";
 import { batchOf, changeOf, checkMatrices, followed, matricesOf } from "./expand.ts";
 import * as spectrum from "./spectrum.ts";
@@ -15,6 +16,12 @@ export type Eigen = [eigenvalues: Tensor, eigenvectors: Tensor] & {
 function symmetric(A: Tensor, UPLO: "L" | "U"): Tensor {
   const lower = UPLO === "L" ? A.detach().tril() : A.detach().triu().mT;
   return lower.add(lower.tril(-1).mT);
+}
+
+/** The change of a symmetric matrix, shared by both triangles as PyTorch does. */
+function symmetricChange(A: Tensor): Tensor | null {
+  const change = changeOf(A);
+  return change ? change.add(change.mT).div(2) : null;
 }
 
 /** Eigenvalues of symmetric matrices, from one triangle, and orthonormal eigenvectors. @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html */
@@ -32,7 +39,7 @@ export const eigh = composite("eigh(A, UPLO?)", (A: Tensor, UPLO: "L" | "U" = "L
     A,
     [n, n],
   );
-  const change = changeOf(A);
+  const change = symmetricChange(A);
   const [eigenvalues, eigenvectors] = change
     ? followed<[Tensor, Tensor]>([values, vectors], ([w, v]) => turned(w, v, change))
     : [values, vectors];
@@ -61,36 +68,36 @@ export const eigvalsh = composite(
 /** Left vectors, values, right vectors (transposed). */
 export type SVD = [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor };
 
-/** A = U diag(S) Vh, reduced, with descending S. @see https://pytorch.org/docs/stable/generated/torch.linalg.svd.html */
-export const svd = composite("svd(A)", (A: Tensor): SVD => {
-  checkMatrices("svd", A, false);
-  const [rows, columns] = A.shape.slice(-2) as [number, number];
-  const k = Math.min(rows, columns);
-  const parts = matricesOf(A, "svd").map((matrix) => spectrum.svd(matrix, rows, columns));
-  const [u, s] = [
-    batchOf(
-      parts.map((part) => part.u),
-      A,
-      [rows, k],
-    ),
-    batchOf(
-      parts.map((part) => part.s),
-      A,
-      [k],
-    ),
-  ];
-  const v = batchOf(
-    parts.map((part) => part.v),
-    A,
-    [columns, k],
-  );
-  const change = changeOf(A);
-  const [U, S, V] = change
-    ? followed<[Tensor, Tensor, Tensor]>([u, s, v], ([left, middle, right]) => moved(left, middle, right, change))
-    : [u, s, v];
-  const Vh = V.mT;
-  return Object.assign([U, S, Vh] as [Tensor, Tensor, Tensor], { U, S, Vh });
-});
+/**
+ * A = U diag(S) Vh with descending S. U and Vh are square, or with `fullMatrices` false only as long as S; what is
+ * beyond that has no derivative. The driver changes nothing.
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.svd.html
+ */
+export const svd = composite(
+  "svd(A, fullMatrices?, driver?)",
+  (A: Tensor, fullMatrices: boolean = true, _driver?: string | null): SVD => {
+    checkMatrices("svd", A, false);
+    const [rows, columns] = A.shape.slice(-2) as [number, number];
+    const k = Math.min(rows, columns);
+    const parts = matricesOf(A, "svd").map((matrix) => spectrum.svd(matrix, rows, columns));
+    const factor = (pick: (part: spectrum.SVD) => ArrayLike<number>, inner: number[]): Tensor =>
+      batchOf(parts.map(pick), A, inner);
+    const values: [Tensor, Tensor, Tensor] = [
+      factor(({ u }) => u, [rows, k]),
+      factor(({ s }) => s, [k]),
+      factor(({ v }) => v, [columns, k]),
+    ];
+    const change = changeOf(A);
+    const [u, S, v] = change ? followed(values, ([left, s, right]) => moved(left, s, right, change)) : values;
+    const whole = (x: Tensor, part: (part: spectrum.SVD) => spectrum.Dense, size: number): Tensor =>
+      !fullMatrices || size === k
+        ? x
+        : cat([x, factor((p) => spectrum.beyond(part(p), size, k), [size, size - k])], -1);
+    const U = whole(u, (part) => part.u, rows);
+    const Vh = whole(v, (part) => part.v, columns).mT;
+    return Object.assign([U, S, Vh] as [Tensor, Tensor, Tensor], { U, S, Vh });
+  },
+);
 
 function moved(u: Tensor, s: Tensor, v: Tensor, change: Tensor): [Tensor, Tensor, Tensor] {
   const seen = u.mT.matmul(change).matmul(v);
@@ -106,7 +113,10 @@ function moved(u: Tensor, s: Tensor, v: Tensor, change: Tensor): [Tensor, Tensor
 }
 
 /** Singular values, descending. @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
-export const svdvals = composite("svdvals(A)", (A: Tensor): Tensor => svd(A).S);
+export const svdvals = composite(
+  "svdvals(A, driver?)",
+  (A: Tensor, _driver?: string | null): Tensor => svd(A, false).S,
+);
 
 const epsilons: Readonly<Record<string, number>> = {
   float32: 2 ** -23,
@@ -145,13 +155,12 @@ export const pinv = composite(
   "pinv(A, rcond?, hermitian?, atol?, rtol?)",
   (input: Tensor, rcond: Limit = null, hermitian: boolean = false, atol: Limit = null, rtol: Limit = null): Tensor => {
     checkMatrices("pinv", input, hermitian);
-    const A = hermitian ? input.tril().add(input.tril(-1).mT) : input;
-    const constant = A.detach();
-    const { U, S, Vh } = svd(constant);
+    const constant = hermitian ? symmetric(input, "L") : input.detach();
+    const { U, S, Vh } = svd(constant, false);
     const kept = S.gt(limitOf(constant, S, atol, rtol ?? rcond));
     const inverse = where(kept, where(kept, S, 1).reciprocal(), 0);
     const x = Vh.mT.mul(inverse.unsqueeze(-2)).matmul(U.mT);
-    const change = changeOf(A);
+    const change = hermitian ? symmetricChange(input) : changeOf(input);
     if (!change) return x;
     return followed<[Tensor, Tensor]>([constant, x], ([a, y]) => [change, pinvChange(a, y, change)])[1];
   },
