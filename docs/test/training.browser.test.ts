@@ -13,7 +13,7 @@ const gpu = await useWebGPU();
 beforeEach(() => manualSeed(0));
 
 /** The loss after every epoch. */
-async function train(model: nn.Module, loader: DataLoader<[Tensor, Tensor]>, epochs: number): Promise<number[]> {
+async function train(model: nn.Module, loader: AsyncIterable<[Tensor, Tensor]>, epochs: number): Promise<number[]> {
   const criterion = new nn.CrossEntropyLoss();
   const optimizer = new Adam(model.parameters(), { lr: 1e-2 });
   const losses: number[] = [];

@@ -7,7 +7,7 @@ import { messageOf } from "./tensors.ts";
  * The notebook's own network. Its last ReLU is a trap: logits below zero then have no gradient, for ever, and PyTorch
  * too reaches only 40 to 80 % with it. `new Net(false)` leaves it out and reaches 98 %.
  */
-export class Net extends nn.Module {
+class Net extends nn.Module {
   layer1 = new nn.Sequential(new nn.Conv2d(1, 64, 5), new nn.ReLU({ inplace: true }), new nn.MaxPool2d(2));
   layer2 = new nn.Sequential(new nn.Conv2d(64, 32, 5), new nn.ReLU({ inplace: true }), new nn.MaxPool2d(2));
   layer3: nn.Sequential;

@@ -13,7 +13,7 @@ export interface Compiled {
 
 const batch = 64;
 /** Uniforms are bound in slices of this size: WebGPU's alignment of dynamic offsets. */
-export const slice = 256;
+const slice = 256;
 const arenaBytes = 64 * 1024;
 const maxGroups = 65_535;
 const maxBindGroups = 8192;

@@ -10,7 +10,6 @@ import {
   type KernelOp,
   type Shape,
   type Storage,
-  sizeOf,
   stridesOf,
   type TypedArray,
   type View,
@@ -49,7 +48,7 @@ export function upload(source: Source): View {
   return viewOn(webgpu.upload(raw(source.data, source.dtype), source.dtype), source);
 }
 
-export function numbers(data: TypedArray, dtype: DType): number[] {
+function numbers(data: TypedArray, dtype: DType): number[] {
   return Array.from({ length: data.length }, (_, i) => Number(decode(data, i, dtype)));
 }
 
@@ -134,5 +133,3 @@ export function noise(length: number, seed = 1): number[] {
     return Math.fround(state / 2 ** 31 - 1);
   });
 }
-
-export const count = (shape: Shape): number => sizeOf(shape);

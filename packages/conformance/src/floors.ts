@@ -5,7 +5,7 @@ import type { Report } from "./run.ts";
 
 export type Floors = Readonly<Record<string, number>>;
 
-export const floorsFile: string = fileURLToPath(new URL("../floors.json", import.meta.url));
+const floorsFile: string = fileURLToPath(new URL("../floors.json", import.meta.url));
 
 export function readFloors(file: string = floorsFile): Floors {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Floors) : {};

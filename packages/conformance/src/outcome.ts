@@ -1,12 +1,12 @@
 /** The two ways a record can miss: the library has no such thing, or it has and does something else. */
 
 /** The library does not offer what the record asks for. Everything else that goes wrong is a failure. */
-export class Unsupported extends Error {
+class Unsupported extends Error {
   override readonly name: string = "Unsupported";
 }
 
 /** The library offers it, and the result differs from PyTorch's. */
-export class Mismatch extends Error {
+class Mismatch extends Error {
   override readonly name: string = "Mismatch";
 }
 

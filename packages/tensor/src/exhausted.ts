@@ -32,7 +32,7 @@ export function failExhausted({ device, needed, limit, blocks, raise }: Shortage
 }
 
 /** A size for people. */
-export function readable(bytes: number): string {
+function readable(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB"];
   const power = Math.min(3, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
   const value = bytes / 1024 ** power;

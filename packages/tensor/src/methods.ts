@@ -68,6 +68,10 @@ interface Overloaded<D extends DType> {
   readonly T: Tensor<D>;
   /** The last two dimensions swapped. */
   readonly mT: Tensor<D>;
+  /** The transpose of a matrix, which for real numbers is conjugate too. */
+  readonly H: Tensor<D>;
+  /** {@link mT}: real numbers are their own conjugates. */
+  readonly mH: Tensor<D>;
   to<E extends DType>(dtype: E, ...rest: convert.ToRest<E>): Tensor<E>;
   to<E extends DType = DType>(target: string | Tensor<E> | convert.ToOptions<E>, ...rest: convert.ToRest<E>): Tensor<E>;
   max(): Tensor;
@@ -151,9 +155,17 @@ Object.defineProperty(Tensor.prototype, "T", {
     return this.permute(this.shape.map((_, dim) => this.ndim - 1 - dim));
   },
 });
-Object.defineProperty(Tensor.prototype, "mT", {
+for (const name of ["mT", "mH"]) {
+  Object.defineProperty(Tensor.prototype, name, {
+    get(this: Tensor) {
+      return this.ndim === 0 ? this.view([]) : this.transpose(-2, -1);
+    },
+  });
+}
+Object.defineProperty(Tensor.prototype, "H", {
   get(this: Tensor) {
-    return this.ndim === 0 ? this.view([]) : this.transpose(-2, -1);
+    if (this.ndim !== 0 && this.ndim !== 2) fail("H", `needs a matrix, got ${this.ndim} dimensions`, "Use .mH");
+    return this.mH;
   },
 });
 method("toString", function () {

@@ -83,7 +83,7 @@ export function product(values: readonly number[]): number {
 }
 
 /** One run of a row of the input in the staged frame; in elements. */
-export interface Phase {
+interface Phase {
   /** The first column of the input that belongs to it. */
   readonly source: number;
   /** Where that goes, relative to the start of the plane. */

@@ -167,7 +167,7 @@ export function packer(m: Module, e: Element, width: number): FuncRef<PackParams
   });
 }
 
-export const packParams = ["target", "source", "n", "count", "line", "step"] as const;
+const packParams = ["target", "source", "n", "count", "line", "step"] as const;
 export type PackParams = typeof packParams;
 
 /** A square of lanes, transposed. */

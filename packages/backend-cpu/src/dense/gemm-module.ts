@@ -29,7 +29,7 @@ const unitParams = [
   "blockColumns",
   "offsets",
 ] as const;
-export const gemmParams = [...unitParams, ...productParams] as const;
+const gemmParams = [...unitParams, ...productParams] as const;
 
 type Locals = { readonly [K in (typeof gemmParams)[number]]: Local<"i32"> };
 

@@ -167,7 +167,7 @@ function layoutOf(shape: Shape, strides: Shape): number {
 }
 
 /** Puts a number where kernels read it, as an element of `dtype`. */
-export function putNumber(slot: number, dtype: DType, value: number): number {
+function putNumber(slot: number, dtype: DType, value: number): number {
   const address = numbers.address + 8 * slot;
   if (dtype === "float32") heap.f32[address >>> 2] = value;
   else if (dtype === "float64") heap.f64[address >>> 3] = value;

@@ -6,21 +6,11 @@
  */
 
 export type NumberType = "f32" | "f64" | "i32" | "i64";
-export type MaskType = "m32" | "m64";
+type MaskType = "m32" | "m64";
 export type NodeType = NumberType | MaskType;
 
-export type UnaryInstruction =
-  | "neg"
-  | "abs"
-  | "sqrt"
-  | "floor"
-  | "ceil"
-  | "trunc"
-  | "nearest"
-  | "not"
-  | "bits"
-  | "float";
-export type BinaryInstruction =
+type UnaryInstruction = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" | "nearest" | "not" | "bits" | "float";
+type BinaryInstruction =
   | "add"
   | "sub"
   | "mul"
@@ -34,7 +24,7 @@ export type BinaryInstruction =
   | "shl"
   | "shr"
   | "shrUnsigned";
-export type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
+type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
 export type HostFunction = "acos" | "acosh" | "asin" | "asinh" | "atan" | "atan2" | "atanh" | "cos" | "cosh" | "exp" | "expm1" | "hypot" | "log" | "log10" | "log1p" | "log2" | "pow" | "sin" | "sinh" | "tan" | "tanh"; // biome-ignore format: a list
 
 /** Functions with loops of their own, written in `helpers.ts`; scalar only. */

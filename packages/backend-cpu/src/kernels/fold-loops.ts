@@ -62,7 +62,7 @@ function foldOf(name: FoldOp, from: DType, to: DType): Fold {
  * where that is 1, into runs of `part`. Strides are in bytes.
  */
 // biome-ignore format: by meaning
-export const foldParams = [
+const foldParams = [
   "chunk", "chunks", "units", "source", "target", "parts", "part",
   "kept1", "keptStride0", "keptStride1",
   "reduced0", "reducedStride0", "reduced1", "reducedStride1",

@@ -266,7 +266,7 @@ function scalarType(type: NodeType): NumberType {
   return type === "m32" || type === "m64" ? "i32" : type;
 }
 
-export function scalarConstant({ type, detail }: Node): Expr {
+function scalarConstant({ type, detail }: Node): Expr {
   if (type === "f32") return f32(detail as number);
   if (type === "f64") return f64(detail as number);
   return type === "i64" ? i64(detail as number | bigint) : i32(Number(detail));

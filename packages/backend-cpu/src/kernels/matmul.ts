@@ -8,7 +8,7 @@ import type { Kernel, Output } from "./kernel.ts";
 import { withTemporaries } from "./temporary.ts";
 
 /** The dtypes that are multiplied as they lie; the others as float32 or int32, and back. */
-export const denseTypes: { readonly [D in DType]?: ScalarName } = {
+const denseTypes: { readonly [D in DType]?: ScalarName } = {
   float32: "f32",
   float64: "f64",
   int32: "i32",

@@ -2,7 +2,7 @@
  * Size classes: multiples of 64 bytes up to 256, then four steps to every power of two, so that a block is at most a
  * quarter (or 63 bytes) bigger than asked for. Class and size are found from each other without a table.
  */
-export const ALIGNMENT = 64;
+const ALIGNMENT = 64;
 
 export const CLASS_COUNT = 104;
 

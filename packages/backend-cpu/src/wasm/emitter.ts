@@ -19,32 +19,24 @@ import { pushAll, pushName, pushSection, pushSized, pushUnsigned, typeCode, type
 import { Func, type FuncRef, type ParamLocals, paramTypes } from "./func.ts";
 import { type Expr, local } from "./values.ts";
 
-export type { ValType } from "./encoding.ts";
-export { type Arguments, call, Func, type FuncRef, type Label } from "./func.ts";
+export { call, Func, type FuncRef } from "./func.ts";
 export {
   type Expr,
-  type ExtractName,
   extract,
   f32,
   f64,
   i32,
   i64,
-  type LoadName,
   type Local,
   load,
   loadLane,
   type Operand,
-  type Operands,
   type OpName,
-  type OpsOf,
   op,
-  type ReplaceName,
-  type Result,
   replace,
   type Shape,
   select,
   shuffle,
-  signatureOf,
   splat,
   tee,
   v128,
@@ -67,7 +59,6 @@ interface Declared {
 }
 
 /** What the body of a function returns: its result, if it has one. */
-// biome-ignore lint/suspicious/noConfusingVoidType: bodies without a return statement are of type void.
 type Outcome = Expr | void;
 type ResultOf<R> = R extends Expr<infer T> ? T : undefined;
 

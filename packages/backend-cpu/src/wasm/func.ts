@@ -9,8 +9,8 @@ export interface Label {
 }
 
 /** Parameters are named; `"n"` is an i32, `"x:f32"` says its type. */
-export type ParamName<S extends string> = S extends `${infer N}:${string}` ? N : S;
-export type ParamType<S extends string> = S extends `${string}:${infer T extends ValType}` ? T : "i32";
+type ParamName<S extends string> = S extends `${infer N}:${string}` ? N : S;
+type ParamType<S extends string> = S extends `${string}:${infer T extends ValType}` ? T : "i32";
 export type ParamLocals<P extends readonly string[]> = {
   readonly [S in P[number] as ParamName<S>]: Local<ParamType<S>>;
 };

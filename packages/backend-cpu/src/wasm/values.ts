@@ -50,8 +50,6 @@ type Parameters<P> = P extends `${infer H extends keyof Letters}${infer R}`
 
 /** The name of every instruction that only maps operands to a result. */
 export type OpName = keyof SignatureOf;
-/** The names of all instructions of one signature, e.g. `OpsOf<"vv>v">`. */
-export type OpsOf<S extends Signature> = NamesOf<S>;
 export type Operands<N extends OpName> = SignatureOf[N] extends `${infer P}>${string}` ? Parameters<P> : never;
 export type Result<N extends OpName> = SignatureOf[N] extends `${string}>${infer R extends keyof Letters}`
   ? Letters[R]

@@ -7,7 +7,7 @@ import { Program, workgroup } from "../program.ts";
 import { Scope } from "../wgsl/scope.ts";
 import { adam, sgd } from "../wgsl/update.ts";
 
-export type UpdateAttrs = Readonly<Record<string, number | boolean>>;
+type UpdateAttrs = Readonly<Record<string, number | boolean>>;
 
 /**
  * Lines that turn `x0` (parameter), `x1`… (state) and `g` (gradient) into their new values. Flags decide the text,

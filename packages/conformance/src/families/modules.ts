@@ -43,7 +43,7 @@ export const modules: Family<ModuleRecord> = {
 };
 
 /** `torch.nn.Name(*args, **kwargs)`. */
-export function buildModule({ module, args, kwargs }: ModuleValue, table: Table): nn.Module {
+function buildModule({ module, args, kwargs }: ModuleValue, table: Table): nn.Module {
   const Class = (nn as unknown as Readonly<Record<string, ModuleClass>>)[module] ?? unsupported(`nn.${module}`);
   const values = Object.entries(kwargs).map(([key, value]) => [key, table.value(value)] as const);
   const positional = args.map((value) => table.value(value));

@@ -1,3 +1,3 @@
 /** A PyTorch program in TypeScript: it returns the result, or throws where PyTorch raises. */
-export type Program = () => unknown;
+type Program = () => unknown;
 export type Programs = Readonly<Record<string, Program>>;

@@ -178,6 +178,21 @@ export function empty<D extends DType = "float32">(...args: SizesAndOptions<D>):
   return finish(new Tensor(storage, shape, stridesOf(shape), 0, dtype), options);
 }
 
+/** {@link empty} with strides of your own. @see https://pytorch.org/docs/stable/generated/torch.empty_strided.html */
+export function emptyStrided<D extends DType = "float32">(
+  size: Shape,
+  stride: Shape,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
+  checkShape("emptyStrided", size);
+  if (stride.length !== size.length) fail("emptyStrided", `needs a stride a size, got [${stride}] and [${size}]`);
+  const length = size.reduce((sum, extent, dim) => sum + (extent - 1) * stride[dim]!, 1);
+  const dtype = options.dtype ?? (state.defaultDType as D);
+  checkDType("emptyStrided", dtype);
+  const storage = getBackend(options.device).allocate(dtype, sizeOf(size) === 0 ? 0 : length);
+  return finish(new Tensor(storage, size, stride, 0, dtype), options);
+}
+
 function likeOptions<D extends DType>(input: Tensor, options: TensorOptions<D>): TensorOptions<D> & { dtype: D } {
   return { device: input.device, ...options, dtype: options.dtype ?? (input.dtype as D) };
 }

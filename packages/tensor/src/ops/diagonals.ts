@@ -1,6 +1,6 @@
 /** Diagonals and triangles of matrices, read, written and built. */
 import { fail, showShape } from "../errors.ts";
-import { normalizeDim, sameShape } from "../shape.ts";
+import { normalizeDim, type Shape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { applyView } from "./apply.ts";
 import { where } from "./arithmetic.ts";
@@ -126,6 +126,13 @@ export const sliceScatter = composite(
     const before = input.shape.slice(0, at).map(() => []);
     return written("sliceScatter", input, src, (x) => x.at(...before, [start, end, step]));
   },
+);
+
+/** A copy with `src` in the places that {@link asStrided} sees. @see https://pytorch.org/docs/stable/generated/torch.as_strided_scatter.html */
+export const asStridedScatter = composite(
+  "asStridedScatter(input, src, size, stride, storageOffset?)",
+  (input: Tensor, src: Tensor, size: Shape, stride: Shape, storageOffset: number | null = null): Tensor =>
+    written("asStridedScatter", input, src, (x) => x.asStrided(size, stride, storageOffset)),
 );
 
 /** A copy of `input` whose view by `look` holds `src`. */

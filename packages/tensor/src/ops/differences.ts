@@ -1,8 +1,11 @@
 /** Differences of neighbours and areas under curves. */
+import { isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
+import { state } from "../state.ts";
 import type { Tensor } from "../tensor.ts";
 import { cat } from "./joining.ts";
+import type { Dims } from "./reduce.ts";
 import { composite, op } from "./signature.ts";
 
 /** The `n`-th difference of neighbours along `dim`, after adding what to prepend and append. @see https://pytorch.org/docs/stable/generated/torch.diff.html */
@@ -31,6 +34,54 @@ function step(x: Tensor, dim: number): Tensor {
   const size = Math.max(x.shape[dim]! - 1, 0);
   const [next, last] = [x.narrow(dim, x.shape[dim]! - size, size), x.narrow(dim, 0, size)];
   return x.dtype === "bool" ? next.logicalXor(last) : next.sub(last);
+}
+
+/** Positions along each dimension: their distance, one for each dimension, or the positions themselves. */
+export type Spacing = number | readonly (number | Tensor)[];
+
+/**
+ * Derivatives along each dimension, estimated by parabolas through three neighbours; at the ends by lines, or by the
+ * same parabola where `edgeOrder` is 2.
+ * @see https://pytorch.org/docs/stable/generated/torch.gradient.html
+ */
+export const gradient = composite(
+  "gradient(input, spacing?, dim?, edgeOrder?)",
+  (input: Tensor, spacing: Spacing = 1, dim: Dims = null, edgeOrder: 1 | 2 = 1): Tensor[] => {
+    const dims = (typeof dim === "number" ? [dim] : (dim ?? input.shape.map((_, d) => d))).map((d) =>
+      normalizeDim("gradient", d, input.ndim),
+    );
+    const spaces = typeof spacing === "number" ? dims.map(() => spacing) : spacing;
+    if (spaces.length !== dims.length) fail("gradient", `${spaces.length} spacings for ${dims.length} dimensions`);
+    if (edgeOrder !== 1 && edgeOrder !== 2) fail("gradient", `edgeOrder must be 1 or 2, got ${edgeOrder}`);
+    return dims.map((at, i) => slope(input, spaces[i]!, at, edgeOrder));
+  },
+);
+
+function slope(y: Tensor, space: number | Tensor, at: number, edgeOrder: 1 | 2): Tensor {
+  const size = y.shape[at]!;
+  if (size <= edgeOrder) fail("gradient", `dimension ${at} needs more than ${edgeOrder} elements, got ${size}`);
+  const widths = typeof space === "number" ? y.newFull([1], space, { dtype: "float64" }).expand(size - 1) : diff(space);
+  const float = isFloat(y.dtype) ? y : y.to(state.defaultDType);
+  const w = widths.to(float.dtype).view(y.shape.map((_, d) => (d === at ? -1 : 1)));
+  const strips = diff(float, 1, at).div(w);
+  const part = (x: Tensor, from: number, count: number): Tensor =>
+    x.narrow(at, from < 0 ? size - 1 + from : from, count);
+  /** At the `end` of the strip that begins a pair: the line through it bent by the next one. */
+  const edge = (own: number, next: number): Tensor => {
+    const line = part(strips, own, 1);
+    if (edgeOrder === 1) return line;
+    const share = part(w, own, 1).div(part(w, own, 1).add(part(w, next, 1)));
+    return line.sub(part(strips, next, 1).sub(line).mul(share));
+  };
+  const inner = size - 2;
+  const [left, right, before, after] = [
+    part(strips, 0, inner),
+    part(strips, 1, inner),
+    part(w, 0, inner),
+    part(w, 1, inner),
+  ];
+  const middle = left.mul(after).add(right.mul(before)).div(before.add(after));
+  return cat([edge(0, 1), middle, edge(-1, -2)], at);
 }
 
 /** Areas of the strips between neighbours, along `dim`. */

@@ -5,6 +5,7 @@ import type { Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import {
   empty,
+  emptyStrided,
   full,
   type Nested,
   ones,
@@ -34,6 +35,11 @@ export const newZeros: Sized = sized(zeros, "newZeros");
 export const newOnes: Sized = sized(ones, "newOnes");
 /** Memory as it was. @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_empty.html */
 export const newEmpty: Sized = sized(empty, "newEmpty");
+
+/** Memory as it was, with strides of your own. @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_empty_strided.html */
+export function newEmptyStrided(input: Tensor, size: Shape, stride: Shape, options: TensorOptions = {}): Tensor {
+  return emptyStrided(size, stride, like(input, options));
+}
 
 /** One value everywhere. @see https://pytorch.org/docs/stable/generated/torch.Tensor.new_full.html */
 export function newFull(input: Tensor, size: Shape, fillValue: Scalar, options: TensorOptions = {}): Tensor {

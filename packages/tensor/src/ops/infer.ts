@@ -99,7 +99,7 @@ function convShape(x: Shape, weight: Shape, { stride, padding, dilation, groups 
 }
 
 /** Output size of pooling; in ceilMode a last window must still start inside the input or its left padding. */
-export function poolShape(op: string, x: Shape, { kernel, stride, padding, dilation, ceilMode }: PoolAttrs): Shape {
+function poolShape(op: string, x: Shape, { kernel, stride, padding, dilation, ceilMode }: PoolAttrs): Shape {
   const lead = x.slice(0, x.length - kernel.length);
   const spatial = kernel.map((extent, i) => {
     const size = x[lead.length + i]!;

@@ -1,9 +1,12 @@
 /** ★ The breadth of PyTorch's functions on tensors: each module's functions are exported and are methods. */
 export * from "./aliases.ts";
+export * from "./asking.ts";
 export * from "./comparing.ts";
+export * from "./complex.ts";
 export * from "./diagonals.ts";
 export * from "./differences.ts";
 export * from "./fresh.ts";
+export { mvlgamma, polygamma } from "./gammas.ts";
 export * from "./histograms.ts";
 export { cholesky } from "./matrix/factoring.ts";
 export { matrixPower } from "./matrix/multiplying.ts";

@@ -33,7 +33,7 @@ function rootOf(sum: Tensor, root: (sum: Tensor) => Tensor): Tensor {
 }
 
 /** A norm's order as PyTorch writes it. */
-export type NormOrder = number | "fro" | "nuc" | null;
+type NormOrder = number | "fro" | "nuc" | null;
 
 /** The p-norm over `dim`, of all elements without it. @see https://pytorch.org/docs/stable/generated/torch.norm.html */
 export const norm = composite(

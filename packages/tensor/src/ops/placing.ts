@@ -1,5 +1,6 @@
 /** Writing by index, out of place: copies of a tensor with elements replaced or combined. */
 import { fail, showShape } from "../errors.ts";
+import type { Operand } from "../recorder.ts";
 import { broadcastShapes, normalizeDim, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { nonzero, place } from "./advanced.ts";
@@ -33,6 +34,13 @@ export const indexPut = composite(
     return place(input, picks, to(values, input.dtype), accumulate);
   },
 );
+
+/** A tensor like `input` with one value everywhere. @see https://pytorch.org/docs/stable/generated/torch.full_like.html */
+export const fill = composite("fill(input, value)", (input: Tensor, value: Operand | boolean): Tensor => {
+  if (!(value instanceof Tensor)) return input.newFull(input.shape, value);
+  if (value.ndim > 0) fail("fill", `needs a 0-d value, got ${showShape(value.shape)}`);
+  return to(value, input.dtype).expand(input.shape).clone();
+});
 
 /** Elements of the flattened tensor. @see https://pytorch.org/docs/stable/generated/torch.take.html */
 export const take = composite(

@@ -16,7 +16,7 @@ export function needTensors(name: string, ...values: readonly unknown[]): void {
 }
 
 /** In a float dtype: its own, or the default one. */
-export function floating(input: Tensor): Tensor {
+function floating(input: Tensor): Tensor {
   return isFloat(input.dtype) ? input : input.to(state.defaultDType);
 }
 

@@ -93,7 +93,7 @@ export function isOptions(value: unknown): value is Record<string, unknown> {
 }
 
 /** The arguments by position: those of a trailing options object take the places of their names. */
-export function positional(name: string, names: readonly string[], args: unknown[]): unknown[] {
+function positional(name: string, names: readonly string[], args: unknown[]): unknown[] {
   const options = args[args.length - 1];
   if (!isOptions(options)) return args;
   args.pop();

@@ -13,6 +13,7 @@ export {
   round,
   sigmoid as expit,
 } from "./elementwise.ts";
+export { mvlgamma as multigammaln, polygamma, zeta } from "./gammas.ts";
 export { logit, sinc, xlog1py, xlogy } from "./pointwise.ts";
 
 import type { Tensor } from "../tensor.ts";

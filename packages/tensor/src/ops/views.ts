@@ -107,6 +107,13 @@ export const narrow = op(
   },
 );
 
+/** {@link narrow} as a copy. @see https://pytorch.org/docs/stable/generated/torch.narrow_copy.html */
+export const narrowCopy = composite(
+  "narrowCopy(input, dim, start, length)",
+  (input: Tensor, dim: number, start: number | Tensor, length: number): Tensor =>
+    clone(narrow(input, dim, start, length)),
+);
+
 /** One position of a dimension, which disappears. @see https://pytorch.org/docs/stable/generated/torch.select.html */
 export const select = composite(
   "select(input, dim, index)",

@@ -50,7 +50,7 @@ export function convWeight(grad: Dense, x: Dense, attrs: Attrs<"convWeight">): n
 }
 
 /** Calls `visit` with each output's flat position and the positions of its window, in the input and in its plane. */
-export function eachWindow(
+function eachWindow(
   x: Shape,
   out: Shape,
   { kernel, stride, padding, dilation }: PoolAttrs,
