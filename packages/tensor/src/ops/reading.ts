@@ -11,7 +11,7 @@ export function readNow(input: Tensor, op: string, remedy: string): TypedArray {
   return backend.readSync(input);
 }
 
-/** {@link readNow} with the usual remedy. */
+/** The elements, read at once. @throws TensorError where the host cannot wait for the device */
 export function rawData(input: Tensor, op: string): TypedArray {
   return readNow(input, op, "Read it with await x.data(), or bring it home with await x.cpu()");
 }

@@ -161,7 +161,7 @@ export interface OtherOps {
   cat: { readonly dim: number };
   /** [x]; `padding[d]` = elements [before, after] each dimension, all ≥ 0. */
   pad: { readonly padding: readonly (readonly [number, number])[]; readonly value: number };
-  /** [a, b]: [..., n, k] × [..., k, m], batch dimensions already expanded. */
+  /** `[a, b]`: `[..., n, k] × [..., k, m]`, batch dimensions already expanded. */
   matmul: object;
   /** [x, weight] or [x, weight, bias]: [N, C, *] ⋆ [O, C / groups, *]. */
   conv: ConvAttrs;
@@ -176,13 +176,13 @@ export interface OtherOps {
   avgPool: AvgPoolAttrs;
   /** [gradient] */
   avgPoolBackward: AvgPoolAttrs & { readonly inputShape: Shape };
-  /** [x, index]: out[i][j] = x[index[i][j]][j] for dim 0. */
+  /** `[x, index]`: `out[i][j] = x[index[i][j]][j]` for dim 0. */
   gather: { readonly dim: number };
-  /** [self, index, source]: the inverse of gather; `includeSelf` false starts the reduced places from nothing. */
+  /** `[self, index, source]`: the inverse of gather; `includeSelf` false starts the reduced places from nothing. */
   scatter: { readonly dim: number; readonly reduce: ScatterReduce; readonly includeSelf: boolean };
-  /** [x, index (1-d)]: whole slices along `dim`. */
+  /** `[x, index (1-d)]`: whole slices along `dim`. */
   indexSelect: { readonly dim: number };
-  /** [self, index (1-d), source]: adds (or writes) slices at the positions. */
+  /** `[self, index (1-d), source]`: adds (or writes) slices at the positions. */
   indexAdd: { readonly dim: number };
   indexCopy: { readonly dim: number };
   /** [x] → sorted values and int64 positions. Always stable; NaN is the largest. */
