@@ -163,6 +163,36 @@ describe("limits", () => {
     expect(reserved).toBeLessThan(3 * peak);
   });
 
+  test("training with batches of changing sizes wastes a quarter and a constant, and gives everything back", () => {
+    const batches = fc.array(fc.integer({ min: 1, max: 64 }), { minLength: 20, maxLength: 60 });
+    const layers = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(batches, layers, fc.nat(), (sizes, widths, seed) => {
+        const memory = new Memory();
+        const parameters = widths.map((width) => memory.allocate(4 * width));
+        let [asked, most] = [0, 0];
+        for (let step = 0; step < 2000; step++) {
+          const batch = sizes[(step * 7919 + seed) % sizes.length]!;
+          const blocks = widths.map((width) => memory.allocate(4 * batch * width));
+          asked = widths.reduce((sum, width) => sum + 4 * (batch + 1) * width, 0);
+          most = Math.max(most, asked);
+          // Half in the order of backward, half in the order they were made.
+          for (const block of step % 2 ? blocks.reverse() : blocks) memory.release(block);
+        }
+        const { peak, reserved, blocks } = memory.statistics();
+        expect(peak).toBeLessThanOrEqual(1.25 * most + 128 * widths.length);
+        expect(reserved).toBeLessThanOrEqual(1.125 * (1.25 * peak + 40 * MiB));
+        expect(blocks).toBe(parameters.length);
+        for (const block of parameters) memory.release(block);
+        memory.trim();
+        const whole = memory.allocate(reserved - 2 * 65536 - (reserved >> 2));
+        expect(memory.statistics()).toMatchObject({ reserved, cached: 0 });
+        memory.release(whole);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
   test("trim makes one room of many, and forgets nothing that is in use", () => {
     const memory = new Memory();
     const blocks = Array.from({ length: 64 }, (_, i) => memory.allocate(i % 2 ? 100 : 100_000));

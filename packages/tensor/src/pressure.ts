@@ -7,29 +7,36 @@ interface Host {
   gc?: () => void;
   process?: { getBuiltinModule?(name: string): unknown };
   performance: { now(): number };
-  setImmediate?(task: () => void): { unref?(): void };
+  setImmediate?(task: () => void): unknown;
   setTimeout(task: () => void, milliseconds: number): unknown;
 }
 
 const host = globalThis as unknown as Host;
 
-/** More than this is never left to be found later, unless it is little beside what is held ... */
+/** More than this is never left to be found later, unless it is little beside what is held; nor half of what is free. */
 const much = 192 * 2 ** 20;
-/** ... and less than this is always. Between them, collections take at most a part of the time. */
+/** Less than this always is. Between them, collections take at most a part of the time. */
 const little = 8 * 2 ** 20;
 const part = 1 / 32;
+/** V8 tells one FinalizationRegistry a macrotask, ours among others. Where there is no setImmediate, they are long. */
+const turns = host.setImmediate ? 16 : 4;
 
 export class Pressure {
   readonly #held: () => number;
+  readonly #limit: () => number;
   /** What was held when the collector had last run, or less. */
   #baseline = 0;
   #ended: number = host.performance.now();
   #cost = 0;
   #running: Promise<void> | null = null;
 
-  /** @param held bytes that are in use, or forgotten and not found yet */
-  constructor(held: () => number) {
+  /**
+   * @param held bytes that are in use, or forgotten and not found yet
+   * @param limit bytes that may be held
+   */
+  constructor(held: () => number, limit: () => number = () => Number.POSITIVE_INFINITY) {
     this.#held = held;
+    this.#limit = limit;
   }
 
   /** Bytes that came to be held since the last collection: the most that another one can find. */
@@ -41,7 +48,8 @@ export class Pressure {
 
   /** Whether so much is at stake that a collection is worth its milliseconds at once. */
   get isHigh(): boolean {
-    return this.bytes > Math.max(much, this.#held() / 4);
+    const { bytes } = this;
+    return bytes > Math.max(much, this.#held() / 4) || bytes > (this.#limit() - this.#baseline) / 2;
   }
 
   /** For the time between two steps: a collection where one is due, `undefined` where none is. */
@@ -54,7 +62,7 @@ export class Pressure {
 
   /** For the middle of a step: a collection after the current macrotask, if the pressure is high or `needed`. */
   relieveSoon(needed: boolean = this.isHigh): void {
-    if (needed && this.#running === null) this.#running = macrotask(false).then(() => this.#collect());
+    if (needed && this.#running === null) this.#running = macrotask().then(() => this.#collect());
   }
 
   /** Collects garbage, where the host can be asked to, and lets it be told of. */
@@ -65,7 +73,7 @@ export class Pressure {
   async #collect(): Promise<void> {
     const start = host.performance.now();
     collectGarbage();
-    for (let turn = 0; turn < 2; turn++) await macrotask();
+    for (let turn = 0; turn < turns; turn++) await macrotask();
     this.#baseline = this.#held();
     this.#ended = host.performance.now();
     this.#cost = this.#ended - start;
@@ -73,14 +81,11 @@ export class Pressure {
   }
 }
 
-/** Lets pending macrotasks run, finalizers among them. `holds`: whether the process waits for it. */
-function macrotask(holds = true): Promise<void> {
+/** Lets pending macrotasks run, finalizers among them. */
+function macrotask(): Promise<void> {
   return new Promise((resolve) => {
-    if (!host.setImmediate) host.setTimeout(resolve, 0);
-    else {
-      const task = host.setImmediate(resolve);
-      if (!holds) task.unref?.();
-    }
+    if (host.setImmediate) host.setImmediate(resolve);
+    else host.setTimeout(resolve, 0);
   });
 }
 

@@ -44,7 +44,10 @@ export interface MemoryStatistics {
 export class Memory {
   readonly heap: Heap;
   /** When the collector is asked for what was forgotten: by the allocator, and between the steps of a loop. */
-  readonly pressure: Pressure = new Pressure(() => this.#live);
+  readonly pressure: Pressure = new Pressure(
+    () => this.#live,
+    () => this.limit,
+  );
   /** The most bytes that may be held, room between blocks included. */
   limit: number;
   readonly #free: Block[][] = Array.from({ length: CLASS_COUNT }, () => []);
