@@ -1,7 +1,7 @@
 /**
  * N-dimensional tensors over pluggable backends: creation, indexing, views, arithmetic, reductions.
  *
- * @packageDocumentation
+ * @module tensor
  */
 export {
   type Backend,

@@ -2,7 +2,7 @@
  * For testing backends: the reference that says what every kernel means, the cases that every op is tried on, and special
  * functions to compare with.
  *
- * @packageDocumentation
+ * @module testing
  */
 export { type InputSpec, type OpCase, type OpCases, opCases } from "./cases.ts";
 export { arrange, type BackendCase, backendCases, type CheckOptions, type Layout } from "./check.ts";
