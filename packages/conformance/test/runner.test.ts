@@ -103,6 +103,19 @@ test("text is compared to the character", async () => {
   expect((await statusOf("print", { ...print, repr: "tensor([1., 2.]) " }))[0]).toBe("failed");
 });
 
+test("an expression may name a part of a result", async () => {
+  const spec = { ...float32([3, 1]), requires_grad: false };
+  const sorted = {
+    id: "print/1",
+    tensors: [float32([1, 3]), spec],
+    tensor: { $t: 0 },
+    expr: "x.sort().values",
+    x: { $t: 1 },
+    repr: "tensor([1., 3.], grad_fn=<SortBackward0>)",
+  };
+  expect(await statusOf("print", sorted)).toEqual(["passed", ""]);
+});
+
 test("a folder is run by family, and what it lacks is said", async () => {
   const folder = mkdtempSync(join(tmpdir(), "golden-"));
   try {

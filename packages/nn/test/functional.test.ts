@@ -220,3 +220,16 @@ it("embedding bags sum what lies between offsets", () => {
   expect(() => F.embeddingBag(tensor([0]), table)).toThrow(/a 1-d input needs offsets/);
   expect(F.embeddingBag(zeros(2, 2, { dtype: "int64" }), table, { mode: "max" }).shape).toEqual([2, 2]);
 });
+
+it("non-linearities are written into their input", () => {
+  const x = tensor([-1, 2]).to("float32");
+  expect(F.leakyRelu_(x, 0.5)).toBe(x);
+  expect(x.toArray()).toEqual([-0.5, 2]);
+  expect(F.threshold_(x, 0, 7).toArray()).toEqual([7, 2]);
+  expect(F.hardtanh_(x).toArray()).toEqual([1, 1]);
+});
+
+it("the root of a window keeps the sign of its sum", () => {
+  const x = tensor([[-1, -2, 3, 4]]).to("float32");
+  expect(F.lpPool1d(x, 1, 2).toArray()).toEqual([[-3, 7]]);
+});

@@ -11,6 +11,7 @@ import {
   meshgrid,
   rand,
   resultType,
+  special,
   type Tensor,
   tensor,
   zeros,
@@ -185,4 +186,71 @@ test("draws without replacement are distinct, and impossible ones are refused", 
   expect(drawn.toArray()).toEqual(Array.from({ length: 5 }, () => [0, 1, 2, 3, 4, 5, 6, 7]));
   expect(floatTensor([0, 1]).multinomial(3, { replacement: true }).toArray()).toEqual([1, 1, 1]);
   expect(() => floatTensor([0, 1]).multinomial(2)).toThrow("a row has 1 weights above zero, and 2 are drawn");
+});
+
+test("sizes and dimensions may be named", () => {
+  const x = range(2, 3);
+  expect(x.flip({ dims: [0] }).toArray()).toEqual(x.flip(0).toArray());
+  expect(x.permute({ dims: [1, 0] }).shape).toEqual([3, 2]);
+  expect(x.reshape({ shape: [3, -1] }).shape).toEqual([3, 2]);
+  expect(x.repeat({ repeats: [2, 1] }).shape).toEqual([4, 3]);
+  expect(() => x.flip({ dim: [0] } as never)).toThrow('flip: unknown option "dim". It takes dims');
+});
+
+test("casts take their device and flags as PyTorch does", () => {
+  const x = range(2);
+  expect(x.to("cpu", "float64", false, true).dtype).toBe("float64");
+  expect(x.to("float32") === x).toBe(true);
+  expect(x.to("float32", { copy: true }) === x).toBe(false);
+  expect(x.to("float32", false, true).storage === x.storage).toBe(false);
+});
+
+test("slopes are those of parabolas through neighbours", () => {
+  const x = floatTensor([0, 1, 3, 4]);
+  const [slope] = x.square().gradient([x], 0, 2) as [Tensor];
+  expect(slope.toArray()).toEqual([0, 2, 6, 8]);
+  expect(
+    range(2, 3)
+      .gradient(0.5)
+      .map((part) => part.toArray()),
+  ).toEqual([
+    [
+      [6, 6, 6],
+      [6, 6, 6],
+    ],
+    [
+      [2, 2, 2],
+      [2, 2, 2],
+    ],
+  ]);
+  expect(() => range(2).gradient(1, 0, 2)).toThrow("dimension 0 needs more than 2 elements, got 2");
+});
+
+test("histograms count between bounds, the last one included", () => {
+  const { hist, binEdges } = floatTensor([0, 1, 1.5, 4]).histogram(4);
+  expect([hist.toArray(), binEdges.toArray()]).toEqual([
+    [1, 2, 0, 1],
+    [0, 1, 2, 3, 4],
+  ]);
+  const dense = floatTensor([0, 1, 3]).histogram(floatTensor([0, 1, 3]), null, floatTensor([2, 1, 1]), true);
+  expect(dense.hist.toArray()).toEqual([0.5, 0.25]);
+});
+
+test("derivatives of log Γ, and what is made of it", () => {
+  const one = tensor([1], { dtype: "float64" });
+  expect(one.polygamma(2).item()).toBeCloseTo(-2.4041138063191885, 12);
+  expect(one.polygamma(3).item()).toBeCloseTo(Math.PI ** 4 / 15, 10);
+  expect(special.zeta(tensor([2, 0.5], { dtype: "float64" }), 1).toArray()).toEqual([
+    expect.closeTo(Math.PI ** 2 / 6, 13),
+    Number.NaN,
+  ]);
+  expect(tensor([3], { dtype: "float64" }).mvlgamma(2).item()).toBeCloseTo(1.5501949939575925, 12);
+});
+
+test("real numbers are their own conjugates", () => {
+  const x = floatTensor([[-1, 2]]);
+  expect(x.conj() === x).toBe(true);
+  expect(x.H.shape).toEqual([2, 1]);
+  expect(x.angle().toArray()).toEqual([[expect.closeTo(Math.PI, 6), 0]]);
+  expect(() => range(2, 2, 2).H).toThrow("H: needs a matrix, got 3 dimensions. Use .mH");
 });

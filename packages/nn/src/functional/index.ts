@@ -1,5 +1,6 @@
 /** The functions that the layers call, under PyTorch's names. */
 export * from "./activation.ts";
+export * from "./activation-in-place.ts";
 export * from "./adaptive.ts";
 export { scaledDotProductAttention } from "./attention.ts";
 export * from "./classification.ts";
@@ -23,7 +24,14 @@ export * from "./padding.ts";
 export * from "./pooling.ts";
 export type { Reduction } from "./reduction.ts";
 export * from "./regression.ts";
-export { type Amount, type InterpolationMode, interpolate, upsample } from "./resampling.ts";
+export {
+  type Amount,
+  type InterpolationMode,
+  interpolate,
+  upsample,
+  upsampleBilinear,
+  upsampleNearest,
+} from "./resampling.ts";
 export * from "./shuffle.ts";
 export type { Size } from "./sizes.ts";
 export * from "./unfold.ts";

@@ -47,9 +47,15 @@ export const pad = composite(
     const cut = cutNegative(input, pairs);
     const grown = pairs.map(([before, after]): [number, number] => [Math.max(before, 0), Math.max(after, 0)]);
     if (grown.every(([before, after]) => before === 0 && after === 0)) return cut === input ? input.clone() : cut;
-    if (mode === "constant") return apply("pad", [cut], { padding: grown, value: value ?? 0 });
+    if (mode === "constant") return apply("pad", [cut], { padding: grown, value: Number(value ?? 0) });
     return grown.reduce((x, [before, after], dim) => (before || after ? padEdge(x, dim, before, after, mode) : x), cut);
   },
+);
+
+/** {@link pad} with one value, 0 unless given. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html */
+export const constantPadNd = composite(
+  "constantPadNd(input, pad, value?)",
+  (input: Tensor, amounts: readonly number[], value: number = 0): Tensor => pad(input, amounts, "constant", value),
 );
 
 function cutNegative(input: Tensor, pairs: readonly [number, number][]): Tensor {

@@ -132,6 +132,19 @@ export const interpolate = composite(
   },
 );
 
+/** {@link interpolate} by nearest neighbours. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.upsample_nearest.html */
+export const upsampleNearest = composite(
+  "upsampleNearest(input, size?, scaleFactor?)",
+  (input: Tensor, size?: Amount, scaleFactor?: Amount): Tensor => interpolate(input, size, scaleFactor, "nearest"),
+);
+
+/** {@link interpolate} by lines between aligned corners, in two dimensions. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.upsample_bilinear.html */
+export const upsampleBilinear = composite(
+  "upsampleBilinear(input, size?, scaleFactor?)",
+  (input: Tensor, size?: Amount, scaleFactor?: Amount): Tensor =>
+    interpolate(input, size, scaleFactor, "bilinear", true),
+);
+
 /** {@link interpolate} under its older name. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.upsample.html */
 export const upsample = composite(
   "upsample(input, size?, scaleFactor?, mode?, alignCorners?)",

@@ -46,11 +46,12 @@ export type Spacing = number | readonly (number | Tensor)[];
  */
 export const gradient = composite(
   "gradient(input, spacing?, dim?, edgeOrder?)",
-  (input: Tensor, spacing: Spacing = 1, dim: Dims = null, edgeOrder: 1 | 2 = 1): Tensor[] => {
+  (input: Tensor, spacing: Spacing | null = 1, dim: Dims = null, edgeOrder: 1 | 2 = 1): Tensor[] => {
     const dims = (typeof dim === "number" ? [dim] : (dim ?? input.shape.map((_, d) => d))).map((d) =>
       normalizeDim("gradient", d, input.ndim),
     );
-    const spaces = typeof spacing === "number" ? dims.map(() => spacing) : spacing;
+    if (new Set(dims).size !== dims.length) fail("gradient", `a dimension appears twice in [${dims}]`);
+    const spaces = typeof spacing === "number" || spacing === null ? dims.map(() => spacing ?? 1) : spacing;
     if (spaces.length !== dims.length) fail("gradient", `${spaces.length} spacings for ${dims.length} dimensions`);
     if (edgeOrder !== 1 && edgeOrder !== 2) fail("gradient", `edgeOrder must be 1 or 2, got ${edgeOrder}`);
     return dims.map((at, i) => slope(input, spaces[i]!, at, edgeOrder));

@@ -1,8 +1,10 @@
 /** Elements counted by value. */
 import { isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
-import type { Tensor } from "../tensor.ts";
+import { sameShape } from "../shape.ts";
+import { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
+import { linspace } from "./creation.ts";
 import { composite } from "./signature.ts";
 
 /** Counts of elements in `bins` equal intervals from `min` to `max`, or of the data's range. @see https://pytorch.org/docs/stable/generated/torch.histc.html */
@@ -28,6 +30,51 @@ function dataRange(x: Tensor): [number, number] {
   const [low, high] = [x.amin().item(), x.amax().item()];
   if (!Number.isFinite(low) || !Number.isFinite(high)) fail("histc", `the range [${low}, ${high}] is not finite`);
   return low === high ? [low - 1, high + 1] : [low, high];
+}
+
+/** Counts (or weights, or densities) and the bounds between bins. */
+export type Histogram = [hist: Tensor, binEdges: Tensor] & { readonly hist: Tensor; readonly binEdges: Tensor };
+
+/**
+ * Counts of elements in `bins`: so many equal intervals of `range` (that of the data unless given), or between rising
+ * bounds. With weights their sums; with `density` divided by the total and by the widths.
+ * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
+ */
+export const histogram = composite(
+  "histogram(input, bins, range?, weight?, density?)",
+  (
+    input: Tensor,
+    bins: number | Tensor,
+    range: readonly number[] | null = null,
+    weight: Tensor | null = null,
+    density: boolean = false,
+  ): Histogram => {
+    if (!isFloat(input.dtype)) fail("histogram", `needs a float dtype, got ${input.dtype}`, 'Cast with .to("float32")');
+    if (weight && !sameShape(weight.shape, input.shape)) {
+      fail("histogram", `weights are ${showShape(weight.shape)}, the input ${showShape(input.shape)}`);
+    }
+    const x = input.detach().reshape(-1);
+    const binEdges = bins instanceof Tensor ? bins.detach().clone() : equalBins(x, bins, range);
+    const count = binEdges.numel() - 1;
+    const [low, high] = [binEdges.at(0), binEdges.at(-1)];
+    // The last bin holds its upper bound too.
+    const place = binEdges
+      .searchsorted(x, { right: true })
+      .sub(1)
+      .clamp(0, count - 1);
+    const inside = x.ge(low).logicalAnd(x.le(high)).to(x.dtype);
+    const counts = x.newZeros(count).indexAdd(0, place, weight ? inside.mul(weight.detach().reshape(-1)) : inside);
+    const hist = density ? counts.div(counts.sum()).div(binEdges.diff()) : counts;
+    return Object.assign([hist, binEdges] as [Tensor, Tensor], { hist, binEdges });
+  },
+);
+
+function equalBins(x: Tensor, bins: number, range: readonly number[] | null): Tensor {
+  if (!(bins > 0)) fail("histogram", `needs bins > 0, got ${bins}`);
+  const [low = 0, high = 1] = range ?? (x.numel() > 0 ? [x.amin().item(), x.amax().item()] : []);
+  if (!(low <= high)) fail("histogram", `needs a range that rises, got [${range}]`);
+  const [from, to] = low === high ? [low - 0.5, high + 0.5] : [low, high];
+  return linspace(from, to, bins + 1, { dtype: x.dtype, device: x.device });
 }
 
 /** How often each whole number from 0 occurs, or the sum of its weights. @see https://pytorch.org/docs/stable/generated/torch.bincount.html */

@@ -1,5 +1,5 @@
 /** Element-wise functions made of the rows of the op table. */
-import { type DType, isFloat, resultType } from "../dtype.ts";
+import { isFloat, resultType } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { state } from "../state.ts";
@@ -16,7 +16,7 @@ export function needTensors(name: string, ...values: readonly unknown[]): void {
 }
 
 /** In a float dtype: its own, or the default one. */
-function floating(input: Tensor): Tensor {
+export function floating(input: Tensor): Tensor {
   return isFloat(input.dtype) ? input : input.to(state.defaultDType);
 }
 
@@ -88,23 +88,19 @@ export const xlog1py = composite(
   (input: Operand, other: Operand): Tensor => xTimesLog("xlog1py", input, other, 1),
 );
 
-/** The float dtype in which the operands meet. */
-function floatOf(name: string, ...operands: readonly Operand[]): DType {
-  if (operands.every((value) => typeof value === "number")) fail(name, "needs a tensor, got numbers");
+/** The operands as tensors of the float dtype in which they meet. */
+export function floatOperands(name: string, ...operands: readonly Operand[]): Tensor[] {
+  const lead =
+    operands.find((value) => value instanceof Tensor) ??
+    fail(name, "needs a tensor, got numbers", "Wrap one with tensor(…)");
   const common = commonDType(name, operands);
-  return isFloat(common) ? common : state.defaultDType;
-}
-
-function scalarLike(value: number, dtype: DType, ...others: readonly Operand[]): Tensor {
-  return (others.find((other) => other instanceof Tensor) as Tensor).newFull([], value, { dtype });
+  const dtype = isFloat(common) ? common : state.defaultDType;
+  return operands.map((value) => (value instanceof Tensor ? value.to(dtype) : lead.newFull([], value, { dtype })));
 }
 
 /** Where x is 0 and the logarithm is not finite the product is 0; elsewhere 0 · log keeps its derivative. */
 function xTimesLog(name: string, input: Operand, other: Operand, shift: 0 | 1): Tensor {
-  const dtype = floatOf(name, input, other);
-  const [x, y] = [input, other].map((value) =>
-    typeof value === "number" ? scalarLike(value, dtype, input, other) : value.to(dtype),
-  );
+  const [x, y] = floatOperands(name, input, other);
   const zero = apply("logicalAnd", [
     apply("eq", [x!, 0]),
     apply("logicalOr", [apply("le", [y!, -shift]), apply("eq", [y!, Number.POSITIVE_INFINITY])]),

@@ -1,0 +1,67 @@
+import "./reference.ts";
+import { floatTensor, manualSeed, type Tensor, tensor, zeros } from "@dl/tensor";
+import { expect, test } from "vitest";
+
+test("functions are written into their first argument, which stays itself", () => {
+  const x = floatTensor([1, 2, 3]);
+  const row = floatTensor(
+    [
+      [0, 0, 0],
+      [1, 2, 3],
+    ].flat(),
+  )
+    .view(2, 3)
+    .select(0, 1);
+  expect(row.lerp_(x.mul(3), 0.5)).toBe(row);
+  expect(row.toArray()).toEqual([2, 4, 6]);
+  expect(x.addcmul_(x, x, { value: 2 }).toArray()).toEqual([3, 10, 21]);
+  expect(
+    zeros(2)
+      .scatterAdd_(0, tensor([1, 1]), floatTensor([1, 2]))
+      .toArray(),
+  ).toEqual([0, 3]);
+  expect(floatTensor([1.26, -7]).round_({ decimals: 1 }).toArray()).toEqual([expect.closeTo(1.3, 6), -7]);
+  expect(floatTensor([7, -7]).div_(2, { roundingMode: "trunc" }).toArray()).toEqual([3, -3]);
+  expect(tensor([1, 5]).greater_(2).toArray()).toEqual([0, 1]);
+});
+
+test("what does not fit is refused, and the target stays as it was", () => {
+  const x = tensor([1, 2]);
+  expect(() => x.floatPower_(2)).toThrow("floatPower_: the result is float64 and cannot be kept in int64");
+  expect(() => floatTensor([1]).addcmul_(floatTensor([1, 2]), floatTensor([1, 2]))).toThrow(
+    "addcmul_: the result has shape [2], the target [1]",
+  );
+  expect(x.toArray()).toEqual([1, 2]);
+});
+
+test("diagonals are filled, wrapped in tall matrices", () => {
+  expect(zeros(2, 3).fillDiagonal_(1).toArray()).toEqual([
+    [1, 0, 0],
+    [0, 1, 0],
+  ]);
+  const ends = (wrap: boolean) => zeros(5, 2).fillDiagonal_(1, { wrap }).sum(1).toArray();
+  expect(ends(true)).toEqual([1, 1, 0, 1, 1]);
+  expect(ends(false)).toEqual([1, 1, 0, 0, 0]);
+  expect(zeros(2, 2, 2).fillDiagonal_(4).sum().item()).toBe(8);
+  expect(() => zeros(2, 3, 2).fillDiagonal_(1)).toThrow("needs a matrix, or dimensions of one size");
+});
+
+test("draws in place have their distributions' moments", () => {
+  manualSeed(5);
+  const x = zeros(20000);
+  const mean = (drawn: Tensor) => drawn.mean().item();
+  expect(mean(x.uniform_(-1, 3))).toBeCloseTo(1, 1);
+  expect([x.amin().item() >= -1, x.amax().item() < 3]).toEqual([true, true]);
+  expect(mean(x.normal_(2, 3))).toBeCloseTo(2, 1);
+  expect(x.std().item()).toBeCloseTo(3, 1);
+  expect(mean(x.exponential_(4))).toBeCloseTo(0.25, 2);
+  expect(mean(x.logNormal_(0, 0.5))).toBeCloseTo(Math.exp(0.125), 1);
+  expect(mean(x.geometric_(0.25))).toBeCloseTo(4, 0);
+  expect(x.amin().item()).toBe(1);
+  expect(x.cauchy_(3).median().item()).toBeCloseTo(3, 1);
+  expect(mean(x.bernoulli_(0.3))).toBeCloseTo(0.3, 1);
+  expect(mean(x.random_(2, 5))).toBeCloseTo(3, 1);
+  expect([x.amin().item(), x.amax().item()]).toEqual([2, 4]);
+  expect(() => tensor([1]).normal_()).toThrow("normal_: needs a float dtype, got int64");
+  expect(() => x.uniform_(1, 0)).toThrow("uniform_: needs from ≤ to, got 1 and 0");
+});
