@@ -8,7 +8,7 @@ import { inv, solve, solveTriangular } from "./solving.ts";
 import * as values from "./values.ts";
 
 /** A = U diag(S) Vᵀ: V itself, where `linalg.svd` gives its transpose. */
-export type OldSVD = [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
+type OldSVD = [U: Tensor, S: Tensor, V: Tensor] & { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor };
 
 /** Singular values and vectors; `some` false makes U and V square, `computeUv` false makes them zero. @see https://pytorch.org/docs/stable/generated/torch.svd.html */
 export const svd = composite(
@@ -52,7 +52,7 @@ export const choleskySolve = composite(
 );
 
 /** A solution and the matrix it was for. */
-export type Solution = [solution: Tensor, clonedCoefficient: Tensor] & {
+type Solution = [solution: Tensor, clonedCoefficient: Tensor] & {
   readonly solution: Tensor;
   readonly clonedCoefficient: Tensor;
 };
