@@ -1,4 +1,4 @@
-import type { DType, SoftmaxOp, Shape } from "@dl/tensor";
+import type { DType, Shape, SoftmaxOp } from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";

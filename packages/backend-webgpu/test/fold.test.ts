@@ -1,4 +1,4 @@
-import { type SoftmaxOp, type ReduceOp, reduceOps, type ScanOp, type Shape, scanOps, stridesOf } from "@dl/tensor";
+import { type ReduceOp, reduceOps, type ScanOp, type Shape, type SoftmaxOp, scanOps, stridesOf } from "@dl/tensor";
 import { test } from "vitest";
 import { agrees, noise, type Source } from "./both.ts";
 import { onDevice } from "./device.ts";
