@@ -229,6 +229,26 @@ it("non-linearities are written into their input", () => {
   expect(F.hardtanh_(x).toArray()).toEqual([1, 1]);
 });
 
+it("NaN has the slope that it has in PyTorch", () => {
+  const slopeAt = (f: (x: Tensor) => Tensor): number => {
+    const x = tensor([Number.NaN], { dtype: "float32", requiresGrad: true });
+    f(x).sum().backward();
+    return x.grad!.item();
+  };
+  expect([F.relu, F.elu, F.celu, F.hardsigmoid].map((f) => slopeAt((x) => f(x)))).toEqual([1, 1, 1, 0]);
+});
+
+it("a transposed convolution whose output padding exceeds its stride has a gradient", () => {
+  const [x, weight] = [randn(1, 1, 4, { requiresGrad: true }), randn(1, 1, 3, { requiresGrad: true })];
+  const out = F.convTranspose1d(x, weight, { stride: 1, padding: 2, outputPadding: 2, dilation: 3 });
+  out.sum().backward();
+  expect(out.shape).toEqual([1, 1, 8]);
+  expect(x.grad!.shape).toEqual([1, 1, 4]);
+  // Linear in both: each gives the sum back.
+  expect(x.grad!.mul(x.detach()).sum().item()).toBeCloseTo(out.sum().item(), 4);
+  expect(weight.grad!.mul(weight.detach()).sum().item()).toBeCloseTo(out.sum().item(), 4);
+});
+
 it("the root of a window keeps the sign of its sum", () => {
   const x = tensor([[-1, -2, 3, 4]]).to("float32");
   expect(F.lpPool1d(x, 1, 2).toArray()).toEqual([[-3, 7]]);

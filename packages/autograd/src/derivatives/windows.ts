@@ -1,10 +1,14 @@
 /** Derivatives of convolution and pooling: each kernel's gradients are its sisters. */
-import { apply } from "@dl/tensor";
+import { apply, type Shape, type Tensor } from "@dl/tensor";
 import { A, B, noGradient, POSITIONS, type Rules } from "./rule.ts";
 
 type WindowOp = "conv" | "convInput" | "convWeight" | "maxPool" | "maxPoolBackward" | "avgPool" | "avgPoolBackward";
 
 const spatial = (rank: number): string => `${rank - 2}D`;
+
+/** An input of convInput much larger than its gradient needs (a large output padding) has room for more windows. */
+const cut = (x: Tensor, shape: Shape): Tensor =>
+  shape.reduce((part, size, dim) => (part.shape[dim] === size ? part : part.narrow(dim, 0, size)), x);
 
 export const windows: Rules<WindowOp> = {
   conv: {
@@ -19,7 +23,7 @@ export const windows: Rules<WindowOp> = {
   convInput: {
     name: "ConvolutionBackwardBackward0",
     wrt: [
-      { reads: B, vjp: (g, { b }, { attrs }) => apply("conv", [g, b], attrs) },
+      { reads: B, vjp: (g, { b }, { attrs, shape }) => cut(apply("conv", [g, b], attrs), shape) },
       { reads: A, vjp: (g, { a }, { attrs, shape }) => apply("convWeight", [a, g], { ...attrs, weightShape: shape }) },
     ],
   },

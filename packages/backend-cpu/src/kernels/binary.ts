@@ -130,7 +130,7 @@ export const binary: { readonly [K in BinaryOp]: Row } = {
   logicalAnd: (a, b) => and(nonzero(a), nonzero(b)),
   logicalOr: (a, b) => or(nonzero(a), nonzero(b)),
   logicalXor: (a, b) => xor(nonzero(a), nonzero(b)),
-  reluBackward: (gradient, y) => select(gt(y, 0), gradient, 0),
+  reluBackward: (gradient, y) => select(le(y, 0), 0, gradient),
   sigmoidBackward: (gradient, y) => mul(mul(gradient, y), sub(1, y)),
   tanhBackward: (gradient, y) => mul(gradient, sub(1, mul(y, y))),
   geluBackward,

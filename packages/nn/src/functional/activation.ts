@@ -9,10 +9,10 @@ function over(input: Tensor, inplace: boolean, f: (x: Tensor) => Tensor): Tensor
   return inplace ? input.copy_(f(input.clone())) : f(input);
 }
 
-/** x where it is positive, else g(x); g never sees positive values, whose exponentials could overflow. */
+/** g(x) up to zero, else x, NaN included; g never sees positive values, whose exponentials could overflow. */
 function belowZero(x: Tensor, g: (x: Tensor) => Tensor): Tensor {
-  const positive = x.gt(0);
-  return where(positive, x, g(where(positive, 0, x)));
+  const low = x.le(0);
+  return where(low, g(where(low, x, 0)), x);
 }
 
 /** max(x, 0). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html */
@@ -170,7 +170,12 @@ export const mish = composite(
 /** A straight line through (−3, 0) and (3, 1), flat outside. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html */
 export const hardsigmoid = composite(
   "hardsigmoid(input, inplace?)",
-  (input: Tensor, inplace: boolean = false): Tensor => over(input, inplace, (x) => relu6(x.add(3)).div(6)),
+  (input: Tensor, inplace: boolean = false): Tensor =>
+    over(input, inplace, (x) => {
+      // Outside of the ramp there is no slope, nor at NaN.
+      const ramp = x.gt(-3).logicalAnd(x.lt(3));
+      return where(ramp, x.add(3).div(6), relu6(x.detach().add(3)).div(6));
+    }),
   "HardsigmoidBackward0",
 );
 

@@ -148,7 +148,7 @@ function floating(x: Tensor): Tensor {
 export const marginRankingLoss = composite(
   "marginRankingLoss(input1, input2, target, margin?, reduction?)",
   (input1: Tensor, input2: Tensor, target: Tensor, margin: number = 0, reduction: Reduction = "mean"): Tensor =>
-    reduced("marginRankingLoss", floating(input1.sub(input2).mul(target.neg())).add(margin).relu(), reduction),
+    reduced("marginRankingLoss", floating(input1.sub(input2).mul(target.neg())).add(margin).clamp(0), reduction),
 );
 
 /** One against all, for each class on its own; the mean over classes. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_soft_margin_loss.html */

@@ -148,6 +148,6 @@ export const baddbmm = composite(
 export const addbmm = composite(
   "addbmm(input, batch1, batch2, beta?, alpha?)",
   (input: Tensor, batch1: Tensor, batch2: Tensor, beta: number = 1, alpha: number = 1): Tensor =>
-    plus(input, batch1.bmm(batch2).sum(0), beta, alpha),
+    plus(input, batch1.bmm(batch2).sum(0).to(input.dtype), beta, alpha),
   "AddbmmBackward0",
 );

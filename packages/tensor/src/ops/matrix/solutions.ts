@@ -1,4 +1,5 @@
 /** Least squares, conditions, exponentials, Vandermonde's matrices, systems over tensors. */
+import { isFloat } from "../../dtype.ts";
 import { fail, showShape } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -23,7 +24,7 @@ export const cond = composite("cond(A, p?)", (A: Tensor, p: MatrixOrder | null =
 /** How PyTorch finds least squares; here it only says what is given beside them. */
 export type Driver = "gels" | "gelsy" | "gelsd" | "gelss";
 
-/** What {@link lstsq} gives: the rank is empty for "gels", `singularValues` but for "gelsd" and "gelss". */
+/** What {@link lstsq} gives. Empty are residuals for "gelsy", the rank for "gels", singular values for both. */
 export type LeastSquares = readonly [Tensor, Tensor, Tensor, Tensor] & {
   readonly solution: Tensor;
   readonly residuals: Tensor;
@@ -32,7 +33,8 @@ export type LeastSquares = readonly [Tensor, Tensor, Tensor, Tensor] & {
 };
 
 /**
- * X of least ‖A X − B‖, the shortest of several; residuals where there are more rows than columns and the rank is full.
+ * X of least ‖A X − B‖, the shortest of several; residuals where there are more rows than columns, the rank is full and
+ * the driver is another than "gelsy", the usual one.
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.lstsq.html
  */
 export const lstsq = composite(
@@ -48,7 +50,7 @@ export const lstsq = composite(
     const x = pinv(A, { rcond }).matmul(b);
     const solution = vector ? x.squeeze(-1) : x;
     const found = matrixRank(A, { rtol: rcond });
-    const full = rows > columns && found.eq(columns).all().item();
+    const full = driver !== "gelsy" && rows > columns && found.eq(columns).all().item();
     const residuals = full ? A.matmul(x).sub(b).square().sum(-2) : x.newEmpty(0);
     const rank = driver === "gels" ? found.newEmpty(0) : found;
     const singularValues = driver === "gelsd" || driver === "gelss" ? svdvals(A.detach()) : x.newEmpty(0);
@@ -78,7 +80,7 @@ export const vander = composite("vander(x, N?)", (x: Tensor, N: number | null = 
   const line = x.ndim === 0 ? x.view(1) : x;
   const count = N ?? line.shape.at(-1)!;
   if (count < 1) fail("vander", `needs at least one power, got ${count}`);
-  const base = x.dtype === "bool" ? line.to("int64") : line;
+  const base = isFloat(x.dtype) ? line : line.to("int64");
   const powers = [ones(base.shape, { dtype: base.dtype, device: x.device })];
   while (powers.length < count) powers.push(powers.at(-1)!.mul(base));
   return stack(powers, -1);
