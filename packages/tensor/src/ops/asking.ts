@@ -25,7 +25,7 @@ export function isSigned(input: Tensor): boolean {
   return input.dtype !== "uint8" && input.dtype !== "bool";
 }
 
-/** Whether both have the same shape. @see https://pytorch.org/docs/stable/generated/torch.Tensor.is_set_to.html */
+/** Whether both have the same shape. */
 export function isSameSize(input: Tensor, other: Tensor): boolean {
   return sameShape(input.shape, other.shape);
 }
