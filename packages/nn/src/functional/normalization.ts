@@ -24,7 +24,6 @@ function standardizeOwn(input: Tensor, channels: Shape, eps: number, use?: (own:
   if (x.isFloatingPoint() && x.backend.supports("standardize")) {
     const [values, mean, variance] = applyAll("standardize", [x], { eps }) as [Tensor, Tensor, Tensor];
     use?.({ mean, variance });
-    for (const moment of [mean, variance]) moment.dispose();
     return values.view(input.shape);
   }
   const own = moments(x, [0, 2]);
