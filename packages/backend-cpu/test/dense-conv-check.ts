@@ -21,6 +21,8 @@ export function tensor(type: FloatName, length: number, seed: number) {
 export interface Problem {
   readonly type: FloatName;
   readonly shape: ConvShape;
+  /** Leaves one number of so many in the output's gradient, zeros elsewhere. */
+  readonly oneOf?: number;
 }
 
 export function sizes({ shape: s }: Problem) {
@@ -74,13 +76,14 @@ function walk(p: Problem, visit: (x: number, w: number, y: number) => void): voi
 
 /** Runs all three passes and compares them with plain loops. */
 export function check(p: Problem): void {
-  const { type, shape } = p;
+  const { type, shape, oneOf = 1 } = p;
   const size = sizes(p);
   const x = tensor(type, size.x, 1);
   const w = tensor(type, size.w, 2);
   const bias = tensor(type, shape.outChannels, 3);
   const y = tensor(type, size.y, 4);
   const dy = tensor(type, size.y, 5);
+  for (let i = 0; i < size.y; i++) if (((i * 2654435761) >>> 7) % oneOf !== 0) dy.values[i] = 0;
   const [dx, dw] = [tensor(type, size.x, 6), tensor(type, size.w, 7)];
   const pixels = product(size.output);
   const expected = {

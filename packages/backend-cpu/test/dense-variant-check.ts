@@ -24,4 +24,12 @@ export function checkVariant(): void {
       });
     }
   }
+  const same = [1, 1] as const;
+  checkConv({
+    ...{ type: "f32", oneOf: 7 },
+    shape: {
+      ...{ batch: 2, inChannels: 36, outChannels: 6, groups: 1, input: [9, 12], kernel: [3, 3] },
+      ...{ stride: same, padding: [same, same], dilation: same },
+    },
+  });
 }

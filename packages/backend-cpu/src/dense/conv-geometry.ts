@@ -108,10 +108,15 @@ export interface Layout {
   readonly taps: readonly number[];
 }
 
-export function layoutOf(g: Geometry): Layout {
-  const span = g.output.map(
+/** What all windows together see, zeros of the padding included. */
+function spanOf(g: Geometry): Triple {
+  return g.output.map(
     (size, i) => (size - 1) * g.stride[i]! + (g.kernel[i]! - 1) * g.dilation[i]! + 1,
   ) as unknown as Triple;
+}
+
+export function layoutOf(g: Geometry): Layout {
+  const span = spanOf(g);
   const inside = span.every((size, i) => g.before[i] === 0 && size <= g.input[i]!);
   const staged = !inside || g.stride[2] > 1;
   const columns = Array.from({ length: g.kernel[2] }, (_, k) => k * g.dilation[2]);
@@ -131,6 +136,25 @@ export function layoutOf(g: Geometry): Layout {
     rows: grid(g.output, (z, y) => (z * g.stride[0] * height + y * g.stride[1]) * pitch),
     taps: grid(g.kernel, (z, y) => (z * g.dilation[0] * height + y * g.dilation[1]) * pitch).flatMap((row) =>
       columns.map((column) => row + (staged ? tapColumn(column) : column)),
+    ),
+  };
+}
+
+/** The layout with channels side by side: taps are runs of memory, rows of a window unless it is dilated. */
+export function interleavedLayout(g: Geometry): Layout {
+  const span = spanOf(g);
+  const [, height] = span;
+  const pitch = span[2] * g.channels;
+  const columns = g.dilation[2] === 1 ? [0] : Array.from({ length: g.kernel[2] }, (_, k) => k * g.dilation[2]);
+  const [depthUsed, heightUsed, count] = span.map((size, i) => Math.max(0, Math.min(g.input[i]!, size - g.before[i]!)));
+  const target = ((g.before[0] * height + g.before[1]) * span[2] + g.before[2]) * g.channels;
+  return {
+    ...{ staged: true, height, pitch, plane: Math.ceil((span[0] * height * pitch) / 4) * 4 },
+    phases: [{ source: 0, target, count: count! }],
+    ...{ depthUsed: depthUsed!, heightUsed: heightUsed! },
+    rows: grid(g.output, (z, y) => (z * g.stride[0] * height + y * g.stride[1]) * pitch),
+    taps: grid(g.kernel, (z, y) => (z * g.dilation[0] * height + y * g.dilation[1]) * pitch).flatMap((row) =>
+      columns.map((column) => row + column * g.channels),
     ),
   };
 }

@@ -1,10 +1,10 @@
 /** Copies channels into their staged form, and back. */
-import { type Func, type FuncRef, type Local, load, type Module, op } from "../wasm/emitter.ts";
+import { type Expr, type Func, type FuncRef, type Local, load, type Module, op } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
 import { at, type Element, loadScalar, storeScalar } from "./element.ts";
 
 const stageParams = ["plan", "dense", "staged", "count"] as const;
-type StageLocals = { readonly [N in (typeof stageParams)[number]]: Local<"i32"> };
+type StageArguments = { readonly [N in (typeof stageParams)[number]]: Expr<"i32"> };
 export type Stage = FuncRef<typeof stageParams, undefined>;
 
 /** A part of a row that is contiguous in staged form. */
@@ -58,7 +58,7 @@ function copyElements(f: Func, e: Element, run: Run, copy: (run: Run) => void): 
 }
 
 /** Walks channels, planes, rows and phases. */
-function forEachRun(f: Func, { plan, dense, staged, count }: StageLocals, body: (run: Run) => void): void {
+export function forEachRun(f: Func, { plan, dense, staged, count }: StageArguments, body: (run: Run) => void): void {
   const p = readPlan(
     ...([f, plan, "xChannel", "xPlane", "xRow", "plane", "stagedDepth", "stagedRow"] as const),
     ...(["depthUsed", "heightUsed", "phaseCount", "phases", "step"] as const),

@@ -5,6 +5,7 @@ import { buildForward, TILE_BYTES } from "./conv-forward.ts";
 import { type ConvShape, type Geometry, geometryOf, layoutOf, product, type Triple } from "./conv-geometry.ts";
 import { buildInput } from "./conv-input.ts";
 import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
+import { sparseInput, sparseWeight } from "./conv-sparse.ts";
 import { buildWeight, tileColumns } from "./conv-weight.ts";
 import { bytesPerElement, elements, type FloatName } from "./element.ts";
 import { tilesFor } from "./tiles.ts";
@@ -109,6 +110,8 @@ export interface ConvInput {
 export function convInput(type: FloatName, shape: ConvShape, tensors: ConvInput): void {
   if (shape.batch === 0) return;
   const g = geometryOf(shape);
+  const { gradOutput, w: factor, gradInput: result } = tensors;
+  if (type === "f32" && sparseInput(g, workOf(g), { gradOutput, factor, result })) return;
   const backwards = reversed(g);
   if (backwards === undefined) scatterInput(type, g, tensors);
   else convolveInput(type, g, backwards, tensors);
@@ -179,6 +182,7 @@ export interface ConvWeight {
 /** The gradient of the weights. (That of the bias is the sum of the output's gradient over all but its channels.) */
 export function convWeight(type: FloatName, shape: ConvShape, { x, gradOutput, gradWeight }: ConvWeight): void {
   const g = geometryOf(shape);
+  if (type === "f32" && sparseWeight(g, workOf(g), { gradOutput, factor: x, result: gradWeight })) return;
   const { plans, images, pixels } = weightPlans.get(keyOf(type, g), () => weightPlan(type, g));
   const [{ layout, block }] = plans;
   const key = `conv:weight:${type}`;

@@ -1,0 +1,133 @@
+/**
+ * The two gradients of a convolution for output gradients that are mostly zeros, as those behind max pooling and ReLU are.
+ * Images and weights lie with their channels side by side: a row of a window is one run of memory. Of float32.
+ */
+import { call, type FuncRef, i32, load, type Module, op, splat } from "../wasm/emitter.ts";
+import { readPlan } from "./conv-plan.ts";
+import { lister, type Runs, tiler } from "./conv-sparse-tiles.ts";
+import { forEachRun } from "./conv-stage.ts";
+import { at, shareOf } from "./element.ts";
+import { type Turn, turner } from "./turned.ts";
+
+/** The table that all kernels share: {@link lanePacking}, a flag, and where the window of each pixel is. */
+export const FLAG = 256;
+export const PLACES: number = FLAG + 16;
+
+const checkParams = ["from", "end", "table"] as const;
+
+/** Sets the flag if a number is infinite or NaN: times zero it would not be zero. */
+function checker(m: Module): FuncRef<typeof checkParams, undefined> {
+  return m.inner("check", checkParams, (f, p) => {
+    const zeros = f.local("v128");
+    f.while(op("i32.lt_u", p.from, p.end), () => {
+      f.set(zeros, op("f32x4.add", zeros, op("f32x4.mul", load("v128.load", p.from), splat("f32x4", 0))));
+      f.inc(p.from, 16);
+    });
+    f.if(op("v128.any_true", op("f32x4.ne", zeros, zeros)), () => f.store("i32.store", p.table, 1, FLAG));
+  });
+}
+
+/** `stage`: units are images, by group. */
+function buildStage(m: Module, turn: Turn, check: FuncRef<typeof checkParams, undefined>): void {
+  m.func("stage", ["chunk", "chunks", "plan", "x", "images", "table"], (f, q) => {
+    const p = readPlan(f, q.plan, "batch", "groups", "channels", "plane", "xChannel");
+    shareOf(f, q, op("i32.mul", p.batch, p.groups), (unit) => {
+      const image = f.let(at(q.images, unit, p.plane));
+      const x = f.let(at(q.x, op("i32.mul", unit, p.channels), p.xChannel));
+      f.fill(image, 0, p.plane);
+      forEachRun(f, { plan: q.plan, dense: x, staged: image, count: i32(1) }, (run) => {
+        f.call(turn, run.dense, run.staged, p.xChannel, op("i32.shl", p.channels, 2), run.count, p.channels);
+      });
+      f.call(check, image, op("i32.add", image, p.plane), q.table);
+    });
+  });
+}
+
+/** `weight`: units are parts of the output channels, by group; the scratch area holds sums, then a list. */
+export function buildSparseWeight(m: Module, runs: Runs): void {
+  const turn = turner(m);
+  buildStage(m, turn, checker(m));
+  const list = lister(m);
+  const tiles = tiler(m, runs, false);
+  const sumBytes = 16 * runs.count * runs.vectors;
+  m.func("weight", ["chunk", "chunks", "plan", "table", "parts", "images", "dy", "dw"], (f, q) => {
+    const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "rowCount", "rowLength", "plane");
+    const { yImage, yChannel, taps } = readPlan(f, q.plan, "yImage", "yChannel", "taps");
+    const places = f.let(op("i32.add", q.table, PLACES));
+    const count = f.let(op("i32.mul", p.rowCount, p.rowLength));
+    const [n, output, sum] = [f.local("i32"), f.local("i32"), f.local("i32")];
+    shareOf(f, q, op("i32.mul", p.groups, q.parts), (unit) => {
+      const group = f.let(op("i32.div_u", unit, q.parts));
+      const part = f.let(op("i32.rem_u", unit, q.parts));
+      const bound = (plus: number) => op("i32.div_u", op("i32.mul", op("i32.add", part, plus), p.outputs), q.parts);
+      const first = f.let(at(bound(0), group, p.outputs));
+      const end = f.let(at(bound(1), group, p.outputs));
+      const sums = f.let(m.scratch());
+      const entries = f.let(at(sums, op("i32.sub", end, first), sumBytes));
+      f.fill(sums, 0, op("i32.sub", entries, sums));
+      f.for(n, 0, p.batch, 1, () => {
+        const image = f.let(at(q.images, at(group, n, p.groups), p.plane));
+        f.set(sum, sums);
+        f.for(output, first, end, 1, () => {
+          const dy = at(at(q.dy, n, yImage), output, yChannel);
+          f.call(tiles, entries, call(list, dy, places, count, q.table, entries), image, taps, sum);
+          f.inc(sum, sumBytes);
+        });
+      });
+      f.set(sum, sums);
+      const to = f.let(at(q.dw, first, op("i32.mul", p.channels, 4 * runs.count * runs.taps)));
+      const line = f.let(op("i32.shl", p.channels, 2));
+      f.for(output, first, end, 1, () => {
+        f.range(runs.count, () => {
+          f.call(turn, sum, to, line, 4 * runs.count * runs.taps, p.channels, runs.taps);
+          f.inc(sum, 16 * runs.vectors);
+          f.inc(to, 4 * runs.taps);
+        });
+        f.inc(to, op("i32.mul", op("i32.sub", p.channels, 1), 4 * runs.count * runs.taps));
+      });
+    });
+  });
+}
+
+/** `input`: units are images, by group; the scratch area holds an image, then a list. */
+export function buildSparseInput(m: Module, runs: Runs): void {
+  const turn = turner(m);
+  const check = checker(m);
+  const list = lister(m);
+  const tiles = tiler(m, runs, true);
+  const taps = runs.count * runs.taps;
+  m.func("packWeights", ["chunk", "chunks", "plan", "w", "packed", "table"], (f, q) => {
+    const p = readPlan(f, q.plan, "groups", "channels", "outputs");
+    const size = f.let(op("i32.mul", p.channels, 4 * taps));
+    shareOf(f, q, op("i32.mul", p.groups, p.outputs), (unit) => {
+      const packed = f.let(at(q.packed, unit, size));
+      f.call(turn, at(q.w, unit, size), packed, 4 * taps, op("i32.shl", p.channels, 2), taps, p.channels);
+      f.call(check, packed, op("i32.add", packed, size), q.table);
+    });
+  });
+  m.func("input", ["chunk", "chunks", "plan", "table", "dy", "w", "dx"], (f, q) => {
+    const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "rowCount", "rowLength", "plane");
+    const { xChannel, yChannel, taps: table } = readPlan(f, q.plan, "xChannel", "yChannel", "taps");
+    const count = f.let(op("i32.mul", p.rowCount, p.rowLength));
+    const places = f.let(op("i32.add", q.table, PLACES));
+    const image = f.let(m.scratch());
+    const entries = f.let(op("i32.add", image, p.plane));
+    const line = f.let(op("i32.shl", p.channels, 2));
+    const [dy, w] = [f.local("i32"), f.local("i32")];
+    shareOf(f, q, op("i32.mul", p.batch, p.groups), (unit) => {
+      const dx = f.let(at(q.dx, op("i32.mul", unit, p.channels), xChannel));
+      f.set(dy, at(q.dy, op("i32.mul", unit, p.outputs), yChannel));
+      f.set(w, at(q.w, op("i32.mul", op("i32.rem_u", unit, p.groups), p.outputs), op("i32.mul", line, taps)));
+      f.fill(image, 0, p.plane);
+      f.range(p.outputs, () => {
+        f.call(tiles, entries, call(list, dy, places, count, q.table, entries), image, table, w);
+        f.inc(dy, yChannel);
+        f.inc(w, op("i32.mul", line, taps));
+      });
+      f.fill(dx, 0, op("i32.mul", p.channels, xChannel));
+      forEachRun(f, { plan: q.plan, dense: dx, staged: image, count: i32(1) }, (run) => {
+        f.call(turn, run.staged, run.dense, line, xChannel, p.channels, run.count);
+      });
+    });
+  });
+}
