@@ -2,19 +2,19 @@ import * as nn from "@dl/nn";
 import { Adam } from "@dl/optim";
 import { noGrad, scope } from "@dl/tensor";
 import { attempt, measure, type Spec } from "../lib/timing.ts";
-import { floats } from "./tensors.ts";
+import { floats, touch } from "./tensors.ts";
 
 const { functional: F } = nn;
 const shape = [4096, 1024];
 
 function biasGelu(): () => void {
   const [x, bias] = [floats(3, shape), floats(5, [1024])];
-  return () => scope(() => noGrad(() => void F.gelu(x.add(bias))));
+  return () => scope(() => noGrad(() => touch(F.gelu(x.add(bias)))));
 }
 
 function residualDropout(): () => void {
   const [x, branch] = [floats(3, shape), floats(4, shape)];
-  return () => scope(() => noGrad(() => void x.add(F.dropout(branch, 0.1))));
+  return () => scope(() => noGrad(() => touch(x.add(F.dropout(branch, 0.1)))));
 }
 
 function adam(): () => void {

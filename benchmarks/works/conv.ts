@@ -1,7 +1,7 @@
 import * as nn from "@dl/nn";
 import { noGrad, scope, type Tensor } from "@dl/tensor";
 import { attempt, measure, type Spec } from "../lib/timing.ts";
-import { floats } from "./tensors.ts";
+import { floats, touch } from "./tensors.ts";
 
 const { functional: F } = nn;
 type Size = Readonly<Record<string, number>>;
@@ -40,7 +40,7 @@ function convolve(size: Size, { x, weight, bias }: Inputs): Tensor {
 }
 
 function forward(size: Size, inputs: Inputs): () => void {
-  return () => scope(() => noGrad(() => void convolve(size, inputs)));
+  return () => scope(() => noGrad(() => touch(convolve(size, inputs))));
 }
 
 /** From a gradient that is there already, as inside a network. */

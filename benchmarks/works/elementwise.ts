@@ -1,7 +1,7 @@
 import * as nn from "@dl/nn";
 import { cat, noGrad, rand, randn, scope, type Tensor, where } from "@dl/tensor";
 import { attempt, measure, type Spec } from "../lib/timing.ts";
-import { floats, integers } from "./tensors.ts";
+import { floats, integers, touch } from "./tensors.ts";
 
 const { functional: F } = nn;
 type Make = () => Tensor;
@@ -66,7 +66,7 @@ export async function run(spec: Spec): Promise<void> {
     const name = `elementwise-${op}`;
     await attempt(spec, name, async () => {
       const inputs = makers.map((make) => scope(make)) as [Tensor, Tensor, Tensor];
-      await measure(spec, name, () => scope(() => noGrad(() => void body(...inputs))));
+      await measure(spec, name, () => scope(() => noGrad(() => touch(body(...inputs)))));
       for (const input of inputs) input.dispose();
     });
   }

@@ -6,6 +6,7 @@ import {
   fail,
   isContiguous,
   type KernelCall,
+  type KernelInput,
   type MemoryReport,
   type Storage,
   sizeOf,
@@ -15,6 +16,7 @@ import {
   type View,
 } from "@dl/tensor";
 import { convert } from "./kernels/copy.ts";
+import { defer, runFused } from "./kernels/deferred.ts";
 import { inPlaceKernels, kernels } from "./kernels/index.ts";
 import type { AnyKernel, Output } from "./kernels/kernel.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
@@ -42,6 +44,8 @@ class CpuBackend implements Backend {
 
   run(call: KernelCall): readonly Storage[] {
     if (call.outputs.length === 1) {
+      const deferred = defer(this, call);
+      if (deferred) return [deferred];
       const output = this.#fresh(call.outputs[0]!);
       launch(call, [output]);
       return [output.storage];
@@ -54,6 +58,8 @@ class CpuBackend implements Backend {
   runInto(call: KernelCall, target: View): void {
     const { shape, dtype, strides } = target;
     const output: Output = { storage: target.storage as CpuStorage, address: addressOf(target), shape, dtype, strides };
+    output.storage.settleReaders();
+    if (runFused(call, output)) return;
     if (call.op in inPlaceKernels || isFreeFor(call, target)) launch(call, [output]);
     else {
       withTemporaries(target, (temporaries) => {
@@ -65,6 +71,7 @@ class CpuBackend implements Backend {
   }
 
   update(call: UpdateCall): boolean {
+    for (const list of call.targets) for (const { storage } of list) (storage as CpuStorage).settleReaders();
     return update(call);
   }
 
@@ -80,7 +87,10 @@ class CpuBackend implements Backend {
   }
 
   hostMemory(storage: Storage): TypedArray {
-    return (storage as CpuStorage).raw;
+    const own = storage as CpuStorage;
+    own.settleReaders();
+    own.exposed = true;
+    return own.raw;
   }
 
   memory(): MemoryReport {
@@ -113,7 +123,16 @@ function launch(call: KernelCall, outputs: readonly Output[]): void {
       "the device cpu has no kernel for it",
       "Use versions of @dl/tensor and @dl/backend-cpu that go together",
     );
+  settle(call.inputs);
   kernel(call, outputs);
+}
+
+/** Kernels share their places for operands: none may start while another one collects its own. */
+function settle(inputs: readonly KernelInput[]): void {
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i]!;
+    if (typeof x !== "number") void (x.storage as CpuStorage).block;
+  }
 }
 
 /** Whether a kernel may write `target` while it reads its inputs. */

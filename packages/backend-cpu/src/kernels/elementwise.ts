@@ -9,14 +9,14 @@ import type { CpuStorage } from "../storage.ts";
 import type { Node } from "./expression.ts";
 import type { Output } from "./kernel.ts";
 import { buildElementwise, type Formula, formula, type Pattern } from "./loops.ts";
-import { walk } from "./plan.ts";
+import { MOST_OPERANDS, walk } from "./plan.ts";
 
 /** Elements times nodes below which a second thread does not pay. */
 const PARALLEL_WORK = 2 ** 18;
 const PARALLEL_ELEMENTS = 2 ** 14;
-const numbers = memory.allocate(64);
+const numbers = memory.allocate(8 * MOST_OPERANDS);
 /** Of the operands of the call that is being launched, the output last; as WebAssembly sees them. */
-const addresses = new Int32Array(4);
+const addresses = new Int32Array(MOST_OPERANDS);
 
 interface Variant {
   readonly key: string;
@@ -29,9 +29,10 @@ export class Elementwise {
   readonly name: string;
   readonly inputs: readonly DType[];
   readonly output: DType;
+  /** The tree over decoded elements. */
+  readonly build: (...xs: Node[]) => Node;
   /** Bytes of an element of each operand, the output last. */
   readonly #bytes: readonly number[];
-  readonly #build: (...xs: Node[]) => Node;
   /** By pattern: bit i says that input i is repeated; the last is for strides. */
   readonly #variants: (Variant | undefined)[];
   #formula: Formula | undefined;
@@ -41,12 +42,12 @@ export class Elementwise {
     this.inputs = inputs;
     this.output = output;
     this.#bytes = [...inputs, output].map((dtype) => dtypes[dtype].bytes);
-    this.#build = build;
+    this.build = build;
     this.#variants = new Array<undefined>(2 ** inputs.length + 1).fill(undefined);
   }
 
-  get #what(): Formula {
-    return (this.#formula ??= formula(this.inputs, this.output, this.#build));
+  get what(): Formula {
+    return (this.#formula ??= formula(this.inputs, this.output, this.build));
   }
 
   /** Computes `out` from inputs that are expanded to its shape. */
@@ -89,7 +90,8 @@ export class Elementwise {
       threads.parallel(key, "flatTask", Math.ceil(count / per), [per, count, ...addresses.subarray(0, operands)]);
     } else if (operands === 2) flat(addresses[0]!, addresses[1]!, count);
     else if (operands === 3) flat(addresses[0]!, addresses[1]!, addresses[2]!, count);
-    else flat(addresses[0]!, addresses[1]!, addresses[2]!, addresses[3]!, count);
+    else if (operands === 4) flat(addresses[0]!, addresses[1]!, addresses[2]!, addresses[3]!, count);
+    else flat(...addresses.subarray(0, operands), count);
   }
 
   #launchRows(inputs: readonly KernelInput[], out: Output, count: number): void {
@@ -128,7 +130,7 @@ export class Elementwise {
   }
 
   #worthThreads(count: number): boolean {
-    return count * (this.#what.weight + 2) >= PARALLEL_WORK && threads.count > 1;
+    return count * (this.what.weight + 2) >= PARALLEL_WORK && threads.count > 1;
   }
 
   #compile(index: number): Variant {
@@ -137,7 +139,7 @@ export class Elementwise {
       ? "strided"
       : this.inputs.map((_, i) => (index & (1 << i) ? "repeated" : "packed"));
     const key = `${this.name} ${this.inputs.join(" ")} ${index}`;
-    const { flat, rows } = engine.module<"flat" | "rows">(key, (m) => buildElementwise(m, this.#what, pattern));
+    const { flat, rows } = engine.module<"flat" | "rows">(key, (m) => buildElementwise(m, this.what, pattern));
     return (this.#variants[index] = { key, flat, rows });
   }
 }

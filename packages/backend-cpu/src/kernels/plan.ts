@@ -8,6 +8,8 @@ import { PLAN_MIDDLE, PLAN_OPERANDS, PLAN_OUTER, PLAN_RUN } from "./loops.ts";
 
 /** Tiles of a walk in which no operand's order suits the others'. */
 const TILE = 32;
+/** The inputs of one kernel and its output. */
+export const MOST_OPERANDS = 8;
 const block = memory.allocate(4096);
 
 class Walk {
@@ -17,7 +19,7 @@ class Walk {
   /** Outermost first; only the first `#rank` count. */
   readonly #sizes: number[] = [];
   /** In bytes, one list for each operand. */
-  readonly #strides: readonly number[][] = [[], [], [], []];
+  readonly #strides: readonly number[][] = Array.from({ length: MOST_OPERANDS }, () => []);
 
   /** Elements of the innermost dimension. */
   get run(): number {

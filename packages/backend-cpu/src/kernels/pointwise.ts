@@ -5,8 +5,10 @@ import {
   type DType,
   fail,
   isFloat,
+  type KernelCall,
   type KernelInput,
   sizeOf,
+  type TensorMeta,
   type UnaryOp,
   unaryOps,
   type View,
@@ -22,7 +24,7 @@ import { unary } from "./unary.ts";
 
 const resultOf = (rule: string, dtype: DType): DType => (rule === "bool" || rule === "logical" ? "bool" : dtype);
 
-function dtypeOf(inputs: readonly KernelInput[], out: Output): DType {
+function dtypeOf(inputs: readonly KernelInput[], out: TensorMeta): DType {
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
     if (typeof x !== "number") return x.dtype;
@@ -33,7 +35,7 @@ function dtypeOf(inputs: readonly KernelInput[], out: Output): DType {
 /** Elements from which transposed operands are copied first: turning them in blocks is several times faster. */
 const STRAIGHTEN = 4096;
 
-function launch(kernel: Elementwise, inputs: readonly KernelInput[], out: Output): void {
+export function launch(kernel: Elementwise, inputs: readonly KernelInput[], out: Output): void {
   if (sizeOf(out.shape) < STRAIGHTEN || !inputs.some(isTurned)) kernel.launch(inputs, out);
   else {
     withTemporaries(out, (temporaries) => {
@@ -47,26 +49,28 @@ function isTurned(x: KernelInput): x is View {
   return typeof x !== "number" && turnedPlanes(x) !== undefined;
 }
 
-function unaryKernel<K extends UnaryOp>(op: K): Kernel<K> {
+/** The formula of a row for a call's inputs. */
+type Pick = (inputs: readonly KernelInput[], out: TensorMeta) => Elementwise;
+
+function unaryFormula(op: UnaryOp): Pick {
   const pick = perDType(
     (dtype) => new Elementwise(op, [dtype], resultOf(unaryOps[op].dtype, dtype), (x) => unary[op](x!, dtype)),
   );
-  return ({ inputs }, outputs) => launch(pick(dtypeOf(inputs, outputs[0]!)), inputs, outputs[0]!);
+  return (inputs, out) => pick(dtypeOf(inputs, out));
 }
 
-function binaryKernel<K extends BinaryOp>(op: K): Kernel<K> {
+function binaryFormula(op: BinaryOp): Pick {
   const pick = perDType(
     (dtype) =>
       new Elementwise(op, [dtype, dtype], resultOf(binaryOps[op].dtype, dtype), (a, b) => binary[op](a!, b!, dtype)),
   );
-  return ({ inputs }, outputs) => launch(pick(dtypeOf(inputs, outputs[0]!)), inputs, outputs[0]!);
+  return (inputs, out) => pick(dtypeOf(inputs, out));
 }
 
-const divisors = new Set<BinaryOp>(["floorDivide", "remainder", "fmod"]);
+const divisors = new Set<string>(["floorDivide", "remainder", "fmod"]);
 
 /** Whole numbers have no quotient by 0, and the instruction would trap. */
-function divisionKernel<K extends BinaryOp>(op: K): Kernel<K> {
-  const kernel = binaryKernel(op);
+function checked<K extends UnaryOp | BinaryOp | "where">(op: K, kernel: Kernel<K>): Kernel<K> {
   return (call, outputs) => {
     const [, divisor] = call.inputs as readonly [KernelInput, KernelInput];
     if (!isFloat(dtypeOf(call.inputs, outputs[0]!)) && hasZero(divisor, outputs[0]!)) {
@@ -103,14 +107,13 @@ const powersPerDType = new Map(
   ]),
 );
 
-function powKernel(): Kernel<"pow"> {
-  const general = binaryKernel("pow");
-  return (call, outputs) => {
-    const [base, exponent] = call.inputs as readonly [KernelInput, KernelInput];
-    const dtype = dtypeOf(call.inputs, outputs[0]!);
-    const special = typeof exponent === "number" && isFloat(dtype) ? powersPerDType.get(exponent) : undefined;
-    if (special) special(dtype).launch([base], outputs[0]!);
-    else general(call, outputs);
+function powFormula(): Pick {
+  const general = binaryFormula("pow");
+  return (inputs, out) => {
+    const exponent = inputs[1]!;
+    const special =
+      typeof exponent === "number" && isFloat(dtypeOf(inputs, out)) ? powersPerDType.get(exponent) : undefined;
+    return special ? special(dtypeOf(inputs, out)) : general(inputs, out);
   };
 }
 
@@ -127,15 +130,45 @@ function rowsOf<T extends string, R>(
   return Object.fromEntries((Object.keys(table) as T[]).map((op) => [op, make(op)])) as { [K in T]: R };
 }
 
-type Rows = { readonly [K in UnaryOp | BinaryOp | "where" | "cast" | "copy" | "full"]: Kernel<K> };
+const formulas: { readonly [K in UnaryOp | BinaryOp | "where"]: Pick } = {
+  ...rowsOf(unary, unaryFormula),
+  ...rowsOf(binary, binaryFormula),
+  pow: powFormula(),
+  where: (_, { dtype }) => choices(dtype),
+};
+
+/** An element-wise call: its formula, and the inputs that it reads. */
+export interface Pointwise {
+  readonly kernel: Elementwise;
+  readonly inputs: readonly KernelInput[];
+}
+
+function read(kernel: Elementwise, inputs: readonly KernelInput[]): readonly KernelInput[] {
+  return kernel.inputs.length === inputs.length ? inputs : inputs.slice(0, kernel.inputs.length);
+}
+
+const formulaOf = new Map<string, Pick>(Object.entries(formulas));
+
+/** What a call computes, if that is one formula for each element and nothing can be wrong with them. */
+export function pointwiseOf({ op, inputs, outputs }: KernelCall): Pointwise | undefined {
+  if (divisors.has(op) && !isFloat(outputs[0]!.dtype)) return undefined;
+  const kernel = formulaOf.get(op)?.(inputs, outputs[0]!);
+  return kernel && { kernel, inputs: read(kernel, inputs) };
+}
+
+function kernelOf<K extends UnaryOp | BinaryOp | "where">(op: K): Kernel<K> {
+  const pick = formulas[op];
+  const kernel: Kernel<K> = ({ inputs }, [out]) => {
+    const formula = pick(inputs, out!);
+    launch(formula, read(formula, inputs), out!);
+  };
+  return divisors.has(op) ? checked(op, kernel) : kernel;
+}
+
+type Rows = { readonly [K in keyof typeof formulas | "cast" | "copy" | "full"]: Kernel<K> };
 
 export const pointwise: Rows = {
-  ...(rowsOf(unary, unaryKernel) as { readonly [K in UnaryOp]: Kernel<K> }),
-  ...(rowsOf(binary, (op) => (divisors.has(op) ? divisionKernel(op) : binaryKernel(op))) as {
-    readonly [K in BinaryOp]: Kernel<K>;
-  }),
-  pow: powKernel(),
-  where: ({ inputs }, [out]) => choices(out!.dtype).launch(inputs, out!),
+  ...(rowsOf(formulas, kernelOf) as { readonly [K in keyof typeof formulas]: Kernel<K> }),
   cast: copy,
   copy,
   full: ({ attrs }, [out]) => fill(out!, attrs.value),

@@ -1,0 +1,194 @@
+/**
+ * Long element-wise results wait until somebody touches them. What then reads other results that still wait takes over
+ * their formulas, so a chain is one pass over memory, and what lies between is never written unless it is asked for.
+ */
+import {
+  type Backend,
+  isContiguous,
+  type KernelCall,
+  type KernelInput,
+  sameShape,
+  sizeOf,
+  type View,
+} from "@dl/tensor";
+import { CpuStorage, type Pending } from "../storage.ts";
+import { access } from "./access.ts";
+import { Elementwise } from "./elementwise.ts";
+import type { Node } from "./expression.ts";
+import type { Output } from "./kernel.ts";
+import { MOST_OPERANDS } from "./plan.ts";
+import { launch, pointwiseOf } from "./pointwise.ts";
+
+/** Elements from which an op waits: fewer lie in the nearest caches anyway. */
+const LONG = 2 ** 15;
+/** Nodes of a formula that costs less than a pass over memory: it is repeated rather than its result written. */
+const CHEAP = 8;
+/** Nodes of a fused formula at most, and fused formulas that are compiled at most. */
+const MOST_WORK = 256;
+const MOST_KERNELS = 512;
+
+/** An op that waits. */
+class Deferred implements Pending {
+  readonly kernel: Elementwise;
+  readonly inputs: readonly KernelInput[];
+  readonly sources: readonly CpuStorage[];
+  /** Of a formula that takes over all that waits below. */
+  readonly work: number;
+  readonly #shape: readonly number[];
+  /** How many ops read it while it waits. */
+  #readers = 0;
+
+  constructor(kernel: Elementwise, inputs: readonly KernelInput[], shape: readonly number[]) {
+    this.kernel = kernel;
+    this.inputs = inputs.map(seen);
+    this.#shape = shape;
+    this.sources = inputs.flatMap((x) => (typeof x === "number" ? [] : [x.storage as CpuStorage]));
+    let { weight } = kernel.what;
+    for (const { pending } of this.sources) {
+      if (!(pending instanceof Deferred)) continue;
+      pending.#readers++;
+      weight += pending.work;
+    }
+    this.work = weight;
+  }
+
+  /** Whether an op over `view` can compute it on the way. */
+  suits({ shape, strides, offset }: View): boolean {
+    if (offset !== 0 || !sameShape(shape, this.#shape) || !isContiguous(shape, strides)) return false;
+    return this.#readers < 2 || this.kernel.what.weight <= CHEAP;
+  }
+
+  compute(into: CpuStorage): void {
+    const { block, dtype } = into;
+    launchFused(this.kernel, this.inputs, { storage: into, address: block.address, shape: this.#shape, dtype });
+  }
+}
+
+/** A view as it is now: its tensor may be disposed, or move to another device. */
+function seen(x: KernelInput): KernelInput {
+  if (typeof x === "number") return x;
+  const { storage, shape, strides, offset, dtype } = x;
+  return { storage, shape, strides, offset, dtype };
+}
+
+/** The result of a call that can wait; `undefined` for all others. */
+export function defer(backend: Backend, call: KernelCall): CpuStorage | undefined {
+  const meta = call.outputs[0]!;
+  const length = sizeOf(meta.shape);
+  if (length < LONG || call.outputs.length > 1) return undefined;
+  const what = pointwiseOf(call);
+  if (!what?.inputs.every((x) => typeof x === "number" || mayKeep(x, length))) return undefined;
+  const pending = new Deferred(what.kernel, what.inputs, meta.shape);
+  if (pending.work > MOST_WORK) for (const source of pending.sources) void source.block;
+  return new CpuStorage(backend, meta.dtype, length, pending);
+}
+
+/** What waits must not hold much more memory than its own elements would take, nor read what the user may write unseen. */
+function mayKeep({ storage }: View, length: number): boolean {
+  return storage.length <= 2 * length && !(storage as CpuStorage).exposed;
+}
+
+/** Computes an element-wise call at once, with all that its inputs wait for; `false` for all others, and for short ones. */
+export function runFused(call: KernelCall, out: Output): boolean {
+  const what = sizeOf(out.shape) < LONG ? undefined : pointwiseOf(call);
+  if (what) launchFused(what.kernel, what.inputs, out);
+  return what !== undefined;
+}
+
+function launchFused(kernel: Elementwise, inputs: readonly KernelInput[], out: Output): void {
+  const fusion = inputs.some(waits) ? fuse(kernel, inputs) : undefined;
+  if (fusion) launch(fusion.kernel, fusion.inputs, out);
+  else {
+    for (const x of inputs) if (typeof x !== "number") void (x.storage as CpuStorage).block;
+    launch(kernel, inputs, out);
+  }
+}
+
+function waits(x: KernelInput): boolean {
+  return typeof x !== "number" && (x.storage as CpuStorage).pending !== null;
+}
+
+/** One op of a chain; its operands are inputs of the chain (0, 1, …) or the results of earlier ops (~0, ~1, …). */
+interface Step {
+  readonly kernel: Elementwise;
+  readonly operands: readonly number[];
+}
+
+/** A chain as it is found: what it reads, and what it does with that. */
+class Chain {
+  readonly inputs: KernelInput[] = [];
+  readonly steps: Step[] = [];
+  readonly #done = new Map<Pending, number>();
+
+  /** Adds an op after all that its inputs wait for. */
+  add(kernel: Elementwise, inputs: readonly KernelInput[]): number {
+    const operands = inputs.map((x) => this.#operand(x));
+    return ~(this.steps.push({ kernel, operands }) - 1);
+  }
+
+  #operand(x: KernelInput): number {
+    if (typeof x === "number") return this.inputs.push(x) - 1;
+    const { pending } = x.storage as CpuStorage;
+    if (!(pending instanceof Deferred && pending.suits(x))) return this.#input(x);
+    const found = this.#done.get(pending) ?? this.add(pending.kernel, pending.inputs);
+    this.#done.set(pending, found);
+    return found;
+  }
+
+  #input(x: View): number {
+    void (x.storage as CpuStorage).block;
+    const found = this.inputs.findIndex((y) => typeof y !== "number" && isSame(x, y));
+    return found >= 0 ? found : this.inputs.push(x) - 1;
+  }
+}
+
+function isSame(x: View, y: View): boolean {
+  return x.storage === y.storage && x.offset === y.offset && sameShape(x.strides, y.strides);
+}
+
+/** By the steps of the chain: how often it was met, and its kernel from the second time on. */
+const kernels = new Map<string, { kernel: Elementwise | null | undefined }>();
+
+/** One kernel for an op and what its inputs wait for. A chain that is met for the first time is not worth compiling. */
+function fuse(
+  last: Elementwise,
+  inputs: readonly KernelInput[],
+): { kernel: Elementwise; inputs: KernelInput[] } | undefined {
+  const chain = new Chain();
+  chain.add(last, inputs);
+  const { steps } = chain;
+  if (steps.length < 2 || chain.inputs.length >= MOST_OPERANDS) return undefined;
+  const key = steps.map(({ kernel, operands }) => `${kernel.name} ${kernel.inputs} (${operands})`).join(" ");
+  const known = kernels.get(key);
+  if (known === undefined) {
+    if (kernels.size < MOST_KERNELS) kernels.set(key, { kernel: undefined });
+    return undefined;
+  }
+  if (known.kernel === undefined) known.kernel = fusedKernel(key, chain);
+  return known.kernel === null ? undefined : { kernel: known.kernel, inputs: chain.inputs };
+}
+
+/** `null` where the chain as a whole cannot be computed on vectors, though its ops can. */
+function fusedKernel(name: string, { steps, inputs }: Chain): Elementwise | null {
+  const dtypes = inputs.map((_, i) => {
+    const reader = steps.find(({ operands }) => operands.includes(i))!;
+    return reader.kernel.inputs[reader.operands.indexOf(i)]!;
+  });
+  const kernel = new Elementwise(name, dtypes, steps.at(-1)!.kernel.output, (...xs) => build(steps, xs));
+  const scalar = kernel.what.lanes === "scalar" && steps.every((step) => step.kernel.what.lanes !== "scalar");
+  return scalar ? null : kernel;
+}
+
+/** The formulas of all steps, one into the other; in between, elements are rounded as if they had been stored. */
+function build(steps: readonly Step[], xs: readonly Node[]): Node {
+  const results: Node[] = [];
+  for (const { kernel, operands } of steps) {
+    const args = operands.map((i) => (i >= 0 ? xs[i]! : stored(steps[~i]!.kernel, results[~i]!)));
+    results.push(kernel.build(...args));
+  }
+  return results.at(-1)!;
+}
+
+function stored({ output }: Elementwise, value: Node): Node {
+  return access[output].decode(access[output].encode(value));
+}

@@ -1,0 +1,147 @@
+/** Long element-wise results wait: nobody must be able to tell, but by memory that is never taken. */
+import { cat, memory, noGrad, resetPeakMemoryStats, scope, type Tensor, tensor, where } from "@dl/tensor";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import "../src/index.ts";
+
+const rows = 9;
+const columns = 4096;
+
+function values(seed: number, shape: readonly number[]): Tensor {
+  const count = shape.reduce((product, size) => product * size, 1);
+  const data = Float32Array.from({ length: count }, (_, i) => Math.fround(Math.sin(seed * 7.7 + i * 0.37) * 3));
+  return scope(() => tensor(data).reshape(...shape));
+}
+
+/** The elements' bytes: many times quicker to compare than the elements. */
+const bytes = (x: Tensor): Buffer => Buffer.from(x.backend.readSync!(x).buffer);
+const first = (x: Tensor): number => scope(() => x.reshape(-1).narrow(0, 0, 1).item() as number);
+
+test("what was written after a call does not show in its result", () => {
+  const [x, y] = [values(1, [rows, columns]), values(2, [rows, columns])];
+  const before = first(x) + first(y);
+  const sum = x.add(y);
+  x.mul_(100);
+  expect(first(sum)).toBeCloseTo(before, 5);
+  const whole = x.sub(0);
+  const inside = first(x);
+  x.narrow(0, 0, 1).fill_(7);
+  expect([first(whole), first(x)]).toEqual([inside, 7]);
+});
+
+test("a result is computed from sources that are disposed meanwhile, and frees them then", () => {
+  const start = memory().bytes;
+  const x = values(1, [rows, columns]);
+  const held = memory().bytes - start;
+  const expected = Math.fround(Math.fround(first(x) * 2) + 1);
+  const y = scope(() => x.mul(2).add(1));
+  x.dispose();
+  expect(first(y)).toBe(expected);
+  expect(memory().bytes - start).toBe(held);
+  y.dispose();
+  expect(memory().bytes).toBe(start);
+});
+
+test("a result that is disposed unread frees what it would have read", () => {
+  const start = memory().bytes;
+  const x = values(1, [rows, columns]);
+  const y = x.exp();
+  x.dispose();
+  expect(memory().bytes).toBeGreaterThan(start);
+  y.dispose();
+  expect(memory().bytes).toBe(start);
+});
+
+test("what lies between the ops of a chain takes no memory, once the chain is known", () => {
+  const [x, bias] = [values(1, [rows, columns]), values(2, [columns])];
+  const chain = (): void => scope(() => void first(x.add(bias).tanh().mul(x).sub(1)));
+  chain();
+  chain();
+  resetPeakMemoryStats();
+  const { peak } = memory();
+  chain();
+  const result = 4 * rows * columns;
+  expect(memory().peak - peak).toBeGreaterThanOrEqual(result);
+  expect(memory().peak - peak).toBeLessThan(1.5 * result);
+});
+
+test("memory that is lent to the user is read at once", () => {
+  const x = values(1, [rows, columns]);
+  const early = x.mul(2);
+  const expected = first(x) * 2;
+  const { data } = x.numpy();
+  const late = x.mul(2);
+  data[0] = 50;
+  expect([first(early), first(late), first(x.mul(2))]).toEqual([expected, expected, 100]);
+});
+
+test("roundings in between are kept: bfloat16, whole numbers, comparisons", () => {
+  for (const dtype of ["bfloat16", "float16", "int32", "uint8", "float64"] as const) {
+    const x = values(3, [rows, columns]).mul(20).abs().to(dtype);
+    const chain = (part: Tensor): Tensor => where(part.mul(3).gt(part.add(7)), part.mul(part), part.sub(1).mul(5));
+    for (let time = 0; time < 3; time++) {
+      const short = cat(Array.from({ length: rows }, (_, i) => chain(x.select(0, i))));
+      expect(bytes(chain(x)).equals(bytes(short)), dtype).toBe(true);
+    }
+  }
+});
+
+/** Steps of a program over whatever was made so far. */
+const steps: Readonly<Record<string, (x: Tensor, y: Tensor, bias: Tensor, k: number) => Tensor>> = {
+  add: (x, y) => x.add(y),
+  mul: (x, y) => x.mul(y),
+  scale: (x, _, __, k) => x.mul(k / 7 - 0.4),
+  bias: (x, _, bias) => x.add(bias),
+  tanh: (x) => x.tanh(),
+  relu: (x) => x.relu(),
+  gelu: (x) => x.sigmoid().mul(x),
+  pick: (x, y) => where(x.gt(y), x, y.mul(2)),
+  power: (x) => x.pow(2),
+  add_: (x, y) => x.add_(y),
+  tanh_: (x) => x.tanh_(),
+  copy_: (x, y) => x.copy_(y),
+  touch: (x) => {
+    bytes(x);
+    return x;
+  },
+};
+const programs = fc.array(
+  fc.record({ name: fc.constantFrom(...Object.keys(steps)), x: fc.nat(20), y: fc.nat(20), k: fc.nat(9) }),
+  { minLength: 2, maxLength: 14 },
+);
+type Program = readonly { readonly name: string; readonly x: number; readonly y: number; readonly k: number }[];
+
+function execute(program: Program, sources: readonly Tensor[], bias: Tensor): Tensor[] {
+  const made = [...sources];
+  for (const { name, x, y, k } of program) {
+    made.push(steps[name]!(made[x % made.length]!, made[y % made.length]!, bias, k));
+  }
+  return made;
+}
+
+test("random programs give bit by bit what they give in short pieces, which never wait", () => {
+  const bias = values(5, [columns]);
+  const sources = (): Tensor[] => [values(1, [rows, columns]), values(2, [rows, columns])];
+  fc.assert(
+    fc.property(programs, fc.integer({ min: 1, max: 3 }), (program, times) => {
+      scope(() =>
+        noGrad(() => {
+          const pieces = sources().map((x) => Array.from({ length: rows }, (_, i) => x.select(0, i).clone()));
+          const short = Array.from({ length: rows }, (_, i) =>
+            execute(
+              program,
+              pieces.map((list) => list[i]!),
+              bias,
+            ),
+          );
+          let long = execute(program, sources(), bias);
+          for (let time = 1; time < times; time++) long = execute(program, sources(), bias);
+          long.forEach((result, i) => {
+            expect(bytes(result).equals(bytes(cat(short.map((list) => list[i]!))))).toBe(true);
+          });
+        }),
+      );
+    }),
+    { numRuns: 60 },
+  );
+});
