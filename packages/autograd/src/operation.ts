@@ -79,7 +79,8 @@ export class Operation<K extends Op> extends Node {
     return names.map((_, i) => {
       if ((reads & (1 << i)) === 0) return null;
       const result = 1 << i >= OUT;
-      const value = result ? outputs[1 << i === POSITIONS ? 1 : 0]! : inputs[i]!;
+      const value = result ? outputs[1 << i === POSITIONS ? 1 : 0]! : inputs[i];
+      if (value === undefined) return null;
       if (typeof value === "number") return value;
       const { storage } = value;
       return save(value, !result && storage === written ? storage.version - 1 : storage.version, result);

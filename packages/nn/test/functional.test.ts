@@ -10,6 +10,12 @@ it("has a short name", () => {
   expect(short.linear).toBe(F.linear);
 });
 
+it("layerNorm wants weights of its own shape", () => {
+  const x = ones([2, 3, 4]);
+  expect(() => F.layerNorm(x, [3, 4], ones([4]))).toThrow("weight and bias must be [3, 4], got [4]");
+  expect(() => F.layerNorm(x, [4], null, ones([3]))).toThrow("weight and bias must be [4], got [3]");
+});
+
 describe("convolution", () => {
   it('"same" keeps the size, with even kernels too', () => {
     for (const kernel of [2, 3, 4]) {

@@ -1,6 +1,6 @@
 /** Derivatives of what a backend may have as kernels: softmax and its relatives, standardization. */
-import { apply, type FusedOp, type Tensor } from "@dl/tensor";
-import { A, B, OUT, type Rules } from "./rule.ts";
+import { apply, applyAll, type FusedOp, isGradEnabled, type StandardizeAttrs, type Tensor } from "@dl/tensor";
+import { A, B, nonDifferentiable, OUT, type Rules, type Values } from "./rule.ts";
 
 export const fused: Rules<FusedOp> = {
   softmax: { wrt: [{ reads: OUT, vjp: (g, { out }, { attrs }) => apply("softmaxBackward", [g, out], attrs) }] },
@@ -23,24 +23,44 @@ export const fused: Rules<FusedOp> = {
       { reads: A | B, vjp: (g, { a, b }, { attrs: { dim } }) => g.mul(b.exp()).mul(a.sum(dim, true)).neg() },
     ],
   },
-  standardize: { wrt: [{ reads: A, vjp: (g, { a }, { attrs }) => apply("standardizeBackward", [g, a], attrs) }] },
-  standardizeBackward: {
-    wrt: [
-      { reads: B, vjp: (h, { b }, { attrs }) => apply("standardizeBackward", [h, b], attrs) },
-      { reads: A | B, vjp: (h, { a, b }, { attrs }) => throughMoments(h, a, b, attrs.eps) },
-    ],
+  standardize: {
+    wrt: [0, 1, 2].map((index) => ({
+      reads: A | B,
+      vjp: (g, values, { attrs }) => gradients(g, values, attrs)[index]!,
+    })),
   },
+  // Never recorded: gradients that are differentiated in turn are made of parts.
+  standardizeBackward: nonDifferentiable,
 };
+
+/** By one call for all inputs. */
+const known = new WeakMap<Values, readonly Tensor[]>();
+
+function gradients(g: Tensor, values: Values, attrs: StandardizeAttrs): readonly Tensor[] {
+  const found = known.get(values);
+  if (found) return found;
+  const { a: x, b: weight } = values as Partial<Values> & Pick<Values, "a">;
+  const made = isGradEnabled()
+    ? gradientsByParts(g, x, weight, attrs)
+    : applyAll("standardizeBackward", weight ? [g, x, weight] : [g, x], attrs);
+  known.set(values, made);
+  return made;
+}
 
 const average = (x: Tensor): Tensor => x.mean([0, 2], true);
 
-/** r (g − ⟨g⟩ − y ⟨g y⟩) with y = (x − ⟨x⟩) r depends on x by y and by r = (⟨(x − ⟨x⟩)²⟩ + eps)^-½. */
-function throughMoments(h: Tensor, g: Tensor, x: Tensor, eps: number): Tensor {
+/** r (g − ⟨g⟩ − y ⟨g y⟩) for y = (x − ⟨x⟩) r, of g times weights; then Σ g y and Σ g over what shares a weight. */
+function gradientsByParts(g: Tensor, x: Tensor, weight: Tensor | undefined, { eps, run }: StandardizeAttrs): Tensor[] {
+  const size = weight?.numel() ?? 1;
+  const laid = (values: Tensor): Tensor => values.reshape(values.numel() / Math.max(1, size * run), size, run);
   const centred = x.sub(average(x));
   const r = average(centred.square()).add(eps).rsqrt();
   const y = centred.mul(r);
-  const [along, against] = [average(g.mul(y)), average(h.mul(y))];
-  const byY = h.mul(along).add(g.mul(against)).mul(r).neg();
-  const result = g.sub(average(g)).sub(y.mul(along)).mul(r);
-  return apply("standardizeBackward", [byY, x], { eps }).sub(average(h.mul(result)).mul(r).mul(y));
+  const weighed = weight ? laid(g).mul(weight.reshape(size, 1)).view(g.shape) : g;
+  const input = weighed
+    .sub(average(weighed))
+    .sub(y.mul(average(weighed.mul(y))))
+    .mul(r);
+  const summed = (values: Tensor): Tensor => laid(values).sum([0, 2]).view(weight!.shape);
+  return weight ? [input, summed(g.mul(y)), summed(g)] : [input];
 }

@@ -1,178 +1,137 @@
 /**
- * Channels of [outer, channels, inner] brought to mean 0 and variance 1, and the gradient of that. Two passes over a
- * channel: sums in float64, of which every coefficient follows, then the results.
+ * Channels of [outer, channels, inner] brought to mean 0 and variance 1, then scaled and shifted, and the gradients of
+ * that. A channel is made of segments: runs of elements that share a weight, or that have each weight once. Two passes
+ * over a channel: sums in float64, of which every coefficient follows, then the results.
  */
 import type { StandardizeOp } from "@dl/tensor";
-import { at, type Element, loadScalar, type Scalar, shareOf, storeScalar } from "../dense/element.ts";
-import {
-  type Expr,
-  extract,
-  type Func,
-  type FuncRef,
-  type Local,
-  load,
-  type Module,
-  op,
-  replace,
-  shuffle,
-  splat,
-} from "../wasm/emitter.ts";
+import { at, type Element, loadScalar, shareOf, storeScalar } from "../dense/element.ts";
+import { type Expr, type Func, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
+import { adder, double, SUMS_BYTES } from "./standardize-sums.ts";
+import { single, writer } from "./standardize-writes.ts";
 
-type Double = Expr<"f64">;
-type Wide = Expr<"v128">;
-
-/** ★ What is added up, of the value x and the gradient g, in the order of `SUMS`. */
-const terms: { readonly [K in StandardizeOp]: readonly ((x: Wide, g: Wide) => Wide)[] } = {
-  standardize: [(x) => x, (x) => op("f64x2.mul", x, x)],
-  standardizeBackward: [(x) => x, (x) => op("f64x2.mul", x, x), (_, g) => g, (x, g) => op("f64x2.mul", x, g)],
-};
-const MAX_TERMS = 4;
-
-/** Bytes of scratch that a thread needs. */
-export const SUMS_BYTES: number = 8 * MAX_TERMS;
-
-/** A vector's elements in float64: two at a time. */
-function widened(f: Func, e: Element, vector: Wide): Local<"v128">[] {
-  if (e.name === "f64") return [f.let(vector)];
-  const v = f.let(vector);
-  return [f.let(op("f64x2.promote_low_f32x4", v)), f.let(op("f64x2.promote_low_f32x4", shuffle(v, v, [2, 3, 0, 1])))];
+export interface Kind {
+  readonly e: Element;
+  readonly name: StandardizeOp;
+  /** What has a weight. */
+  readonly weights: "none" | "segment" | "element";
 }
 
-const double = (e: Element, x: Scalar): Double => (e.name === "f64" ? x : op("f64.promote_f32", x as never)) as Double;
-const single = (e: Element, x: Double): Scalar => (e.name === "f64" ? x : op("f32.demote_f64", x)) as Scalar;
+type Int = Local<"i32">;
+type Double = Local<"f64">;
 
-const sumParams = ["x", "g", "count", "sums"] as const;
+/**
+ * `run` elements make a segment. Forwards the moments of channels are written. Backwards `dw` and `db` get the gradients
+ * of weights: float64 for each segment, or, where elements have weights, for each chunk in their own type.
+ */
+// biome-ignore format: by meaning
+const params = [
+  "chunk", "chunks", "outer", "channels", "inner", "run", "size", "eps:f64",
+  "x", "g", "w", "b", "y", "mean", "variance", "dw", "db",
+] as const;
 
-/** Adds the terms of `count` elements to the sums in memory. */
-function adder(m: Module, e: Element, name: StandardizeOp): FuncRef<typeof sumParams, undefined> {
-  return m.inner("addTerms", sumParams, (f, p) => {
-    const halves = e.name === "f64" ? 1 : 2;
-    const totals = terms[name].map(() => f.locals("v128", halves));
-    const addAll = (x: Wide, g: Wide, half: number): void => {
-      for (const [t, term] of terms[name].entries()) {
-        const total = totals[t]![half]!;
-        f.set(total, op("f64x2.add", total, term(x, g)));
-      }
+/** Units are channels. */
+export function buildStandardize(m: Module, kind: Kind): void {
+  const [add, write] = [adder(m, kind), writer(m, kind)];
+  const { e, name, weights } = kind;
+  const isBackward = name === "standardizeBackward";
+  const bySegment = weights === "segment";
+  const sumsGradients = isBackward && bySegment;
+  m.func("run", params, (f, p) => {
+    const segments = f.let(op("i32.div_u", p.inner, p.run));
+    const bytes = f.let(op("i32.mul", p.run, e.bytes));
+    const [dw, db] = isBackward && weights === "element" ? ownSums(f, p, bytes) : [p.dw, p.db];
+    const totals = f.locals("f64", isBackward ? 4 : 2);
+    const [sums, segment] = [f.local("i32"), f.local("i32")];
+    const sum = (term: number): Expr<"f64"> => load("f64.load", sums, 8 * term);
+    const place = (base: Int): Expr<"i32"> => at(base, segment, bytes);
+    const weight = (base: Int): Expr<"i32"> => (bySegment ? at(base, op("i32.rem_u", segment, p.size), e.bytes) : base);
+    const eachSegment = (channel: Int, body: () => void): void => {
+      f.set(sums, m.scratch());
+      f.range(p.outer, (outer) => {
+        f.set(segment, op("i32.mul", at(channel, outer, p.channels), segments));
+        f.range(segments, () => {
+          body();
+          f.inc(segment, 1);
+          if (sumsGradients) f.inc(sums, SUMS_BYTES);
+        });
+      });
     };
-    f.while(op("i32.ge_s", p.count, e.lanes), () => {
-      const xs = widened(f, e, load("v128.load", p.x));
-      const gs = name === "standardize" ? xs : widened(f, e, load("v128.load", p.g));
-      for (let half = 0; half < halves; half++) addAll(xs[half]!, gs[half]!, half);
-      for (const pointer of [p.x, p.g]) f.inc(pointer, 16);
-      f.inc(p.count, -e.lanes);
+    shareOf(f, p, p.channels, (channel) => {
+      const origin = originOf(f, e, at(p.x, channel, op("i32.mul", segments, bytes)));
+      for (const total of totals) f.set(total, 0);
+      eachSegment(channel, () => {
+        f.call(add, place(p.x), place(p.g), p.w, p.run, sums, origin);
+        const factor = sumsGradients ? f.let(double(e, loadScalar(e.name, weight(p.w)))) : undefined;
+        for (const [t, total] of totals.entries()) {
+          f.set(total, op("f64.add", total, factor && t > 1 ? op("f64.mul", sum(t), factor) : sum(t)));
+        }
+      });
+      const count = op("f64.mul", op("f64.convert_i32_u", p.outer), op("f64.convert_i32_u", p.inner));
+      const found = coefficients(f, e, totals, count, origin, p.eps);
+      const { distance, mean, variance, centre, gain, rest, slope, shift } = found;
+      eachSegment(channel, () => {
+        const [x, g, w, b, y] = [place(p.x), place(p.g), weight(p.w), weight(p.b), place(p.y)];
+        f.call(write, x, g, w, b, y, dw!, db!, p.run, centre, gain, rest, slope, shift);
+        if (!sumsGradients) return;
+        const along = op("f64.mul", op("f64.sub", sum(3), op("f64.mul", distance, sum(2))), gain);
+        f.store("f64.store", at(p.dw, segment, 8), along);
+        f.store("f64.store", at(p.db, segment, 8), sum(2));
+      });
+      if (isBackward) return;
+      storeScalar(f, e.name, at(p.mean, channel, e.bytes), single(e, mean));
+      storeScalar(f, e.name, at(p.variance, channel, e.bytes), single(e, variance));
     });
-    // One by one: the other lane adds zeros.
-    const lone = (pointer: Local<"i32">): Wide =>
-      replace("f64x2.replace_lane", splat("f64x2", 0), 0, double(e, loadScalar(e.name, pointer)));
-    f.while(p.count, () => {
-      addAll(f.let(lone(p.x)), f.let(lone(p.g)), 0);
-      for (const pointer of [p.x, p.g]) f.inc(pointer, e.bytes);
-      f.inc(p.count, -1);
-    });
-    for (const [t, parts] of totals.entries()) {
-      const total = parts.slice(1).reduce<Wide>((a, b) => op("f64x2.add", a, b), parts[0]!);
-      const vector = f.let(total);
-      const pair = op("f64.add", extract("f64x2.extract_lane", vector, 0), extract("f64x2.extract_lane", vector, 1));
-      f.store("f64.store", p.sums, op("f64.add", load("f64.load", p.sums, 8 * t), pair), 8 * t);
-    }
   });
 }
 
-type Number = "f32" | "f64";
-const lineParams = ["x", "g", "y", "count", "mean:f64", "gain:f64", "slope:f64", "shift:f64"] as const;
-
-/** y = (x − mean) · slope, and for the gradient + g · gain + shift. */
-function liner(m: Module, e: Element, name: StandardizeOp): FuncRef<typeof lineParams, undefined> {
-  return m.inner("line", lineParams, (f, p) => {
-    const narrow = (x: Local<"f64">): Local<Number> => f.let(single(e, x) as Expr<Number>);
-    const numbers = [p.mean, p.slope, p.gain, p.shift].map(narrow);
-    const vectors = numbers.map((x) => f.let(op(`${e.shape}.splat`, x as never)));
-    /** The formula in vectors or in single elements, whose instructions have the same names. */
-    const line = <T extends "v128" | Number>(
-      shape: string,
-      [mean, slope, gain, shift]: readonly Expr<T>[],
-      x: Expr<T>,
-      g: () => Expr<T>,
-    ): Expr<T> => {
-      const by = (verb: string, a: Expr<T>, b: Expr<T>) =>
-        op(`${shape}.${verb}` as "f32.add", a as never, b as never) as Expr<T>;
-      const steep = by("mul", by("sub", x, mean!), slope!);
-      return name === "standardize" ? steep : by("add", by("add", by("mul", g(), gain!), shift!), steep);
-    };
-    f.while(op("i32.ge_s", p.count, e.lanes), () => {
-      f.store(
-        "v128.store",
-        p.y,
-        line<"v128">(e.shape, vectors, load("v128.load", p.x), () => load("v128.load", p.g)),
-      );
-      for (const pointer of [p.x, p.g, p.y]) f.inc(pointer, 16);
-      f.inc(p.count, -e.lanes);
-    });
-    f.while(p.count, () => {
-      const one = (pointer: Local<"i32">) => loadScalar(e.name, pointer) as Expr<Number>;
-      storeScalar(f, e.name, p.y, line<Number>(e.name, numbers, one(p.x), () => one(p.g)) as Scalar);
-      for (const pointer of [p.x, p.g, p.y]) f.inc(pointer, e.bytes);
-      f.inc(p.count, -1);
-    });
+/** The chunk's sums by element, zero. */
+function ownSums(f: Func, p: { readonly [K in "chunk" | "dw" | "db"]: Int }, bytes: Int): readonly Int[] {
+  return [p.dw, p.db].map((base) => {
+    const own = f.let(at(base, p.chunk, bytes));
+    f.fill(own, 0, bytes);
+    return own;
   });
+}
+
+/** The element at `address`; 0 if it is not finite, since all distances from it would be NaN. */
+function originOf(f: Func, e: Element, address: Expr<"i32">): Double {
+  const x = f.let(double(e, loadScalar(e.name, address)));
+  return f.let(select(op("f64.lt", op("f64.abs", x), Number.POSITIVE_INFINITY), x, 0));
 }
 
 interface Coefficients {
-  readonly mean: Local<"f64">;
-  readonly variance: Local<"f64">;
-  readonly gain: Local<"f64">;
-  readonly slope: Local<"f64">;
-  readonly shift: Local<"f64">;
+  /** From the origin. */
+  readonly distance: Double;
+  readonly mean: Double;
+  readonly variance: Double;
+  /** `mean` as elements can tell it, and so on: see `writer`. */
+  readonly centre: Double;
+  readonly gain: Double;
+  readonly rest: Double;
+  readonly slope: Double;
+  readonly shift: Double;
 }
 
 /** From the sums of a channel of `count` elements. */
-function coefficients(f: Func, name: StandardizeOp, sums: Local<"i32">, count: Double, eps: Double): Coefficients {
+function coefficients(
+  f: Func,
+  e: Element,
+  totals: readonly Double[],
+  count: Expr<"f64">,
+  origin: Double,
+  eps: Double,
+): Coefficients {
   const n = f.let(count);
-  const average = (term: number): Local<"f64"> => f.let(op("f64.div", load("f64.load", sums, 8 * term), n));
-  const mean = average(0);
-  const variance = f.let(op("f64.max", op("f64.sub", average(1), op("f64.mul", mean, mean)), 0));
+  const [distance, square, gradient, product] = totals.map((total) => f.let(op("f64.div", total, n)));
+  const times = (a: Expr<"f64">, b: Expr<"f64">) => op("f64.mul", a, b);
+  const mean = f.let(op("f64.add", origin, distance!));
+  const variance = f.let(op("f64.max", op("f64.sub", square!, times(distance!, distance!)), 0));
   const gain = f.let(op("f64.div", 1, op("f64.sqrt", op("f64.add", variance, eps))));
-  if (name === "standardize") return { mean, variance, gain, slope: gain, shift: gain };
-  const gradient = average(2);
-  const along = op("f64.mul", op("f64.sub", average(3), op("f64.mul", mean, gradient)), gain);
-  const slope = f.let(op("f64.neg", op("f64.mul", op("f64.mul", gain, gain), along)));
-  return { mean, variance, gain, slope, shift: f.let(op("f64.neg", op("f64.mul", gain, gradient))) };
-}
-
-/** `run`: units are channels. `mean` and `variance` are written by the forward op alone. */
-export function buildStandardize(m: Module, e: Element, name: StandardizeOp): void {
-  const [add, draw] = [adder(m, e, name), liner(m, e, name)];
-  const params = [
-    "chunk",
-    "chunks",
-    "outer",
-    "channels",
-    "inner",
-    "eps:f64",
-    "x",
-    "g",
-    "y",
-    "mean",
-    "variance",
-  ] as const;
-  m.func("run", params, (f, p) => {
-    const sums = f.let(m.scratch());
-    const run = f.let(op("i32.mul", p.inner, e.bytes));
-    const step = f.let(op("i32.mul", p.channels, run));
-    const count = op("f64.mul", op("f64.convert_i32_u", p.outer), op("f64.convert_i32_u", p.inner));
-    shareOf(f, p, p.channels, (channel) => {
-      const place = (base: Local<"i32">, outer: Local<"i32">) => at(at(base, channel, run), outer, step);
-      f.fill(sums, 0, SUMS_BYTES);
-      f.range(p.outer, (outer) => f.call(add, place(p.x, outer), place(p.g, outer), p.inner, sums));
-      const { mean, variance, gain, slope, shift } = coefficients(f, name, sums, count, p.eps);
-      f.range(p.outer, (outer) => {
-        const [x, g, y] = [p.x, p.g, p.y].map((base) => place(base, outer)) as [Expr<"i32">, Expr<"i32">, Expr<"i32">];
-        f.call(draw, x, g, y, p.inner, mean, gain, slope, shift);
-      });
-      if (name === "standardize") {
-        storeScalar(f, e.name, at(p.mean, channel, e.bytes), single(e, mean));
-        storeScalar(f, e.name, at(p.variance, channel, e.bytes), single(e, variance));
-      }
-    });
-  });
+  const centre = f.let(double(e, single(e, mean)));
+  const rest = f.let(times(op("f64.sub", centre, mean), gain));
+  const forward = { distance: distance!, mean, variance, centre, gain, rest };
+  if (!gradient || !product) return { ...forward, slope: gain, shift: gain };
+  const along = times(op("f64.sub", product, times(distance!, gradient)), gain);
+  const slope = f.let(op("f64.neg", times(along, gain)));
+  return { ...forward, slope, shift: f.let(op("f64.neg", times(gradient, gain))) };
 }

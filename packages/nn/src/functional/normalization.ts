@@ -1,5 +1,5 @@
 /** Mean 0 and variance 1 over batches, layers, groups or instances, then scaled and shifted. */
-import { applyAll, composite, fail, noGrad, type Shape, scope, showShape, type Tensor } from "@dl/tensor";
+import { applyAll, composite, fail, noGrad, type Shape, sameShape, scope, showShape, type Tensor } from "@dl/tensor";
 import { pad } from "./padding.ts";
 import { avgPool2d, avgPool3d } from "./pooling.ts";
 
@@ -18,17 +18,42 @@ function standardize(input: Tensor, { mean, variance }: Moments, eps: number): T
   return input.sub(mean).mul(variance.add(eps).rsqrt());
 }
 
-/** `input`, seen as [outer, channels, inner], with mean 0 and variance 1 in each channel; `use` gets what they were. */
-function standardizeOwn(input: Tensor, channels: Shape, eps: number, use?: (own: Moments) => void): Tensor {
+/** Scales and shifts a result; both have shapes that broadcast to it. */
+interface Affine {
+  readonly weight: Tensor | null | undefined;
+  readonly bias: Tensor | null | undefined;
+}
+
+function scaleAndShift(x: Tensor, { weight, bias }: Affine): Tensor {
+  const scaled = weight ? x.mul(weight) : x;
+  return bias ? scaled.add(bias) : scaled;
+}
+
+/**
+ * `input`, seen as [outer, channels, inner], with mean 0 and variance 1 in each channel, then scaled and shifted; `run`
+ * neighbours share a weight. `use` gets what the moments were.
+ */
+function normalize(
+  input: Tensor,
+  channels: Shape,
+  eps: number,
+  affine: Affine,
+  run: number,
+  use?: (own: Moments) => void,
+): Tensor {
+  const { weight, bias } = affine;
   const x = input.reshape(channels);
-  if (x.isFloatingPoint() && x.backend.supports("standardize")) {
-    const [values, mean, variance] = applyAll("standardize", [x], { eps }) as [Tensor, Tensor, Tensor];
-    use?.({ mean, variance });
-    return values.view(input.shape);
+  if (!x.isFloatingPoint() || !x.backend.supports("standardize")) {
+    const own = moments(x, [0, 2]);
+    use?.(own);
+    return scaleAndShift(standardize(x, own, eps).view(input.shape), affine);
   }
-  const own = moments(x, [0, 2]);
-  use?.(own);
-  return standardize(x, own, eps).view(input.shape);
+  const fits = weight?.dtype === x.dtype && (!bias || bias.dtype === x.dtype);
+  const fused = fits ? [weight, ...(bias ? [bias] : [])] : [];
+  const [values, mean, variance] = applyAll("standardize", [x, ...fused], { eps, run }) as [Tensor, Tensor, Tensor];
+  use?.({ mean, variance });
+  const result = values.view(input.shape);
+  return fits ? result : scaleAndShift(result, affine);
 }
 
 /** [N, C, …] as [N, C, the rest]. */
@@ -45,9 +70,8 @@ function perChannel(values: Tensor, like: Tensor): Tensor {
   return values.view(like.shape.map((_, dim) => (dim === 1 ? -1 : 1)));
 }
 
-function scaleAndShift(x: Tensor, weight: Tensor | null | undefined, bias: Tensor | null | undefined): Tensor {
-  const scaled = weight ? x.mul(perChannel(weight, x)) : x;
-  return bias ? scaled.add(perChannel(bias, x)) : scaled;
+function affineOf(weight: Tensor | null | undefined, bias: Tensor | null | undefined, like: Tensor): Affine {
+  return { weight: weight && perChannel(weight, like), bias: bias && perChannel(bias, like) };
 }
 
 /** Moves a running value towards the one at hand. */
@@ -97,14 +121,14 @@ export const batchNorm = composite(
     if (!training) {
       if (!runningMean || !runningVar) fail("batchNorm", "without training it needs running moments");
       const running = { mean: perChannel(runningMean, input), variance: perChannel(runningVar, input) };
-      return scaleAndShift(standardize(input, running, eps), weight, bias);
+      return scaleAndShift(standardize(input, running, eps), affineOf(weight, bias, input));
     }
     const count = input.numel() / input.shape[1]!;
     if (count === 1) fail("batchNorm", `training needs more than 1 value per channel, got ${showShape(input.shape)}`);
-    const normal = standardizeOwn(input, byChannel(input), eps, (own) => {
+    const channels = byChannel(input);
+    return normalize(input, channels, eps, affineOf(weight, bias, input), channels[2], (own) => {
       if (runningMean && runningVar) trackMoments({ mean: runningMean, variance: runningVar }, own, count, momentum);
     });
-    return scaleAndShift(normal, weight, bias);
   },
   "NativeBatchNormBackward0",
 );
@@ -120,9 +144,12 @@ export const layerNorm = composite(
     if (lead < 0 || normalizedShape.some((size, i) => size !== input.shape[lead + i])) {
       fail("layerNorm", `needs [*, ${normalizedShape.join(", ")}], got ${showShape(input.shape)}`);
     }
-    const normal = standardizeOwn(input, [1, product(input.shape.slice(0, lead)), product(normalizedShape)], eps);
-    const scaled = weight ? normal.mul(weight) : normal;
-    return bias ? scaled.add(bias) : scaled;
+    for (const values of [weight, bias]) {
+      if (!values || sameShape(values.shape, normalizedShape)) continue;
+      fail("layerNorm", `weight and bias must be ${showShape(normalizedShape)}, got ${showShape(values.shape)}`);
+    }
+    const lines = [1, product(input.shape.slice(0, lead)), product(normalizedShape)];
+    return normalize(input, lines, eps, { weight, bias }, 1);
   },
   "NativeLayerNormBackward0",
 );
@@ -134,8 +161,9 @@ export const groupNorm = composite(
     checkChannels("groupNorm", input, [weight, bias]);
     const [batch, channels] = input.shape as [number, number];
     if (channels % numGroups !== 0) fail("groupNorm", `${channels} channels do not divide into ${numGroups} groups`);
-    const size = input.numel() / Math.max(batch * numGroups, 1);
-    return scaleAndShift(standardizeOwn(input, [1, batch * numGroups, size], eps), weight, bias);
+    const inner = product(input.shape.slice(2));
+    const groups = [1, batch * numGroups, (channels / numGroups) * inner];
+    return normalize(input, groups, eps, affineOf(weight, bias, input), inner);
   },
   "NativeGroupNormBackward0",
 );
@@ -161,13 +189,13 @@ export const instanceNorm = composite(
     checkChannels("instanceNorm", input, [runningMean, runningVar, weight, bias]);
     const [batch, channels, count] = byChannel(input);
     if (count === 1) fail("instanceNorm", `needs more than 1 spatial element, got ${showShape(input.shape)}`);
-    const normal = standardizeOwn(input, [1, batch * channels, count], eps, ({ mean, variance }) => {
+    const planes = [1, batch * channels, count];
+    return normalize(input, planes, eps, affineOf(weight, bias, input), count, ({ mean, variance }) => {
       if (!runningMean || !runningVar) return;
       const overBatch = (moment: Tensor): Tensor => moment.detach().view(batch, channels).mean(0);
       const own = { mean: overBatch(mean), variance: overBatch(variance) };
       trackMoments({ mean: runningMean, variance: runningVar }, own, count, momentum);
     });
-    return scaleAndShift(normal, weight, bias);
   },
 );
 

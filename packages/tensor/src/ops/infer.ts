@@ -47,7 +47,7 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   softmaxBackward: like,
   logSoftmaxBackward: like,
   standardize: ([x]) => [x!, withShape(x!, [x!.shape[1]!])[0]!, withShape(x!, [x!.shape[1]!])[0]!],
-  standardizeBackward: like,
+  standardizeBackward: ([, x, weight]) => (weight ? [x!, weight, weight] : [x!]),
 };
 
 function valuesAndPositions(x: TensorMeta, shape: Shape): readonly TensorMeta[] {

@@ -212,12 +212,21 @@ export interface SoftmaxOps {
   logSoftmaxBackward: { readonly dim: number };
 }
 
+export interface StandardizeAttrs {
+  readonly eps: number;
+  /** Elements, in row-major order, that share a weight and a bias: these follow each other so, again and again. */
+  readonly run: number;
+}
+
 /** Of each channel of [outer, channels, inner]. */
 export interface StandardizeOps {
-  /** [x] → (x − mean) / √(variance + eps), and each channel's mean and variance, the population's. */
-  standardize: { readonly eps: number };
-  /** [gradient, x] */
-  standardizeBackward: { readonly eps: number };
+  /**
+   * [x], [x, weight] or [x, weight, bias] → (x − mean) / √(variance + eps) · weight + bias, and each channel's mean and
+   * variance, the population's.
+   */
+  standardize: StandardizeAttrs;
+  /** [gradient, x] or [gradient, x, weight] → the gradients of x, weight and bias. */
+  standardizeBackward: StandardizeAttrs;
 }
 
 /** Kernels that are optional: an op that also has a decomposition into the others. */

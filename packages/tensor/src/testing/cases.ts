@@ -113,15 +113,24 @@ function alongDim<K extends ScanOp | SoftmaxOp>(inputs = 1): readonly OpCase<K>[
   }));
 }
 
+/** By channels, by groups of them, by layers; of the weights' own sizes, and not. */
 function channelCases<K extends StandardizeOp>(inputs: number): readonly OpCase<K>[] {
-  return [
-    [3, 4, 5],
-    [1, 3, 9],
-    [6, 2, 1],
-  ].map((shape) => ({
-    inputs: Array.from({ length: inputs }, () => ({ shape })),
-    attrs: { eps: 1e-3 } as Attrs<K>,
-  }));
+  const rows: [shape: Shape, run: number, weights?: Shape][] = [
+    [[3, 4, 5], 1],
+    [[6, 2, 1], 1],
+    [[1, 3, 9], 1, [3, 3]],
+    [[2, 3, 21], 21, [3]],
+    [[1, 4, 6], 3, [4]],
+    [[5, 3, 1], 1, [3]],
+  ];
+  return rows.flatMap(([shape, run, weights]) => {
+    const given = Array.from({ length: inputs }, () => ({ shape }));
+    const extra = weights ? (inputs === 1 ? [1, 2] : [1]) : [0];
+    return extra.map((count) => ({
+      inputs: [...given, ...Array.from({ length: count }, () => ({ shape: weights! }))],
+      attrs: { eps: 1e-3, run } as Attrs<K>,
+    }));
+  });
 }
 
 const conv2d = { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 };

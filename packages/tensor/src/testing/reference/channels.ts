@@ -19,25 +19,36 @@ function channelsOf({ shape, data }: Dense): Channel[] {
   });
 }
 
+/** The weight of an element. */
+const weightOf = (weights: Dense, run: number, i: number): number =>
+  weights.data[Math.floor(i / run) % weights.data.length]!;
+
 export const channelwise: { readonly [K in StandardizeOp]: Kernel } = {
-  standardize: ([x], { eps }) => {
+  standardize: ([x, weight, bias], { eps, run }) => {
     const [out, channels] = [[...x!.data], channelsOf(x!)];
     for (const { at, mean, variance } of channels) {
-      for (const i of at) out[i] = (x!.data[i]! - mean) / Math.sqrt(variance + eps);
+      for (const i of at) {
+        const y = (x!.data[i]! - mean) / Math.sqrt(variance + eps);
+        out[i] = y * (weight ? weightOf(weight, run, i) : 1) + (bias ? weightOf(bias, run, i) : 0);
+      }
     }
     return [out, channels.map(({ mean }) => mean), channels.map(({ variance }) => variance)];
   },
-  standardizeBackward: ([g, x], { eps }) => {
+  standardizeBackward: ([g, x, weight], { eps, run }) => {
     const out = [...x!.data];
+    const [slopes, sums] = [0, 1].map(() => (weight?.data ?? []).map(() => 0)) as [number[], number[]];
     for (const { at, mean, variance } of channelsOf(x!)) {
       const scale = 1 / Math.sqrt(variance + eps);
       const y = at.map((i) => (x!.data[i]! - mean) * scale);
-      const gradients = at.map((i) => g!.data[i]!);
+      const gradients = at.map((i) => g!.data[i]! * (weight ? weightOf(weight, run, i) : 1));
       const [level, along] = [average(gradients), average(gradients.map((value, i) => value * y[i]!))];
       at.forEach((place, i) => {
         out[place] = scale * (gradients[i]! - level - y[i]! * along);
+        const own = Math.floor(place / run) % slopes.length;
+        slopes[own]! += g!.data[place]! * y[i]!;
+        sums[own]! += g!.data[place]!;
       });
     }
-    return [out];
+    return weight ? [out, slopes, sums] : [out];
   },
 };
