@@ -7,19 +7,33 @@ import { heap, memory } from "./runtime/index.ts";
 export interface Pending {
   /** The storages that it reads, which it keeps until it is settled. */
   readonly sources: readonly CpuStorage[];
-  compute(into: CpuStorage): void;
+  /** Writes the elements to `address`, the storage's memory to be. */
+  compute(into: CpuStorage, address: number): void;
 }
 
-/** Entries of a list of readers between two looks at which of them still wait. */
-const READERS = 16;
+/** Readers of one storage from which on it is looked for those that the collector took. */
+const MANY_READERS = 16;
+
+/**
+ * Stands for a storage that waits, with those that it reads. They know it weakly, because results that nobody wants must
+ * not live as long as their sources. Tickets are used again: an engine keeps what a weak reference was made to until the
+ * program yields, so loops that never yield must not make one for each call.
+ */
+class Ticket {
+  holder: CpuStorage | null = null;
+  readonly reference: WeakRef<Ticket> = new WeakRef(this);
+}
+
+const tickets: Ticket[] = [];
 
 export class CpuStorage extends Storage {
   /** Whether the user may write the memory unseen: such a storage is read at once. */
   exposed = false;
   #block: Block | null = null;
   #pending: Pending | null = null;
-  /** What waits and reads this storage. Weak, because results that nobody wants must not live as long as their sources. */
-  #readers: WeakRef<CpuStorage>[] | null = null;
+  #ticket: Ticket | null = null;
+  /** What waits and reads this storage. */
+  #readers: Set<WeakRef<Ticket>> | null = null;
   #freed = false;
 
   constructor(backend: Backend, dtype: DType, length: number, pending: Pending | null = null) {
@@ -50,47 +64,58 @@ export class CpuStorage extends Storage {
     if (this.#readers === null) return;
     const readers = this.#readers;
     this.#readers = null;
-    for (const reference of readers) {
-      const reader = reference.deref();
-      if (reader !== undefined && reader.#pending !== null) reader.#compute();
-    }
+    for (const reference of readers) void reference.deref()?.holder?.block;
   }
 
   protected override free(): void {
     if (this.#freed) return;
     this.#freed = true;
-    if (this.#pending !== null) this.#settle(this.#pending);
-    else memory.release(this.#block!);
+    if (this.#block !== null) memory.release(this.#block);
+    else this.#settle();
   }
 
   #await(pending: Pending): void {
     this.#pending = pending;
-    const reference = new WeakRef(this);
+    this.#ticket = tickets.pop() ?? new Ticket();
+    this.#ticket.holder = this;
     for (const source of pending.sources) {
       source.retain();
-      source.#addReader(reference);
+      source.#addReader(this.#ticket.reference);
     }
   }
 
-  #addReader(reader: WeakRef<CpuStorage>): void {
-    const readers = (this.#readers ??= []);
-    if (readers.length > 0 && readers.length % READERS === 0) {
-      this.#readers = readers.filter((each) => each.deref()?.pending);
+  #addReader(reader: WeakRef<Ticket>): void {
+    const readers = (this.#readers ??= new Set());
+    if (readers.size >= MANY_READERS) {
+      for (const each of readers) if (each.deref() === undefined) readers.delete(each);
     }
-    this.#readers!.push(reader);
+    readers.add(reader);
   }
 
   #compute(): Block {
-    const pending = this.#pending!;
-    this.#block = memory.allocate(this.length * dtypes[this.dtype].bytes);
-    pending.compute(this);
-    this.#settle(pending);
-    return this.#block;
+    const block = memory.allocate(this.length * dtypes[this.dtype].bytes);
+    try {
+      this.#pending!.compute(this, block.address);
+    } catch (error) {
+      memory.release(block);
+      throw error;
+    }
+    this.#block = block;
+    this.#settle();
+    return block;
   }
 
-  #settle(pending: Pending): void {
+  /** It waits no more. */
+  #settle(): void {
+    const ticket = this.#ticket!;
+    for (const source of this.#pending!.sources) {
+      source.#readers?.delete(ticket.reference);
+      source.release();
+    }
     this.#pending = null;
-    for (const source of pending.sources) source.release();
+    this.#ticket = null;
+    ticket.holder = null;
+    tickets.push(ticket);
   }
 }
 

@@ -1,8 +1,14 @@
 /** Long element-wise results wait: nobody must be able to tell, but by memory that is never taken. */
-import { cat, memory, noGrad, resetPeakMemoryStats, scope, type Tensor, tensor, where } from "@dl/tensor";
+
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { cat, memory, noGrad, resetPeakMemoryStats, scope, type Tensor, tensor, where, zeros } from "@dl/tensor";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import "../src/index.ts";
+import { getMemoryLimit, setMemoryLimit } from "../src/index.ts";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
 
 const rows = 9;
 const columns = 4096;
@@ -84,6 +90,33 @@ test("roundings in between are kept: bfloat16, whole numbers, comparisons", () =
       expect(bytes(chain(x)).equals(bytes(short)), dtype).toBe(true);
     }
   }
+});
+
+test("where memory runs out as a result is read, it can be read once there is room", () => {
+  const limit = getMemoryLimit();
+  const x = zeros(2 ** 24);
+  const y = x.add(1);
+  setMemoryLimit(memory().reserved);
+  try {
+    expect(() => first(y)).toThrow("setMemoryLimit");
+  } finally {
+    setMemoryLimit(limit);
+  }
+  expect(first(y)).toBe(1);
+  for (const tensor of [x, y]) tensor.dispose();
+});
+
+test("a loop that never yields leaves nothing on the heap", () => {
+  const x = values(1, [rows, columns]);
+  const step = (): void => scope(() => void first(x.mul(2).add(x)));
+  const used = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  for (let i = 0; i < 500; i++) step();
+  const before = used();
+  for (let i = 0; i < 5000; i++) step();
+  expect(used() - before).toBeLessThan(2 ** 20);
 });
 
 /** Steps of a program over whatever was made so far. */

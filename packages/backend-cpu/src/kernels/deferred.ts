@@ -58,9 +58,8 @@ class Deferred implements Pending {
     return this.#readers < 2 || this.kernel.what.weight <= CHEAP;
   }
 
-  compute(into: CpuStorage): void {
-    const { block, dtype } = into;
-    launchFused(this.kernel, this.inputs, { storage: into, address: block.address, shape: this.#shape, dtype });
+  compute(storage: CpuStorage, address: number): void {
+    launchFused(this.kernel, this.inputs, { storage, address, shape: this.#shape, dtype: storage.dtype });
   }
 }
 
