@@ -23,7 +23,12 @@ const pair =
 
 const scatters = (["replace", "add", "prod", "amax", "amin"] as const).map((reduce): Row => {
   const attrs = { dim: 1, reduce, includeSelf: reduce !== "amax" };
-  return { op: "scatter", inputs: (dtype) => [x(dtype), indices([4, 3]), x(dtype)], attrs, outputs: like };
+  return {
+    op: "scatter",
+    inputs: (dtype) => [x(dtype), indices([4, 3]), plainView([4, 3], dtype)],
+    attrs,
+    outputs: like,
+  };
 });
 
 const rows: readonly Row[] = [

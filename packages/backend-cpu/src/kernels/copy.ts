@@ -29,6 +29,11 @@ export function fill(out: Output, value: number): void {
   fills(out.dtype).launch([value], out);
 }
 
+/** Moves elements that lie side by side. */
+export function copyPacked(from: number, to: number, count: number, bytes: number): void {
+  movers[bytes as keyof typeof movers].run([from], to, count);
+}
+
 /** Writes the elements of a view, in whatever dtype `out` has. */
 export function convert(from: View, out: Output): void {
   if (from.dtype !== out.dtype) {

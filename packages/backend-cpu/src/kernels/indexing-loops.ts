@@ -1,64 +1,243 @@
 /**
- * Picking and placing along one dimension by an index tensor of the same other sizes. A table is [outer, size, inner],
- * indices and values are [outer, count, inner]; indices are whole and inside, see `firstOutside`.
+ * Picking and placing along one dimension by an index tensor. A table is [outer, size, inner], values are
+ * [outer, count, inner]; there is an index for each of the values, or one for each of their rows. Whole numbers outside the
+ * table end the walk: `failure` says so.
  */
-import { at, combine, loadScalar, type ScalarName, shareOf, storeScalar } from "../dense/element.ts";
-import { type Expr, type Func, type Local, load, type Module, op } from "../wasm/emitter.ts";
+import type { DType } from "@dl/tensor";
+import { at, shareOf } from "../dense/element.ts";
+import { type Expr, type Func, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
+import { access, loadPacked, loadScalar, storePacked, storeScalar } from "./access.ts";
+import { add, constant, input, max, min, mul, type Node } from "./expression.ts";
+import { Tools } from "./helpers.ts";
+import { Lowering, lanesOf } from "./lower.ts";
 
 type Address = Local<"i32">;
 
-/** What happens to an element of the table and one of the values. */
-type Visit = (f: Func, table: Address, values: Address) => void;
+/** What an element of the table becomes where one of the values meets it. `zero` and `one` are where a fold begins. */
+export const placings = {
+  replace: (_: Node, value: Node) => value,
+  add: (x: Node, value: Node) => add(x, value),
+  prod: (x: Node, value: Node) => mul(x, value),
+  amax: (x: Node, value: Node) => max(x, value),
+  amin: (x: Node, value: Node) => min(x, value),
+  zero: (x: Node) => constant(x.type, 0),
+  one: (x: Node) => constant(x.type, 1),
+} as const;
+export type Placing = keyof typeof placings;
 
-const pick: { readonly [bytes: number]: Visit } = {
-  1: (f, table, values) => f.store("i32.store8", values, load("i32.load8_u", table)),
-  2: (f, table, values) => f.store("i32.store16", values, load("i32.load16_u", table)),
-  4: (f, table, values) => f.store("i32.store", values, load("i32.load", table)),
-  8: (f, table, values) => f.store("i64.store", values, load("i64.load", table)),
+/** One element to `to + offset`. */
+const moves: { readonly [bytes: number]: (f: Func, to: Address, from: Address, offset?: number) => void } = {
+  1: (f, to, from, offset) => f.store("i32.store8", to, load("i32.load8_u", from), offset),
+  2: (f, to, from, offset) => f.store("i32.store16", to, load("i32.load16_u", from), offset),
+  4: (f, to, from, offset) => f.store("i32.store", to, load("i32.load", from), offset),
+  8: (f, to, from, offset) => f.store("i64.store", to, load("i64.load", from), offset),
 };
 
 export function buildPick(m: Module, bytes: number): void {
-  addWalk(m, bytes, pick[bytes]!);
+  addElements(m, bytes, "rows", (f, table, values, offset) => moves[bytes]!(f, values, table, offset));
 }
 
-export function buildPlace(m: Module, name: ScalarName, bytes: number, reduce: "replace" | "add"): void {
-  addWalk(m, bytes, (f, table, values) => {
-    const value = loadScalar(name, values);
-    storeScalar(f, name, table, reduce === "add" ? combine(name, "add", loadScalar(name, table), value) : value);
+export function buildPlace(m: Module, dtype: DType, placing: Placing): void {
+  const element = access[dtype];
+  const { root, tools } = combined(m, dtype, placings[placing]);
+  addElements(m, element.bytes, "columns", (f, table, values, offset) => {
+    const loaded = [table, op("i32.add", values, offset)].map((address) => f.let(loadScalar(element, address)));
+    storeScalar(f, element, table, new Lowering(f, [root], "scalar", tools).emit([root], loaded)[0]!);
   });
 }
 
-/** `walk`: units are the outer positions, so that none of them writes where another one does. */
-function addWalk(m: Module, bytes: number, visit: Visit): void {
-  const params = ["chunk", "chunks", "outer", "size", "count", "inner", "table", "index", "values"] as const;
-  m.func("walk", params, (f, p) => {
-    const lines = op("i32.mul", p.count, p.inner);
-    const tableStep = f.let(op("i32.mul", op("i32.mul", p.size, p.inner), bytes));
-    const [index, values, table, place, column] = f.locals("i32", 5) as [Address, Address, Address, Address, Address];
-    const row = f.let(op("i32.mul", p.inner, bytes));
-    const visitAt = (address: Expr<"i32">): void => {
-      f.set(place, address);
-      visit(f, place, values);
-      f.inc(index, 8);
-      f.inc(values, bytes);
+function combined(m: Module, dtype: DType, placing: (x: Node, value: Node) => Node): { root: Node; tools: Tools } {
+  const { raw, decode, encode } = access[dtype];
+  const root = encode(placing(decode(input(0, raw)), decode(input(1, raw))));
+  return { root, tools: new Tools(m, [root]) };
+}
+
+export function buildPickRows(m: Module, bytes: number): void {
+  m.func("walk", walkParams, (f, p) => {
+    const rowBytes = f.let(op("i32.mul", p.inner, bytes));
+    const [place, target] = f.locals("i32", 2) as [Address, Address];
+    eachPart(f, p, p.count, ({ outer, start, length }) => {
+      const table = f.let(at(p.table, op("i32.mul", outer, p.size), rowBytes));
+      const values = f.let(at(p.values, op("i32.add", op("i32.mul", outer, p.count), start), rowBytes));
+      eachIndex(f, p, start, length, (index) => {
+        f.set(place, at(table, index, rowBytes));
+        f.set(target, values);
+        copyRow(f, bytes, target, place, rowBytes);
+        f.inc(values, rowBytes);
+      });
+    });
+  });
+}
+
+/** A part is some rows of the table: of the values' rows, all of which it looks at, it takes those that go there. */
+export function buildPlaceRows(m: Module, dtype: DType, placing: "replace" | "add"): void {
+  const { bytes } = access[dtype];
+  const write = placing === "add" ? adderOf(m, dtype) : copyRow;
+  m.func("walk", walkParams, (f, p) => {
+    const rowBytes = f.let(op("i32.mul", p.inner, bytes));
+    const [row, place, source] = f.locals("i32", 3) as [Address, Address, Address];
+    eachPart(f, p, p.size, ({ outer, start, length }) => {
+      const first = f.let(op("i32.add", op("i32.mul", outer, p.size), start));
+      const table = f.let(at(p.table, first, rowBytes));
+      const values = f.let(at(p.values, op("i32.mul", outer, p.count), rowBytes));
+      f.copy(table, at(p.self, first, rowBytes), op("i32.mul", length, rowBytes));
+      eachIndex(f, p, 0, p.count, (index) => {
+        f.set(row, op("i32.sub", index, start));
+        f.if(op("i32.lt_u", row, length), () => {
+          f.set(place, at(table, row, rowBytes));
+          f.set(source, values);
+          write(f, bytes, place, source, rowBytes);
+        });
+        f.inc(values, rowBytes);
+      });
+    });
+  });
+}
+
+/** Writes a row into another, whose addresses it may move. */
+type RowWriter = (f: Func, bytes: number, to: Address, from: Address, width: Address) => void;
+
+function adderOf(m: Module, dtype: DType): RowWriter {
+  const element = access[dtype];
+  const { root, tools } = combined(m, dtype, add);
+  const lanes = lanesOf(root) as 2 | 4;
+  return (f, bytes, to, from, width) => {
+    const end = f.let(op("i32.add", to, width));
+    const vectors = f.let(op("i32.add", to, op("i32.and", width, -lanes * bytes)));
+    const step = (count: number): void => {
+      f.inc(to, count * bytes);
+      f.inc(from, count * bytes);
     };
-    shareOf(f, p, p.outer, (outer) => {
-      f.set(table, at(p.table, outer, tableStep));
-      f.set(index, at(p.index, op("i32.mul", outer, lines), 8));
-      f.set(values, at(p.values, op("i32.mul", outer, lines), bytes));
-      const alone = (): void => {
-        f.range(p.count, () => visitAt(at(table, load("i32.load", index), bytes)));
-      };
-      const inColumns = (): void => {
-        f.range(p.count, () => {
-          f.set(column, 0);
-          f.while(op("i32.lt_u", column, row), () => {
-            visitAt(op("i32.add", at(table, load("i32.load", index), row), column));
-            f.inc(column, bytes);
+    f.while(op("i32.lt_u", to, vectors), () => {
+      const loaded = [to, from].map((address) => f.let(loadPacked(element, lanes, address)));
+      const sum = new Lowering(f, [root], lanes, tools).emit([root], loaded)[0] as Expr<"v128">;
+      storePacked(f, element, lanes, to, sum);
+      step(lanes);
+    });
+    f.while(op("i32.lt_u", to, end), () => {
+      const loaded = [to, from].map((address) => f.let(loadScalar(element, address)));
+      storeScalar(f, element, to, new Lowering(f, [root], "scalar", tools).emit([root], loaded)[0]!);
+      step(1);
+    });
+  };
+}
+
+/** Vectors, the last of which may overlap; single elements where there is not even one. */
+function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Address): void {
+  const end = f.let(op("i32.add", to, width));
+  const singly = (): void => {
+    f.while(op("i32.lt_u", to, end), () => {
+      moves[bytes]!(f, to, from);
+      f.inc(to, bytes);
+      f.inc(from, bytes);
+    });
+  };
+  const inVectors = (): void => {
+    f.inc(end, -16);
+    f.while(op("i32.lt_u", to, end), () => {
+      f.store("v128.store", to, load("v128.load", from));
+      f.inc(to, 16);
+      f.inc(from, 16);
+    });
+    f.store("v128.store", end, load("v128.load", op("i32.add", from, op("i32.sub", end, to))));
+  };
+  f.if(op("i32.lt_u", width, 16), singly, inVectors);
+}
+
+/**
+ * Each outer position has `parts` units of up to `per` rows or columns. `indexStep` leads from one outer position's indices
+ * to the next. `self` is what a table that is written begins as; where it is the table, it lies there already.
+ */
+// biome-ignore format: by meaning
+export const walkParams = [
+  "chunk", "chunks", "units", "parts", "per",
+  "size", "count", "inner", "indexStep", "table", "index", "values", "self", "failure",
+] as const;
+type Params = { readonly [K in (typeof walkParams)[number]]: Address };
+
+interface Part {
+  readonly outer: Address;
+  readonly start: Address;
+  readonly length: Address;
+}
+
+function eachPart(f: Func, p: Params, total: Address, body: (part: Part) => void): void {
+  shareOf(f, p, p.units, (unit) => {
+    const start = f.let(op("i32.mul", op("i32.rem_u", unit, p.parts), p.per));
+    const rest = f.let(op("i32.sub", total, start));
+    const length = f.let(select(op("i32.lt_u", rest, p.per), rest, p.per));
+    body({ outer: f.let(op("i32.div_u", unit, p.parts)), start, length });
+  });
+}
+
+/** The index at an address, inside the table. */
+function indexAt(f: Func, p: Params, address: Address, bound: Local<"i64">, offset = 0): Expr<"i32"> {
+  const index = f.let(load("i64.load", address, offset));
+  f.if(op("i64.ge_u", index, bound), () => {
+    f.store("i32.store", p.failure, 1);
+    f.return();
+  });
+  return op("i32.wrap_i64", index);
+}
+
+/** Those of rows, which are the same for all outer positions. */
+function eachIndex(f: Func, p: Params, start: Address | 0, count: Address, body: (index: Expr<"i32">) => void): void {
+  const bound = f.let(op("i64.extend_i32_u", p.size));
+  const index = f.let(at(p.index, start, 8));
+  f.range(count, () => {
+    body(indexAt(f, p, index, bound));
+    f.inc(index, 8);
+  });
+}
+
+/** An index for each of the values. A part is some of their rows, or of their columns and the table's. */
+function addElements(
+  m: Module,
+  bytes: number,
+  cut: "rows" | "columns",
+  visit: (f: Func, table: Address, values: Address, offset: number) => void,
+): void {
+  m.func("walk", walkParams, (f, p) => {
+    const bound = f.let(op("i64.extend_i32_u", p.size));
+    const rowBytes = f.let(op("i32.mul", p.inner, bytes));
+    const tableBytes = f.let(op("i32.mul", p.size, rowBytes));
+    const [left, base, place] = f.locals("i32", 3) as [Address, Address, Address];
+    eachPart(f, p, cut === "rows" ? p.count : p.inner, ({ outer, start, length }) => {
+      const [rows, columns] = cut === "rows" ? [length, p.inner] : [p.count, length];
+      const first = f.let(cut === "rows" ? op("i32.mul", start, p.inner) : start);
+      const table = f.let(at(p.table, outer, tableBytes));
+      const index = f.let(at(at(p.index, outer, p.indexStep), first, 8));
+      const values = f.let(at(at(p.values, outer, op("i32.mul", p.count, rowBytes)), first, bytes));
+      if (cut === "columns") {
+        f.if(op("i32.ne", p.self, p.table), () => f.copy(table, at(p.self, outer, tableBytes), tableBytes));
+        f.inc(table, op("i32.mul", start, bytes));
+      }
+      const gap = f.let(op("i32.sub", p.inner, columns));
+      const line = (count: Address, columnBytes: number): void => {
+        f.set(base, table);
+        f.set(left, count);
+        for (const many of [4, 1]) {
+          f.while(op("i32.ge_u", left, many), () => {
+            for (let k = 0; k < many; k++) {
+              const row = indexAt(f, p, index, bound, 8 * k);
+              f.set(place, op("i32.add", at(base, row, columnBytes === 0 ? bytes : rowBytes), k * columnBytes));
+              visit(f, place, values, k * bytes);
+            }
+            f.inc(index, 8 * many);
+            f.inc(values, bytes * many);
+            if (columnBytes > 0) f.inc(base, columnBytes * many);
+            f.inc(left, -many);
           });
+        }
+      };
+      const inRows = (): void => {
+        f.range(rows, () => {
+          line(columns, bytes);
+          f.inc(index, op("i32.mul", gap, 8));
+          f.inc(values, op("i32.mul", gap, bytes));
         });
       };
-      f.if(op("i32.eq", p.inner, 1), alone, inColumns);
+      f.if(op("i32.eq", p.inner, 1), () => line(rows, 0), inRows);
     });
   });
 }

@@ -4,7 +4,7 @@ import { convert, fill } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
 
 /** The part of a row-major output that begins at `start`. */
-function part(out: Output, shape: Shape, start: Shape): Output {
+export function part(out: Output, shape: Shape, start: Shape): Output {
   const strides = stridesOf(out.shape);
   const first = start.reduce((sum, at, dim) => sum + at * strides[dim]!, 0);
   return {

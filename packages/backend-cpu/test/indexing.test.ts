@@ -1,0 +1,88 @@
+import type { DType, KernelCall } from "@dl/tensor";
+import { afterEach, describe, expect, test } from "vitest";
+import { getNumThreads, setNumThreads } from "../src/index.ts";
+import { agree, outputsOf, plainView, type Spec } from "./oracle.ts";
+
+const threads = getNumThreads();
+afterEach(() => setNumThreads(threads));
+
+const dtypes: readonly DType[] = ["float32", "float64", "int64", "int8", "bool"];
+const below = (size: number, shape: readonly number[]): Spec =>
+  plainView(shape, "int64", 7, (random) => Math.floor(random() * size));
+
+/** Enough elements for threads, in tables that are long, wide and deep. */
+const tables = [
+  { shape: [300, 130], dim: 0 },
+  { shape: [300, 131], dim: 1 },
+  { shape: [20, 30, 50], dim: 1 },
+  { shape: [40000], dim: 0 },
+  { shape: [9000, 3], dim: 0 },
+];
+
+describe.each(tables)("along $dim of $shape", ({ shape, dim }) => {
+  const size = shape[dim]!;
+  const rows = below(size, [2 * size]);
+  const wide = shape.with(dim, 2 * size);
+
+  test.each(dtypes)("rows of %s", (dtype) => {
+    const [x, source] = [plainView(shape, dtype), plainView(wide, dtype, 3)];
+    agree("indexSelect", [x, rows], { dim }, [{ shape: wide, dtype }]);
+    agree("indexAdd", [x, rows, source], { dim }, [{ shape, dtype }]);
+    agree("indexCopy", [x, rows, source], { dim }, [{ shape, dtype }]);
+  });
+
+  test.each(dtypes)("elements of %s", (dtype) => {
+    const [x, source, index] = [plainView(shape, dtype), plainView(wide, dtype, 3), below(size, wide)];
+    agree("gather", [x, index], { dim }, [{ shape: wide, dtype }]);
+    for (const reduce of ["replace", "amax"]) {
+      agree("scatter", [x, index, source], { dim, reduce, includeSelf: false }, [{ shape, dtype }]);
+    }
+  });
+
+  test("sums do not depend on the number of threads", () => {
+    const fractions = (size: readonly number[]): Spec => plainView(size, "float32", 5, (random) => random() - 0.5);
+    const calls: readonly (readonly [KernelCall["op"], readonly Spec[], object])[] = [
+      ["scatter", [fractions(shape), below(size, wide), fractions(wide)], { dim, reduce: "add", includeSelf: true }],
+      ["indexAdd", [fractions(shape), rows, fractions(wide)], { dim }],
+    ];
+    for (const [op, inputs, attrs] of calls) {
+      const [alone, together] = [1, 4].map((count) => {
+        setNumThreads(count);
+        return outputsOf(op, inputs, attrs, [{ shape, dtype: "float32" }])[0];
+      });
+      expect(together).toEqual(alone);
+    }
+  });
+});
+
+test.each([-1, 5, 2 ** 32, 2 ** 31])("the index %d is outside, wherever it stands", (wrong) => {
+  const [shape, wide] = [
+    [5, 4000],
+    [9, 4000],
+  ];
+  const x = plainView(shape, "float32");
+  const spoiled = (index: Spec, at: number): Spec => ({ ...index, values: index.values.with(at, wrong) });
+  const [rows, elements] = [spoiled(below(5, [9]), 8), spoiled(below(5, wide), 35_999)];
+  const message = `index ${wrong} is out of range for dimension 0 of size 5`;
+  const output = [{ shape: wide, dtype: "float32" }] as const;
+  expect(() => outputsOf("indexSelect", [x, rows], { dim: 0 }, output)).toThrow(`indexSelect: ${message}`);
+  expect(() => outputsOf("gather", [x, elements], { dim: 0 }, output)).toThrow(`gather: ${message}`);
+  const source = plainView(wide, "float32");
+  const attrs = { dim: 0, reduce: "add", includeSelf: true };
+  const target = [{ shape, dtype: "float32" }] as const;
+  expect(() => outputsOf("indexAdd", [x, rows, source], { dim: 0 }, target)).toThrow(`indexAdd: ${message}`);
+  expect(() => outputsOf("scatter", [x, elements, source], attrs, target)).toThrow(`scatter: ${message}`);
+});
+
+test("indices that reach a corner of the tensor alone", () => {
+  const [x, index] = [plainView([6, 5, 4], "float32"), below(5, [3, 7, 2])];
+  agree("gather", [x, index], { dim: 1 }, [{ shape: [3, 7, 2], dtype: "float32" }]);
+  const attrs = { dim: 1, reduce: "add", includeSelf: true };
+  agree("scatter", [x, index, plainView([3, 7, 2], "float32")], attrs, [{ shape: [6, 5, 4], dtype: "float32" }]);
+});
+
+test("nothing is picked and nothing is placed by no indices", () => {
+  const [x, none] = [plainView([4, 3], "float32"), plainView([0], "int64")];
+  agree("indexSelect", [x, none], { dim: 0 }, [{ shape: [0, 3], dtype: "float32" }]);
+  agree("indexAdd", [x, none, plainView([0, 3], "float32")], { dim: 0 }, [{ shape: [4, 3], dtype: "float32" }]);
+});
