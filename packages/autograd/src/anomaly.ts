@@ -1,6 +1,7 @@
 /** Anomaly mode: nodes remember where they were recorded, and backward stops at the first NaN. */
 import { refusePromise, type Tensor, TensorError } from "@dl/tensor";
-import type { Node } from "./node.ts";
+import type { Gradient } from "./derivatives/rule.ts";
+import type { Node, Wanted } from "./node.ts";
 
 let detecting = false;
 
@@ -66,10 +67,10 @@ export function refuseNaN(node: Node, input: number, grad: Tensor): void {
 }
 
 /** Runs the derivative of `node`; in anomaly mode, what it throws says where the call was made. */
-export function explained<T>(node: Node, derivative: () => T): T {
-  if (!detecting) return derivative();
+export function differentiate(node: Node, grads: readonly (Tensor | null)[], wanted: Wanted): Gradient[] {
+  if (!detecting) return node.backward(grads, wanted);
   try {
-    return derivative();
+    return node.backward(grads, wanted);
   } catch (error) {
     if (!(error instanceof TensorError)) throw error;
     throw new TensorError(error.message + origin(node), { cause: error });

@@ -48,7 +48,7 @@ export function run(
   const body = (): void => {
     const seeds = roots.map((root, i) => seedOf(op, root, gradients[i] ?? null));
     const pass = new Pass(options);
-    for (const [i, root] of roots.entries()) pass.send({ node: nodeOf(root)!, slot: slotOf(root) }, seeds[i]!);
+    for (const [i, root] of roots.entries()) pass.send(nodeOf(root)!, slotOf(root), seeds[i]!);
     pass.run();
   };
   if (options.createGraph) enableGrad(body);

@@ -15,12 +15,12 @@ import {
   tidy,
   zeros,
 } from "@dl/tensor";
-import { explained, refuseNaN } from "./anomaly.ts";
+import { differentiate, refuseNaN } from "./anomaly.ts";
 import { fitTo } from "./broadcast.ts";
 import type { Gradient } from "./derivatives/rule.ts";
 import { Heap } from "./heap.ts";
 import { AccumulateGrad, alias, replaceGrad } from "./leaf.ts";
-import type { Edge, Node, Wanted } from "./node.ts";
+import type { Arrival, Blank, Node, Wanted } from "./node.ts";
 
 /** A gradient asked for by the caller, instead of in `.grad`. */
 export interface Capture {
@@ -38,18 +38,10 @@ export interface PassOptions {
   readonly captures: ReadonlyMap<Node, readonly Capture[]> | null;
 }
 
-/** A gradient of zeros that nothing has been added to yet. */
-interface Blank {
-  readonly edge: Pick<Edge, "shape" | "dtype">;
-  readonly device: string;
-}
-
-type Slot = Tensor | Blank | undefined;
-
 export class Pass {
   readonly #options: PassOptions;
+  /** Nodes whose `arrival` is this pass's. */
   readonly #queue = new Heap<Node>();
-  readonly #arrived = new Map<Node, Slot[]>();
   readonly #wanted: Wanted;
 
   constructor(options: PassOptions) {
@@ -59,26 +51,35 @@ export class Pass {
   }
 
   /** Hands in a gradient, which the pass then owns. */
-  send({ node, slot }: Pick<Edge, "node" | "slot">, grad: Tensor | Blank): void {
+  send(node: Node, slot: number, grad: Tensor | Blank): void {
     if (node instanceof AccumulateGrad && isTensor(grad) && this.#isPlain(node)) {
       node.accumulate(grad, this.#options.createGraph);
       return;
     }
-    let slots = this.#arrived.get(node);
-    if (slots === undefined) {
-      slots = [];
-      this.#arrived.set(node, slots);
+    let { arrival } = node;
+    if (arrival === null || arrival.pass !== this) {
+      arrival = { pass: this, outer: arrival, grads: [null] };
+      node.arrival = arrival;
       this.#queue.push(node);
     }
-    slots[slot] = this.#sum(slots[slot], grad);
+    arrival.grads[slot] = this.#sum(arrival.grads[slot], grad);
   }
 
   run(): void {
+    const queue = this.#queue;
     try {
-      for (let node = this.#queue.pop(); node; node = this.#queue.pop()) this.#visit(node);
+      for (let node = queue.top; node; node = queue.top) this.#visit(node);
     } finally {
-      for (const slots of this.#arrived.values()) dispose(slots);
+      while (queue.top) dispose(this.#leave());
     }
+  }
+
+  /** The gradients of the node in front, which then waits no longer. */
+  #leave(): Arrival["grads"] {
+    const node = this.#queue.pop()!;
+    const { grads, outer } = node.arrival!;
+    node.arrival = outer;
+    return grads;
   }
 
   /** A leaf that only adds up: it need not wait for the rest. */
@@ -87,7 +88,7 @@ export class Pass {
     return accumulate && !node.leaf.hooks?.length && !captures?.has(node) && (needed === null || needed.has(node));
   }
 
-  #sum(before: Slot, grad: Tensor | Blank): Tensor | Blank {
+  #sum(before: Tensor | Blank | null | undefined, grad: Tensor | Blank): Tensor | Blank {
     if (!isTensor(before)) return grad;
     if (!isTensor(grad)) return before;
     const free = !this.#options.createGraph && !before.storage.isShared && isContiguous(before.shape, before.strides);
@@ -98,59 +99,68 @@ export class Pass {
   }
 
   #visit(node: Node): void {
-    const slots = this.#arrived.get(node)!;
-    for (let slot = 0; slot < slots.length; slot++) slots[slot] = this.#complete(node, slot, slots[slot]);
-    const grads = Array.from(slots, (grad) => (grad as Tensor | undefined) ?? null);
-    this.#arrived.delete(node);
+    const { grads: arrived } = node.arrival!;
+    for (let slot = 0; slot < arrived.length; slot++) arrived[slot] = this.#complete(node, slot, arrived[slot]);
+    const grads = this.#leave() as (Tensor | null)[];
+    const { accumulate, needed, createGraph } = this.#options;
     if (node instanceof AccumulateGrad) {
-      const { accumulate, needed, createGraph } = this.#options;
-      if (accumulate && (needed?.has(node) ?? true)) node.accumulate(grads[0]!, createGraph);
+      if (accumulate && (needed === null || needed.has(node))) node.accumulate(grads[0]!, createGraph);
       else dispose(grads);
-      return;
-    }
-    if (node.edges.some((edge) => edge && this.#wanted(edge))) this.#pass(node, grads);
+    } else if (node.edges.some((edge) => edge !== null && this.#wanted(edge))) this.#pass(node, grads);
     else dispose(grads);
   }
 
-  #pass(node: Node, grads: readonly (Tensor | null)[]): void {
+  #pass(node: Node, grads: (Tensor | null)[]): void {
+    const { edges } = node;
     const { device } = grads.find((grad) => grad !== null)!;
     const results = tidy(() => this.#differentiate(node, grads));
     dispose(grads);
     if (!this.#options.retainGraph) node.release();
     for (let i = 0; i < results.length; i++) {
-      const [edge, result] = [node.edges[i], results[i]];
+      const edge = edges[i];
+      const result = results[i];
       if (!edge || result === null || result === undefined) continue;
-      this.send(edge, isTensor(result) ? result : { edge, device });
+      this.send(edge.node, edge.slot, isTensor(result) ? result : { edge, device });
     }
   }
 
-  #differentiate(node: Node, grads: readonly (Tensor | null)[]): Gradient[] {
-    const results = explained(node, () => node.backward(grads, this.#wanted));
-    return results.map((result, i) => {
+  /** Gradients of the inputs, owned by the pass; what it passes on as it is has left `grads`. */
+  #differentiate(node: Node, grads: (Tensor | null)[]): Gradient[] {
+    const results = differentiate(node, grads, this.#wanted);
+    for (let i = 0; i < results.length; i++) {
       const edge = node.edges[i];
-      if (!edge) return null;
-      if (!isTensor(result)) return result;
+      const result = results[i];
+      if (!edge) results[i] = null;
+      if (!edge || !isTensor(result)) continue;
       const fitted = fitTo(result, edge);
       refuseNaN(node, i, fitted);
-      // Two edges, or an edge and this pass, must not own one handle.
-      const taken = fitted === result && (grads.includes(result) || results.indexOf(result) !== i);
-      return taken ? alias(fitted) : fitted;
-    });
+      results[i] = fitted === result ? take(result, i, results, grads) : fitted;
+    }
+    return results;
   }
 
   /** A gradient to which nothing will be added: hooks see it, and whoever asked for it gets it. */
-  #complete(node: Node, slot: number, arrived: Slot): Tensor | undefined {
-    if (arrived === undefined) return undefined;
+  #complete(node: Node, slot: number, arrived: Tensor | Blank | null | undefined): Tensor | null {
+    if (!arrived) return null;
     let grad = isTensor(arrived)
       ? arrived
       : zeros(arrived.edge.shape, { dtype: arrived.edge.dtype, device: arrived.device });
     const hooks = node instanceof AccumulateGrad ? node.leaf.hooks : node.hooks?.[slot];
-    for (const hook of [...(hooks ?? [])]) grad = changed(hook, grad);
+    if (hooks) for (const hook of [...hooks]) grad = changed(hook, grad);
     const retaining = node.retaining?.[slot];
     if (retaining) retain(retaining, grad);
-    for (const capture of this.#options.captures?.get(node) ?? []) if (capture.slot === slot) capture.take(alias(grad));
+    const captures = this.#options.captures?.get(node);
+    if (captures) for (const capture of captures) if (capture.slot === slot) capture.take(alias(grad));
     return grad;
   }
+}
+
+/** A handle for one edge alone: two edges, or an edge and this pass, must not own the same. */
+function take(result: Tensor, index: number, results: readonly Gradient[], grads: (Tensor | null)[]): Tensor {
+  if (results.indexOf(result, index + 1) >= 0) return alias(result);
+  const at = grads.indexOf(result);
+  if (at >= 0) grads[at] = null;
+  return result;
 }
 
 /** The hook gets a handle of its own, since it may keep it. */
@@ -171,6 +181,9 @@ function retain(tensor: Tensor, grad: Tensor): void {
   replaceGrad(tensor, tensor.grad === null ? grad.clone() : tensor.grad.add(grad));
 }
 
-function dispose(grads: readonly (Slot | null)[]): void {
-  for (const grad of grads) if (isTensor(grad)) grad.dispose();
+function dispose(grads: Arrival["grads"]): void {
+  for (let i = 0; i < grads.length; i++) {
+    const grad = grads[i];
+    if (isTensor(grad)) grad.dispose();
+  }
 }

@@ -2,6 +2,11 @@
 export class Heap<T extends { readonly order: number }> {
   readonly #items: T[] = [];
 
+  /** The one that `pop` will give. */
+  get top(): T | undefined {
+    return this.#items[0];
+  }
+
   push(item: T): void {
     const items = this.#items;
     let at = items.push(item) - 1;

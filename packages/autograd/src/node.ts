@@ -10,6 +10,21 @@ export interface Edge {
   readonly dtype: DType;
 }
 
+/** A gradient of zeros that nothing has been added to yet. */
+export interface Blank {
+  readonly edge: Pick<Edge, "shape" | "dtype">;
+  readonly device: string;
+}
+
+/** What a pass has brought to a node that it has not visited yet. */
+export interface Arrival {
+  readonly pass: object;
+  /** That of the pass inside which this one was started, by a hook for instance. */
+  readonly outer: Arrival | null;
+  /** By output. */
+  readonly grads: (Tensor | Blank | null | undefined)[];
+}
+
 /** Which inputs a backward pass asks for. */
 export type Wanted = (edge: Edge) => boolean;
 
@@ -24,6 +39,7 @@ export abstract class Node implements GradNode {
    * 0 and come last.
    */
   order = 0;
+  arrival: Arrival | null = null;
   /** By output. */
   hooks: GradHook[][] | null = null;
   /** Results that want their gradient in `.grad`, by output. */

@@ -9,6 +9,8 @@ import { failPassed, type Saved, save } from "./saved.ts";
 /** Values in the order of their bits. */
 const names = ["a", "b", "c", "out", "positions"] as const;
 
+const nothing = {} as Values;
+
 type Kept = Saved | number | null;
 
 export class Operation<K extends Op> extends Node {
@@ -58,13 +60,15 @@ export class Operation<K extends Op> extends Node {
   }
 
   override backward([grad]: readonly (Tensor | null)[], wanted: Wanted): Gradient[] {
-    const formulas = this.edges.map((edge, index) => (edge && wanted(edge) ? formulaOf(this.#rule, index) : null));
-    const values = this.#open(formulas.reduce((reads, formula) => reads | (formula?.reads ?? 0), 0));
+    const { edges, attrs } = this;
+    const rule = this.#rule;
+    const note = this.#note as never;
+    const formulas = edges.map((edge, index) => (edge && wanted(edge) ? formulaOf(rule, index) : null));
+    const values = this.#open(formulas);
     return formulas.map((formula, index) => {
       if (formula === null) return null;
       if (formula === undefined) return zero;
-      const { shape } = this.edges[index]!;
-      return formula.vjp(grad!, values, { attrs: this.attrs, note: this.#note as never, index, shape });
+      return formula.vjp(grad!, values, { attrs, note, index, shape: edges[index]!.shape });
     });
   }
 
@@ -87,8 +91,12 @@ export class Operation<K extends Op> extends Node {
     });
   }
 
-  #open(reads: number): Values {
-    if (reads !== 0 && this.#passed) failPassed(this.name);
+  /** Fresh handles of the values that some formula reads. */
+  #open(formulas: readonly (Formula<K> | null | undefined)[]): Values {
+    let reads = 0;
+    for (let i = 0; i < formulas.length; i++) reads |= formulas[i]?.reads ?? 0;
+    if (reads === 0) return nothing;
+    if (this.#passed) failPassed(this.name);
     const values: Partial<Record<(typeof names)[number], Tensor | number>> = {};
     for (let i = 0; i < names.length; i++) {
       const kept = reads & (1 << i) ? this.#kept![i]! : null;

@@ -29,6 +29,31 @@ describe("registerHook", () => {
     expect(x.grad!.toArray()).toEqual([9, 9]);
   });
 
+  test("may start a pass through calls that still wait for gradients of its own pass", () => {
+    const x = leaf(1, 2);
+    const h = x.mul(2);
+    const inner = h.sum();
+    const [u, v] = [h.mul(3), h.mul(5)];
+    // v is visited first, so that h waits when u's gradient is seen.
+    u.registerHook(() => inner.backward(null, { retainGraph: true }));
+    u.add(v).sum().backward();
+    expect(x.grad!.toArray()).toEqual([18, 18]);
+  });
+
+  test("that throws leaves nothing behind for the next pass", () => {
+    const x = leaf(1, 2);
+    const h = x.mul(2);
+    const [u, v] = [h.mul(3), h.mul(5)];
+    const hook = u.registerHook(() => {
+      throw new Error("stop");
+    });
+    const sum = u.add(v).sum();
+    expect(() => sum.backward(null, { retainGraph: true })).toThrow("stop");
+    hook.remove();
+    sum.backward();
+    expect(x.grad!.toArray()).toEqual([16, 16]);
+  });
+
   test("can be removed, and refuses other shapes", () => {
     const x = leaf(1, 2);
     const hook = x.registerHook(() => ones(3));
