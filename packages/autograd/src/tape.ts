@@ -17,10 +17,13 @@ import type { Node } from "./node.ts";
 import { Operation, readsOf } from "./operation.ts";
 import { CopySlices, geometryOf } from "./slices.ts";
 
+/** A map: looking a name up in so large an object costs more than recording a call. */
+const rules = new Map<string, unknown>(Object.entries(derivatives));
+
 export const tape: Recorder = {
   /** Of several outputs, the first is the differentiable one; the others are positions. */
   record<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, outputs: readonly Tensor[]): void {
-    const rule: Rule<K> = derivatives[op];
+    const rule = rules.get(op) as Rule<K>;
     const result = outputs[0]!;
     if (rule.wrt.length > 0 && isFloat(result.dtype)) result.node = new Operation(op, rule, inputs, attrs, outputs);
   },

@@ -1,13 +1,13 @@
 /** The one road that every operation takes: coerce, infer, launch, record. */
 import type { KernelCall, KernelInput, TensorMeta, View } from "../backend.ts";
-import { dtypes } from "../dtype.ts";
+import { type DType, dtypes, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { getBackend } from "../registry.ts";
 import { type Shape, sameShape, stridesOf } from "../shape.ts";
 import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
-import { broadcastAll, checkDevices, computeDType, expanded, firstTensor } from "./coerce.ts";
+import { broadcastAll, checkDevices, computeDType, expandAll, firstTensor } from "./coerce.ts";
 import { accumulatorOf, infer, reduceShape } from "./infer.ts";
 import {
   type Attrs,
@@ -23,11 +23,10 @@ import {
 } from "./table.ts";
 
 const none: object = {};
-const elementwise: Readonly<Record<string, { readonly dtype: DTypeRule }>> = {
-  ...unaryOps,
-  ...binaryOps,
-  where: { dtype: "same" },
-};
+/** A map: looking a name up in so large an object costs more than a small kernel. */
+const elementwise: ReadonlyMap<string, { readonly dtype: DTypeRule }> = new Map(
+  Object.entries({ ...unaryOps, ...binaryOps, where: { dtype: "same" } }),
+);
 
 interface Plan {
   /** What is recorded. */
@@ -52,7 +51,8 @@ export function applyAll<K extends KernelOp | FusedOp>(
   const plan = planCall(op, inputs, attrs);
   const backend = firstTensor(inputs)?.storage.backend ?? getBackend(device);
   const storages = backend.run({ op, inputs: plan.views, attrs, outputs: plan.outputs } as unknown as KernelCall);
-  const results = storages.map((storage, i) => wrap(storage, plan.outputs[i]!));
+  const results = new Array<Tensor>(storages.length);
+  for (let i = 0; i < storages.length; i++) results[i] = wrap(storages[i]!, plan.outputs[i]!);
   if (recording(plan.inputs)) state.recorder!.record(op, plan.inputs, attrs, results);
   return results;
 }
@@ -98,25 +98,52 @@ export function applyView<K extends ViewOp>(
 }
 
 function planCall<K extends KernelOp | FusedOp>(op: K, inputs: readonly Operand[], attrs: Attrs<K>): Plan {
-  checkDevices(op, inputs);
-  const row = elementwise[op];
+  const row = elementwise.get(op);
   if (row) return planElementwise(op, row.dtype, inputs);
+  checkDevices(op, inputs);
   const outputs =
     op in reduceOps || op in scanOps ? folded(op, inputs[0] as Tensor, attrs) : inferred(op, inputs, attrs);
   return { inputs, views: inputs, outputs };
 }
 
 function planElementwise(op: string, rule: DTypeRule, inputs: readonly Operand[]): Plan {
-  const data = op === "where" ? inputs.slice(1) : inputs;
-  const dtype = computeDType(op, rule, data);
-  const cast = inputs.map((input, i) =>
-    typeof input === "number" || input.dtype === dtype || (op === "where" && i === 0)
-      ? input
-      : apply("cast", [input], { dtype }),
-  );
+  if (rule === "same" && areAlike(inputs)) {
+    const { shape, dtype } = inputs[0] as Tensor;
+    return { inputs, views: inputs, outputs: [{ shape, dtype }] };
+  }
+  checkDevices(op, inputs);
+  const first = op === "where" ? 1 : 0;
+  const dtype = computeDType(op, rule, first === 0 ? inputs : inputs.slice(first));
   const shape = broadcastAll(op, inputs);
-  const views = cast.map((input) => expanded(input, shape));
-  return { inputs: cast, views, outputs: [{ shape, dtype: rule === "bool" || rule === "logical" ? "bool" : dtype }] };
+  const cast = castAll(inputs, dtype, first);
+  const output = { shape, dtype: rule === "bool" || rule === "logical" ? ("bool" as const) : dtype };
+  return { inputs: cast, views: expandAll(cast, shape), outputs: [output] };
+}
+
+/** The usual case, in which there is nothing to check: a tensor, with others of its device, dtype and shape. */
+function areAlike(inputs: readonly Operand[]): boolean {
+  const first = inputs[0]!;
+  if (typeof first === "number") return false;
+  const { backend, dtype, shape } = first;
+  for (let i = 1; i < inputs.length; i++) {
+    const x = inputs[i]!;
+    const fits =
+      typeof x === "number" ? isFloat(dtype) : x.dtype === dtype && x.backend === backend && sameShape(x.shape, shape);
+    if (!fits) return false;
+  }
+  return true;
+}
+
+/** The operands from the `first` on in `dtype`: the same list where they have it. */
+function castAll(inputs: readonly Operand[], dtype: DType, first: number): readonly Operand[] {
+  let cast: Operand[] | undefined;
+  for (let i = first; i < inputs.length; i++) {
+    const input = inputs[i]!;
+    if (typeof input === "number" || input.dtype === dtype) continue;
+    cast ??= [...inputs];
+    cast[i] = apply("cast", [input], { dtype });
+  }
+  return cast ?? inputs;
 }
 
 function folded(op: string, input: Tensor, attrs: object): readonly TensorMeta[] {

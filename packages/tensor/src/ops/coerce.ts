@@ -66,9 +66,15 @@ export function broadcastAll(op: string, inputs: readonly Operand[]): Shape {
   return shape ?? [];
 }
 
-/** The operand as a view of exactly `shape`. */
-export function expanded(input: Operand, shape: Shape): KernelInput {
-  if (typeof input === "number" || sameShape(input.shape, shape)) return input;
-  const { storage, dtype, offset } = input;
-  return { storage, dtype, shape, strides: expandStrides(input.shape, input.strides, shape), offset };
+/** The operands as views of exactly `shape`: the same list where they are. */
+export function expandAll(inputs: readonly Operand[], shape: Shape): readonly KernelInput[] {
+  let views: KernelInput[] | undefined;
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i]!;
+    if (typeof input === "number" || sameShape(input.shape, shape)) continue;
+    const { storage, dtype, offset } = input;
+    views ??= [...inputs];
+    views[i] = { storage, dtype, shape, strides: expandStrides(input.shape, input.strides, shape), offset };
+  }
+  return views ?? inputs;
 }

@@ -71,7 +71,7 @@ export function op<const S extends string, P extends readonly unknown[], R>(
     .split(", ")
     .map((part) => part.replace(/\?$|^\.\.\./g, ""));
   const call = (...args: unknown[]): R => {
-    const result = body(...(positional(name, names, args) as unknown as P));
+    const result = body(...((isOptions(args[args.length - 1]) ? positional(name, names, args) : args) as never));
     return label === undefined ? result : labelled(result, label);
   };
   Object.defineProperty(call, "name", { value: name });
