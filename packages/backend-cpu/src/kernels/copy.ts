@@ -11,7 +11,7 @@ const movers = {
   4: new Elementwise("copy", ["int32"], "int32", (x) => x!),
   8: new Elementwise("copy", ["int64"], "int64", (x) => x!),
 } as const;
-const casts: { readonly [D in DType]: (from: DType) => Elementwise } = perTarget(
+export const casts: { readonly [D in DType]: (from: DType) => Elementwise } = perTarget(
   (from, to) => new Elementwise(`cast ${to}`, [from], to, (x) => x!),
 );
 

@@ -4,6 +4,7 @@
  */
 import {
   type Backend,
+  dtypes,
   isContiguous,
   type KernelCall,
   type KernelInput,
@@ -14,7 +15,7 @@ import {
 import { CpuStorage, type Pending } from "../storage.ts";
 import { access } from "./access.ts";
 import { Elementwise } from "./elementwise.ts";
-import type { Node } from "./expression.ts";
+import { type Node, shl, shr, shrUnsigned } from "./expression.ts";
 import type { Output } from "./kernel.ts";
 import { MOST_OPERANDS } from "./plan.ts";
 import { launch, pointwiseOf } from "./pointwise.ts";
@@ -169,11 +170,11 @@ function fuse(
 
 /** `null` where the chain as a whole cannot be computed on vectors, though its ops can. */
 function fusedKernel(name: string, { steps, inputs }: Chain): Elementwise | null {
-  const dtypes = inputs.map((_, i) => {
+  const types = inputs.map((_, i) => {
     const reader = steps.find(({ operands }) => operands.includes(i))!;
     return reader.kernel.inputs[reader.operands.indexOf(i)]!;
   });
-  const kernel = new Elementwise(name, dtypes, steps.at(-1)!.kernel.output, (...xs) => build(steps, xs));
+  const kernel = new Elementwise(name, types, steps.at(-1)!.kernel.output, (...xs) => build(steps, xs));
   const scalar = kernel.what.lanes === "scalar" && steps.every((step) => step.kernel.what.lanes !== "scalar");
   return scalar ? null : kernel;
 }
@@ -189,5 +190,9 @@ function build(steps: readonly Step[], xs: readonly Node[]): Node {
 }
 
 function stored({ output }: Elementwise, value: Node): Node {
-  return access[output].decode(access[output].encode(value));
+  const { bytes, signed, encode, decode } = access[output];
+  const raw = encode(value);
+  if (bytes >= 4 || dtypes[output].kind !== "int") return decode(raw);
+  const unused = 32 - 8 * bytes;
+  return decode((signed ? shr : shrUnsigned)(shl(raw, unused), unused));
 }

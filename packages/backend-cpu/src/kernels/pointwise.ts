@@ -14,7 +14,7 @@ import {
   type View,
 } from "@dl/tensor";
 import { binary } from "./binary.ts";
-import { convert, fill } from "./copy.ts";
+import { casts, convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
 import { div, eq, mul, type Node, nonzero, select, sqrt } from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
@@ -147,7 +147,10 @@ function read(kernel: Elementwise, inputs: readonly KernelInput[]): readonly Ker
   return kernel.inputs.length === inputs.length ? inputs : inputs.slice(0, kernel.inputs.length);
 }
 
-const formulaOf = new Map<string, Pick>(Object.entries(formulas));
+const formulaOf = new Map<string, Pick>([
+  ...Object.entries(formulas),
+  ["cast", (inputs, out) => casts[out.dtype](dtypeOf(inputs, out))],
+]);
 
 /** What a call computes, if that is one formula for each element and nothing can be wrong with them. */
 export function pointwiseOf({ op, inputs, outputs }: KernelCall): Pointwise | undefined {
