@@ -129,7 +129,7 @@ describe.each(floatDTypes)("pooling of %s", (dtype) => {
       .chain((pool) => fc.tuple(fc.constant(pool), anyView(pool.x, dtype), anyView(pool.out, dtype)));
     fc.assert(
       fc.property(calls, ([{ attrs, out }, x, gradient]) => {
-        const positions = { shape: out, dtype: "int64" } as const;
+        const positions = { shape: out, dtype: "int32" } as const;
         agree("maxPool", [x], attrs, [{ shape: out, dtype }, positions]);
         const values = outputsOf("maxPool", [x], attrs, [{ shape: out, dtype }, positions])[1]!;
         const places = { ...plainView(out, "int64"), values };
@@ -195,9 +195,9 @@ test("windows of nothing but padding change nothing beside them", () => {
   const attrs = { kernel: [2], stride: [1], padding: [1], dilation: [2], ceilMode: false };
   const shape = [3, 1, 1];
   const x = plainView(shape, "float32");
-  const outputs = [{ shape, dtype: "float32" }, { shape, dtype: "int64" }] as const; // biome-ignore format: a pair
+  const outputs = [{ shape, dtype: "float32" }, { shape, dtype: "int32" }] as const; // biome-ignore format: a pair
   const [, values] = outputsOf("maxPool", [x], attrs, outputs);
-  const places = { ...plainView(shape, "int64"), values: values! };
+  const places = { ...plainView(shape, "int32"), values: values! };
   const back = { inputShape: shape, window: attrs };
   expect(outputsOf("maxPoolBackward", [x, places], back, [outputs[0]])).toEqual([[0, 0, 0]]);
 });

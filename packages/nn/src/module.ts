@@ -6,6 +6,7 @@ import { type LoadOptions, type LoadReport, loadInto, type StateDict } from "./l
 import { stateName } from "./naming.ts";
 import { Parameter } from "./parameter.ts";
 import { layout } from "./repr.ts";
+import { ROLE, type Role, WATCHED } from "./role.ts";
 import { type ModuleTarget, readTarget } from "./target.ts";
 import { find, gather, nested, unique } from "./tree.ts";
 
@@ -47,6 +48,16 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
 
   /** What calling the module computes. */
   abstract forward(...input: In): Out;
+
+  /** What a container may rely on; layers say it for the `forward` that they have themselves. @internal */
+  get [ROLE](): Role | undefined {
+    return undefined;
+  }
+
+  /** Whether hooks see what goes in and out. @internal */
+  get [WATCHED](): boolean {
+    return this.#before.size + this.#after.size + this.#backward.size > 0;
+  }
 
   /** @internal */
   override invoke(input: unknown[]): unknown {

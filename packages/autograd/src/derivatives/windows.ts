@@ -49,7 +49,7 @@ export const windows: Rules<WindowOp> = {
     wrt: [
       {
         reads: B,
-        vjp: (g, { b }, { shape }) => apply("gather", [g.flatten(2), b.flatten(2)], { dim: 2 }).view(shape),
+        vjp: (g, { b }, { shape }) => apply("gather", [g.flatten(2), b.flatten(2).to("int64")], { dim: 2 }).view(shape),
       },
       noGradient,
     ],

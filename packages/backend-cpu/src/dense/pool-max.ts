@@ -2,7 +2,7 @@
  * Max pooling. Of equal elements the first wins, and NaN wins over all, as in PyTorch. Next to the values it gives the
  * place of each in its plane of the input, as int32.
  */
-import { type Expr, type Func, i32, load, type Module, op, shuffle, splat, v128 } from "../wasm/emitter.ts";
+import { type Expr, type Func, i32, type Local, load, type Module, op, shuffle, splat, v128 } from "../wasm/emitter.ts";
 import { at, combine, type Element, type Int, loadScalar, type Scalar, shareOf, storeScalar } from "./element.ts";
 import { geometryParams } from "./pool-geometry.ts";
 import {
@@ -147,39 +147,65 @@ function forEachQuad(
   });
 }
 
+/** Four windows of 2×2, by what they have at each of their places. */
+type Quad = readonly [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
+
+function sumOf([a, b, c, d]: Quad): Expr<"v128"> {
+  return op("f32x4.add", op("f32x4.add", a, b), op("f32x4.add", c, d));
+}
+
+/** The largest of numbers without NaN, and how far from the first place it is: where it is not above, or not on the left. */
+function largestOfQuad(f: Func, [a, b, c, d]: Quad, width: Expr<"v128">): readonly [Expr<"v128">, Expr<"v128">] {
+  const larger = (x: Expr<"v128">, y: Expr<"v128">) => op("f32x4.pmax", x, y);
+  const best = f.let(larger(larger(a, b), larger(c, d)));
+  const isAt = (x: Local<"v128">) => f.let(op("f32x4.eq", x, best));
+  const [atA, atB, atC] = [isAt(a), isAt(b), isAt(c)];
+  const left = op("v128.or", atA, op("v128.andnot", atC, atB));
+  const below = op("v128.andnot", width, op("v128.or", atA, atB));
+  return [best, op("i32x4.add", below, op("v128.andnot", splat("i32x4", 1), left))];
+}
+
+/** The same where numbers may be NaN, one place after the other. */
+function latestOfQuad(f: Func, [a, ...others]: Quad, width: Expr<"v128">): readonly [Expr<"v128">, Expr<"v128">] {
+  const best = f.let(a);
+  const distance = f.let(splat("i32x4", 0));
+  const distances = [splat("i32x4", 1), width, op("i32x4.add", width, splat("i32x4", 1))];
+  for (const [i, value] of others.entries()) {
+    const mask = f.let(op("v128.or", op("f32x4.gt", value, best), op("f32x4.ne", value, value)));
+    f.set(best, op("v128.bitselect", value, best, mask));
+    f.set(distance, op("v128.bitselect", distances[i]!, distance, mask));
+  }
+  return [best, distance];
+}
+
 /** `maxPool2`: windows of 2×2 side by side over one channel's rows, of float32. */
 export function buildMaxPool2(m: Module): void {
   const f32 = { name: "f32", bytes: 4 } as Element;
   m.func("maxPool2", params, (f, p) => {
-    const best = f.local("v128");
-    const places = f.local("v128");
-    const value = f.local("v128");
+    const width = f.let(op("i32x4.splat", p.inWidth));
+    const sum = f.local("v128");
     const number = f.local("f32");
     const largest = f.local("f32");
     const winner = f.local("i32");
-    const consider = (candidate: Expr<"v128">, offset: Expr<"v128">, first: Expr<"v128">): void => {
-      f.set(value, candidate);
-      const mask = f.let(op("v128.or", op("f32x4.gt", value, best), op("f32x4.ne", value, value)));
-      f.set(best, op("v128.bitselect", value, best, mask));
-      f.set(places, op("v128.bitselect", op("i32x4.add", first, offset), places, mask));
-    };
     forEachQuad(
       f,
       p,
       (first, x, below, y, indices) => {
-        const start = f.let(first);
-        const width = f.let(op("i32x4.splat", p.inWidth));
-        const [upper, lower] = [x, below].map((row) => [
-          f.let(load("v128.load", row)),
-          f.let(load("v128.load", row, 16)),
-        ]);
-        f.set(best, shuffle(upper![0]!, upper![1]!, evens));
-        f.set(places, start);
-        consider(shuffle(upper![0]!, upper![1]!, odds), splat("i32x4", 1), start);
-        consider(shuffle(lower![0]!, lower![1]!, evens), width, start);
-        consider(shuffle(lower![0]!, lower![1]!, odds), op("i32x4.add", width, splat("i32x4", 1)), start);
-        f.store("v128.store", y, best);
-        f.store("v128.store", indices, places);
+        const quad = [x, below].flatMap((row) => {
+          const [near, far] = [f.let(load("v128.load", row)), f.let(load("v128.load", row, 16))];
+          return [f.let(shuffle(near, far, evens)), f.let(shuffle(near, far, odds))];
+        }) as unknown as Quad;
+        const write = ([best, distance]: readonly [Expr<"v128">, Expr<"v128">]): void => {
+          f.store("v128.store", y, best);
+          f.store("v128.store", indices, op("i32x4.add", first, distance));
+        };
+        // Not a number where one of the four is none, or where they are infinite on both sides.
+        f.set(sum, sumOf(quad));
+        f.if(
+          op("v128.any_true", op("f32x4.ne", sum, sum)),
+          () => write(latestOfQuad(f, quad, width)),
+          () => write(largestOfQuad(f, quad, width)),
+        );
       },
       (place, x, below, y, indices) => {
         f.set(largest, load("f32.load", x));

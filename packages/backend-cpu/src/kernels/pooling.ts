@@ -3,7 +3,6 @@ import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
 import { averagePool, averagePoolBackward, maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
 import { addressOf } from "../storage.ts";
 import { inFloats } from "./convolution.ts";
-import { convert } from "./copy.ts";
 import type { Kernel } from "./kernel.ts";
 
 function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode }: Attrs<"maxPool">): PoolShape {
@@ -13,10 +12,8 @@ function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode }: Attr
 
 export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positions]) => {
   const [x] = inputs as readonly View[];
-  inFloats("maxPool", [x!], out!, (type, [input], output, temporaries) => {
-    const indices = temporaries.make(positions!.shape, "int32");
-    maxPool(type, shapeOf(x!.shape, attrs), { input: input!, output, indices: indices.address });
-    convert(indices, positions!);
+  inFloats("maxPool", [x!], out!, (type, [input], output) => {
+    maxPool(type, shapeOf(x!.shape, attrs), { input: input!, output, indices: positions!.address });
   });
 };
 

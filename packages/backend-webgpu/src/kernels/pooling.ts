@@ -73,7 +73,7 @@ export const maxPool: Kernel<"maxPool"> = (engine, call) => {
   const program = new Program(`maxPool ${dtype}`);
   const read = bound(engine, program, x);
   const w = windows(program, x.shape, shape, call.attrs);
-  const cells = [engine.allocate(dtype, sizeOf(shape)), engine.allocate("int64", sizeOf(shape))];
+  const cells = [engine.allocate(dtype, sizeOf(shape)), engine.allocate("int32", sizeOf(shape))];
   const [values, places] = cells.map((cell) => program.write(whole(cell)));
   forEach(engine, program, sizeOf(shape), (scope, index) => {
     const [plane, ...at] = unravel(scope, index, [w.planes, ...w.out]) as [string, ...string[]];

@@ -87,7 +87,7 @@ function maxPool(rank: Rank): MaxPool {
       fail(name, `needs ${layouts}, only N may be 0, got ${showShape(input.shape)}`);
     }
     const [values, indices] = applyAll("maxPool", [x], attrs).map((out) => (x === input ? out : out.squeeze(0)));
-    return returnIndices ? valuesIndices(values!, indices!) : values!;
+    return returnIndices ? valuesIndices(values!, indices!.to("int64")) : values!;
   };
   return composite(
     `${name}(input, kernelSize, stride?, padding?, dilation?, ceilMode?, returnIndices?)`,

@@ -6,6 +6,7 @@ import { each, type Size } from "../functional/sizes.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { python } from "../repr.ts";
+import { ROLE, type Role } from "../role.ts";
 import { resetLinear } from "./linear.ts";
 import { readNamed } from "./named.ts";
 import { type Placement, parameter, placement } from "./placement.ts";
@@ -136,6 +137,11 @@ abstract class Conv extends AnyConv<[input: Tensor]> {
     const { weight, bias, stride, padding, dilation, groups, paddingMode } = this;
     if (paddingMode === "zeros") return convolve(input, weight, bias, stride, padding, dilation, groups);
     return convolve(F.pad(input, this.#borders(), paddingMode), weight, bias, stride, 0, dilation, groups);
+  }
+
+  /** @internal */
+  override get [ROLE](): Role | undefined {
+    return this.forward === Conv.prototype.forward ? "fresh" : undefined;
   }
 
   /** Pairs from the last dimension backwards. */

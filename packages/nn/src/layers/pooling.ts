@@ -4,6 +4,7 @@ import * as F from "../functional/index.ts";
 import { each, type Size } from "../functional/sizes.ts";
 import { Module } from "../module.ts";
 import { describe } from "../repr.ts";
+import { ROLE, type Role } from "../role.ts";
 
 const maxNames = ["kernelSize", "stride", "padding", "dilation", "returnIndices", "ceilMode"] as const;
 export type MaxPoolArguments = [
@@ -40,6 +41,12 @@ abstract class MaxPool extends Module<[input: Tensor], Tensor> {
   protected pool(input: Tensor, maxPool: F.MaxPool): Tensor {
     const { kernelSize, stride, padding, dilation, ceilMode, returnIndices } = this;
     return maxPool(input, kernelSize, stride, padding, dilation, ceilMode, returnIndices) as Tensor;
+  }
+
+  /** Not where windows may lie in the padding altogether. @internal */
+  override get [ROLE](): Role | undefined {
+    const own = [MaxPool1d, MaxPool2d, MaxPool3d].some(({ prototype }) => this.forward === prototype.forward);
+    return own && !this.returnIndices && this.dilation === 1 ? "largest" : undefined;
   }
 
   override extraRepr(): string {

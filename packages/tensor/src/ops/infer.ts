@@ -28,7 +28,7 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   conv: ([x, weight], attrs) => withShape(x!, convShape(x!.shape, weight!.shape, attrs)),
   convInput: ([grad], { inputShape }) => withShape(grad!, inputShape),
   convWeight: ([grad], { weightShape }) => withShape(grad!, weightShape),
-  maxPool: ([x], attrs) => valuesAndPositions(x!, poolShape("maxPool", x!.shape, attrs)),
+  maxPool: ([x], attrs) => valuesAndPositions(x!, poolShape("maxPool", x!.shape, attrs), "int32"),
   maxPoolBackward: ([grad], { inputShape }) => withShape(grad!, inputShape),
   avgPool: ([x], attrs) => withShape(x!, poolShape("avgPool", x!.shape, attrs)),
   avgPoolBackward: ([grad], { inputShape }) => withShape(grad!, inputShape),
@@ -50,10 +50,10 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   standardizeBackward: ([, x, weight]) => (weight ? [x!, weight, weight] : [x!]),
 };
 
-function valuesAndPositions(x: TensorMeta, shape: Shape): readonly TensorMeta[] {
+function valuesAndPositions(x: TensorMeta, shape: Shape, dtype: DType = "int64"): readonly TensorMeta[] {
   return [
     { shape, dtype: x.dtype },
-    { shape, dtype: "int64" },
+    { shape, dtype },
   ];
 }
 

@@ -169,7 +169,7 @@ export interface OtherOps {
   convInput: ConvAttrs & { readonly inputShape: Shape };
   /** [gradient, x] → the gradient of conv for its weight. */
   convWeight: ConvAttrs & { readonly weightShape: Shape };
-  /** [x: N, C, *] → values and int64 positions within each plane. */
+  /** [x: N, C, *] → values and int32 positions within each plane. */
   maxPool: PoolAttrs;
   /** [gradient, positions]; `window`: what pooled, for kernels that profit from knowing it. */
   maxPoolBackward: { readonly inputShape: Shape; readonly window?: PoolAttrs };
