@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ScalarName } from "../src/dense/element.ts";
-import { gemm } from "../src/dense/gemm.ts";
+import { gemm, multiplyTogether } from "../src/dense/gemm.ts";
 import { getNumThreads, heap, memory, setNumThreads } from "../src/runtime/index.ts";
-import { check, fill, type Problem, view } from "./dense-gemm-check.ts";
+import { check, checkTogether, fill, type Problem, view } from "./dense-gemm-check.ts";
 
 const problem = (side: number, types: ScalarName[]) =>
   fc.record<Problem>({
@@ -27,6 +27,18 @@ describe("gemm", () => {
     fc.assert(fc.property(problem(70, ["f32", "f64"]), check), { numRuns: 60 });
   });
 
+  test("agrees with three loops where threads share a product", () => {
+    const shared = problem(140, ["f32", "f64"]).filter(({ k }) => k > 0) as fc.Arbitrary<Problem>;
+    fc.assert(fc.property(shared, checkTogether), { numRuns: 30 });
+    const slabs: Problem = {
+      ...{ type: "f32", m: 4100, n: 9, k: 5, count: 1, gap: 0 },
+      ...{ transposeA: false, transposeB: false, mode: "bias" },
+    };
+    checkTogether(slabs);
+    checkTogether({ ...slabs, m: 7, n: 4100, mode: "accumulate" });
+    checkTogether({ ...slabs, type: "f64", m: 7, k: 2100, count: 2, mode: "plain" });
+  });
+
   test("agrees across the boundaries of blocks", () => {
     const base: Problem = {
       ...{ type: "f32", m: 245, n: 20, k: 260, count: 1, gap: 0 },
@@ -37,31 +49,34 @@ describe("gemm", () => {
     check({ ...base, type: "f64", m: 9, n: 963, k: 513, mode: "accumulate", transposeA: true });
   });
 
-  test("gives the same bits on one thread and on several", async () => {
-    const [m, n, k] = [300, 310, 290];
-    const noise = (length: number) => {
-      const block = memory.allocate(4 * length);
-      for (let i = 0; i < length; i++) heap.f32[(block.address >>> 2) + i] = Math.sin(i * 12.9898);
-      return block;
-    };
-    // The blocks themselves must be held: what is forgotten may be handed out again after an await.
-    const blocks = { a: noise(m * k), b: noise(k * n), c: noise(m * n) };
-    const run = (threads: number): Float32Array => {
-      setNumThreads(threads);
-      const a = { address: blocks.a.address, rowStride: k, columnStride: 1 };
-      const b = { address: blocks.b.address, rowStride: n, columnStride: 1 };
-      const c = { address: blocks.c.address, rowStride: n };
-      gemm("f32", { m, n, k, a, b, c });
-      return heap.f32.slice(c.address >>> 2, (c.address >>> 2) + m * n);
-    };
-    const before = getNumThreads();
-    const alone = run(1);
-    run(3);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const together = run(3);
-    expect(together.filter((x, i) => !Object.is(x, alone[i]))).toHaveLength(0);
-    setNumThreads(before);
-  });
+  test.each([gemm, multiplyTogether as typeof gemm])(
+    "gives the same bits on one thread and on several",
+    async (multiply) => {
+      const [m, n, k] = [300, 310, 290];
+      const noise = (length: number) => {
+        const block = memory.allocate(4 * length);
+        for (let i = 0; i < length; i++) heap.f32[(block.address >>> 2) + i] = Math.sin(i * 12.9898);
+        return block;
+      };
+      // The blocks themselves must be held: what is forgotten may be handed out again after an await.
+      const blocks = { a: noise(m * k), b: noise(k * n), c: noise(m * n) };
+      const run = (threads: number): Float32Array => {
+        setNumThreads(threads);
+        const a = { address: blocks.a.address, rowStride: k, columnStride: 1 };
+        const b = { address: blocks.b.address, rowStride: n, columnStride: 1 };
+        const c = { address: blocks.c.address, rowStride: n };
+        multiply("f32", { m, n, k, a, b, c });
+        return heap.f32.slice(c.address >>> 2, (c.address >>> 2) + m * n);
+      };
+      const before = getNumThreads();
+      const alone = run(1);
+      run(3);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const together = run(3);
+      expect(together.filter((x, i) => !Object.is(x, alone[i]))).toHaveLength(0);
+      setNumThreads(before);
+    },
+  );
 
   test("an empty product leaves biases, or zeros", () => {
     const bias = fill("f32", 3, 5);

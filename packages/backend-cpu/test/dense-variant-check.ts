@@ -1,11 +1,12 @@
 /** A few products and convolutions, for tests that make the engine look like another one. */
 import { check as checkConv } from "./dense-conv-check.ts";
-import { check as checkGemm } from "./dense-gemm-check.ts";
+import { check as checkGemm, checkTogether } from "./dense-gemm-check.ts";
 
 export function checkVariant(): void {
   const plain = { transposeA: false, transposeB: false, gap: 0, mode: "plain" } as const;
   for (const type of ["f32", "f64"] as const) {
     checkGemm({ ...plain, type, m: 64, n: 67, k: 65, count: 2 });
+    checkTogether({ ...plain, type, m: 130, n: 67, k: 515, count: 1 });
     checkGemm({ ...plain, type, m: 3, n: 67, k: 65, count: 1, transposeB: true });
     for (const [outChannels, width] of [
       [14, 13],

@@ -1,9 +1,9 @@
 /** Matrix multiplication over addresses: picks the way, cuts the grid, runs it on the threads. */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
-import { bytesPerElement, elements, type ScalarName } from "./element.ts";
+import { bytesPerElement, elements, type FloatName, type ScalarName } from "./element.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
-import { packedScratch } from "./gemm-packed.ts";
+import { multiplyPanels, packedScratch } from "./gemm-panels.ts";
 
 /** A matrix in memory. Strides are in elements, and may be 0 or negative; swap them to transpose. */
 export interface MatrixView {
@@ -37,7 +37,7 @@ export interface GemmCall {
   readonly bias?: number;
 }
 
-/** A product in byte strides, C with a column stride too. */
+/** A product in strides of elements, C with a column stride too. */
 interface Product {
   mode: number;
   transposed: boolean;
@@ -52,11 +52,16 @@ interface Product {
   addColumn: number;
 }
 
-/** Below this many multiply-adds, packing and thread hand-over cost more than they save. */
+/** The mode of products for which all threads pack and multiply together. */
+const TOGETHER = -1;
+/** Below this many multiply-adds, packing costs more than it saves. */
 const SMALL = 32 * 32 * 32;
+/** From here on, packing each element once saves more than handing panels from thread to thread costs. */
+const BIG = 2 ** 29;
+/** Multiply-adds that are worth handing over to a thread. */
 const FORK = 2 ** 18;
 /** A side of a block from which on it makes no difference that neighbours pack the same rows or columns again. */
-const GOOD_BLOCK = 240;
+const GOOD_BLOCK = 480;
 /** With fewer rows, packing B costs more than it saves. */
 const FEW_ROWS = 16;
 
@@ -69,25 +74,55 @@ export function gemm(type: ScalarName, call: GemmCall): void {
   const batch = call.batch?.count ?? 1;
   if (call.m === 0 || call.n === 0 || batch === 0) return;
   const product = chooseWay(type, call);
+  if (product.mode === TOGETHER) multiplyTogether(type as FloatName, call);
+  else multiplyUnits(type, call, product, batch);
+}
+
+/** A product that all threads share, one matrix of the batch after the other. */
+export function multiplyTogether(type: FloatName, call: GemmCall): void {
+  const { m, n, k, a, b, c, batch, accumulate, bias = 0 } = call;
+  const s = bytesPerElement[type];
+  const key = moduleOf(type);
+  for (let i = 0; i < (batch?.count ?? 1); i++) {
+    const to = c.address + (batch?.c[i] ?? 0) * s;
+    multiplyPanels(type, key, {
+      m,
+      n,
+      k,
+      a: a.address + (batch?.a[i] ?? 0) * s,
+      aRow: a.rowStride * s,
+      aColumn: a.columnStride * s,
+      b: b.address + (batch?.b[i] ?? 0) * s,
+      bRow: b.rowStride * s,
+      bColumn: b.columnStride * s,
+      c: to,
+      cRow: c.rowStride * s,
+      add: accumulate ? to : bias,
+      addRow: accumulate ? c.rowStride * s : 0,
+    });
+  }
+}
+
+/** Units of work, each of which one thread does by itself: matrices of the batch, or blocks of them. */
+function multiplyUnits(type: ScalarName, call: GemmCall, product: Product, batch: number): void {
+  const { mode, m, n, a, b, cRow, cColumn, addRow, addColumn } = product;
   const grid = cutGrid(product, batch);
-  const key = keys[type];
-  engine.module(key, (m) => buildGemm(m, type));
   const s = bytesPerElement[type];
   const table = call.batch === undefined ? null : offsetTable(call.batch, s, product.transposed);
-  const { m, n, a, b, cRow, cColumn, addRow, addColumn } = product;
   const add = call.accumulate ? call.c.address : (call.bias ?? 0);
   // biome-ignore format: in the groups of `gemmParams`
   const args = [
-    product.mode, batch, grid.rows, grid.columns, grid.blockRows, grid.blockColumns, table?.address ?? 0,
+    mode, batch, grid.rows, grid.columns, grid.blockRows, grid.blockColumns, table?.address ?? 0,
     m, n, call.k,
     a.address, a.rowStride * s, a.columnStride * s,
     b.address, b.rowStride * s, b.columnStride * s,
     call.c.address, cRow * s, cColumn * s,
     add, addRow * s, addColumn * s,
   ];
-  const scratch = product.mode === PACKED ? packedScratch(elements[type as "f32" | "f64"]) : 0;
+  const scratch =
+    mode === PACKED ? packedScratch(elements[type as FloatName], grid.blockRows, grid.blockColumns, call.k) : 0;
   try {
-    threads.parallel(key, "gemm", grid.chunks, args, scratch);
+    threads.parallel(moduleOf(type), "gemm", grid.chunks, args, scratch);
   } finally {
     if (table !== null) memory.release(table);
   }
@@ -99,6 +134,13 @@ const keys: { readonly [T in ScalarName]: string } = {
   i32: "gemm:i32",
   i64: "gemm:i64",
 };
+
+/** The key of the module, which is there from now on. */
+function moduleOf(type: ScalarName): string {
+  const key = keys[type];
+  engine.module(key, (m) => buildGemm(m, type));
+  return key;
+}
 
 function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate }: GemmCall): Product {
   const product: Product = {
@@ -121,7 +163,7 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate }: GemmCall)
   if (small && isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k)) product.mode = DOT;
   else if (product.cColumn !== 1 || product.addColumn !== 1) product.mode = SCALAR;
   else if ((small || product.m < FEW_ROWS) && product.b.columnStride === 1) product.mode = DIRECT;
-  else product.mode = PACKED;
+  else product.mode = m * n * k >= BIG ? TOGETHER : PACKED;
   return product;
 }
 
