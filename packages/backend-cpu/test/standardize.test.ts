@@ -21,11 +21,12 @@ const layouts: readonly [name: string, shape: Shape, run: number, weights?: Shap
 function callOf(op: StandardizeOp, shape: Shape, dtype: DType, run: number, weights?: Shape, draw = some) {
   const isBackward = op === "standardizeBackward";
   const view = (of: Shape, seed: number): Spec => plainView(of, dtype, seed, draw);
-  const given = isBackward ? [view(shape, 1), view(shape, 2)] : [view(shape, 2)];
-  const inputs = [...given, ...(weights ? [view(weights, 3), ...(isBackward ? [] : [view(weights, 4)])] : [])];
   const like = (of: Shape): TensorMeta => ({ shape: of, dtype });
-  const moments = [like([shape[1]!]), like([shape[1]!])];
-  const outputs = [like(shape), ...(isBackward ? (weights ? [like(weights), like(weights)] : []) : moments)];
+  const moments: TensorMeta = { shape: [2, shape[1]!], dtype: dtype === "float64" ? dtype : "float32" };
+  const positive = plainView(moments.shape, moments.dtype, 5, (random) => random() + 0.5);
+  const given = isBackward ? [view(shape, 1), view(shape, 2), positive] : [view(shape, 2)];
+  const inputs = [...given, ...(weights ? [view(weights, 3), ...(isBackward ? [] : [view(weights, 4)])] : [])];
+  const outputs = [like(shape), ...(isBackward ? (weights ? [like(weights), like(weights)] : []) : [moments])];
   return [op, inputs, { eps: 1e-3, run }, outputs] as const;
 }
 
@@ -73,8 +74,8 @@ test.each([Number.POSITIVE_INFINITY, Number.NaN])("%d anywhere in a channel is N
     const x = plainView([1, 2, 9], "float32", 1, some);
     const values = x.values.with(place, bad);
     const outputs = callOf("standardize", [1, 2, 9], "float32", 1)[3];
-    const [y, mean] = outputsOf("standardize", [{ ...x, values }], { eps: 0, run: 1 }, outputs);
+    const [y, moments] = outputsOf("standardize", [{ ...x, values }], { eps: 0, run: 1 }, outputs);
     expect(y!.map(Number.isNaN)).toEqual([...Array<boolean>(9).fill(true), ...Array<boolean>(9).fill(false)]);
-    expect(mean![0]).toBe(bad);
+    expect(moments![0]).toBe(bad);
   }
 });

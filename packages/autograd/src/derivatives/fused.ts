@@ -1,6 +1,6 @@
 /** Derivatives of what a backend may have as kernels: softmax and its relatives, standardization. */
 import { apply, applyAll, type FusedOp, isGradEnabled, type StandardizeAttrs, type Tensor } from "@dl/tensor";
-import { A, B, nonDifferentiable, OUT, type Rules, type Values } from "./rule.ts";
+import { A, B, nonDifferentiable, OUT, POSITIONS, type Rules, type Values } from "./rule.ts";
 
 export const fused: Rules<FusedOp> = {
   softmax: { wrt: [{ reads: OUT, vjp: (g, { out }, { attrs }) => apply("softmaxBackward", [g, out], attrs) }] },
@@ -25,7 +25,7 @@ export const fused: Rules<FusedOp> = {
   },
   standardize: {
     wrt: [0, 1, 2].map((index) => ({
-      reads: A | B,
+      reads: A | B | POSITIONS,
       vjp: (g, values, { attrs }) => gradients(g, values, attrs)[index]!,
     })),
   },
@@ -39,10 +39,10 @@ const known = new WeakMap<Values, readonly Tensor[]>();
 function gradients(g: Tensor, values: Values, attrs: StandardizeAttrs): readonly Tensor[] {
   const found = known.get(values);
   if (found) return found;
-  const { a: x, b: weight } = values as Partial<Values> & Pick<Values, "a">;
+  const { a: x, b: weight, positions: moments } = values as Partial<Values> & Pick<Values, "a" | "positions">;
   const made = isGradEnabled()
     ? gradientsByParts(g, x, weight, attrs)
-    : applyAll("standardizeBackward", weight ? [g, x, weight] : [g, x], attrs);
+    : applyAll("standardizeBackward", weight ? [g, x, moments, weight] : [g, x, moments], attrs);
   known.set(values, made);
   return made;
 }

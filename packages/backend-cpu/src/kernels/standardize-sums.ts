@@ -1,5 +1,5 @@
-/** The first pass of standardization: sums over a segment in float64, of distances from `origin`, near which all x lie. */
-import { type Element, loadScalar, type Scalar } from "../dense/element.ts";
+/** The first pass of standardization: sums over a segment, of distances from an `origin` near which all x lie. */
+import { type Element, type Int, loadScalar, min, type Scalar, sumLanes } from "../dense/element.ts";
 import {
   type Expr,
   extract,
@@ -15,19 +15,12 @@ import {
 } from "../wasm/emitter.ts";
 import type { Kind } from "./standardize-loops.ts";
 
-type Wide = Local<"v128">;
-type Term = (f: Func, total: Wide, distance: Wide, gradient: Wide) => Expr<"v128">;
+type Vector = Local<"v128">;
 
-/** ★ What is added up, forwards the first two: Σ d, Σ d², Σ g, Σ d g. */
-const terms: readonly Term[] = [
-  (_, total, d) => op("f64x2.add", total, d),
-  (f, total, d) => f.madd("f64x2", d, d, total),
-  (_, total, __, g) => op("f64x2.add", total, g),
-  (f, total, d, g) => f.madd("f64x2", d, g, total),
-];
-
-/** Bytes that the sums of a segment take. */
-export const SUMS_BYTES: number = 8 * terms.length;
+/** Bytes that the sums of a segment take: Σ d, Σ d² forwards, Σ d, Σ g, Σ d g backwards. */
+export const SUMS_BYTES = 24;
+/** Elements after which sums of the elements' own type go into the totals, as in other reductions. */
+const BLOCK = 4096;
 
 const sumParams = ["x", "g", "w", "count", "sums", "origin:f64"] as const;
 export type Adder = FuncRef<typeof sumParams, undefined>;
@@ -36,57 +29,99 @@ export function double(e: Element, x: Scalar): Expr<"f64"> {
   return (e.name === "f64" ? x : op("f64.promote_f32", x as never)) as Expr<"f64">;
 }
 
-/** Writes the sums of `count` elements; where each element has a weight, gradients are multiplied by it. */
-export function adder(m: Module, { e, name, weights }: Kind): Adder {
-  const isBackward = name === "standardizeBackward";
-  const isWeighed = isBackward && weights === "element";
-  // Sums that are independent of each other hide the latency of additions.
-  const vectors = isBackward ? 1 : 2;
-  const halves = e.lanes / 2;
-  return m.inner("addTerms", sumParams, (f, p) => {
+export function single(e: Element, x: Expr<"f64">): Expr<"f32"> {
+  return (e.name === "f64" ? x : op("f32.demote_f64", x)) as Expr<"f32">;
+}
+
+/** Writes the sums of `count` elements. */
+export function adder(m: Module, kind: Kind): Adder {
+  return kind.name === "standardize" ? momentAdder(m, kind.e) : gradientAdder(m, kind);
+}
+
+/** Σ d and Σ d², which must not lose the little that x differ by: in float64. */
+function momentAdder(m: Module, e: Element): Adder {
+  return m.inner("addMoments", sumParams, (f, p) => {
+    const halves = e.lanes / 2;
     const origin = f.let(op("f64x2.splat", p.origin));
-    const totals = terms.slice(0, isBackward ? 4 : 2).map(() => f.locals("v128", vectors * halves));
-    const pointers = [p.x, ...(isBackward ? [p.g] : []), ...(isWeighed ? [p.w] : [])];
-    const add = (part: number, distance: Wide, gradient: Wide): void => {
-      for (const [t, sums] of totals.entries()) f.set(sums[part]!, terms[t]!(f, sums[part]!, distance, gradient));
+    const [sums, squares] = [f.locals("v128", 2 * halves), f.locals("v128", 2 * halves)];
+    const add = (part: number, distance: Vector): void => {
+      f.set(sums[part]!, op("f64x2.add", sums[part]!, distance));
+      f.set(squares[part]!, f.madd("f64x2", distance, distance, squares[part]!));
     };
     const takeVectors = (count: number): void => {
       f.while(op("i32.ge_s", p.count, count * e.lanes), () => {
         for (let vector = 0; vector < count; vector++) {
-          const from = (pointer: Local<"i32">): Expr<"v128"> => load("v128.load", pointer, 16 * vector);
-          const distances = widened(f, e, from(p.x)).map((x) => f.let(op("f64x2.sub", x, origin)));
-          const weighed = isWeighed ? op(`${e.shape}.mul`, from(p.g), from(p.w)) : from(p.g);
-          const gradients = isBackward ? widened(f, e, weighed) : distances;
-          for (let half = 0; half < halves; half++) add(vector * halves + half, distances[half]!, gradients[half]!);
+          const halfVectors = widened(f, e, load("v128.load", p.x, 16 * vector));
+          for (const [half, x] of halfVectors.entries()) add(vector * halves + half, f.let(op("f64x2.sub", x, origin)));
         }
-        for (const pointer of pointers) f.inc(pointer, 16 * count);
+        f.inc(p.x, 16 * count);
         f.inc(p.count, -e.lanes * count);
       });
     };
-    takeVectors(vectors);
-    if (vectors > 1) takeVectors(1);
-    // One by one: the other lane adds zeros.
-    const one = (pointer: Local<"i32">): Expr<"f64"> => double(e, loadScalar(e.name, pointer));
-    const lone = (x: Expr<"f64">): Wide => f.let(replace("f64x2.replace_lane", splat("f64x2", 0), 0, x));
+    takeVectors(2);
+    takeVectors(1);
     f.while(p.count, () => {
-      const distance = lone(op("f64.sub", one(p.x), p.origin));
-      const gradient = isWeighed ? op("f64.mul", one(p.g), one(p.w)) : one(p.g);
-      add(0, distance, isBackward ? lone(gradient) : distance);
-      for (const pointer of pointers) f.inc(pointer, e.bytes);
+      // The other lane adds zero.
+      const distance = op("f64.sub", double(e, loadScalar(e.name, p.x)), p.origin);
+      add(0, f.let(replace("f64x2.replace_lane", splat("f64x2", 0), 0, distance)));
+      f.inc(p.x, e.bytes);
       f.inc(p.count, -1);
     });
-    for (const [t, sums] of totals.entries()) f.store("f64.store", p.sums, sumOf(f, sums), 8 * t);
+    for (const [t, parts] of [sums, squares].entries()) {
+      const total = f.let(parts.slice(1).reduce<Expr<"v128">>((a, b) => op("f64x2.add", a, b), parts[0]!));
+      const [low, high] = [0, 1].map((lane) => extract("f64x2.extract_lane", total, lane));
+      f.store("f64.store", p.sums, op("f64.add", low!, high!), 8 * t);
+    }
   });
 }
 
 /** A vector's elements in float64: two at a time. */
-function widened(f: Func, e: Element, vector: Expr<"v128">): Wide[] {
+function widened(f: Func, e: Element, vector: Expr<"v128">): Vector[] {
   const v = f.let(vector);
   if (e.name === "f64") return [v];
   return [f.let(op("f64x2.promote_low_f32x4", v)), f.let(op("f64x2.promote_low_f32x4", shuffle(v, v, [2, 3, 0, 1])))];
 }
 
-function sumOf(f: Func, parts: readonly Wide[]): Expr<"f64"> {
-  const total = f.let(parts.slice(1).reduce<Expr<"v128">>((a, b) => op("f64x2.add", a, b), parts[0]!));
-  return op("f64.add", extract("f64x2.extract_lane", total, 0), extract("f64x2.extract_lane", total, 1));
+/** Σ d, Σ g and Σ d g, in blocks; where each element has a weight, gradients are multiplied by it. */
+function gradientAdder(m: Module, { e, weights }: Kind): Adder {
+  const isWeighed = weights === "element";
+  return m.inner("addGradients", sumParams, (f, p) => {
+    const origin = f.let(single(e, p.origin));
+    const everywhere = f.let(op(`${e.shape}.splat`, origin as never));
+    // Lanes behind a single element add zeros.
+    const alone = f.let(replace(`${e.shape}.replace_lane`, splat(e.shape, 0), 0, origin as never));
+    const sums = [0, 1, 2].map(() => f.locals("v128", 2));
+    const totals = sums.map(() => f.local("f64"));
+    const block = f.local("i32");
+    const add = (part: number, from: (pointer: Int) => Expr<"v128">, centre: Vector): void => {
+      const [ds, gs, products] = sums.map((pair) => pair[part]!) as [Vector, Vector, Vector];
+      const d = f.let(op(`${e.shape}.sub`, from(p.x), centre));
+      const g = f.let(isWeighed ? op(`${e.shape}.mul`, from(p.g), from(p.w)) : from(p.g));
+      f.set(ds, op(`${e.shape}.add`, ds, d));
+      f.set(gs, op(`${e.shape}.add`, gs, g));
+      f.set(products, f.madd(e.shape, d, g, products));
+    };
+    const walk = (bytes: number): void => {
+      for (const pointer of isWeighed ? [p.x, p.g, p.w] : [p.x, p.g]) f.inc(pointer, bytes);
+      f.inc(block, -bytes / e.bytes);
+    };
+    f.while(p.count, () => {
+      f.set(block, min(f, p.count, BLOCK));
+      f.inc(p.count, op("i32.sub", 0, block));
+      for (const sum of sums.flat()) f.set(sum, splat("i32x4", 0));
+      f.while(op("i32.ge_s", block, 2 * e.lanes), () => {
+        for (const part of [0, 1]) add(part, (pointer) => load("v128.load", pointer, 16 * part), everywhere);
+        walk(32);
+      });
+      f.while(block, () => {
+        add(0, (pointer) => load(e.name === "f64" ? "v128.load64_zero" : "v128.load32_zero", pointer), alone);
+        walk(e.bytes);
+      });
+      for (const [t, [a, b]] of sums.entries()) {
+        const sum = sumLanes(e, f.let(op(`${e.shape}.add`, a!, b!)));
+        f.set(totals[t]!, op("f64.add", totals[t]!, double(e, sum)));
+      }
+    });
+    for (const [t, total] of totals.entries()) f.store("f64.store", p.sums, total, 8 * t);
+  });
 }

@@ -46,8 +46,10 @@ function launch(
   temporaries: Temporaries,
 ): void {
   const isBackward = name === "standardizeBackward";
-  const [x, w, b] = isBackward ? inputs.slice(1) : inputs;
-  const [y, second, third] = outputs as [Output, Output?, Output?];
+  const y = outputs[0]!;
+  const x = inputs[isBackward ? 1 : 0]!;
+  const [w, b] = inputs.slice(isBackward ? 3 : 1);
+  const moments = isBackward ? addressOf(inputs[2]!) : outputs[1]!.address;
   const plan = planOf(y, isBackward, attrs.run, w);
   const { kind, run, size, chunks } = plan;
   const type = y.dtype === "float64" ? "f64" : "f32";
@@ -56,10 +58,9 @@ function launch(
   const [outer, channels, inner] = y.shape as [number, number, number];
   const parts = isBackward && w ? [partial(plan, y, temporaries), partial(plan, y, temporaries)] : [];
   const weights = w ? [addressOf(w), b ? addressOf(b) : zeros(w, temporaries)] : [0, 0];
-  const sources = [addressOf(x!), addressOf(inputs[0]!), ...weights, y.address];
-  const moments = isBackward ? [0, 0] : [second!.address, third!.address];
+  const operands = [addressOf(x), addressOf(inputs[0]!), ...weights, y.address, moments];
   const sums = parts.length > 0 ? parts.map(({ address }) => address) : [0, 0];
-  const args = [outer, channels, inner, run, size, attrs.eps, ...sources, ...moments, ...sums];
+  const args = [outer, channels, inner, run, size, attrs.eps, ...operands, ...sums];
   const segments = isBackward && kind === "segment" ? (outer * inner) / run : 1;
   threads.parallel(key, "run", chunks, args, SUMS_BYTES * Math.max(1, segments));
   for (const [i, part] of parts.entries()) addUp(part, outputs[1 + i]!, temporaries);

@@ -50,8 +50,8 @@ function normalize(
   }
   const fits = weight?.dtype === x.dtype && (!bias || bias.dtype === x.dtype);
   const fused = fits ? [weight, ...(bias ? [bias] : [])] : [];
-  const [values, mean, variance] = applyAll("standardize", [x, ...fused], { eps, run }) as [Tensor, Tensor, Tensor];
-  use?.({ mean, variance });
+  const [values, found] = applyAll("standardize", [x, ...fused], { eps, run }) as [Tensor, Tensor];
+  use?.({ mean: found.select(0, 0), variance: found.select(0, 1) });
   const result = values.view(input.shape);
   return fits ? result : scaleAndShift(result, affine);
 }

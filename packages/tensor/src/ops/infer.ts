@@ -46,8 +46,8 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   logSoftmax: like,
   softmaxBackward: like,
   logSoftmaxBackward: like,
-  standardize: ([x]) => [x!, withShape(x!, [x!.shape[1]!])[0]!, withShape(x!, [x!.shape[1]!])[0]!],
-  standardizeBackward: ([, x, weight]) => (weight ? [x!, weight, weight] : [x!]),
+  standardize: ([x]) => [x!, { shape: [2, x!.shape[1]!], dtype: x!.dtype === "float64" ? "float64" : "float32" }],
+  standardizeBackward: ([, x, , weight]) => (weight ? [x!, weight, weight] : [x!]),
 };
 
 function valuesAndPositions(x: TensorMeta, shape: Shape, dtype: DType = "int64"): readonly TensorMeta[] {

@@ -221,11 +221,11 @@ export interface StandardizeAttrs {
 /** Of each channel of [outer, channels, inner]. */
 export interface StandardizeOps {
   /**
-   * [x], [x, weight] or [x, weight, bias] → (x − mean) / √(variance + eps) · weight + bias, and each channel's mean and
-   * variance, the population's.
+   * [x], [x, weight] or [x, weight, bias] → (x − mean) / √(variance + eps) · weight + bias, and the moments: all channels'
+   * means, then their variances, the population's. They are float32 at least.
    */
   standardize: StandardizeAttrs;
-  /** [gradient, x] or [gradient, x, weight] → the gradients of x, weight and bias. */
+  /** [gradient, x, moments] or [gradient, x, moments, weight] → the gradients of x, weight and bias. */
   standardizeBackward: StandardizeAttrs;
 }
 

@@ -12,7 +12,6 @@ import {
   type ReduceOp,
   type ScanOp,
   type SoftmaxOp,
-  type StandardizeOp,
   type UnaryOp,
   unaryOps,
 } from "../ops/table.ts";
@@ -113,25 +112,26 @@ function alongDim<K extends ScanOp | SoftmaxOp>(inputs = 1): readonly OpCase<K>[
   }));
 }
 
-/** By channels, by groups of them, by layers; of the weights' own sizes, and not. */
-function channelCases<K extends StandardizeOp>(inputs: number): readonly OpCase<K>[] {
-  const rows: [shape: Shape, run: number, weights?: Shape][] = [
-    [[3, 4, 5], 1],
-    [[6, 2, 1], 1],
-    [[1, 3, 9], 1, [3, 3]],
-    [[2, 3, 21], 21, [3]],
-    [[1, 4, 6], 3, [4]],
-    [[5, 3, 1], 1, [3]],
-  ];
-  return rows.flatMap(([shape, run, weights]) => {
-    const given = Array.from({ length: inputs }, () => ({ shape }));
-    const extra = weights ? (inputs === 1 ? [1, 2] : [1]) : [0];
-    return extra.map((count) => ({
-      inputs: [...given, ...Array.from({ length: count }, () => ({ shape: weights! }))],
-      attrs: { eps: 1e-3, run } as Attrs<K>,
-    }));
-  });
-}
+/** By channels, by groups of them, by layers; with weights or without. */
+const channels: readonly [shape: Shape, run: number, weights?: Shape][] = [
+  [[3, 4, 5], 1],
+  [[6, 2, 1], 1],
+  [[1, 3, 9], 1, [3, 3]],
+  [[2, 3, 21], 21, [3]],
+  [[1, 4, 6], 3, [4]],
+  [[5, 3, 1], 1, [3]],
+];
+
+const standardizeCases = channels.flatMap(([shape, run, weights]) => {
+  const given = weights ? [[{ shape: weights }], [{ shape: weights }, { shape: weights }]] : [[]];
+  return given.map((affine) => ({ inputs: [{ shape }, ...affine], attrs: { eps: 1e-3, run } }));
+});
+
+const standardizeBackwardCases = channels.map(([shape, run, weights]) => {
+  const moments = { shape: [2, shape[1]!], low: 0.5, high: 2 };
+  const affine = weights ? [{ shape: weights }] : [];
+  return { inputs: [{ shape }, { shape }, moments, ...affine], attrs: { eps: 1e-3, run } };
+});
 
 const conv2d = { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 };
 const strided = { stride: [2, 1], padding: [1, 2], dilation: [1, 2], groups: 2 };
@@ -163,8 +163,8 @@ export const opCases: OpCases = {
   logSoftmax: alongDim(),
   softmaxBackward: alongDim(2),
   logSoftmaxBackward: alongDim(2),
-  standardize: channelCases(1),
-  standardizeBackward: channelCases(2),
+  standardize: standardizeCases,
+  standardizeBackward: standardizeBackwardCases,
   cast: [
     { inputs: [{ shape: [3, 4], low: -3, high: 3 }], attrs: { dtype: "int32" } },
     { inputs: [{ shape: [3, 4], dtype: "int32", low: -3, high: 3 }], attrs: { dtype: "float32" } },

@@ -32,13 +32,15 @@ export const channelwise: { readonly [K in StandardizeOp]: Kernel } = {
         out[i] = y * (weight ? weightOf(weight, run, i) : 1) + (bias ? weightOf(bias, run, i) : 0);
       }
     }
-    return [out, channels.map(({ mean }) => mean), channels.map(({ variance }) => variance)];
+    return [out, [...channels.map(({ mean }) => mean), ...channels.map(({ variance }) => variance)]];
   },
-  standardizeBackward: ([g, x, weight], { eps, run }) => {
+  /** The means could be found again; the variances are as given. */
+  standardizeBackward: ([g, x, moments, weight], { eps, run }) => {
     const out = [...x!.data];
     const [slopes, sums] = [0, 1].map(() => (weight?.data ?? []).map(() => 0)) as [number[], number[]];
-    for (const { at, mean, variance } of channelsOf(x!)) {
-      const scale = 1 / Math.sqrt(variance + eps);
+    const all = channelsOf(x!);
+    for (const [channel, { at, mean }] of all.entries()) {
+      const scale = 1 / Math.sqrt(moments!.data[all.length + channel]! + eps);
       const y = at.map((i) => (x!.data[i]! - mean) * scale);
       const gradients = at.map((i) => g!.data[i]! * (weight ? weightOf(weight, run, i) : 1));
       const [level, along] = [average(gradients), average(gradients.map((value, i) => value * y[i]!))];
