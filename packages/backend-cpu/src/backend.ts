@@ -17,8 +17,9 @@ import {
 } from "@dl/tensor";
 import { convert } from "./kernels/copy.ts";
 import { defer, runFused } from "./kernels/deferred.ts";
-import { inPlaceKernels, kernels } from "./kernels/index.ts";
-import type { AnyKernel, Output } from "./kernels/kernel.ts";
+import { inPlaceKernels } from "./kernels/index.ts";
+import type { Output } from "./kernels/kernel.ts";
+import { isReplaced, rows } from "./kernels/native.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
 import { memory } from "./runtime/index.ts";
@@ -44,7 +45,7 @@ class CpuBackend implements Backend {
 
   run(call: KernelCall): readonly Storage[] {
     if (call.outputs.length === 1) {
-      const deferred = defer(this, call);
+      const deferred = isReplaced(call.op) ? undefined : defer(this, call);
       if (deferred) return [deferred];
       const output = this.#fresh(call.outputs[0]!);
       launch(call, [output]);
@@ -59,7 +60,7 @@ class CpuBackend implements Backend {
     const { shape, dtype, strides } = target;
     const output: Output = { storage: target.storage as CpuStorage, address: addressOf(target), shape, dtype, strides };
     output.storage.settleReaders();
-    if (runFused(call, output)) return;
+    if (!isReplaced(call.op) && runFused(call, output)) return;
     if (call.op in inPlaceKernels || isFreeFor(call, target)) launch(call, [output]);
     else {
       withTemporaries(target, (temporaries) => {
@@ -111,9 +112,6 @@ class CpuBackend implements Backend {
     return { storage, address: storage.block.address, shape, dtype };
   }
 }
-
-/** A map: looking a name up in so large an object costs more than a small kernel. */
-const rows = new Map(Object.entries(kernels) as [string, AnyKernel][]);
 
 function launch(call: KernelCall, outputs: readonly Output[]): void {
   const kernel = rows.get(call.op);

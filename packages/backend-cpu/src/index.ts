@@ -7,6 +7,13 @@ import { registerBackend } from "@dl/tensor";
 import { cpu } from "./backend.ts";
 
 export { cpu } from "./backend.ts";
+export {
+  type NativeCall,
+  type NativeKernel,
+  type NativeKernels,
+  type NativeView,
+  replaceKernels,
+} from "./kernels/native.ts";
 export { getMemoryLimit, getNumThreads, setMemoryLimit, setNumThreads } from "./runtime/index.ts";
 
 registerBackend(cpu);
