@@ -2,7 +2,7 @@ import { dtypes } from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { cpu } from "../src/backend.ts";
-import { agree, allDTypes, anyView, type Draw } from "./oracle.ts";
+import { agree, allDTypes, anyView, type Draw, plainView } from "./oracle.ts";
 
 const special = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0, 2 ** -140, 1e38];
 
@@ -46,6 +46,18 @@ describe.each(allDTypes)("%s", (dtype) => {
       { numRuns: 20 },
     );
   });
+});
+
+test.each(["float32", "float64", "int64", "uint8"] as const)("the first of long lines in %s", (dtype) => {
+  const x = plainView([5, 6000], dtype, 9, dtypes[dtype].kind === "float" ? draw : whole);
+  for (const k of [3, 70, 200]) {
+    for (const largest of [true, false]) {
+      agree("topk", [x], { dim: 1, k, largest }, [
+        { shape: [5, k], dtype },
+        { shape: [5, k], dtype: "int64" },
+      ]);
+    }
+  }
 });
 
 test("int64 is compared exactly", () => {

@@ -1,6 +1,6 @@
 /**
- * Kernels that walk whole typed arrays in JavaScript: those that follow indices or comparisons rather than arithmetic, where
- * WebAssembly's vectors do not help. They see row-major inputs only.
+ * Kernels of whole row-major arrays: those that follow indices, comparisons or running totals along a dimension rather than
+ * views.
  */
 import {
   type Attrs,
@@ -39,9 +39,6 @@ export type Seen = (input: DType, output: DType) => DType;
 export const asStored: Seen = (input) => input;
 /** Elements that are compared or computed with: 16-bit floats as float32. */
 export const asNumbers: Seen = (input) => (input === "float16" || input === "bfloat16" ? "float32" : input);
-/** Elements that are added up in the output's dtype. */
-export const asTotals: Seen = (_, output) => asNumbers(output, output);
-
 /** The kernel on views: what is not row-major, or of another dtype than it is seen in, is copied. */
 export function overArrays<K extends KernelOp | FusedOp>(kernel: ArrayKernel<K>, seen: Seen): Kernel<K> {
   return ({ inputs, attrs }, outputs) => {
@@ -66,14 +63,6 @@ function arrayOf({ storage, shape, dtype, offset }: View): ArrayView {
   return { shape, dtype, data };
 }
 
-/** Elements of any of the arrays: numbers, or bigints in all of them. */
-export type Elements = { [index: number]: number; readonly length: number };
-
-/** The array under one element type; int64 arrays hold bigints, for which the same operators work. */
-export function elements(view: ArrayView): Elements {
-  return view.data as unknown as Elements;
-}
-
 /** A dimension seen from both sides: index = (outer * size + i) * inner + j. */
 export interface Axis {
   readonly outer: number;
@@ -87,15 +76,4 @@ export function axisOf(shape: Shape, dim: number): Axis {
   for (let d = 0; d < dim; d++) outer *= shape[d]!;
   for (let d = dim + 1; d < shape.length; d++) inner *= shape[d]!;
   return { outer, size: shape[dim] ?? 1, inner };
-}
-
-/** Elements of 32 or 64 bits as words, the low one first: for int64 ten times faster than through bigints. */
-export function wordsOf({ data }: ArrayView): Int32Array {
-  return new Int32Array(data.buffer, data.byteOffset, data.byteLength / 4);
-}
-
-/** Writes a position, which is never negative nor beyond 2³¹. */
-export function putIndex(words: Int32Array, at: number, index: number): void {
-  words[2 * at] = index;
-  words[2 * at + 1] = 0;
 }

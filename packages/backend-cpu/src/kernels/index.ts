@@ -1,6 +1,6 @@
 /** ★ The CPU's kernels, one row per op, by family. Families own the loops, rows say what is computed. */
 import type { FusedOp, KernelOp } from "@dl/tensor";
-import { asNumbers, asStored, asTotals, overArrays } from "./array-kernel.ts";
+import { asNumbers, asStored, overArrays } from "./array-kernel.ts";
 import { conv, convInputKernel, convWeightKernel } from "./convolution.ts";
 import { arange, random } from "./creation.ts";
 import * as indexing from "./indexing.ts";
@@ -45,11 +45,11 @@ export const kernels: Kernels = {
   indexSelect: overArrays(indexing.indexSelect, asStored),
   indexAdd: overArrays(indexing.indexAdd, asNumbers),
   indexCopy: overArrays(indexing.indexCopy, asStored),
-  sort: overArrays(sorting.sort, asNumbers),
-  topk: overArrays(sorting.topk, asNumbers),
-  cumsum: overArrays(scans.cumsum, asTotals),
-  cumprod: overArrays(scans.cumprod, asTotals),
-  logcumsumexp: overArrays(scans.logcumsumexp, asNumbers),
+  sort: sorting.sort,
+  topk: sorting.topk,
+  cumsum: overArrays(scans.cumsum, asStored),
+  cumprod: overArrays(scans.cumprod, asStored),
+  logcumsumexp: overArrays(scans.logcumsumexp, asStored),
   cummax: overArrays(scans.cummax, asNumbers),
   cummin: overArrays(scans.cummin, asNumbers),
 };

@@ -1,73 +1,44 @@
-/** Running folds along one dimension. Sums and products run in the output's dtype, the logarithm's in float64. */
+/** Running folds along one dimension: shares of the lines for threads. */
 import type { ScanOp } from "@dl/tensor";
-import { type ArrayKernel, axisOf, type Elements, elements, putIndex, wordsOf } from "./array-kernel.ts";
+import { engine, threads } from "../runtime/index.ts";
+import { type ArrayKernel, type ArrayView, axisOf } from "./array-kernel.ts";
+import { ABREAST, buildExtreme, buildFold, COLUMNS, type RunningExtreme, type RunningFold } from "./scan-loops.ts";
 
-type Step = (total: number, x: number) => number;
+const PARALLEL = 2 ** 14;
+const MAX_CHUNKS = 64;
 
-/** Totals are kept apart from the output: in float64, or as bigints. */
-function running<K extends "cumsum" | "cumprod" | "logcumsumexp">(step: Step): ArrayKernel<K> {
-  return ([x], { dim }, [out]) => {
-    const { outer, size, inner } = axisOf(x!.shape, dim);
-    const [from, to] = [elements(x!), elements(out!)];
-    const totals: Elements = out!.dtype === "int64" ? new Array<number>(inner) : new Float64Array(inner);
-    for (let o = 0; o < outer; o++) {
-      const start = o * size * inner;
-      if (inner === 1) runAlong(step, from, to, start, size);
-      else runAbreast(step, from, to, start, size, totals);
-    }
+function launch(key: string, together: number, x: ArrayView, dim: number, outputs: readonly ArrayView[]): void {
+  const { outer, size, inner } = axisOf(x.shape, dim);
+  if (x.data.length === 0) return;
+  const [name, units] =
+    inner === 1 ? ["along", Math.ceil(outer / together)] : ["abreast", outer * Math.ceil(inner / COLUMNS)];
+  const places = [x, ...outputs].map(({ data }) => data.byteOffset);
+  const args = [units, outer, size, inner, ...places];
+  const chunks = x.data.length < PARALLEL ? 1 : Math.min(units, MAX_CHUNKS);
+  threads.parallel(key, name, chunks, outputs.length === 1 ? [...args, 0] : args, 8 * COLUMNS);
+}
+
+/** Totals of whole numbers are int64, those of floats float64. */
+const running =
+  <K extends RunningFold>(name: K): ArrayKernel<K> =>
+  ([x], { dim }, [out]) => {
+    const key = `${name} ${x!.dtype} ${out!.dtype}`;
+    engine.module(key, (m) => buildFold(m, name, x!.dtype, out!.dtype));
+    launch(key, ABREAST, x!, dim, [out!]);
   };
-}
 
-function runAlong(step: Step, from: Elements, to: Elements, start: number, size: number): void {
-  if (size === 0) return;
-  let total = from[start]!;
-  to[start] = total;
-  for (let place = start + 1; place < start + size; place++) {
-    total = step(total, from[place]!);
-    to[place] = total;
-  }
-}
-
-/** Neighbouring lines side by side, which is how they lie in memory. */
-function runAbreast(step: Step, from: Elements, to: Elements, start: number, size: number, totals: Elements): void {
-  for (let i = 0, place = start; i < size; i++) {
-    for (let j = 0; j < totals.length; j++, place++) {
-      const total = i === 0 ? from[place]! : step(totals[j]!, from[place]!);
-      totals[j] = total;
-      to[place] = total;
-    }
-  }
-}
-
-function runningExtreme<K extends "cummax" | "cummin">(wins: (x: number, best: number) => boolean): ArrayKernel<K> {
-  return ([x], { dim }, [values, indices]) => {
-    const { outer, size, inner } = axisOf(x!.shape, dim);
-    const [from, to, words] = [elements(x!), elements(values!), wordsOf(indices!)];
-    for (let o = 0; o < outer; o++) {
-      for (let j = 0; j < inner; j++) {
-        const start = o * size * inner + j;
-        let best = 0;
-        for (let i = 0; i < size; i++) {
-          const place = start + i * inner;
-          const [value, top] = [from[place]!, from[start + best * inner]!];
-          if (Number.isNaN(value) || (!Number.isNaN(top) && wins(value, top))) best = i;
-          to[place] = from[start + best * inner]!;
-          putIndex(words, place, best);
-        }
-      }
-    }
+const runningExtreme =
+  <K extends RunningExtreme>(name: K): ArrayKernel<K> =>
+  ([x], { dim }, outputs) => {
+    const key = `${name} ${x!.dtype}`;
+    engine.module(key, (m) => buildExtreme(m, name, x!.dtype));
+    launch(key, 1, x!, dim, outputs);
   };
-}
-
-function addExp(a: number, b: number): number {
-  const top = Math.max(a, b);
-  return Number.isFinite(top) ? top + Math.log1p(Math.exp(Math.min(a, b) - top)) : a + b;
-}
 
 export const scans: { readonly [K in ScanOp]: ArrayKernel<K> } = {
-  cumsum: running((a, b) => a + b),
-  cumprod: running((a, b) => a * b),
-  logcumsumexp: running((a, b) => (a === b && a === Number.NEGATIVE_INFINITY ? a : addExp(a, b))),
-  cummax: runningExtreme((x, best) => x >= best),
-  cummin: runningExtreme((x, best) => x <= best),
+  cumsum: running("cumsum"),
+  cumprod: running("cumprod"),
+  logcumsumexp: running("logcumsumexp"),
+  cummax: runningExtreme("cummax"),
+  cummin: runningExtreme("cummin"),
 };

@@ -1,158 +1,75 @@
-/**
- * Sorting by lines of one dimension: stable, NaN largest. Elements become unsigned keys of one or two words whose order is
- * the order wanted; then long lines are sorted digit by digit, and short ones, or the few best, by insertion.
- */
-import type { DType } from "@dl/tensor";
-import { type ArrayKernel, type ArrayView, axisOf, elements, putIndex, wordsOf } from "./array-kernel.ts";
+/** Sorting by lines of one dimension: stable, NaN largest. Lines are brought to lie packed, and threads share them. */
+import type { Shape, View } from "@dl/tensor";
+import { engine, memory, threads } from "../runtime/index.ts";
+import { type ArrayKernel, type ArrayView, asNumbers, axisOf, overArrays } from "./array-kernel.ts";
+import { convert } from "./copy.ts";
+import type { Kernel } from "./kernel.ts";
+import { areaOf, buildSort } from "./sorting-loops.ts";
+import { withTemporaries } from "./temporary.ts";
 
-/** Up to this many elements are kept in order by insertion. */
-const FEW = 64;
-const DIGIT = 11;
-const SIGN = -0x80000000;
+/** Up to this many elements are kept in order by insertion; more of them where they are few of a long line. */
+const FEW = 40;
+const SOME = 128;
+const PARALLEL = 2 ** 12;
+const MAX_CHUNKS = 64;
+/** Bytes in which lines are sorted at the same time, if one does not need more. */
+const AREA = 2 ** 26;
 
-/** The key of element `place`: the low word; the high word is 0 unless the dtype has 64 bits. */
-interface KeyReader {
-  readonly wide: boolean;
-  readonly low: (place: number) => number;
-  readonly high: (place: number) => number;
+function sortLines(x: ArrayView, size: number, keep: number, down: boolean, outputs: readonly ArrayView[]): void {
+  const total = x.data.length;
+  if (total === 0 || keep === 0) return;
+  const lines = total / size;
+  const isFew = keep <= FEW || (keep <= SOME && keep * keep < size);
+  const [name, area] = isFew ? ["few", 16 * keep] : ["sort", areaOf(x.dtype, size)];
+  const chunks = total < PARALLEL ? 1 : Math.max(1, Math.min(lines, MAX_CHUNKS, Math.floor(AREA / area)));
+  const places = [x, ...outputs].map(({ data }) => data.byteOffset);
+  const key = `sort ${x.dtype} ${down}`;
+  engine.module(key, (m) => buildSort(m, x.dtype, down));
+  const areas = memory.allocate(chunks * area);
+  try {
+    threads.parallel(key, name, chunks, [lines, size, keep, ...places, areas.address, area]);
+  } finally {
+    memory.release(areas);
+  }
 }
 
-/** Sign and magnitude to an order: negative numbers upside down, below the others. −0 is 0. */
-function ofFloat(word: number): number {
-  if (word === SIGN) return SIGN;
-  return word < 0 ? ~word : word ^ SIGN;
+type SortOp = "sort" | "topk";
+
+/** The lines of any dimension as those of the last. */
+function alongLast<K extends SortOp>(kernel: Kernel<K>): Kernel<K> {
+  return (call, outputs) => {
+    const [x, dim] = [call.inputs[0] as View, call.attrs.dim];
+    if (axisOf(x.shape, dim).inner === 1) kernel(call, outputs);
+    else {
+      withTemporaries(outputs[0]!, (temporaries) => {
+        const made = outputs.map((out) => temporaries.make(swapped(out.shape, dim), out.dtype));
+        const attrs = { ...call.attrs, dim: x.shape.length - 1 };
+        kernel({ ...call, inputs: [turned(x, dim)], attrs } as typeof call, made);
+        made.forEach((view, i) => {
+          convert(turned(view, dim), outputs[i]!);
+        });
+      });
+    }
+  };
 }
 
-const narrow = (low: (place: number) => number): KeyReader => ({ wide: false, low, high: () => 0 });
+/** With the last dimension changed for another. */
+function turned({ storage, dtype, shape, strides, offset }: View, dim: number): View {
+  return { storage, dtype, shape: swapped(shape, dim), strides: swapped(strides, dim), offset };
+}
 
-const readers: { readonly [D in DType]?: (x: ArrayView) => KeyReader } = {
-  float32: (x) => {
-    const words = wordsOf(x);
-    const isNan = (word: number): boolean => (word & 0x7fffffff) > 0x7f800000;
-    return narrow((i) => (isNan(words[i]!) ? -1 : ofFloat(words[i]!)));
-  },
-  float64: (x) => {
-    const words = wordsOf(x);
-    const values = elements(x);
-    const isNan = (i: number): boolean => Number.isNaN(values[i]);
-    const low = (i: number): number => (words[2 * i + 1]! < 0 ? ~words[2 * i]! : words[2 * i]!);
-    return {
-      wide: true,
-      low: (i) => (isNan(i) ? -1 : values[i] === 0 ? 0 : low(i)),
-      high: (i) => (isNan(i) ? -1 : values[i] === 0 ? SIGN : ofFloat(words[2 * i + 1]!)),
-    };
-  },
-  int64: (x) => {
-    const words = wordsOf(x);
-    return { wide: true, low: (i) => words[2 * i]!, high: (i) => words[2 * i + 1]! ^ SIGN };
-  },
+function swapped(list: Shape, dim: number): Shape {
+  return list.with(dim, list.at(-1)!).with(-1, list[dim]!);
+}
+
+const sortRow: ArrayKernel<"sort"> = ([x], { dim, descending }, outputs) => {
+  const { size } = axisOf(x!.shape, dim);
+  sortLines(x!, size, size, descending, outputs);
 };
 
-function readerOf(x: ArrayView): KeyReader {
-  const values = elements(x);
-  return readers[x.dtype]?.(x) ?? narrow((i) => values[i]! ^ SIGN);
-}
-
-class LineSorter {
-  readonly #low: Uint32Array;
-  readonly #high: Uint32Array;
-  readonly #wide: boolean;
-  #order: Uint32Array;
-  #other: Uint32Array;
-  readonly #counts = new Uint32Array(2 ** DIGIT);
-
-  constructor(size: number, wide: boolean) {
-    this.#wide = wide;
-    this.#low = new Uint32Array(size);
-    this.#high = new Uint32Array(wide ? size : 0);
-    this.#order = new Uint32Array(size);
-    this.#other = new Uint32Array(size);
-  }
-
-  /** Reads a line and gives the positions of its first `keep` elements in order. */
-  sort(reader: KeyReader, start: number, step: number, down: boolean, keep: number): Uint32Array {
-    const flip = down ? -1 : 0;
-    const size = this.#low.length;
-    for (let i = 0; i < size; i++) this.#low[i] = reader.low(start + i * step) ^ flip;
-    if (this.#wide) for (let i = 0; i < size; i++) this.#high[i] = reader.high(start + i * step) ^ flip;
-    if (keep <= FEW) this.#insert(keep);
-    else this.#byDigits();
-    return this.#order;
-  }
-
-  #isBelow(a: number, b: number): boolean {
-    if (this.#wide && this.#high[a] !== this.#high[b]) return this.#high[a]! < this.#high[b]!;
-    return this.#low[a]! < this.#low[b]!;
-  }
-
-  /** Keeps the first `keep` of the elements so far in order. */
-  #insert(keep: number): void {
-    const order = this.#order;
-    const size = this.#low.length;
-    for (let i = 0, count = 0; i < size; i++) {
-      if (count === keep && !this.#isBelow(i, order[count - 1]!)) continue;
-      let place = count < keep ? count++ : count - 1;
-      for (; place > 0 && this.#isBelow(i, order[place - 1]!); place--) order[place] = order[place - 1]!;
-      order[place] = i;
-    }
-  }
-
-  #byDigits(): void {
-    for (let i = 0; i < this.#order.length; i++) this.#order[i] = i;
-    for (const keys of this.#wide ? [this.#low, this.#high] : [this.#low]) {
-      for (let shift = 0; shift < 32; shift += DIGIT) this.#byDigit(keys, shift);
-    }
-  }
-
-  /** One stable pass; none where all elements have the same digit. */
-  #byDigit(keys: Uint32Array, shift: number): void {
-    const [order, other, counts] = [this.#order, this.#other, this.#counts];
-    const mask = 2 ** DIGIT - 1;
-    counts.fill(0);
-    for (let i = 0; i < keys.length; i++) counts[(keys[i]! >>> shift) & mask]!++;
-    if (counts[(keys[0]! >>> shift) & mask] === keys.length) return;
-    for (let digit = 0, total = 0; digit < counts.length; digit++) {
-      const count = counts[digit]!;
-      counts[digit] = total;
-      total += count;
-    }
-    for (let i = 0; i < order.length; i++) {
-      const at = order[i]!;
-      other[counts[(keys[at]! >>> shift) & mask]!++] = at;
-    }
-    this.#order = other;
-    this.#other = order;
-  }
-}
-
-function sortLines(
-  x: ArrayView,
-  dim: number,
-  down: boolean,
-  keep: number,
-  [values, indices]: readonly ArrayView[],
-): void {
-  const { outer, size, inner } = axisOf(x.shape, dim);
-  if (keep === 0) return;
-  const [from, to, words] = [elements(x), elements(values!), wordsOf(indices!)];
-  const reader = readerOf(x);
-  const sorter = new LineSorter(size, reader.wide);
-  for (let o = 0; o < outer; o++) {
-    for (let j = 0; j < inner; j++) {
-      const start = o * size * inner + j;
-      const order = sorter.sort(reader, start, inner, down, keep);
-      for (let i = 0, place = o * keep * inner + j; i < keep; i++, place += inner) {
-        to[place] = from[start + order[i]! * inner]!;
-        putIndex(words, place, order[i]!);
-      }
-    }
-  }
-}
-
-export const sort: ArrayKernel<"sort"> = ([x], { dim, descending }, outputs) => {
-  sortLines(x!, dim, descending, x!.shape[dim] ?? 1, outputs);
+const topkRow: ArrayKernel<"topk"> = ([x], { dim, largest }, outputs) => {
+  sortLines(x!, axisOf(x!.shape, dim).size, axisOf(outputs[0]!.shape, dim).size, largest, outputs);
 };
 
-export const topk: ArrayKernel<"topk"> = ([x], { dim, k, largest }, outputs) => {
-  sortLines(x!, dim, largest, x!.shape.length === 0 ? 1 : k, outputs);
-};
+export const sort: Kernel<"sort"> = alongLast(overArrays(sortRow, asNumbers));
+export const topk: Kernel<"topk"> = alongLast(overArrays(topkRow, asNumbers));

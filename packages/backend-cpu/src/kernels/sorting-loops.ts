@@ -1,0 +1,316 @@
+/**
+ * Lines put in order as records: an unsigned key whose order is the one wanted, and the position. Keys of 32 bits share one
+ * word with the position, those of 64 have a second one. Many are sorted by the bytes of their keys, the lowest first; few,
+ * or the first few of many, are kept in order by insertion.
+ */
+import type { DType } from "@dl/tensor";
+import { at, shareOf } from "../dense/element.ts";
+import { type Expr, type Func, type FuncRef, type Local, load, type Module, type OpName, op } from "../wasm/emitter.ts";
+import { access, loadPacked, loadScalar, storeScalar } from "./access.ts";
+import {
+  add,
+  bits,
+  constant,
+  ge,
+  input,
+  isFloatType,
+  isNan,
+  le,
+  type Node,
+  type NumberType,
+  not,
+  or,
+  select,
+  shr,
+  widthOf,
+  xor,
+} from "./expression.ts";
+import { Tools } from "./helpers.ts";
+import { Lowering, lanesOf } from "./lower.ts";
+
+type Address = Local<"i32">;
+type Bytes = Expr<"i32">;
+
+const BUCKETS = 256;
+const COUNTS = 4 * BUCKETS;
+
+interface Records {
+  readonly bytes: 8 | 16;
+  /** Where in a record its key begins, how long that is, and where the position is. */
+  readonly key: number;
+  readonly keyBytes: 4 | 8;
+  readonly position: number;
+}
+
+const narrow: Records = { bytes: 8, key: 4, keyBytes: 4, position: 0 };
+const wide: Records = { bytes: 16, key: 0, keyBytes: 8, position: 8 };
+
+function recordsOf(dtype: DType): Records {
+  return access[dtype].bytes === 8 ? wide : narrow;
+}
+
+/** Bytes that a thread needs to sort lines of so many elements. */
+export function areaOf(dtype: DType, size: number): number {
+  const { bytes, keyBytes } = recordsOf(dtype);
+  return 2 * size * bytes + keyBytes * COUNTS;
+}
+
+/** NaN comes last; −0 is 0; negative floats are upside down. */
+function keyOf(x: Node, down: boolean): Node {
+  const type = widthOf(x.type) === 64 ? "i64" : "i32";
+  const sign = constant(type, type === "i64" ? -(2n ** 63n) : -(2 ** 31));
+  const key = isFloatType(x.type) ? select(isNan(x), constant(type, -1), ordered(bits(add(x, 0)), sign)) : xor(x, sign);
+  return down ? xor(key, -1) : key;
+}
+
+function ordered(word: Node, sign: Node): Node {
+  return xor(word, or(shr(word, widthOf(word.type) - 1), sign));
+}
+
+// biome-ignore format: by meaning
+const params = [
+  "chunk", "chunks", "lines", "size", "keep", "source", "values", "indices", "areas", "areaBytes",
+] as const;
+type Params = { readonly [K in (typeof params)[number]]: Address };
+
+/** What all functions of a module go by. */
+interface Order {
+  readonly m: Module;
+  readonly dtype: DType;
+  readonly down: boolean;
+  readonly records: Records;
+  readonly key: Node;
+  readonly tools: Tools;
+}
+
+/** Exports `sort` and `few`, the latter for few that are kept: both with `params`. */
+export function buildSort(m: Module, dtype: DType, down: boolean): void {
+  const { raw, decode } = access[dtype];
+  const key = keyOf(decode(input(0, raw)), down);
+  const order: Order = { m, dtype, down, records: recordsOf(dtype), key, tools: new Tools(m, [key]) };
+  const write = addWrite(order);
+  addFew(order, write);
+  addSort(order, write);
+}
+
+/** The order of a record: its key, and for narrow ones the position below. */
+const orderAt = (address: Expr<"i32">): Expr<"i64"> => load("i64.load", address);
+
+function move({ bytes }: Records, f: Func, to: Expr<"i32">, from: Expr<"i32">): void {
+  if (bytes === 8) f.store("i64.store", to, load("i64.load", from));
+  else f.store("v128.store", to, load("v128.load", from));
+}
+
+/** The order of an element as its record will have it. */
+function orderOf({ dtype, key, records, tools }: Order, f: Func, element: Address, position: Address): Local<"i64"> {
+  const loaded = f.let(loadScalar(access[dtype], element));
+  const value = new Lowering(f, [key], "scalar", tools).emit([key], [loaded])[0]!;
+  if (records.bytes === 16) return f.let(value as Expr<"i64">);
+  const high = op("i64.shl", op("i64.extend_i32_u", value as Expr<"i32">), 32);
+  return f.let(op("i64.or", high, op("i64.extend_i32_u", position)));
+}
+
+function put({ bytes, position: offset }: Records, f: Func, to: Address, order: Local<"i64">, position: Address): void {
+  f.store("i64.store", to, order);
+  if (bytes === 16) f.store("i32.store", to, position, offset);
+}
+
+type Write = FuncRef<readonly ["from", "count", "source", "values", "indices"], undefined>;
+
+/** Values and positions of records in order. */
+function addWrite({ m, dtype, records }: Order): Write {
+  const element = access[dtype];
+  return m.inner("write", ["from", "count", "source", "values", "indices"], (f, p) => {
+    const position = f.local("i32");
+    f.while(p.count, () => {
+      f.set(position, load("i32.load", p.from, records.position));
+      storeScalar(f, element, p.values, loadScalar(element, at(p.source, position, element.bytes)));
+      f.store("i64.store", p.indices, op("i64.extend_i32_u", position));
+      f.inc(p.from, records.bytes);
+      f.inc(p.values, element.bytes);
+      f.inc(p.indices, 8);
+      f.inc(p.count, -1);
+    });
+  });
+}
+
+/** Calls `body` for the lines of a chunk. */
+function eachLine(
+  f: Func,
+  p: Params,
+  bytes: number,
+  body: (source: Address, area: Address) => Bytes,
+  write: Write,
+): void {
+  const area = f.let(at(p.areas, p.chunk, p.areaBytes));
+  shareOf(f, p, p.lines, (line) => {
+    const source = f.let(at(p.source, op("i32.mul", line, p.size), bytes));
+    const found = body(source, area);
+    const first = f.let(op("i32.mul", line, p.keep));
+    f.call(write, found, p.keep, source, at(p.values, first, bytes), at(p.indices, first, 8));
+  });
+}
+
+/** Puts the element at an address in order among `records` up to `place`; where that is taken, only if it is before it. */
+function addInsert(order: Order): FuncRef<readonly ["records", "place", "isTaken", "element", "position"], undefined> {
+  const { m, records } = order;
+  return m.inner("insert", ["records", "place", "isTaken", "element", "position"], (f, p) => {
+    const wanted = orderOf(order, f, p.element, p.position);
+    f.if(p.isTaken, () => f.if(op("i64.ge_u", wanted, orderAt(p.place)), () => f.return()));
+    const before = f.local("i32");
+    f.block((found) => {
+      f.while(op("i32.gt_u", p.place, p.records), () => {
+        f.set(before, op("i32.sub", p.place, records.bytes));
+        f.brIf(found, op("i64.ge_u", wanted, orderAt(before)));
+        move(records, f, p.place, before);
+        f.set(p.place, before);
+      });
+    });
+    put(records, f, p.place, wanted, p.position);
+  });
+}
+
+/** The first elements are kept; of the others, those that come before the last that is. Vectors without any are passed by. */
+function addFew(order: Order, write: Write): void {
+  const { m, dtype, records, down, tools } = order;
+  const element = access[dtype];
+  const [x, last] = [0, 1].map((i) => element.decode(input(i, element.raw))) as [Node, Node];
+  const test = not(down ? le(x, last) : ge(x, last));
+  const lanes = lanesOf(test, x) as 2 | 4;
+  const insert = addInsert(order);
+  m.func("few", params, (f, p) => {
+    const [i, from, bound] = [f.local("i32"), f.local("i32"), f.local("v128")];
+    eachLine(
+      f,
+      p,
+      element.bytes,
+      (source, area) => {
+        const end = f.let(at(area, op("i32.sub", p.keep, 1), records.bytes));
+        const step = (place: Bytes, isTaken: 0 | 1): void => {
+          f.call(insert, area, place, isTaken, from, i);
+          f.inc(from, element.bytes);
+          f.inc(i, 1);
+        };
+        f.set(from, source);
+        f.set(i, 0);
+        f.while(op("i32.lt_u", i, p.keep), () => step(at(area, i, records.bytes), 0));
+        const rest = f.let(op("i32.sub", p.size, lanes));
+        const lastOf = (): Expr<"v128"> => {
+          const position = load("i32.load", end, records.position);
+          return repeated(x.type as NumberType, loadScalar(element, at(source, position, element.bytes)));
+        };
+        f.set(bound, lastOf());
+        f.while(op("i32.le_s", i, rest), () => {
+          const vector = f.let(loadPacked(element, lanes, from));
+          const found = new Lowering(f, [test], lanes, tools).emit([test], [vector, bound])[0] as Expr<"v128">;
+          const offer = (): void => {
+            for (let lane = 0; lane < lanes; lane++) step(end, 1);
+            f.set(bound, lastOf());
+          };
+          const pass = (): void => {
+            f.inc(from, lanes * element.bytes);
+            f.inc(i, lanes);
+          };
+          f.if(op("v128.any_true", found), offer, pass);
+        });
+        f.while(op("i32.lt_u", i, p.size), () => step(end, 1));
+        return area;
+      },
+      write,
+    );
+  });
+}
+
+function repeated(type: NumberType, value: Expr): Expr<"v128"> {
+  const names: { readonly [T in NumberType]: OpName } = {
+    f32: "f32x4.splat",
+    f64: "f64x2.splat",
+    i32: "i32x4.splat",
+    i64: "i64x2.splat",
+  };
+  return (op as (name: OpName, value: Expr) => Expr<"v128">)(names[type], value);
+}
+
+function addSort(order: Order, write: Write): void {
+  const { m, dtype, records } = order;
+  const read = addRead(order);
+  const count = addCount(order);
+  const deal = addDeal(order);
+  m.func("sort", params, (f, p) => {
+    const [from, to, table, digit, first] = f.locals("i32", 5) as [Address, Address, Address, Address, Address];
+    const half = f.let(op("i32.mul", p.size, records.bytes));
+    eachLine(
+      f,
+      p,
+      access[dtype].bytes,
+      (source, area) => {
+        f.set(from, area);
+        f.set(to, op("i32.add", area, half));
+        f.set(table, op("i32.add", to, half));
+        f.call(read, source, area, p.size);
+        f.fill(table, 0, records.keyBytes * COUNTS);
+        f.call(count, area, p.size, table);
+        f.for(digit, records.key, records.key + records.keyBytes, 1, () => {
+          f.set(first, load("i32.load8_u", op("i32.add", from, digit)));
+          f.if(op("i32.ne", load("i32.load", at(table, first, 4)), p.size), () => {
+            f.call(deal, from, to, p.size, table, digit);
+            f.set(first, from);
+            f.set(from, to);
+            f.set(to, first);
+          });
+          f.inc(table, COUNTS);
+        });
+        return from;
+      },
+      write,
+    );
+  });
+}
+
+/** The elements of a line as records. */
+function addRead(order: Order): FuncRef<readonly ["source", "to", "size"], undefined> {
+  const { m, dtype, records } = order;
+  return m.inner("read", ["source", "to", "size"], (f, p) => {
+    f.range(p.size, (i) => {
+      put(records, f, p.to, orderOf(order, f, p.source, i), i);
+      f.inc(p.source, access[dtype].bytes);
+      f.inc(p.to, records.bytes);
+    });
+  });
+}
+
+/** How often each byte occurs at each place of the keys. */
+function addCount({ m, records }: Order): FuncRef<readonly ["from", "size", "table"], undefined> {
+  return m.inner("count", ["from", "size", "table"], (f, p) => {
+    const slot = f.local("i32");
+    f.range(p.size, () => {
+      for (let byte = 0; byte < records.keyBytes; byte++) {
+        f.set(slot, at(p.table, load("i32.load8_u", p.from, records.key + byte), 4));
+        f.store("i32.store", slot, op("i32.add", load("i32.load", slot, byte * COUNTS), 1), byte * COUNTS);
+      }
+      f.inc(p.from, records.bytes);
+    });
+  });
+}
+
+/** Records in the order of one byte; equal ones keep theirs. Counts become addresses. */
+function addDeal({ m, records }: Order): FuncRef<readonly ["from", "to", "size", "table", "digit"], undefined> {
+  return m.inner("deal", ["from", "to", "size", "table", "digit"], (f, p) => {
+    const [slot, place] = f.locals("i32", 2) as [Address, Address];
+    f.set(slot, p.table);
+    f.range(BUCKETS, () => {
+      f.set(place, op("i32.mul", load("i32.load", slot), records.bytes));
+      f.store("i32.store", slot, p.to);
+      f.inc(p.to, place);
+      f.inc(slot, 4);
+    });
+    f.while(p.size, () => {
+      f.set(slot, at(p.table, load("i32.load8_u", op("i32.add", p.from, p.digit)), 4));
+      f.set(place, load("i32.load", slot));
+      move(records, f, place, p.from);
+      f.store("i32.store", slot, op("i32.add", place, records.bytes));
+      f.inc(p.from, records.bytes);
+      f.inc(p.size, -1);
+    });
+  });
+}
