@@ -10,6 +10,7 @@ const layouts: readonly [name: string, shape: Shape, run: number, weights?: Shap
   ["plain channels", [3, 5, 7], 1],
   ["batches of planes", [3, 5, 35], 35, [5]],
   ["batches of single values", [9, 13, 1], 1, [13]],
+  ["many batches of single values", [600, 5, 1], 1, [5]],
   ["layers", [1, 6, 21], 1, [3, 7]],
   ["more layers than are added up at once", [1, 600, 3], 1, [3]],
   ["groups of planes", [1, 6, 18], 9, [4]],

@@ -6,10 +6,14 @@ import { addressOf } from "../storage.ts";
 import { axisOf } from "./array-kernel.ts";
 import { convert } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
-import { buildSoftmax, columnsPerUnit } from "./softmax-loops.ts";
+import { PANEL, SCRATCH_BYTES } from "./softmax-columns.ts";
+import { buildSoftmax } from "./softmax-loops.ts";
 import { withTemporaries } from "./temporary.ts";
 
 const PARALLEL = 2 ** 14;
+/** Outer places from which wide panels are enough for all threads, and the width otherwise. */
+const MANY = 16;
+const NARROW = 64;
 
 function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
   return ({ inputs, attrs }, [out]) => {
@@ -30,12 +34,12 @@ function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
 function launch(name: SoftmaxOp, dtype: "float32" | "float64", xs: readonly View[], dim: number, out: Output): void {
   const { outer, size, inner } = axisOf(out.shape, dim);
   const key = `${name} ${dtype}`;
-  const kernels = engine.module<"columns" | "rows">(key, (m) => buildSoftmax(m, name, dtype));
+  engine.module(key, (m) => buildSoftmax(m, name, dtype));
   const way = inner === 1 && dtype === "float32" ? "rows" : "columns";
-  const units = outer * (way === "rows" ? 1 : Math.ceil(inner / columnsPerUnit(dtype)));
-  const args = [units, addressOf(xs[0]!), addressOf(xs[1] ?? xs[0]!), out.address, size, inner];
-  if (sizeOf(out.shape) < PARALLEL) kernels[way](0, 1, ...args);
-  else threads.parallel(key, way, Math.min(units, 64), args);
+  const panel = outer < MANY ? NARROW : PANEL;
+  const units = outer * (way === "rows" ? 1 : Math.ceil(inner / panel));
+  const args = [units, addressOf(xs[0]!), addressOf(xs[1] ?? xs[0]!), out.address, size, inner, panel];
+  threads.parallel(key, way, sizeOf(out.shape) < PARALLEL ? 1 : Math.min(units, 64), args, SCRATCH_BYTES);
 }
 
 export const softmaxes: { readonly [K in SoftmaxOp]: Kernel<K> } = {

@@ -76,7 +76,7 @@ function momentAdder(m: Module, e: Element): Adder {
 }
 
 /** A vector's elements in float64: two at a time. */
-function widened(f: Func, e: Element, vector: Expr<"v128">): Vector[] {
+export function widened(f: Func, e: Element, vector: Expr<"v128">): Vector[] {
   const v = f.let(vector);
   if (e.name === "f64") return [v];
   return [f.let(op("f64x2.promote_low_f32x4", v)), f.let(op("f64x2.promote_low_f32x4", shuffle(v, v, [2, 3, 0, 1])))];

@@ -6,6 +6,7 @@ import { addressOf } from "../storage.ts";
 import { convert, fill } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { folds } from "./reduce.ts";
+import { standardizeColumns } from "./standardize-columns.ts";
 import { buildStandardize, type Kind } from "./standardize-loops.ts";
 import { SUMS_BYTES } from "./standardize-sums.ts";
 import { type Temporaries, type Temporary, viewOf, withTemporaries } from "./temporary.ts";
@@ -32,7 +33,8 @@ function channelwise<K extends StandardizeOp>(name: K): Kernel<K> {
     withTemporaries(outputs[0]!, (temporaries) => {
       const xs = (inputs as readonly View[]).map((x) => temporaries.rowMajor(x, dtype));
       const made = outputs.map((out) => (out.dtype === dtype ? out : temporaries.make(out.shape, dtype)));
-      launch(name, xs, attrs, made, temporaries);
+      const [outer, , inner] = outputs[0]!.shape as [number, number, number];
+      (inner === 1 && outer > 1 ? standardizeColumns : launch)(name, xs, attrs, made, temporaries);
       for (const [i, out] of outputs.entries()) if (made[i] !== out) convert(viewOf(made[i]!), out);
     });
   };

@@ -1,0 +1,114 @@
+/** ★ The softmax family: some folds along a line, each of which may use those before, then the results. */
+import type { SoftmaxOp } from "@dl/tensor";
+import { add, constant, div, input, mul, type Node, pmax, sub } from "./expression.ts";
+import type { Tools } from "./helpers.ts";
+import type { Lanes } from "./lower.ts";
+import { expNegative } from "./math32.ts";
+import { unary } from "./unary.ts";
+
+export type FloatName = "float32" | "float64";
+
+interface Fold {
+  readonly start: number;
+  readonly combine: (a: Node, b: Node) => Node;
+  /** What is folded; what it sees of earlier folds is `results`. */
+  readonly element: (xs: readonly Node[], results: readonly Node[]) => Node;
+  /** The elements are kept in the output. */
+  readonly keep?: true;
+  /** Of the total, once a line. */
+  readonly finish?: (total: Node) => Node;
+}
+
+interface Line {
+  readonly inputs: 1 | 2;
+  readonly folds: readonly Fold[];
+  readonly output: (xs: readonly Node[], results: readonly Node[], kept: Node) => Node;
+}
+
+const exp = (x: Node): Node => unary.exp(x, x.type === "f32" ? "float32" : "float64");
+const log = (x: Node): Node => unary.log(x, x.type === "f32" ? "float32" : "float64");
+const sum = { start: 0, combine: add } as const;
+/** NaN is passed over: it comes back with its own power, and so with the sum. */
+const top = { start: -Infinity, combine: pmax, element: ([x]: readonly Node[]) => x! } as const;
+const powers = ([x]: readonly Node[], [highest]: readonly Node[]): Node => {
+  const distance = sub(x!, highest!);
+  return distance.type === "f32" ? expNegative(distance) : exp(distance);
+};
+
+/** One row per op. Inputs as in the table of ops. */
+export const lines: { readonly [K in SoftmaxOp]: Line } = {
+  softmax: {
+    inputs: 1,
+    folds: [top, { ...sum, element: powers, keep: true }],
+    output: (_, [, total], kept) => div(kept, total!),
+  },
+  logSoftmax: {
+    inputs: 1,
+    folds: [top, { ...sum, element: powers, finish: log }],
+    output: ([x], [highest, total]) => sub(sub(x!, highest!), total!),
+  },
+  softmaxBackward: {
+    inputs: 2,
+    folds: [{ ...sum, element: ([gradient, y]) => mul(gradient!, y!) }],
+    output: ([gradient, y], [total]) => mul(y!, sub(gradient!, total!)),
+  },
+  logSoftmaxBackward: {
+    inputs: 2,
+    folds: [{ ...sum, element: ([gradient]) => gradient! }],
+    output: ([gradient, y], [total]) => sub(gradient!, mul(exp(y!), total!)),
+  },
+};
+
+/** Where trees find their operands: after two inputs come two results. */
+const RESULTS = 2;
+const TOTAL = 4;
+const KEPT = 5;
+
+interface FoldTrees {
+  readonly start: Node;
+  readonly element: Node;
+  /** The total with the element. */
+  readonly next: Node;
+  /** Two totals. */
+  readonly merge: Node;
+  readonly finish: Node;
+  readonly keep: boolean;
+}
+
+export interface Trees {
+  readonly folds: readonly FoldTrees[];
+  readonly output: Node;
+  readonly keeps: boolean;
+}
+
+export function treesOf(name: SoftmaxOp, dtype: FloatName): Trees {
+  const { folds, output } = lines[name];
+  const type = dtype === "float32" ? "f32" : "f64";
+  const xs = [input(0, type), input(1, type)];
+  const results = [input(RESULTS, type), input(RESULTS + 1, type)];
+  const total = input(TOTAL, type);
+  return {
+    folds: folds.map(({ start, combine, element, keep = false, finish = (x) => x }) => {
+      const value = element(xs, results);
+      const [next, merge] = [combine(total, value), combine(xs[0]!, xs[1]!)];
+      return { start: constant(type, start), element: value, next, merge, finish: finish(total), keep };
+    }),
+    output: output(xs, results, input(KEPT, type)),
+    keeps: folds.some(({ keep }) => keep),
+  };
+}
+
+/** In the order of the trees' operands. */
+export function operands<T>(xs: readonly T[], results: readonly T[], total?: T, kept?: T): T[] {
+  return [xs[0], xs[1], results[0], results[1], total, kept] as T[];
+}
+
+/** What is written, and how. */
+export interface Way {
+  readonly inputs: 1 | 2;
+  readonly dtype: FloatName;
+  /** The powers of float64 have no vector form. */
+  readonly lanes: Lanes;
+  readonly trees: Trees;
+  readonly tools: Tools;
+}
