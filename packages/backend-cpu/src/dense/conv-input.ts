@@ -8,48 +8,26 @@ import { blockBounds, TILE_BYTES } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { unstager } from "./conv-stage.ts";
 import { at, combine, dispatch, type Element, loadScalar, min, shareOf, storeScalar } from "./element.ts";
-import { packer } from "./gemm-kernels.ts";
-import { type Tile, tilesFor } from "./tiles.ts";
+import { packedMicro, packer } from "./gemm-kernels.ts";
+import { tilesFor } from "./tiles.ts";
 
-const microParams = ["a", "aEnd", "b", "bRow", "c", "cRow"] as const;
-
-/** C[rows × vectors] = A · B, A packed, B as it lies. */
-function stridedMicro(m: Module, e: Element, { rows, vectors }: Tile): FuncRef<typeof microParams, undefined> {
-  return m.inner(`strided${rows}x${vectors}`, microParams, (f, p) => {
-    const sums = f.locals("v128", rows * vectors);
-    const row = f.locals("v128", vectors);
-    const factor = f.local("v128");
-    f.while(op("i32.ne", p.a, p.aEnd), () => {
-      for (const [j, vector] of row.entries()) f.set(vector, load("v128.load", p.b, 16 * j));
-      for (let i = 0; i < rows; i++) {
-        f.set(factor, load(e.loadSplat, p.a, i * e.bytes));
-        for (const [j, vector] of row.entries()) {
-          const sum = sums[i * vectors + j]!;
-          f.set(sum, f.madd(e.shape, factor, vector, sum));
-        }
-      }
-      f.inc(p.a, rows * e.bytes);
-      f.inc(p.b, p.bRow);
-    });
-    for (const [s, sum] of sums.entries()) {
-      f.store("v128.store", p.c, sum, 16 * (s % vectors));
-      if (s % vectors === vectors - 1) f.inc(p.c, p.cRow);
-    }
-  });
-}
-
-/** `packTaps`: for every input channel and block of taps, the weights of one output channel after the other. */
+/**
+ * `packTaps`: the taps of `together` input channels are rows of one product, in blocks; for every block the weights of one
+ * output channel after the other.
+ */
 function packTaps(m: Module, e: Element, rows: readonly number[]): void {
   const packers = rows.map((row) => [row, packer(m, e, row)] as const);
-  m.func("packTaps", ["chunk", "chunks", "plan", "w", "packed"], (f, q) => {
+  m.func("packTaps", ["chunk", "chunks", "plan", "together", "w", "packed"], (f, q) => {
     const names = ["groups", "channels", "outputs", "tapCount", "blockCount", "blockRows", "blockExtra"] as const;
     const p = readPlan(f, q.plan, ...names);
     const taps = f.let(op("i32.mul", p.tapCount, e.bytes));
     const line = f.let(op("i32.mul", taps, p.channels));
-    shareOf(f, q, op("i32.mul", p.groups, p.channels), (unit) => {
-      const group = op("i32.div_u", unit, p.channels);
-      const source = f.let(at(at(q.w, op("i32.mul", group, p.outputs), line), op("i32.rem_u", unit, p.channels), taps));
-      const target = f.let(at(q.packed, op("i32.mul", unit, p.outputs), taps));
+    const products = f.let(op("i32.div_u", p.channels, q.together));
+    const step = f.let(op("i32.mul", taps, q.together));
+    shareOf(f, q, op("i32.mul", p.groups, products), (unit) => {
+      const group = op("i32.div_u", unit, products);
+      const source = f.let(at(at(q.w, op("i32.mul", group, p.outputs), line), op("i32.rem_u", unit, products), step));
+      const target = f.let(at(q.packed, op("i32.mul", unit, p.outputs), step));
       f.range(p.blockCount, (number) => {
         const block = blockBounds(f, number, p);
         dispatch(
@@ -68,29 +46,30 @@ function packTaps(m: Module, e: Element, rows: readonly number[]): void {
 
 const productParams = ["plan", "a", "b", "c", "pixels", "pitch"] as const;
 
-/** All taps of one input channel times `pixels` neighbouring pixels of all output channels; rows `pitch` bytes apart. */
+/** The rows of one product times `pixels` neighbouring pixels of all output channels, packed; results `pitch` bytes apart. */
 function tapProduct(m: Module, e: Element, rows: readonly number[]): FuncRef<typeof productParams, undefined> {
   const { vectors } = tilesFor(m.options).wide;
-  const micros = rows.map((row) => [row, stridedMicro(m, e, { rows: row, vectors })] as const);
+  const micros = rows.map((row) => [row, packedMicro(m, e, { rows: row, vectors })] as const);
   const width = vectors * e.lanes;
   return m.inner("tapProduct", productParams, (f, q) => {
-    const p = readPlan(f, q.plan, "outputs", "yChannel", "blockCount", "blockRows", "blockExtra");
-    const x = f.local("i32");
+    const p = readPlan(f, q.plan, "outputs", "blockCount", "blockRows", "blockExtra");
+    const [x, b] = [f.local("i32"), f.local("i32")];
+    const panel = f.let(op("i32.mul", p.outputs, width * e.bytes));
     f.range(p.blockCount, (number) => {
       const block = blockBounds(f, number, p);
       const aEnd = f.let(at(q.a, op("i32.mul", block.rows, p.outputs), e.bytes));
+      f.set(b, q.b);
       dispatch(
         f,
         block.rows,
         micros.map(([row, micro]) => {
-          return [
-            row,
-            () => {
-              f.for(x, 0, q.pixels, width, () => {
-                f.call(micro, q.a, aEnd, at(q.b, x, e.bytes), p.yChannel, at(q.c, x, e.bytes), q.pitch);
-              });
-            },
-          ];
+          const tiles = (): void => {
+            f.for(x, 0, q.pixels, width, () => {
+              f.call(micro, q.a, aEnd, b, at(q.c, x, e.bytes), q.pitch, i32(0), i32(0));
+              f.inc(b, panel);
+            });
+          };
+          return [row, tiles];
         }),
       );
       f.set(q.a, aEnd);
@@ -132,48 +111,64 @@ function scatter(m: Module, e: Element): FuncRef<typeof scatterParams, undefined
   });
 }
 
-/** `input`: units are images, by group. `panelRows` rows of pixels are done at a time. */
+/** `input`: units are images, by group, in `splits` parts of the products. `panelRows` rows of pixels are done at a time. */
 export function buildInput(m: Module, e: Element): void {
   const { wide } = tilesFor(m.options);
   const rows = Array.from({ length: wide.rows }, (_, i) => i + 1);
+  const width = wide.vectors * e.lanes;
   packTaps(m, e, rows);
   const multiply = tapProduct(m, e, rows);
+  const pack = packer(m, e, width);
   const add = scatter(m, e);
   const unstage = unstager(m, e);
-  const params = ["chunk", "chunks", "plan", "panelRows", "dy", "w", "dx"] as const;
+  const params = ["chunk", "chunks", "plan", "together", "splits", "panelRows", "dy", "w", "dx"] as const;
   m.func("input", params, (f, q) => {
     const names = ["batch", "groups", "channels", "outputs", "rowCount", "rowLength", "tapCount", "staged"] as const;
     const p = readPlan(f, q.plan, ...names, "plane", "xImage", "xChannel", "yImage", "yChannel", "yRow");
-    const channelWeights = f.let(op("i32.mul", op("i32.mul", p.outputs, p.tapCount), e.bytes));
+    const weights = f.let(op("i32.mul", op("i32.mul", op("i32.mul", p.outputs, p.tapCount), q.together), e.bytes));
+    const products = f.let(op("i32.div_u", p.channels, q.together));
     const row = f.local("i32");
+    const [number, channel, from] = [f.local("i32"), f.local("i32"), f.local("i32")];
+    // The scratch area: a product and the packed gradients, rows of both padded to whole tiles; then the staged image.
     const product = f.let(op("i32.add", m.scratch(), TILE_BYTES));
-    // Rows of the product are padded to whole tiles.
-    const roundUp = (pixels: Local<"i32">) => {
-      const width = wide.vectors * e.lanes;
-      return op("i32.mul", op("i32.and", op("i32.add", pixels, width - 1), -width), e.bytes);
-    };
-    const panelPixels = f.let(op("i32.mul", q.panelRows, p.rowLength));
-    const staged = f.let(at(product, p.tapCount, roundUp(panelPixels)));
+    const roundUp = (pixels: Local<"i32">) =>
+      op("i32.mul", op("i32.and", op("i32.add", pixels, width - 1), -width), e.bytes);
+    const panelBytes = f.let(roundUp(f.let(op("i32.mul", q.panelRows, p.rowLength))));
+    const packed = f.let(at(product, op("i32.mul", p.tapCount, q.together), panelBytes));
+    const staged = f.let(at(packed, p.outputs, panelBytes));
     const planeStep = f.let(when(p.staged, p.plane, p.xChannel));
-    shareOf(f, q, op("i32.mul", p.batch, p.groups), (unit) => {
-      const group = f.let(op("i32.rem_u", unit, p.groups));
-      const image = f.let(op("i32.div_u", unit, p.groups));
-      const firstChannel = f.let(op("i32.mul", group, p.channels));
+    shareOf(f, q, op("i32.mul", op("i32.mul", p.batch, p.groups), q.splits), (unit) => {
+      const split = f.let(op("i32.rem_u", unit, q.splits));
+      const rest = f.let(op("i32.div_u", unit, q.splits));
+      const group = f.let(op("i32.rem_u", rest, p.groups));
+      const image = f.let(op("i32.div_u", rest, p.groups));
+      const bound = (plus: number) => op("i32.div_u", op("i32.mul", op("i32.add", split, plus), products), q.splits);
+      const first = f.let(bound(0));
+      const end = f.let(bound(1));
+      const count = f.let(op("i32.mul", op("i32.sub", end, first), q.together));
+      const firstChannel = at(op("i32.mul", group, p.channels), first, q.together);
       const dx = f.let(at(at(q.dx, image, p.xImage), firstChannel, p.xChannel));
       const dy = f.let(at(at(q.dy, image, p.yImage), op("i32.mul", group, p.outputs), p.yChannel));
       const planes = f.let(when(p.staged, staged, dx));
-      f.fill(planes, 0, op("i32.mul", p.channels, planeStep));
+      f.fill(planes, 0, op("i32.mul", count, planeStep));
       f.for(row, 0, p.rowCount, q.panelRows, () => {
-        const count = min(f, op("i32.sub", p.rowCount, row), q.panelRows);
-        const pixels = f.let(op("i32.mul", count, p.rowLength));
+        const height = min(f, op("i32.sub", p.rowCount, row), q.panelRows);
+        const pixels = f.let(op("i32.mul", height, p.rowLength));
         const pitch = f.let(roundUp(pixels));
-        f.range(p.channels, (channel) => {
-          const a = at(q.w, op("i32.add", firstChannel, channel), channelWeights);
-          f.call(multiply, q.plan, a, at(dy, row, p.yRow), product, pixels, pitch);
-          f.call(add, q.plan, product, pitch, at(planes, channel, planeStep), row, count);
+        f.call(pack, packed, at(dy, row, p.yRow), pixels, p.outputs, i32(e.bytes), p.yChannel);
+        f.set(channel, planes);
+        f.for(number, first, end, 1, () => {
+          const a = at(q.w, at(number, group, products), weights);
+          f.call(multiply, q.plan, a, packed, product, pixels, pitch);
+          f.set(from, product);
+          f.range(q.together, () => {
+            f.call(add, q.plan, from, pitch, channel, row, height);
+            f.set(from, at(from, p.tapCount, pitch));
+            f.inc(channel, planeStep);
+          });
         });
       });
-      f.if(p.staged, () => f.call(unstage, q.plan, dx, staged, p.channels));
+      f.if(p.staged, () => f.call(unstage, q.plan, dx, staged, count));
     });
   });
 }

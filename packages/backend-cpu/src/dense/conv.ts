@@ -87,10 +87,8 @@ function runForward(type: FloatName, { geometry: g, layout, block }: Plan, t: Co
     const packing = [block.address, t.w, packed.address, outer, outerStep, count, step, line, groupStep];
     threads.parallel(key, "packWeights", chunksFor(64, weights), packing);
     const work = workOf(g);
-    const blocks = Math.ceil(g.outputs / tall.rows);
     const images = g.batch * g.groups;
-    // Few images: their output channels are shared out too.
-    const splits = Math.max(1, Math.min(blocks, Math.ceil(8 / images), Math.floor(work / images / GRAIN)));
+    const splits = splitsFor(images, Math.ceil(g.outputs / tall.rows), work);
     const scratch = TILE_BYTES + (layout.staged ? (g.channels * layout.plane + 16) * bytes : 0);
     const args = [block.address, splits, t.x, packed.address, t.bias ?? 0, t.y];
     threads.parallel(key, "forward", chunksFor(images * splits, work), args, scratch);
@@ -147,28 +145,44 @@ function scatterInput(type: FloatName, g: Geometry, t: ConvInput): void {
   const key = `conv:input:${type}`;
   engine.module(key, (m) => buildInput(m, elements[type]));
   const bytes = bytesPerElement[type];
-  const { layout, block } = inputPlans.get(keyOf(type, g), () => inputPlan(type, g)).plans[0];
-  const taps = product(g.kernel);
-  const weights = g.groups * g.outputs * g.channels * taps;
+  const together = channelsTogether(g);
+  const { layout, block } = inputPlans.get(keyOf(type, g), () => inputPlan(type, g, together)).plans[0];
+  const weights = g.groups * g.outputs * g.channels * product(g.kernel);
   const packed = memory.allocate(weights * bytes);
   try {
-    threads.parallel(key, "packTaps", chunksFor(64, weights), [block.address, t.w, packed.address]);
+    threads.parallel(key, "packTaps", chunksFor(64, weights), [block.address, together, t.w, packed.address]);
+    const [images, work] = [g.batch * g.groups, workOf(g)];
+    const splits = splitsFor(images, g.channels / together, work);
     const rowLength = g.output[2];
     const fitting = Math.floor(PANEL_BYTES / (g.outputs * rowLength * bytes));
     const panelRows = Math.max(1, Math.min(layout.rows.length, fitting));
-    const panel = taps * (panelRows * rowLength + wide.vectors * elements[type].lanes);
-    const scratch = TILE_BYTES + (panel + (layout.staged ? g.channels * layout.plane : 0)) * bytes;
-    const args = [block.address, panelRows, t.gradOutput, packed.address, t.gradInput];
-    threads.parallel(key, "input", chunksFor(g.batch * g.groups, workOf(g)), args, scratch);
+    const panel = panelRows * rowLength + wide.vectors * elements[type].lanes;
+    const planes = layout.staged ? Math.ceil(g.channels / together / splits) * together * layout.plane : 0;
+    const scratch = TILE_BYTES + (panel * (together * product(g.kernel) + g.outputs) + planes) * bytes;
+    const args = [block.address, together, splits, panelRows, t.gradOutput, packed.address, t.gradInput];
+    threads.parallel(key, "input", chunksFor(images * splits, work), args, scratch);
   } finally {
     memory.release(packed);
   }
 }
 
+/** As many input channels as fill the blocks of rows best that their taps are cut into. */
+function channelsTogether(g: Geometry): number {
+  const taps = product(g.kernel);
+  const filling = (count: number) => (count * taps) / Math.ceil((count * taps) / wide.rows);
+  const divisors = [1, 2, 3, 4, 5, 6].filter((count) => g.channels % count === 0);
+  return divisors.reduce((best, count) => (filling(count) > filling(best) ? count : best));
+}
+
+/** Few images: their channels are shared out too. */
+function splitsFor(images: number, parts: number, work: number): number {
+  return Math.max(1, Math.min(parts, Math.ceil(8 / images), Math.floor(work / images / GRAIN)));
+}
+
 const inputPlans = new PlanCache<SinglePlan>();
 
-function inputPlan(type: FloatName, g: Geometry): SinglePlan {
-  const blocks = blocksOf(product(g.kernel), wide.rows);
+function inputPlan(type: FloatName, g: Geometry, together: number): SinglePlan {
+  const blocks = blocksOf(together * product(g.kernel), wide.rows);
   return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocks)] };
 }
 
