@@ -16,7 +16,7 @@ import {
 } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
-import { at, dispatch, type Element, loadScalar, shareOf, storeScalar } from "./element.ts";
+import { at, dispatch, type Element, loadScalar, min, shareOf, storeScalar } from "./element.ts";
 import { packer } from "./gemm-kernels.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
@@ -59,14 +59,14 @@ function gatherMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
   });
 }
 
-const blockParams = ["plan", "w", "base", "bias", "c"] as const;
+const blockParams = ["plan", "w", "base", "bias", "c", "row", "rowsEnd"] as const;
 type BlockKernel = FuncRef<typeof blockParams, undefined>;
 
-/** All pixels of `rows` output channels. The last tile of a row overlaps the one before it, where there is one. */
+/** Some rows of pixels of `rows` output channels. The last tile of a row overlaps the one before it, where there is one. */
 function blockKernel(m: Module, e: Element, rows: number): BlockKernel {
   const micros = [2, 1].map((vectors) => ({ width: vectors * e.lanes, micro: gatherMicro(m, e, { rows, vectors }) }));
   return m.inner(`block${rows}`, blockParams, (f, q) => {
-    const names = ["allTaps", "tapCount", "channels", "rows", "rowCount", "rowLength", "yChannel", "yRow"] as const;
+    const names = ["allTaps", "tapCount", "channels", "rows", "rowLength", "yChannel", "yRow"] as const;
     const p = readPlan(f, q.plan, ...names);
     const tapsEnd = f.let(at(p.allTaps, op("i32.mul", p.tapCount, p.channels), 4));
     const b = f.local("i32");
@@ -74,8 +74,8 @@ function blockKernel(m: Module, e: Element, rows: number): BlockKernel {
     const tile = (micro: Micro, from: Expr<"i32">, c: Expr<"i32">, cRow: Expr<"i32">): void => {
       f.call(micro, q.w, p.allTaps, tapsEnd, at(b, from, e.bytes), q.bias, c, cRow);
     };
-    f.range(p.rowCount, (row) => {
-      f.set(b, op("i32.add", q.base, load("i32.load", at(p.rows, row, 4))));
+    f.for(q.row, q.row, q.rowsEnd, 1, () => {
+      f.set(b, op("i32.add", q.base, load("i32.load", at(p.rows, q.row, 4))));
       f.set(x, 0);
       const [wide, narrow] = micros as [(typeof micros)[0], (typeof micros)[0]];
       f.while(op("i32.le_s", op("i32.add", x, wide.width), p.rowLength), () => {
@@ -177,7 +177,7 @@ function packWeights(m: Module, e: Element, rows: readonly number[]): void {
   });
 }
 
-/** `forward`: units are images, by group, in `splits` parts of the output channels. */
+/** `forward`: units are bands of images, by group, in `splits` parts of the output channels. */
 export function buildForward(m: Module, e: Element): void {
   const rows = Array.from({ length: tilesFor(m.options).tall.rows }, (_, i) => i + 1);
   const stage = stager(m, e);
@@ -194,20 +194,28 @@ export function buildForward(m: Module, e: Element): void {
       "blockRows",
       "blockExtra",
     ] as const;
-    const p = readPlan(f, q.plan, ...names, "xImage", "xChannel", "yImage", "yChannel", "staged");
+    const p = readPlan(f, q.plan, ...names, "xImage", "xChannel", "yImage", "yChannel", "yRow", "staged");
+    const { rowCount, bandCount, bandRows, bandStep } = readPlan(
+      ...([f, q.plan, "rowCount", "bandCount", "bandRows", "bandStep"] as const),
+    );
+    const images = f.let(op("i32.mul", p.batch, p.groups));
     const base = f.local("i32");
     const b = f.local("i32");
     const weightRow = f.let(op("i32.mul", op("i32.mul", p.channels, p.tapCount), e.bytes));
-    shareOf(f, q, op("i32.mul", op("i32.mul", p.batch, p.groups), q.splits), (unit) => {
+    shareOf(f, q, op("i32.mul", op("i32.mul", images, bandCount), q.splits), (unit) => {
       const split = f.let(op("i32.rem_u", unit, q.splits));
-      const rest = f.let(op("i32.div_u", unit, q.splits));
+      const number = f.let(op("i32.div_u", unit, q.splits));
+      const band = f.let(op("i32.rem_u", number, bandCount));
+      const firstRow = f.let(op("i32.mul", band, bandRows));
+      const rowsEnd = min(f, op("i32.add", firstRow, bandRows), rowCount);
+      const rest = f.let(op("i32.div_u", number, bandCount));
       const group = f.let(op("i32.rem_u", rest, p.groups));
       const image = f.let(op("i32.div_u", rest, p.groups));
       f.set(base, at(at(q.x, image, p.xImage), op("i32.mul", group, p.channels), p.xChannel));
       f.if(p.staged, () => {
         const staged = f.let(op("i32.add", m.scratch(), TILE_BYTES));
-        f.call(stage, q.plan, base, staged, p.channels);
-        f.set(base, staged);
+        f.call(stage, q.plan, base, staged, p.channels, band);
+        f.set(base, op("i32.sub", staged, op("i32.mul", band, bandStep)));
       });
       const bound = (plus: number) =>
         op("i32.div_u", op("i32.mul", op("i32.add", split, plus), p.blockCount), q.splits);
@@ -216,11 +224,11 @@ export function buildForward(m: Module, e: Element): void {
         const channel = f.let(op("i32.add", op("i32.mul", group, p.outputs), block.first));
         const bias = f.let(when(q.bias, at(q.bias, channel, e.bytes), 0));
         const w = f.let(at(q.w, channel, weightRow));
-        const c = f.let(at(at(q.y, image, p.yImage), channel, p.yChannel));
+        const c = f.let(at(at(at(q.y, image, p.yImage), channel, p.yChannel), firstRow, p.yRow));
         dispatch(
           f,
           block.rows,
-          kernels.map(([row, kernel]) => [row, () => f.call(kernel, q.plan, w, base, bias, c)]),
+          kernels.map(([row, kernel]) => [row, () => f.call(kernel, q.plan, w, base, bias, c, firstRow, rowsEnd)]),
         );
       });
     });

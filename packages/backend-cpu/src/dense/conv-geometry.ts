@@ -91,6 +91,23 @@ interface Phase {
   readonly count: number;
 }
 
+/**
+ * An image may be staged in bands of output planes or, in two dimensions, of rows. The frame is that of one band; places of
+ * rows are those of the whole image, from which those of a band differ by `step` for every band before it.
+ */
+interface Bands {
+  readonly axis: 0 | 1;
+  /** How many there are, and rows of output pixels in one. */
+  readonly count: number;
+  readonly rows: number;
+  /** Planes or rows of the input from one band to the next, those of the padding, and those in the frame. */
+  readonly advance: number;
+  readonly before: number;
+  readonly frame: number;
+  /** In elements. */
+  readonly step: number;
+}
+
 /** How an image lies in memory when the kernels read it; in elements. */
 export interface Layout {
   readonly staged: boolean;
@@ -102,6 +119,7 @@ export interface Layout {
   /** Planes and rows of the input that take part. */
   readonly depthUsed: number;
   readonly heightUsed: number;
+  readonly bands: Bands;
   /** Where each row of output pixels starts. */
   readonly rows: readonly number[];
   /** Where each tap lies relative to that, within one channel. */
@@ -115,9 +133,26 @@ function spanOf(g: Geometry): Triple {
   ) as unknown as Triple;
 }
 
-export function layoutOf(g: Geometry): Layout {
-  const span = spanOf(g);
-  const inside = span.every((size, i) => g.before[i] === 0 && size <= g.input[i]!);
+/** The axis that bands are cut along. */
+export function bandAxis(g: Geometry): 0 | 1 {
+  return g.output[0] > 1 ? 0 : 1;
+}
+
+function bandsOf(g: Geometry, size: number, frame: number, step: number): Bands {
+  const axis = bandAxis(g);
+  const advance = size * g.stride[axis];
+  return {
+    ...{ axis, count: Math.ceil(g.output[axis] / size), rows: axis === 0 ? size * g.output[1] : size },
+    ...{ advance, before: g.before[axis], frame, step: advance * step },
+  };
+}
+
+/** `bandSize`: planes or rows of output pixels in a band; all if it is not given. */
+export function layoutOf(g: Geometry, bandSize: number = g.output[bandAxis(g)]): Layout {
+  const axis = bandAxis(g);
+  const whole = spanOf(g);
+  const span = spanOf({ ...g, output: g.output.with(axis, bandSize) as unknown as Triple });
+  const inside = whole.every((size, i) => g.before[i] === 0 && size <= g.input[i]!);
   const staged = !inside || g.stride[2] > 1;
   const columns = Array.from({ length: g.kernel[2] }, (_, k) => k * g.dilation[2]);
   const residues = staged ? [...new Set(columns.map((column) => column % g.stride[2]))] : [0];
@@ -131,8 +166,9 @@ export function layoutOf(g: Geometry): Layout {
     phases: residues.map((residue, i) =>
       phase(g, residue, span[2], i * phaseSize + (g.before[0] * height + g.before[1]) * pitch),
     ),
-    depthUsed: Math.max(0, Math.min(g.input[0], span[0] - g.before[0])),
-    heightUsed: Math.max(0, Math.min(g.input[1], span[1] - g.before[1])),
+    depthUsed: Math.max(0, Math.min(g.input[0], whole[0] - g.before[0])),
+    heightUsed: Math.max(0, Math.min(g.input[1], whole[1] - g.before[1])),
+    bands: bandsOf(g, bandSize, span[axis], axis === 0 ? height * pitch : pitch),
     rows: grid(g.output, (z, y) => (z * g.stride[0] * height + y * g.stride[1]) * pitch),
     taps: grid(g.kernel, (z, y) => (z * g.dilation[0] * height + y * g.dilation[1]) * pitch).flatMap((row) =>
       columns.map((column) => row + (staged ? tapColumn(column) : column)),
@@ -152,6 +188,7 @@ export function interleavedLayout(g: Geometry): Layout {
     ...{ staged: true, height, pitch, plane: Math.ceil((span[0] * height * pitch) / 4) * 4 },
     phases: [{ source: 0, target, count: count! }],
     ...{ depthUsed: depthUsed!, heightUsed: heightUsed! },
+    bands: bandsOf(g, g.output[bandAxis(g)], span[bandAxis(g)], 0),
     rows: grid(g.output, (z, y) => (z * g.stride[0] * height + y * g.stride[1]) * pitch),
     taps: grid(g.kernel, (z, y) => (z * g.dilation[0] * height + y * g.dilation[1]) * pitch).flatMap((row) =>
       columns.map((column) => row + column * g.channels),

@@ -168,7 +168,7 @@ export function buildInput(m: Module, e: Element): void {
           });
         });
       });
-      f.if(p.staged, () => f.call(unstage, q.plan, dx, staged, count));
+      f.if(p.staged, () => f.call(unstage, q.plan, dx, staged, count, i32(0)));
     });
   });
 }

@@ -36,6 +36,14 @@ const fieldNames = [
   "stagedRow",
   "depthUsed",
   "heightUsed",
+  // Bands, see there.
+  "bandAxis",
+  "bandCount",
+  "bandRows",
+  "bandAdvance",
+  "bandBefore",
+  "bandFrame",
+  "bandStep",
   "phaseCount",
   // From one column of a phase to the next, in the dense input.
   "step",
@@ -79,7 +87,7 @@ export function blocksOf(count: number, maxRows: number): Blocks {
 /** Writes the plan of a layout. `bytes` is the size of an element, `blocks` how the matrix product is cut. */
 export function makePlan(geometry: Geometry, layout: Layout, bytes: number, blocks: Blocks): Plan {
   const { input, output, channels, outputs, groups } = geometry;
-  const { rows, taps, phases, plane } = layout;
+  const { rows, taps, phases, plane, bands } = layout;
   const allTaps = Array.from({ length: channels }, (_, c) => taps.map((tap) => tap + c * plane)).flat();
   const tables = { rows, taps, allTaps, phases: phases.flatMap((p) => [p.source, p.target, p.count]) };
   const length = fieldNames.length + Object.values(tables).reduce((sum, table) => sum + table.length, 0);
@@ -106,6 +114,8 @@ export function makePlan(geometry: Geometry, layout: Layout, bytes: number, bloc
     ...{ staged: Number(layout.staged), plane: plane * bytes },
     ...{ stagedDepth: layout.height * layout.pitch * bytes, stagedRow: layout.pitch * bytes },
     ...{ depthUsed: layout.depthUsed, heightUsed: layout.heightUsed },
+    ...{ bandAxis: bands.axis, bandCount: bands.count, bandRows: bands.rows, bandAdvance: bands.advance },
+    ...{ bandBefore: bands.before, bandFrame: bands.frame, bandStep: bands.step * bytes },
     ...{ phaseCount: phases.length, step: geometry.stride[2] * bytes },
     ...{ rows: place(rows, bytes), taps: place(taps, bytes), allTaps: place(allTaps, bytes) },
     // Counts stay counts.

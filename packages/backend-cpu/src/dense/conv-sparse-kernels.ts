@@ -35,7 +35,7 @@ function buildStage(m: Module, turn: Turn, check: FuncRef<typeof checkParams, un
       const image = f.let(at(q.images, unit, p.plane));
       const x = f.let(at(q.x, op("i32.mul", unit, p.channels), p.xChannel));
       f.fill(image, 0, p.plane);
-      forEachRun(f, { plan: q.plan, dense: x, staged: image, count: i32(1) }, (run) => {
+      forEachRun(f, { plan: q.plan, dense: x, staged: image, count: i32(1), band: i32(0) }, (run) => {
         f.call(turn, run.dense, run.staged, p.xChannel, op("i32.shl", p.channels, 2), run.count, p.channels);
       });
       f.call(check, image, op("i32.add", image, p.plane), q.table);
@@ -125,7 +125,7 @@ export function buildSparseInput(m: Module, runs: Runs): void {
         f.inc(w, op("i32.mul", line, taps));
       });
       f.fill(dx, 0, op("i32.mul", p.channels, xChannel));
-      forEachRun(f, { plan: q.plan, dense: dx, staged: image, count: i32(1) }, (run) => {
+      forEachRun(f, { plan: q.plan, dense: dx, staged: image, count: i32(1), band: i32(0) }, (run) => {
         f.call(turn, run.staged, run.dense, line, xChannel, p.channels, run.count);
       });
     });

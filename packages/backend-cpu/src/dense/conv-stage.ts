@@ -1,9 +1,9 @@
 /** Copies channels into their staged form, and back. */
-import { type Expr, type Func, type FuncRef, type Local, load, type Module, op } from "../wasm/emitter.ts";
+import { type Expr, type Func, type FuncRef, i32, type Local, load, type Module, op } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
 import { at, type Element, loadScalar, storeScalar } from "./element.ts";
 
-const stageParams = ["plan", "dense", "staged", "count"] as const;
+const stageParams = ["plan", "dense", "staged", "count", "band"] as const;
 type StageArguments = { readonly [N in (typeof stageParams)[number]]: Expr<"i32"> };
 export type Stage = FuncRef<typeof stageParams, undefined>;
 
@@ -16,12 +16,13 @@ interface Run {
   readonly step: Local<"i32">;
 }
 
-/** Fills `count` channels at `staged` with zeros and copies the dense channels into them. */
+/** Fills a band of `count` channels at `staged` with zeros and copies the dense channels into it. */
 export function stager(m: Module, e: Element): Stage {
   return m.inner("stage", stageParams, (f, args) => {
-    const { plane } = readPlan(f, args.plan, "plane");
+    const { plane, bandStep } = readPlan(f, args.plan, "plane", "bandStep");
     f.fill(args.staged, 0, op("i32.mul", args.count, plane));
-    forEachRun(f, args, (run) => {
+    const staged = f.let(op("i32.sub", args.staged, op("i32.mul", args.band, bandStep)));
+    forEachRun(f, { ...args, staged }, (run) => {
       f.if(op("i32.eq", run.step, e.bytes), () => copyVectors(f, e, run));
       copyElements(f, e, run, (r) => storeScalar(f, e.name, r.staged, loadScalar(e.name, r.dense)));
     });
@@ -57,18 +58,21 @@ function copyElements(f: Func, e: Element, run: Run, copy: (run: Run) => void): 
   });
 }
 
-/** Walks channels, planes, rows and phases. */
-export function forEachRun(f: Func, { plan, dense, staged, count }: StageArguments, body: (run: Run) => void): void {
+/** Walks channels, planes, rows and phases of a band. */
+export function forEachRun(f: Func, args: StageArguments, body: (run: Run) => void): void {
+  const { plan, dense, staged, count, band } = args;
   const p = readPlan(
     ...([f, plan, "xChannel", "xPlane", "xRow", "plane", "stagedDepth", "stagedRow"] as const),
-    ...(["depthUsed", "heightUsed", "phaseCount", "phases", "step"] as const),
+    ...(["phaseCount", "phases", "step"] as const),
   );
+  const [depth, height] = limits(f, plan, band);
   const run: Run = { dense: f.local("i32"), staged: f.local("i32"), count: f.local("i32"), step: p.step };
+  const [z, y] = [f.local("i32"), f.local("i32")];
   f.range(count, (channel) => {
-    f.range(p.depthUsed, (z) => {
-      const from = f.let(at(at(dense, channel, p.xChannel), z, p.xPlane));
-      const to = f.let(at(at(staged, channel, p.plane), z, p.stagedDepth));
-      f.range(p.heightUsed, () => {
+    f.for(z, depth.first, depth.end, 1, () => {
+      const from = f.let(at(at(at(dense, channel, p.xChannel), z, p.xPlane), height.first, p.xRow));
+      const to = f.let(at(at(at(staged, channel, p.plane), z, p.stagedDepth), height.first, p.stagedRow));
+      f.for(y, height.first, height.end, 1, () => {
         f.range(p.phaseCount, (i) => {
           const phase = f.let(at(p.phases, i, 12));
           f.set(run.dense, op("i32.add", from, load("i32.load", phase)));
@@ -81,4 +85,25 @@ export function forEachRun(f: Func, { plan, dense, staged, count }: StageArgumen
       });
     });
   });
+}
+
+/** Which planes and rows of the input lie in the band. */
+function limits(f: Func, plan: Expr<"i32">, band: Expr<"i32">) {
+  const { bandAxis, bandAdvance, bandBefore, bandFrame, depthUsed, heightUsed } = readPlan(
+    ...([f, plan, "bandAxis", "bandAdvance", "bandBefore", "bandFrame", "depthUsed", "heightUsed"] as const),
+  );
+  const start = f.let(op("i32.sub", op("i32.mul", band, bandAdvance), bandBefore));
+  const end = f.let(op("i32.add", start, bandFrame));
+  return [depthUsed, heightUsed].map((used, axis) => {
+    const isCut = op("i32.eq", bandAxis, axis);
+    const [first, last] = [f.let(i32(0)), f.let(used)];
+    f.if(op("i32.and", isCut, op("i32.gt_s", start, 0)), () => f.set(first, start));
+    f.if(op("i32.and", isCut, op("i32.lt_s", end, used)), () => f.set(last, end));
+    return { first, end: last };
+  }) as [Bounds, Bounds];
+}
+
+interface Bounds {
+  readonly first: Local<"i32">;
+  readonly end: Local<"i32">;
 }

@@ -114,7 +114,7 @@ function imageStager(m: Module, e: Element): FuncRef<typeof stageParams, undefin
     f.range(q.images, (image) => {
       const source = at(at(q.x, image, p.xImage), q.c0, p.xChannel);
       const target = at(at(q.target, op("i32.mul", image, p.channels), p.plane), q.c0, p.plane);
-      f.call(stage, q.plan, source, target, op("i32.sub", q.c1, q.c0));
+      f.call(stage, q.plan, source, target, op("i32.sub", q.c1, q.c0), i32(0));
     });
   });
 }

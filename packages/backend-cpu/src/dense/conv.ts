@@ -2,7 +2,15 @@
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import { buildForward, TILE_BYTES } from "./conv-forward.ts";
-import { type ConvShape, type Geometry, geometryOf, layoutOf, product, type Triple } from "./conv-geometry.ts";
+import {
+  bandAxis,
+  type ConvShape,
+  type Geometry,
+  geometryOf,
+  layoutOf,
+  product,
+  type Triple,
+} from "./conv-geometry.ts";
 import { buildInput } from "./conv-input.ts";
 import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
 import { sparseInput, sparseWeight } from "./conv-sparse.ts";
@@ -69,8 +77,26 @@ interface SinglePlan {
 const forwardPlans = new PlanCache<SinglePlan>();
 
 function forwardPlan(type: FloatName, g: Geometry): SinglePlan {
-  return { plans: [makePlan(g, layoutOf(g), bytesPerElement[type], blocksOf(g.outputs, tall.rows))] };
+  const layout = layoutOf(g, bandSize(g, bytesPerElement[type]));
+  return { plans: [makePlan(g, layout, bytesPerElement[type], blocksOf(g.outputs, tall.rows))] };
 }
+
+/** How much of a staged image should stay in the caches. */
+const BAND_BYTES = 2 ** 19;
+
+/** Planes or rows in a band: few images make many units of work, but what is staged twice is little beside the rest. */
+function bandSize(g: Geometry, bytes: number): number {
+  const axis = bandAxis(g);
+  const seen = (g.kernel[axis] - 1) * g.dilation[axis];
+  const all = g.output[axis];
+  const fitting = all * Math.min(1, BAND_BYTES / (g.channels * product(g.input) * bytes));
+  const shared = all / Math.ceil(MOST_UNITS / (g.batch * g.groups));
+  const size = Math.max(Math.min(fitting, shared), (4 * seen) / g.stride[axis], 1);
+  return Math.ceil(all / Math.ceil(all / size));
+}
+
+/** Units of work that are enough for a few threads. */
+const MOST_UNITS = 8;
 
 function keyOf(type: FloatName, g: Geometry): string {
   return `${type}:${Object.values(g).join(":")}`;
@@ -87,7 +113,7 @@ function runForward(type: FloatName, { geometry: g, layout, block }: Plan, t: Co
     const packing = [block.address, t.w, packed.address, outer, outerStep, count, step, line, groupStep];
     threads.parallel(key, "packWeights", chunksFor(64, weights), packing);
     const work = workOf(g);
-    const images = g.batch * g.groups;
+    const images = g.batch * g.groups * layout.bands.count;
     const splits = splitsFor(images, Math.ceil(g.outputs / tall.rows), work);
     const scratch = TILE_BYTES + (layout.staged ? (g.channels * layout.plane + 16) * bytes : 0);
     const args = [block.address, splits, t.x, packed.address, t.bias ?? 0, t.y];
@@ -176,7 +202,7 @@ function channelsTogether(g: Geometry): number {
 
 /** Few images: their channels are shared out too. */
 function splitsFor(images: number, parts: number, work: number): number {
-  return Math.max(1, Math.min(parts, Math.ceil(8 / images), Math.floor(work / images / GRAIN)));
+  return Math.max(1, Math.min(parts, Math.ceil(MOST_UNITS / images), Math.floor(work / images / GRAIN)));
 }
 
 const inputPlans = new PlanCache<SinglePlan>();
