@@ -1,5 +1,15 @@
 /** Copies channels into their staged form, and back. */
-import { type Expr, type Func, type FuncRef, i32, type Local, load, type Module, op } from "../wasm/emitter.ts";
+import {
+  type Expr,
+  type Func,
+  type FuncRef,
+  i32,
+  type Local,
+  load,
+  type Module,
+  op,
+  shuffle,
+} from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
 import { at, type Element, loadScalar, storeScalar } from "./element.ts";
 
@@ -23,7 +33,8 @@ export function stager(m: Module, e: Element): Stage {
     f.fill(args.staged, 0, op("i32.mul", args.count, plane));
     const staged = f.let(op("i32.sub", args.staged, op("i32.mul", args.band, bandStep)));
     forEachRun(f, { ...args, staged }, (run) => {
-      f.if(op("i32.eq", run.step, e.bytes), () => copyVectors(f, e, run));
+      for (const step of [1, 2] as const)
+        f.if(op("i32.eq", run.step, step * e.bytes), () => copyVectors(f, e, run, step));
       copyElements(f, e, run, (r) => storeScalar(f, e.name, r.staged, loadScalar(e.name, r.dense)));
     });
   });
@@ -40,10 +51,14 @@ export function unstager(m: Module, e: Element): Stage {
   });
 }
 
-function copyVectors(f: Func, e: Element, { dense, staged, count }: Run): void {
+/** All elements, or every second one. */
+function copyVectors(f: Func, e: Element, { dense, staged, count }: Run, step: 1 | 2): void {
+  const near = load("v128.load", dense);
+  const evens = Array.from({ length: e.lanes }, (_, lane) => 2 * lane);
+  const vector = step === 1 ? near : shuffle(near, load("v128.load", dense, 16), evens);
   f.while(op("i32.ge_s", count, e.lanes), () => {
-    f.store("v128.store", staged, load("v128.load", dense));
-    f.inc(dense, 16);
+    f.store("v128.store", staged, vector);
+    f.inc(dense, 16 * step);
     f.inc(staged, 16);
     f.inc(count, -e.lanes);
   });

@@ -76,8 +76,9 @@ interface SinglePlan {
 
 const forwardPlans = new PlanCache<SinglePlan>();
 
-function forwardPlan(type: FloatName, g: Geometry): SinglePlan {
-  const layout = layoutOf(g, bandSize(g, bytesPerElement[type]));
+function forwardPlan(type: FloatName, g: Geometry, reversed = false): SinglePlan {
+  const asIs = layoutOf(g, bandSize(g, bytesPerElement[type]));
+  const layout = reversed ? { ...asIs, taps: asIs.taps.toReversed() } : asIs;
   return { plans: [makePlan(g, layout, bytesPerElement[type], blocksOf(g.outputs, tall.rows))] };
 }
 
@@ -152,14 +153,14 @@ function reversed(g: Geometry): Geometry | undefined {
   return { ...g, before, channels: g.outputs, outputs: g.channels, input: g.output, output: g.input };
 }
 
-/** Weights with input and output channels swapped and taps in reverse order. */
+/** Weights with input and output channels swapped; taps are in reverse order, so their places are. */
 function convolveInput(type: FloatName, g: Geometry, backwards: Geometry, t: ConvInput): void {
-  const plan = forwardPlans.get(keyOf(type, backwards), () => forwardPlan(type, backwards));
+  const plan = forwardPlans.get(`back:${keyOf(type, backwards)}`, () => forwardPlan(type, backwards, true));
   const taps = product(g.kernel);
   const bytes = bytesPerElement[type];
-  const tensors = { x: t.gradOutput, w: t.w + (taps - 1) * bytes, y: t.gradInput };
+  const tensors = { x: t.gradOutput, w: t.w, y: t.gradInput };
   runForward(type, plan.plans[0], tensors, {
-    ...{ outer: g.outputs, outerStep: g.channels * taps * bytes, count: taps, step: -bytes },
+    ...{ outer: g.outputs, outerStep: g.channels * taps * bytes, count: taps, step: bytes },
     ...{ line: taps * bytes, groupStep: g.outputs * g.channels * taps * bytes },
   });
 }
