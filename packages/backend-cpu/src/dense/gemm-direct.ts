@@ -3,7 +3,7 @@ import { type FuncRef, i32, load, type Module, type Operand, op, when } from "..
 import { at, combine, type Element, loadScalar, type ScalarName, storeScalar, sumLanes } from "./element.ts";
 import { storeTile } from "./gemm-kernels.ts";
 import { callProduct, type Product, productParams } from "./product.ts";
-import type { Tile } from "./tiles.ts";
+import { type Tile, tilesFor } from "./tiles.ts";
 
 const microParams = ["k", "a", "aRow", "aColumn", "b", "bRow", "c", "cRow", "add", "addRow"] as const;
 
@@ -84,15 +84,22 @@ function rowByRow(m: Module, e: Element): Product {
   });
 }
 
+/** A B of so many bytes stays near as it lies: then tiles of all rows are fastest, and packing gains nothing. */
+export const CACHED_BYTES = 48 * 1024;
+
 /** Rows of B, of C and of `add` are contiguous; `k` ≥ 1. */
 export function directProduct(m: Module, e: Element, scalar: Product): Product {
+  const { rows: high, vectors: widest } = tilesFor(m.options).wide;
   const rowwise = rowByRow(m, e);
-  const strips = [2, 1].map((vectors) => ({
-    vectors,
-    micros: [4, 1].map((rows) => directTile(m, e, { rows, vectors })),
-  }));
+  const strips = [4, 2, 1]
+    .filter((vectors) => vectors <= widest)
+    .map((vectors) => ({
+      vectors,
+      micros: [high, 4, 2, 1].map((rows) => directTile(m, e, { rows, vectors })),
+    }));
   return m.inner("direct", productParams, (f, p) => {
     const i = f.local("i32");
+    const cached = f.let(op("i32.le_u", op("i32.mul", p.n, p.k), CACHED_BYTES / e.bytes));
     const advance = (columns: Operand<"i32">): void => {
       const bytes = f.let(op("i32.mul", columns, e.bytes));
       f.inc(p.b, bytes);
@@ -108,7 +115,8 @@ export function directProduct(m: Module, e: Element, scalar: Product): Product {
       f.while(op("i32.ge_s", p.n, vectors * e.lanes), () => {
         f.set(i, 0);
         for (const { rows, micro } of micros) {
-          f.while(op("i32.le_s", op("i32.add", i, rows), p.m), () => {
+          const left = op("i32.le_s", op("i32.add", i, rows), p.m);
+          f.while(rows === high ? op("i32.and", cached, left) : left, () => {
             const add = when(p.add, at(p.add, i, p.addRow), 0);
             const a = at(p.a, i, p.aRow);
             f.call(micro, p.k, a, p.aRow, p.aColumn, p.b, p.bRow, at(p.c, i, p.cRow), p.cRow, add, p.addRow);
@@ -126,58 +134,75 @@ function directTile(m: Module, e: Element, tile: Tile) {
   return { rows: tile.rows, micro: directMicro(m, e, tile) };
 }
 
-const dotParams = ["k", "a", "b", "bColumn", "c", "cColumn", "add", "addColumn"] as const;
+// biome-ignore format: one line
+const dotParams = ["k", "a", "aRow", "b", "bColumn", "c", "cRow", "cColumn", "add", "addRow", "addColumn"] as const;
 
-/** `columns` neighbours in a row of C. */
-function dotMicro(m: Module, e: Element, columns: number): FuncRef<typeof dotParams, undefined> {
-  return m.inner(`dot${columns}`, dotParams, (f, p) => {
-    const sums = f.locals("v128", columns);
+/** `rows` × `columns` of C, one or two rows. */
+function dotMicro(m: Module, e: Element, rows: number, columns: number): FuncRef<typeof dotParams, undefined> {
+  return m.inner(`dot${rows}x${columns}`, dotParams, (f, p) => {
+    const sums = Array.from({ length: rows }, () => f.locals("v128", columns));
     const offsets = Array.from({ length: columns - 1 }, (_, j) => f.let(op("i32.mul", p.bColumn, j + 1)));
+    const a = (i: number) => (i === 0 ? p.a : op("i32.add", p.a, p.aRow));
     const b = (j: number) => (j === 0 ? p.b : op("i32.add", p.b, offsets[j - 1]!));
     const advance = (bytes: number): void => {
       f.inc(p.a, bytes);
       f.inc(p.b, bytes);
     };
-    const vector = f.local("v128");
+    const left = f.locals("v128", rows);
+    const right = f.local("v128");
     f.while(op("i32.ge_s", p.k, e.lanes), () => {
-      f.set(vector, load("v128.load", p.a));
-      for (const [j, sum] of sums.entries()) f.set(sum, f.madd(e.shape, vector, load("v128.load", b(j)), sum));
+      for (const [i, vector] of left.entries()) f.set(vector, load("v128.load", a(i)));
+      for (let j = 0; j < columns; j++) {
+        f.set(right, load("v128.load", b(j)));
+        for (const [i, vector] of left.entries()) {
+          f.set(sums[i]![j]!, f.madd(e.shape, vector, right, sums[i]![j]!));
+        }
+      }
       advance(16);
       f.inc(p.k, -e.lanes);
     });
-    const totals = sums.map((sum) => f.let(sumLanes(e, sum)));
+    const totals = sums.map((row) => row.map((sum) => f.let(sumLanes(e, sum))));
     f.while(p.k, () => {
-      totals.forEach((total, j) => {
-        const product = combine(e.name, "mul", loadScalar(e.name, p.a), loadScalar(e.name, b(j)));
-        f.set(total, combine(e.name, "add", total, product));
+      totals.forEach((row, i) => {
+        row.forEach((total, j) => {
+          const product = combine(e.name, "mul", loadScalar(e.name, a(i)), loadScalar(e.name, b(j)));
+          f.set(total, combine(e.name, "add", total, product));
+        });
       });
       advance(e.bytes);
       f.inc(p.k, -1);
     });
-    for (const total of totals) {
-      f.if(p.add, () => {
-        f.set(total, combine(e.name, "add", total, loadScalar(e.name, p.add)));
-        f.inc(p.add, p.addColumn);
+    totals.forEach((row, i) => {
+      row.forEach((total, j) => {
+        const add = at(at(p.add, i, p.addRow), j, p.addColumn);
+        f.if(p.add, () => f.set(total, combine(e.name, "add", total, loadScalar(e.name, add))));
+        storeScalar(f, e.name, at(at(p.c, i, p.cRow), j, p.cColumn), total);
       });
-      storeScalar(f, e.name, p.c, total);
-      f.inc(p.c, p.cColumn);
-    }
+    });
   });
 }
 
 /** Rows of A and columns of B are contiguous; C may have any strides. */
 export function dotProduct(m: Module, e: Element): Product {
-  const micros = [4, 1].map((columns) => ({ columns, micro: dotMicro(m, e, columns) }));
+  const strips = [4, 2, 1].map((columns) => ({
+    columns,
+    micros: [2, 1].map((rows) => ({ rows, micro: dotMicro(m, e, rows, columns) })),
+  }));
   return m.inner("dots", productParams, (f, p) => {
     const i = f.local("i32");
     const j = f.local("i32");
-    for (const { columns, micro } of micros) {
+    for (const { columns, micros } of strips) {
       f.while(op("i32.le_s", op("i32.add", j, columns), p.n), () => {
-        f.for(i, 0, p.m, 1, () => {
-          const c = at(at(p.c, i, p.cRow), j, p.cColumn);
-          const add = when(p.add, at(at(p.add, i, p.addRow), j, p.addColumn), 0);
-          f.call(micro, p.k, at(p.a, i, p.aRow), at(p.b, j, p.bColumn), p.bColumn, c, p.cColumn, add, p.addColumn);
-        });
+        f.set(i, 0);
+        for (const { rows, micro } of micros) {
+          f.while(op("i32.le_s", op("i32.add", i, rows), p.m), () => {
+            const c = at(at(p.c, i, p.cRow), j, p.cColumn);
+            const add = when(p.add, at(at(p.add, i, p.addRow), j, p.addColumn), 0);
+            const [a, b] = [at(p.a, i, p.aRow), at(p.b, j, p.bColumn)];
+            f.call(micro, p.k, a, p.aRow, b, p.bColumn, c, p.cRow, p.cColumn, add, p.addRow, p.addColumn);
+            f.inc(i, rows);
+          });
+        }
         f.inc(j, columns);
       });
     }

@@ -88,10 +88,14 @@ export function packer(m: Module, e: Element, width: number): FuncRef<PackParams
     const s = f.local("i32");
     const full = f.local("i32");
 
-    /** Lines lie side by side: whole vectors. */
+    /** Lines lie side by side: whole vectors, the last of which overlaps where they do not fill the width. */
     const copyVectors = (): void => {
+      const starts = Array.from(
+        { length: Math.ceil(width / lanes) },
+        (_, j) => Math.min(j * lanes, width - lanes) * bytes,
+      );
       f.for(k, 0, count, 1, () => {
-        for (let j = 0; j < width / lanes; j++) f.store("v128.store", target, load("v128.load", s, 16 * j), 16 * j);
+        for (const start of starts) f.store("v128.store", target, load("v128.load", s, start), start);
         f.inc(target, width * bytes);
         f.inc(s, step);
       });
@@ -158,7 +162,7 @@ export function packer(m: Module, e: Element, width: number): FuncRef<PackParams
         op("i32.lt_s", rest, width),
         () => zeros(rest),
         () => {
-          if (width % lanes === 0) f.if(op("i32.eq", line, bytes), copyVectors);
+          if (width >= lanes) f.if(op("i32.eq", line, bytes), copyVectors);
           f.if(op("i32.and", op("i32.eq", step, bytes), op("i32.eqz", k)), transpose);
           scalars();
         },

@@ -23,8 +23,8 @@ import { type Tile, tilesFor } from "./tiles.ts";
 export const TILE_BYTES = 1024;
 
 /** How much of k goes at a time: a panel of each side stays in the L1 cache. Every further time, C is read again. */
-export function panelDepth(e: Element): number {
-  return 2048 / e.bytes;
+export function panelDepth(e: Element, { vectors }: Tile): number {
+  return 4096 / (vectors * e.bytes);
 }
 
 /** What one thread packs at a time when all do: whole panels, see `tiles.ts`. */
@@ -202,7 +202,7 @@ function exportMultiply(m: Module, { e, tile, macro }: Panels): void {
 function productOf(m: Module, { e, tile, packA, packB, macro }: Panels): Product {
   return m.inner("packed", productParams, (f, p) => {
     const tmp = f.let(m.scratch());
-    const step = min(f, p.k, panelDepth(e));
+    const step = min(f, p.k, panelDepth(e, tile));
     const pa = f.let(op("i32.add", tmp, TILE_BYTES));
     const lines = op("i32.mul", ceilDiv(p.m, tile.rows), tile.rows);
     const pb = f.let(at(pa, lines, op("i32.mul", step, e.bytes)));

@@ -37,7 +37,7 @@ const { wide } = tilesFor(engine.options);
 
 /** The scratch area of a thread that packs and multiplies `m` × `n` by itself. */
 export function packedScratch(e: Element, m: number, n: number, k: number): number {
-  return TILE_BYTES + panelBytes(e, m, n, Math.min(k, panelDepth(e)));
+  return TILE_BYTES + panelBytes(e, m, n, Math.min(k, panelDepth(e, wide)));
 }
 
 function panelBytes(e: Element, m: number, n: number, depth: number): number {
@@ -91,7 +91,7 @@ function part(p: PanelProduct, e: Element, [i, j, k]: Sizes, [rows, columns, dep
 function packAndMultiply(e: Element, key: string, p: PanelProduct, pa: number): void {
   const { m, n, k, a, aRow, aColumn, b, bRow, bColumn, c, cRow, add, addRow } = p;
   const pb = pa + roundUp(m, wide.rows) * k * e.bytes;
-  const depth = evenly(k, panelDepth(e), e.lanes);
+  const depth = evenly(k, panelDepth(e, wide), e.lanes);
   const packs = Math.ceil(m / PACK_ROWS) + Math.ceil(n / PACK_COLUMNS);
   run(key, "pack", packs, [m, n, k, depth, a, aRow, aColumn, b, bRow, bColumn, pa, pb]);
   const rows = evenly(m, BLOCK_ROWS, wide.rows);

@@ -2,6 +2,7 @@
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import { bytesPerElement, elements, type FloatName, type ScalarName } from "./element.ts";
+import { CACHED_BYTES } from "./gemm-direct.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
 import { multiplyPanels, packedScratch } from "./gemm-panels.ts";
 
@@ -159,10 +160,12 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate }: GemmCall)
   if (type === "i32" || type === "i64" || k === 0) return product;
   // A column is a row of the transposed product: many dot products or one long row instead of many short ones.
   if (n === 1) transpose(product);
-  const small = product.m < 6 || m * n * k < SMALL;
-  if (small && isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k)) product.mode = DOT;
+  const small = product.m < FEW_ROWS || m * n * k < SMALL;
+  const dots = small || product.n < FEW_ROWS;
+  const direct = small || n * k * bytesPerElement[type] <= CACHED_BYTES;
+  if (dots && isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k)) product.mode = DOT;
   else if (product.cColumn !== 1 || product.addColumn !== 1) product.mode = SCALAR;
-  else if ((small || product.m < FEW_ROWS) && product.b.columnStride === 1) product.mode = DIRECT;
+  else if (direct && product.b.columnStride === 1) product.mode = DIRECT;
   else product.mode = m * n * k >= BIG ? TOGETHER : PACKED;
   return product;
 }
