@@ -81,6 +81,18 @@ test("indices that reach a corner of the tensor alone", () => {
   agree("scatter", [x, index, plainView([3, 7, 2], "float32")], attrs, [{ shape: [6, 5, 4], dtype: "float32" }]);
 });
 
+test.each(["float32", "float16", "int64"] as const)("a tensor of %s that begins as one number, or turned", (dtype) => {
+  const [rows, source] = [below(6, [9]), plainView([9, 4], dtype)];
+  const lone = { shape: [6, 4], dtype, strides: [0, 0], offset: 0, values: [2] };
+  const turned = { ...plainView([4, 6], dtype), shape: [6, 4], strides: [1, 6] };
+  for (const self of [lone, turned]) {
+    agree("indexAdd", [self, rows, source], { dim: 0 }, [{ shape: [6, 4], dtype }]);
+    agree("indexCopy", [self, rows, source], { dim: 0 }, [{ shape: [6, 4], dtype }]);
+    const attrs = { dim: 0, reduce: "add", includeSelf: false };
+    agree("scatter", [self, below(6, [9, 4]), source], attrs, [{ shape: [6, 4], dtype }]);
+  }
+});
+
 test("nothing is picked and nothing is placed by no indices", () => {
   const [x, none] = [plainView([4, 3], "float32"), plainView([0], "int64")];
   agree("indexSelect", [x, none], { dim: 0 }, [{ shape: [0, 3], dtype: "float32" }]);

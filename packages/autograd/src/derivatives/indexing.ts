@@ -15,7 +15,9 @@ import {
   type Values,
 } from "./rule.ts";
 
-const blank = (like: Tensor, shape: Shape): Tensor => zeros(shape, { dtype: like.dtype, device: like.device });
+/** One zero everywhere: kernels lay it out where they write. */
+const blank = (like: Tensor, shape: Shape): Tensor =>
+  zeros([], { dtype: like.dtype, device: like.device }).expand(shape);
 
 type ScatterAttrs = OtherOps["scatter"];
 

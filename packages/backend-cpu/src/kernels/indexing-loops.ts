@@ -80,7 +80,8 @@ export function buildPlaceRows(m: Module, dtype: DType, placing: "replace" | "ad
       const first = f.let(op("i32.add", op("i32.mul", outer, p.size), start));
       const table = f.let(at(p.table, first, rowBytes));
       const values = f.let(at(p.values, op("i32.mul", outer, p.count), rowBytes));
-      f.copy(table, at(p.self, first, rowBytes), op("i32.mul", length, rowBytes));
+      const begin = (): void => f.copy(table, at(p.self, first, rowBytes), op("i32.mul", length, rowBytes));
+      f.if(op("i32.ne", p.self, p.table), begin);
       eachIndex(f, p, 0, p.count, (index) => {
         f.set(row, op("i32.sub", index, start));
         f.if(op("i32.lt_u", row, length), () => {

@@ -1,5 +1,5 @@
 /** Picking and placing by index tensors. An index outside its table throws; then the output is left unfinished. */
-import { fail, type Shape, type View } from "@dl/tensor";
+import { fail, isContiguous, type Shape, type View } from "@dl/tensor";
 import { engine, heap, memory, threads } from "../runtime/index.ts";
 import type { Module } from "../wasm/emitter.ts";
 import { type ArrayKernel, type ArrayView, asNumbers, asStored, axisOf, overArrays } from "./array-kernel.ts";
@@ -7,7 +7,7 @@ import { convert, copyPacked } from "./copy.ts";
 import { buildCheck, buildPick, buildPickRows, buildPlace, buildPlaceRows, type Placing } from "./indexing-loops.ts";
 import type { Kernel } from "./kernel.ts";
 import { part } from "./movement.ts";
-import { withTemporaries } from "./temporary.ts";
+import { viewOf, withTemporaries } from "./temporary.ts";
 
 /** Elements below which a second thread does not pay, and those of a unit that reads. */
 const PARALLEL = 2 ** 14;
@@ -66,7 +66,8 @@ function partsOf(cut: Cut, outer: number, size: number, count: number, inner: nu
 }
 
 function copyAll(from: ArrayView, to: ArrayView): void {
-  if (from !== to) copyPacked(addressOf(from), addressOf(to), to.data.length, to.data.BYTES_PER_ELEMENT);
+  if (addressOf(from) !== addressOf(to))
+    copyPacked(addressOf(from), addressOf(to), to.data.length, to.data.BYTES_PER_ELEMENT);
 }
 
 const addressOf = ({ data }: ArrayView): number => data.byteOffset;
@@ -75,6 +76,16 @@ function refuse(op: string, index: ArrayView, size: number, dim: number): never 
   const { firstOutside } = engine.module<"firstOutside">("indices", buildCheck);
   const at = firstOutside(addressOf(index), index.data.length, size);
   fail(op, `index ${index.data[at]} is out of range for dimension ${dim} of size ${size}`);
+}
+
+/** What a table begins as need not lie packed: then it is brought there, and the kernel finds it done. */
+function laidOut<K extends "scatter" | "indexAdd" | "indexCopy">(kernel: Kernel<K>): Kernel<K> {
+  return (call, [out]) => {
+    const [self, ...others] = call.inputs as readonly [View, View, View];
+    const isReady = isContiguous(self.shape, self.strides) || asNumbers(out!.dtype, out!.dtype) !== out!.dtype;
+    if (!isReady) convert(self, out!);
+    kernel(isReady ? call : { ...call, inputs: [viewOf(out!), ...others] }, [out!]);
+  };
 }
 
 /** The first elements of each dimension. */
@@ -110,7 +121,7 @@ export const gather: Kernel<"gather"> = (call, outputs) => {
 /** What folds begin with where the tensor itself does not count. */
 const beginnings = { replace: "replace", add: "zero", prod: "one", amax: "replace", amin: "replace" } as const;
 
-const placed = overArrays<"scatter">(([self, index, values], { dim, reduce, includeSelf }, [out]) => {
+const placeAll: ArrayKernel<"scatter"> = ([self, index, values], { dim, reduce, includeSelf }, [out]) => {
   const place = (placing: Placing, from: ArrayView): void => {
     const key = `place ${placing} ${out!.dtype}`;
     const build = (m: Module): void => buildPlace(m, out!.dtype, placing);
@@ -121,7 +132,8 @@ const placed = overArrays<"scatter">(([self, index, values], { dim, reduce, incl
     place(beginnings[reduce], self!);
     place(reduce, out!);
   }
-}, asNumbers);
+};
+const placed = laidOut(overArrays(placeAll, asNumbers));
 
 export const scatter: Kernel<"scatter"> = (call, [out]) => {
   const [self, index] = call.inputs as readonly [View, View, View];
@@ -164,5 +176,5 @@ function indexed<K extends "indexAdd" | "indexCopy">(op: K, placing: "add" | "re
   };
 }
 
-export const indexAdd: ArrayKernel<"indexAdd"> = indexed("indexAdd", "add");
-export const indexCopy: ArrayKernel<"indexCopy"> = indexed("indexCopy", "replace");
+export const indexAdd: Kernel<"indexAdd"> = laidOut(overArrays(indexed("indexAdd", "add"), asNumbers));
+export const indexCopy: Kernel<"indexCopy"> = laidOut(overArrays(indexed("indexCopy", "replace"), asStored));
