@@ -84,6 +84,17 @@ function encodeNumber(dtype: DType, value: number | boolean): number {
 export function convert(raw: TypedArray, from: DType, to: DType): TypedArray {
   if (from === to) return raw;
   const out = new dtypes[to].array(raw.length);
+  if (raw instanceof Int32Array && to === "int64") return widen(raw, out);
   for (let i = 0; i < raw.length; i++) encode(out, i, to, decode(raw, i, from));
+  return out;
+}
+
+/** Two words are many times faster than a bigint. */
+function widen(raw: Int32Array, out: TypedArray): TypedArray {
+  const words = new Int32Array(out.buffer);
+  for (let i = 0; i < raw.length; i++) {
+    words[2 * i] = raw[i]!;
+    words[2 * i + 1] = raw[i]! >> 31;
+  }
   return out;
 }

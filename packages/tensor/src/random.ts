@@ -118,23 +118,26 @@ export function randperm<D extends DType = "int64">(n: number, options: RandomOp
 
 /** The numbers of {@link randperm} on the host. */
 export function permutation(n: number, generator: Generator = defaultGenerator): Int32Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i);
+  const order = new Int32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
   const next = words(generator.take(n));
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor((next() / 2 ** 32) * (i + 1));
-    [order[i], order[j]] = [order[j]!, order[i]!];
+    const last = order[i]!;
+    order[i] = order[j]!;
+    order[j] = last;
   }
   return order;
 }
 
 /** The generator's 32-bit words on the host, one at a time. */
 export function words({ seed, offset }: GeneratorState): () => number {
-  let block: Uint32Array = new Uint32Array(4);
+  const block = new Uint32Array(4);
   let at = 4;
   let counter = offset;
   return () => {
     if (at === 4) {
-      block = philox(counter++, seed);
+      philox(counter++, seed, block);
       at = 0;
     }
     return block[at++]!;
@@ -142,23 +145,32 @@ export function words({ seed, offset }: GeneratorState): () => number {
 }
 
 /** One Philox-4x32-10 block: four words for a 64-bit counter and a 64-bit key. */
-export function philox(counter: number, key: readonly [number, number]): Uint32Array {
-  const c = new Uint32Array([counter, Math.floor(counter / 2 ** 32), 0, 0]);
+export function philox(
+  counter: number,
+  key: readonly [number, number],
+  out: Uint32Array = new Uint32Array(4),
+): Uint32Array {
+  let [a, b, c, d] = [counter >>> 0, (counter / 2 ** 32) >>> 0, 0, 0];
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
-    const [high0, low0] = multiply(0xd2511f53, c[0]!);
-    const [high1, low1] = multiply(0xcd9e8d57, c[2]!);
-    c.set([high1 ^ c[1]! ^ k0, low1, high0 ^ c[3]! ^ k1, low0]);
+    const [high0, high1] = [highWord(0xd2511f53, a), highWord(0xcd9e8d57, c)];
+    const [low0, low1] = [Math.imul(0xd2511f53, a), Math.imul(0xcd9e8d57, c)];
+    a = (high1 ^ b ^ k0) >>> 0;
+    b = low1 >>> 0;
+    c = (high0 ^ d ^ k1) >>> 0;
+    d = low0 >>> 0;
     k0 = (k0 + 0x9e3779b9) >>> 0;
     k1 = (k1 + 0xbb67ae85) >>> 0;
   }
-  return c;
+  out[0] = a;
+  out[1] = b;
+  out[2] = c;
+  out[3] = d;
+  return out;
 }
 
-/** The high and low words of a 32 × 32-bit product. */
-function multiply(a: number, b: number): [number, number] {
-  const low = (a & 0xffff) * b;
-  const high = (a >>> 16) * b;
-  const carry = Math.floor(low / 65536) + high;
-  return [Math.floor(carry / 65536) >>> 0, Math.imul(a, b) >>> 0];
+/** The high word of a 32 × 32-bit product. */
+function highWord(a: number, b: number): number {
+  const carry = (((a & 0xffff) * b) / 65536) >>> 0;
+  return ((carry + (a >>> 16) * b) / 65536) >>> 0;
 }

@@ -119,6 +119,57 @@ test("distinct elements come sorted, with their places and counts", () => {
   ).toEqual([false, true]);
 });
 
+test("no NaN is another, zeros of both signs are one, and nothing is distinct in nothing", () => {
+  const x = floatTensor([Number.NaN, -0, Number.NaN, 0, -1]);
+  const [values, inverse, counts] = x.unique({ returnInverse: true, returnCounts: true }) as unknown as Tensor[];
+  expect(values!.toArray()).toEqual([-1, -0, Number.NaN, Number.NaN]);
+  expect([inverse, counts].map((part) => part!.toArray())).toEqual([
+    [2, 1, 3, 1, 0],
+    [1, 2, 1, 1],
+  ]);
+  expect((zeros(0).unique() as Tensor).shape).toEqual([0]);
+});
+
+test("places among numbers beyond doubles, and of NaN", () => {
+  const [low, high] = [2n ** 60n, 2n ** 60n + 1n];
+  const sorted = tensor([low, high]);
+  expect(sorted.searchsorted(tensor([low, high])).toArray()).toEqual([0, 1]);
+  expect(sorted.searchsorted(tensor([low, high]), { right: true }).toArray()).toEqual([1, 2]);
+  expect(
+    floatTensor([1, Number.NaN])
+      .searchsorted(floatTensor([2, Number.NaN]))
+      .toArray(),
+  ).toEqual([1, 1]);
+});
+
+test("triangles far off the diagonal are all or nothing", () => {
+  const x = range(2, 3).add(1);
+  for (const far of [3, 2 ** 40]) {
+    expect([x.tril(far), x.triu(-far)].map((part) => part.equal(x))).toEqual([true, true]);
+    expect([x.tril(-far), x.triu(far)].map((part) => part.any().item())).toEqual([false, false]);
+  }
+});
+
+test("positions of what is not zero, in every rank", () => {
+  const x = tensor([
+    [
+      [0, 1],
+      [2, 0],
+    ],
+    [
+      [0, 0],
+      [-3, 0],
+    ],
+  ]);
+  expect(x.nonzero().toArray()).toEqual([
+    [0, 0, 1],
+    [0, 1, 0],
+    [1, 1, 0],
+  ]);
+  expect(tensor(5).nonzero().shape).toEqual([1, 0]);
+  expect(zeros(0, 3).nonzero().shape).toEqual([0, 2]);
+});
+
 test("elements are placed by masks and positions", () => {
   const x = zeros(2, 2);
   const mask = tensor([

@@ -5,7 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { fromArray } from "./creation.ts";
-import { rawData } from "./reading.ts";
+import { peek } from "./reading.ts";
 
 interface Flattened {
   /** [merged, ...rest] */
@@ -86,17 +86,37 @@ function moveAway(x: Tensor, count: number, home: number): Tensor {
 
 /** int64 positions of the non-zero elements, [count, ndim]. */
 export function nonzero(input: Tensor): Tensor {
-  const raw = rawData(input.dtype === "bool" ? input : input.ne(0), "nonzero");
-  const found: number[] = [];
-  for (let i = 0; i < raw.length; i++) if (raw[i]) found.push(i);
-  const { shape } = input;
-  const out = new BigInt64Array(found.length * shape.length);
-  found.forEach((flat, row) => {
-    let rest = flat;
-    for (let dim = shape.length - 1; dim >= 0; dim--) {
-      out[row * shape.length + dim] = BigInt(rest % shape[dim]!);
-      rest = Math.floor(rest / shape[dim]!);
+  const mask = peek(input.dtype === "bool" ? input : input.ne(0), "nonzero") as Uint8Array;
+  const { shape, device } = input;
+  const found = placesIn(mask);
+  const at = shape.length === 1 ? found : coordinates(found, shape);
+  return fromArray(at, [found.length, shape.length], { dtype: "int64", device });
+}
+
+/** Where a mask holds. Without branches, which are hard to foresee here. */
+function placesIn(mask: Uint8Array): Int32Array {
+  let count = 0;
+  for (let i = 0; i < mask.length; i++) count += mask[i]!;
+  const places = new Int32Array(count + 1);
+  for (let i = 0, at = 0; i < mask.length; i++) {
+    places[at] = i;
+    at += mask[i]!;
+  }
+  return places.subarray(0, count);
+}
+
+/** Places in a row-major tensor by dimension. */
+function coordinates(places: Int32Array, shape: Shape): Int32Array {
+  const rank = shape.length;
+  const out = new Int32Array(places.length * rank);
+  const rest = places.slice();
+  for (let dim = rank - 1; dim >= 0; dim--) {
+    const size = shape[dim]!;
+    for (let i = 0, at = dim; i < rest.length; i++, at += rank) {
+      const outer = (rest[i]! / size) | 0;
+      out[at] = rest[i]! - outer * size;
+      rest[i] = outer;
     }
-  });
-  return fromArray(out, [found.length, shape.length], { device: input.device });
+  }
+  return out;
 }

@@ -75,25 +75,27 @@ export const trace = composite(
   "TraceBackward0",
 );
 
-function triangle(name: string, input: Tensor, keep: (columnMinusRow: Tensor) => Tensor): Tensor {
+function triangle(name: "tril" | "triu", input: Tensor, offset: number): Tensor {
   if (input.ndim < 2) fail(name, `needs at least 2 dimensions, got ${showShape(input.shape)}`);
   const [rows, columns] = input.shape.slice(-2) as [number, number];
   const { device } = input;
-  const difference = arange(columns, { device }).sub(arange(rows, { device }).unsqueeze(1));
-  return where(keep(difference), input, 0).to(input.dtype);
+  const options = { dtype: "int32", device } as const;
+  const first = Math.max(-rows, Math.min(columns, offset));
+  const [column, end] = [arange(columns, options), arange(first, first + rows, options).unsqueeze(1)];
+  return where(name === "tril" ? column.le(end) : column.ge(end), input, 0).to(input.dtype);
 }
 
 /** Zero above the diagonal that lies `diagonal` to the right. @see https://pytorch.org/docs/stable/generated/torch.tril.html */
 export const tril = composite(
   "tril(input, diagonal?)",
-  (input: Tensor, offset: number = 0): Tensor => triangle("tril", input, (at) => at.le(offset)),
+  (input: Tensor, offset: number = 0): Tensor => triangle("tril", input, offset),
   "TrilBackward0",
 );
 
 /** Zero below the diagonal that lies `diagonal` to the right. @see https://pytorch.org/docs/stable/generated/torch.triu.html */
 export const triu = composite(
   "triu(input, diagonal?)",
-  (input: Tensor, offset: number = 0): Tensor => triangle("triu", input, (at) => at.ge(offset)),
+  (input: Tensor, offset: number = 0): Tensor => triangle("triu", input, offset),
   "TriuBackward0",
 );
 

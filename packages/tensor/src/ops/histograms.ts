@@ -91,7 +91,7 @@ export const bincount = composite(
       ? isFloat(weights.dtype)
         ? weights
         : weights.to("float64")
-      : input.mul(0).add(1).to("int64");
+      : input.newFull(input.shape, 1, { dtype: "int64" });
     return counted.newZeros(size).indexAdd(0, input.to("int64"), counted);
   },
 );

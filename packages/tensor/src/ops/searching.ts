@@ -1,23 +1,30 @@
 /** Answers that depend on the order or equality of elements. They are found on the host, so these ops read their input. */
 
+import { dtypes } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
-import { decode } from "../host.ts";
 import { normalizeDim, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { nonzero as positionsOf } from "./advanced.ts";
-import { fromArray, tensor } from "./creation.ts";
-import { rawData } from "./reading.ts";
+import { fromArray, ones, tensor } from "./creation.ts";
+import { sort } from "./gathering.ts";
+import { cat } from "./joining.ts";
+import { peek } from "./reading.ts";
 import { composite, op } from "./signature.ts";
 
-type Value = number | bigint | boolean;
+type Value = number | bigint;
 
-function valuesOf(input: Tensor, name: string): Value[] {
-  const raw = rawData(input, name);
-  return Array.from({ length: raw.length }, (_, i) => decode(raw, i, input.dtype));
+/** Elements to compare: numbers, or bigints where numbers would not be exact. */
+function valuesOf(input: Tensor, name: string): ArrayLike<Value> {
+  const { bytes, kind } = dtypes[input.dtype];
+  if (input.dtype === "int64") {
+    const numbers = peek(input.to("float64"), name) as Float64Array;
+    return numbers.every((x) => Math.abs(x) <= Number.MAX_SAFE_INTEGER) ? numbers : peek(input, name);
+  }
+  return peek(kind === "float" && bytes === 2 ? input.to("float32") : input, name);
 }
 
 function wholeNumbers(
-  values: readonly number[],
+  values: ArrayLike<number>,
   shape: readonly number[],
   like: Tensor,
   dtype: "int64" | "int32" = "int64",
@@ -43,13 +50,9 @@ export const nonzero: Nonzero = op("nonzero(input, asTuple?)", (input: Tensor, a
   asTuple ? positionsOf(input.ndim === 0 ? input.view(1) : input).unbind(1) : positionsOf(input),
 ) as never;
 
-function isNaNumber(x: Value): boolean {
-  return typeof x === "number" && Number.isNaN(x);
-}
-
 /** NaN is larger than everything. */
 function before(a: Value, b: Value): boolean {
-  return a < b || (isNaNumber(b) && !isNaNumber(a));
+  return a < b || (Number.isNaN(b) && !Number.isNaN(a));
 }
 
 /**
@@ -73,10 +76,11 @@ export const searchsorted = composite(
     const size = input.shape.at(-1)!;
     const lane = input.ndim === 1 ? list.length : (wanted.shape.at(-1) ?? 1);
     const behind = side ? side === "right" : right;
-    const found = list.map((value, i) => {
+    const found = new Int32Array(list.length);
+    for (let i = 0; i < list.length; i++) {
       const start = input.ndim === 1 ? 0 : Math.floor(i / lane) * size;
-      return bisect(sorted, start, size, (x) => (behind ? !before(value, x) : before(x, value)));
-    });
+      found[i] = bisect(sorted, start, size, list[i]!, behind);
+    }
     return wholeNumbers(found, wanted.shape, input, outInt32 ? "int32" : "int64");
   },
 );
@@ -88,12 +92,13 @@ function checkRows(sorted: Tensor, wanted: Tensor): void {
   }
 }
 
-/** How many of the sorted elements come first. */
-function bisect(sorted: readonly Value[], start: number, size: number, first: (x: Value) => boolean): number {
+/** How many of the sorted elements come before a value, or not behind it. */
+function bisect(sorted: ArrayLike<Value>, start: number, size: number, value: Value, behind: boolean): number {
   let [low, high] = [0, size];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (first(sorted[start + middle]!)) low = middle + 1;
+    const x = sorted[start + middle]!;
+    if (behind ? !before(value, x) : before(x, value)) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -130,7 +135,7 @@ function slicesOf(name: string, input: Tensor, dim: number | null): Slices {
     for (let i = 0; i < size; i++) {
       const [p, q] = [values[a * size + i]!, values[b * size + i]!];
       if (before(p, q)) return -1;
-      if (before(q, p) || isNaNumber(p)) return 1;
+      if (before(q, p) || Number.isNaN(p)) return 1;
     }
     return 0;
   };
@@ -172,11 +177,30 @@ export const unique = composite(
     returnCounts: boolean = false,
     dim: number | null = null,
   ): Unique => {
+    if (dim === null) return uniqueElements(input, returnInverse, returnCounts);
     const slices = slicesOf("unique", input, dim);
     const order = Array.from({ length: slices.count }, (_, i) => i).sort(slices.compare);
     return collect(slices, order, returnInverse, returnCounts);
   },
 );
+
+/** Elements sorted, of equal neighbours the first; how many firsts there are up to an element is its number. */
+function uniqueElements(input: Tensor, withInverse: boolean, withCounts: boolean): Unique {
+  const x = input.reshape(-1);
+  const { values, indices } = sort(x.detach());
+  const isFirst = ones([x.numel()], { dtype: "bool", device: x.device });
+  if (x.numel() > 1)
+    isFirst
+      .narrow(0, 1, x.numel() - 1)
+      .copy_(values.narrow(0, 1, x.numel() - 1).ne(values.narrow(0, 0, x.numel() - 1)));
+  const firsts = positionsOf(isFirst).view(-1);
+  const output = x.indexSelect(0, indices.indexSelect(0, firsts));
+  const rest = [
+    ...(withInverse ? [indices.scatter(0, indices, isFirst.cumsum(0).sub(1)).view(input.shape)] : []),
+    ...(withCounts ? [cat([firsts, wholeNumbers([x.numel()], [1], x)]).diff()] : []),
+  ];
+  return rest.length > 0 ? [output, ...rest] : output;
+}
 
 /** Runs of equal elements as one each. @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html */
 export const uniqueConsecutive = composite(
