@@ -3,9 +3,19 @@
  * the reduced elements. What a unit computes depends on the shapes alone, so threads may share units anyhow.
  */
 import type { DType } from "@dl/tensor";
-import { call, type Expr, type Func, type FuncRef, type Local, type Module, op, select } from "../wasm/emitter.ts";
+import {
+  call,
+  type Expr,
+  type Func,
+  type FuncRef,
+  type Local,
+  type Module,
+  op,
+  select,
+  splat,
+} from "../wasm/emitter.ts";
 import { type Access, access, loadPacked, loadScalar, storeFirst, storePacked, storeScalar } from "./access.ts";
-import { constant, convert, input, type Node, type NumberType } from "./expression.ts";
+import { constant, convert, input, isFloatType, isNan, type Node, type NumberType } from "./expression.ts";
 import { Tools } from "./helpers.ts";
 import { extractLane, Lowering, lanesOf } from "./lower.ts";
 import { type FoldOp, reductions } from "./reductions.ts";
@@ -25,6 +35,8 @@ interface Fold {
   readonly start: Node;
   /** Total and raw element. */
   readonly step: Node;
+  /** Instead of `step` in vectors: one that passes over NaN, and whether the element is NaN. */
+  readonly quick?: readonly [step: Node, flaw: Node];
   /** Two totals. */
   readonly merge: Node;
   readonly finish: Node;
@@ -36,7 +48,7 @@ interface Fold {
 }
 
 function foldOf(name: FoldOp, from: DType, to: DType): Fold {
-  const { element, combine, start, wide: widens } = reductions[name];
+  const { element, combine, start, quick, wide: widens } = reductions[name];
   const [source, target] = [access[from], access[to]];
   const value = element(source.decode(input(1, source.raw)));
   const type = value.type as NumberType;
@@ -50,6 +62,7 @@ function foldOf(name: FoldOp, from: DType, to: DType): Fold {
     to: target,
     lanes: lanesOf(step, finish) as 2 | 4,
     ...{ type, wide, step, finish, start: first(type), wideStart: first(wide) },
+    ...(quick && isFloatType(type) ? { quick: [quick(total, value), isNan(value)] as const } : {}),
     merge: combine(total, input(1, type)),
     absorb: combine(wideTotal, convert(input(1, type), wide)),
     wideStep: combine(wideTotal, convert(value, wide)),
@@ -74,7 +87,8 @@ type Params = Named<(typeof foldParams)[number]>;
 /** Exports `rows` and `columns`, both with `foldParams`. */
 export function buildFold(m: Module, name: FoldOp, from: DType, to: DType): void {
   const fold = foldOf(name, from, to);
-  const tools = new Tools(m, [fold.step, fold.merge, fold.finish, fold.absorb, fold.wideStep, fold.wideFinish]);
+  const { step, quick = [], merge, finish, absorb, wideStep, wideFinish } = fold;
+  const tools = new Tools(m, [step, ...quick, merge, finish, absorb, wideStep, wideFinish]);
   const segment = addSegment(m, fold, tools);
   m.func("rows", foldParams, (f, p) => {
     eachUnit(f, p, (unit) => foldRow(f, p, unit, fold, segment, tools));
@@ -151,11 +165,36 @@ function addSegment(m: Module, fold: Fold, tools: Tools): Segment {
   });
 }
 
+/** Adds vectors of elements to totals; what `settle` gives is NaN where an element was. */
+interface Stepper {
+  reset(): void;
+  add(total: Local<"v128">, element: Local<"v128">, which: number): void;
+  settle(total: Local<"v128">, which: number): void;
+}
+
+/** Of `count` kinds of totals, which have their own NaN. */
+function stepper(f: Func, { quick, step, lanes }: Fold, tools: Tools, count: number): Stepper {
+  const trees = quick ?? [step];
+  const code = new Lowering(f, trees, lanes, tools);
+  const flaws = f.locals("v128", quick ? count : 0);
+  return {
+    reset: () => flaws.forEach((flaw) => void f.set(flaw, splat("i32x4", 0))),
+    add: (total, element, which) => {
+      const [next, flaw] = code.emit(trees, [total, element]) as [Expr<"v128">, Expr<"v128">?];
+      f.set(total, next);
+      if (flaw) f.set(flaws[which]!, op("v128.or", flaws[which]!, flaw));
+    },
+    settle: (total, which) => {
+      if (quick) f.set(total, op("v128.or", total, flaws[which]!));
+    },
+  };
+}
+
 /** Whole vectors of what is left, in blocks, in four totals each. */
 function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, total: Local): void {
   const { lanes, from } = fold;
   const totals = f.locals("v128", 4);
-  const step = new Lowering(f, [fold.step], lanes, tools);
+  const step = stepper(f, fold, tools, 1);
   const merge = new Lowering(f, [fold.merge], lanes, tools);
   const start = f.let(vectorOf(f, fold.start, lanes, tools));
   const block = f.local("i32");
@@ -163,7 +202,7 @@ function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, tota
     f.while(op("i32.ge_s", block, vectors * lanes), () => {
       for (let i = 0; i < vectors; i++) {
         const element = f.let(loadPacked(from, lanes, at, i * lanes * from.bytes));
-        f.set(totals[i]!, step.emit([fold.step], [totals[i]!, element])[0] as Expr<"v128">);
+        step.add(totals[i]!, element, 0);
       }
       f.inc(at, vectors * lanes * from.bytes);
       f.inc(block, -vectors * lanes);
@@ -171,10 +210,12 @@ function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, tota
   };
   f.while(op("i32.ge_s", count, lanes), () => {
     for (const sum of totals) f.set(sum, start);
+    step.reset();
     f.set(block, op("i32.and", smaller(count, BLOCK), -lanes));
     f.inc(count, op("i32.sub", 0, block));
     take(4);
     take(1);
+    step.settle(totals[0]!, 0);
     for (const [a, b] of [
       [0, 1],
       [2, 3],
@@ -229,24 +270,27 @@ function columnBlock(
   source: I32,
 ): (vectors: number) => Expr<"v128">[] {
   const { lanes, from } = fold;
-  const [step, finish] = [fold.step, fold.finish].map((tree) => new Lowering(f, [tree], lanes, tools));
+  const finish = new Lowering(f, [fold.finish], lanes, tools);
   const start = f.let(vectorOf(f, fold.start, lanes, tools));
   return (vectors) => {
     const totals = f.locals("v128", vectors);
+    const step = stepper(f, fold, tools, vectors);
     for (const total of totals) f.set(total, start);
+    step.reset();
     const outer = f.let(source);
     f.range(rows, () => {
       const inner = f.let(outer);
       f.range(p.reduced1, () => {
         totals.forEach((total, i) => {
           const element = f.let(loadPacked(from, lanes, inner, i * lanes * from.bytes));
-          f.set(total, step!.emit([fold.step], [total, element])[0] as Expr<"v128">);
+          step.add(total, element, i);
         });
         f.inc(inner, p.reducedStride1);
       });
       f.inc(outer, p.reducedStride0);
     });
-    return totals.map((total) => f.let(finish!.emit([fold.finish], [total])[0] as Expr<"v128">));
+    for (const [i, total] of totals.entries()) step.settle(total, i);
+    return totals.map((total) => f.let(finish.emit([fold.finish], [total])[0] as Expr<"v128">));
   };
 }
 

@@ -1,6 +1,20 @@
 /** ★ What each reduction folds, one row per op. */
 import type { ReduceOp } from "@dl/tensor";
-import { add, and, convert, max, min, mul, type Node, type NumberType, nonzero, or, widthOf } from "./expression.ts";
+import {
+  add,
+  and,
+  convert,
+  max,
+  min,
+  mul,
+  type Node,
+  type NumberType,
+  nonzero,
+  or,
+  pmax,
+  pmin,
+  widthOf,
+} from "./expression.ts";
 
 export interface Reduction {
   /** What an element counts. */
@@ -8,6 +22,8 @@ export interface Reduction {
   readonly combine: (a: Node, b: Node) => Node;
   /** The fold of no elements. */
   readonly start: (type: NumberType) => number | bigint;
+  /** Combines as well, but passes over a second operand that is NaN: one instruction in vectors, where the other is eight. */
+  readonly quick?: (a: Node, b: Node) => Node;
   /** Whether blocks of float32 are folded in float64. */
   readonly wide?: boolean;
 }
@@ -24,8 +40,8 @@ const highest = { f32: Infinity, f64: Infinity, i32: 2 ** 31 - 1, i64: 2n ** 63n
 export const reductions: { readonly [K in FoldOp]: Reduction } = {
   sum: { element: counted, combine: add, start: () => 0, wide: true },
   prod: { element: counted, combine: mul, start: () => 1 },
-  amax: { element: itself, combine: max, start: (type) => lowest[type] },
-  amin: { element: itself, combine: min, start: (type) => highest[type] },
+  amax: { element: itself, combine: max, start: (type) => lowest[type], quick: pmax },
+  amin: { element: itself, combine: min, start: (type) => highest[type], quick: pmin },
   any: { element: flag, combine: or, start: () => 0 },
   all: { element: flag, combine: and, start: () => 1 },
 };

@@ -25,15 +25,13 @@ interface Line {
   readonly output: (xs: readonly Node[], results: readonly Node[], kept: Node) => Node;
 }
 
-const exp = (x: Node): Node => unary.exp(x, x.type === "f32" ? "float32" : "float64");
+/** Of what is never above 0. */
+const exp = (x: Node): Node => (x.type === "f32" ? expNegative(x) : unary.exp(x, "float64"));
 const log = (x: Node): Node => unary.log(x, x.type === "f32" ? "float32" : "float64");
 const sum = { start: 0, combine: add } as const;
 /** NaN is passed over: it comes back with its own power, and so with the sum. */
 const top = { start: -Infinity, combine: pmax, element: ([x]: readonly Node[]) => x! } as const;
-const powers = ([x]: readonly Node[], [highest]: readonly Node[]): Node => {
-  const distance = sub(x!, highest!);
-  return distance.type === "f32" ? expNegative(distance) : exp(distance);
-};
+const powers = ([x]: readonly Node[], [highest]: readonly Node[]): Node => exp(sub(x!, highest!));
 
 /** One row per op. Inputs as in the table of ops. */
 export const lines: { readonly [K in SoftmaxOp]: Line } = {
