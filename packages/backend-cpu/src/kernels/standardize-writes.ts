@@ -8,7 +8,7 @@ import { single } from "./standardize-sums.ts";
  * x̂ = (x − centre) · gain + rest, which makes up for the rounding of `centre`. Backwards the gradient is
  * g w · gain + x̂ · slope + shift.
  */
-export const numbers = ["centre:f64", "gain:f64", "rest:f64", "slope:f64", "shift:f64"] as const;
+const numbers = ["centre:f64", "gain:f64", "rest:f64", "slope:f64", "shift:f64"] as const;
 const writeParams = ["x", "g", "w", "b", "y", "dw", "db", "count", ...numbers] as const;
 export type Writer = FuncRef<typeof writeParams, undefined>;
 
