@@ -39,7 +39,8 @@ export function buildStandardize(m: Module, kind: Kind): void {
   m.func("run", params, (f, p) => {
     const segments = f.let(op("i32.div_u", p.inner, p.run));
     const bytes = f.let(op("i32.mul", p.run, e.bytes));
-    const [dw, db] = isBackward && weights === "element" ? ownSums(f, p, bytes) : [p.dw, p.db];
+    const own = isBackward && weights === "element" ? ownSums(f, m.scratch(), bytes) : [];
+    const [dw, db] = [own[0] ?? p.dw, own[1] ?? p.db];
     const totals = f.locals("f64", isBackward ? 3 : 2);
     const [sums, segment] = [f.local("i32"), f.local("i32")];
     const sum = (term: number): Expr<"f64"> => load("f64.load", sums, 8 * term);
@@ -75,7 +76,7 @@ export function buildStandardize(m: Module, kind: Kind): void {
       const { centre, gain, rest, slope, shift } = found;
       eachSegment(channel, () => {
         const [x, g, w, b, y] = [place(p.x), place(p.g), weight(p.w), weight(p.b), place(p.y)];
-        f.call(write, x, g, w, b, y, dw!, db!, p.run, centre, gain, rest, slope, shift);
+        f.call(write, x, g, w, b, y, dw, db, p.run, centre, gain, rest, slope, shift);
         if (!sumsGradients) return;
         const along = op("f64.mul", op("f64.sub", sum(2), op("f64.mul", totals[0]!, sum(1))), gain);
         f.store("f64.store", at(p.dw, segment, 8), along);
@@ -86,16 +87,18 @@ export function buildStandardize(m: Module, kind: Kind): void {
         storeScalar(f, e.name, moments[i]!, single(e, value));
       }
     });
+    for (const [i, sums] of own.entries()) f.copy(at(i === 0 ? p.dw : p.db, p.chunk, bytes), sums, bytes);
   });
 }
 
-/** The chunk's sums by element, zero. */
-function ownSums(f: Func, p: { readonly [K in "chunk" | "dw" | "db"]: Int }, bytes: Int): readonly Int[] {
-  return [p.dw, p.db].map((base) => {
-    const own = f.let(at(base, p.chunk, bytes));
-    f.fill(own, 0, bytes);
-    return own;
-  });
+/** Apart from what other threads write, since the processor fetches ahead. */
+export const APART = 512;
+
+/** A chunk's sums by element, zero. */
+function ownSums(f: Func, scratch: Expr<"i32">, bytes: Int): readonly Int[] {
+  const first = f.let(op("i32.add", scratch, APART));
+  f.fill(first, 0, op("i32.shl", bytes, 1));
+  return [first, f.let(op("i32.add", first, bytes))];
 }
 
 /** The element at `address`; 0 if it is not finite, since all distances from it would be NaN. */

@@ -1,5 +1,5 @@
 /** Launches the kernels of `standardize-loops.ts`, and adds up the gradients of weights that they leave in parts. */
-import { type Attrs, type StandardizeOp, sizeOf, type View } from "@dl/tensor";
+import { type Attrs, dtypes, type StandardizeOp, sizeOf, type View } from "@dl/tensor";
 import { elements } from "../dense/element.ts";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
@@ -7,7 +7,7 @@ import { convert, fill } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { folds } from "./reduce.ts";
 import { standardizeColumns } from "./standardize-columns.ts";
-import { buildStandardize, type Kind } from "./standardize-loops.ts";
+import { APART, buildStandardize, type Kind } from "./standardize-loops.ts";
 import { SUMS_BYTES } from "./standardize-sums.ts";
 import { type Temporaries, type Temporary, viewOf, withTemporaries } from "./temporary.ts";
 
@@ -63,8 +63,7 @@ function launch(
   const operands = [addressOf(x), addressOf(inputs[0]!), ...weights, y.address, moments];
   const sums = parts.length > 0 ? parts.map(({ address }) => address) : [0, 0];
   const args = [outer, channels, inner, run, size, attrs.eps, ...operands, ...sums];
-  const segments = isBackward && kind === "segment" ? (outer * inner) / run : 1;
-  threads.parallel(key, "run", chunks, args, SUMS_BYTES * Math.max(1, segments));
+  threads.parallel(key, "run", chunks, args, scratchOf(plan, y, isBackward));
   for (const [i, part] of parts.entries()) addUp(part, outputs[1 + i]!, temporaries);
 }
 
@@ -75,6 +74,13 @@ function planOf({ shape }: Output, isBackward: boolean, run: number, w: View | u
   const chunks = sizeOf(shape) < PARALLEL ? 1 : Math.min(channels, MAX_CHUNKS);
   const least = isBackward && kind === "element" ? Math.min(Math.ceil(channels / ROWS), 2 ** 12) : 1;
   return { kind, run: Math.max(1, kind === "segment" ? run : inner), size, chunks: Math.max(chunks, least, 1) };
+}
+
+/** Sums of segments, or of what elements have weights. */
+function scratchOf({ kind, run }: Plan, { shape, dtype }: Output, isBackward: boolean): number {
+  if (!isBackward || kind === "none") return SUMS_BYTES;
+  if (kind === "element") return 2 * (APART + run * dtypes[dtype].bytes);
+  return SUMS_BYTES * Math.max(1, (shape[0]! * shape[2]!) / run);
 }
 
 function partial({ kind, run, size, chunks }: Plan, { shape, dtype }: Output, temporaries: Temporaries): Temporary {
