@@ -14,7 +14,7 @@ import { Lowering, lanesOf } from "./lower.ts";
 type Address = Local<"i32">;
 
 /** What an element of the table becomes where one of the values meets it. `zero` and `one` are where a fold begins. */
-export const placings = {
+const placings = {
   replace: (_: Node, value: Node) => value,
   add: (x: Node, value: Node) => add(x, value),
   prod: (x: Node, value: Node) => mul(x, value),
@@ -150,7 +150,7 @@ function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Addr
  * to the next. `self` is what a table that is written begins as; where it is the table, it lies there already.
  */
 // biome-ignore format: by meaning
-export const walkParams = [
+const walkParams = [
   "chunk", "chunks", "units", "parts", "per",
   "size", "count", "inner", "indexStep", "table", "index", "values", "self", "failure",
 ] as const;
