@@ -131,14 +131,6 @@ describe("float32 is as exact as promised", () => {
     for (const [i, y] of unary("erfc", "float64", list).entries()) {
       expect(Math.abs(y / wanted[i]! - 1), `erfc(${list[i]})`).toBeLessThan(1e-13);
     }
-    for (const [i, y] of unary(
-      "gelu",
-      "float32",
-      list.map((x) => -x),
-    ).entries()) {
-      const exact = (-list[i]! / 2) * special.erfc(Math.max(list[i]! * Math.SQRT1_2, 3));
-      if (list[i]! * Math.SQRT1_2 > 3) expect(Math.abs(y / exact - 1), `gelu(-${list[i]})`).toBeLessThan(3e-6);
-    }
   });
 });
 

@@ -90,10 +90,7 @@ const bitsOf = (dtype: DType): number => (dtype === "int64" ? 64 : 32);
 const inRange = (shift: Node, dtype: DType): Node => and(ge(shift, 0), lt(shift, bitsOf(dtype)));
 
 function geluBackward(gradient: Node, x: Node): Node {
-  if (x.type === "f32") {
-    const { below, density } = m32.normal(x);
-    return mul(gradient, add(below, mul(x, density)));
-  }
+  if (x.type === "f32") return mul(gradient, m32.geluSlope(x));
   const below = mul(m64.erfc(mul(x, -Math.SQRT1_2)), 0.5);
   const density = mul(host("exp", mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
   return mul(gradient, add(below, mul(x, density)));

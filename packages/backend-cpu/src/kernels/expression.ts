@@ -9,7 +9,7 @@ export type NumberType = "f32" | "f64" | "i32" | "i64";
 type MaskType = "m32" | "m64";
 export type NodeType = NumberType | MaskType;
 
-type UnaryInstruction = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" | "nearest" | "not" | "bits" | "float";
+type UnaryInstruction = "sqrt" | "floor" | "ceil" | "trunc" | "nearest" | "not" | "bits" | "float";
 type BinaryInstruction =
   | "add"
   | "sub"
@@ -133,12 +133,22 @@ export const trunc: Unary = unary("trunc");
 export const nearest: Unary = unary("nearest");
 export const not: Unary = unary("not");
 
+/** V8 makes the constants of its own instructions for `neg` and `abs` anew each time; those of bitwise ones stay. */
 export function neg(x: Node): Node {
-  return isFloatType(x.type) ? node(x.type, "neg", x) : sub(0, x);
+  return isFloatType(x.type) ? float(xor(bits(x), signMask(x))) : sub(0, x);
 }
 
 export function abs(x: Node): Node {
-  return isFloatType(x.type) ? node(x.type, "abs", x) : select(lt(x, 0), sub(0, x), x);
+  return isFloatType(x.type) ? magnitude(x) : select(lt(x, 0), sub(0, x), x);
+}
+
+function magnitude(x: Node): Node {
+  return float(and(bits(x), x.type === "f64" ? constant("i64", 0x7fffffffffffffffn) : 0x7fffffff));
+}
+
+/** The sign bit alone. */
+function signMask(x: Node): Node {
+  return x.type === "f64" ? constant("i64", -0x8000000000000000n) : constant("i32", -0x80000000);
 }
 
 /** The larger; NaN if either is NaN. */
@@ -173,6 +183,7 @@ export function fma(a: Operand, b: Operand, c: Operand): Node {
 
 /** A float's bits as an integer of its width, and back. */
 export function bits(x: Node): Node {
+  if (x.op === "float") return x.args[0]!;
   return node(x.type === "f64" ? "i64" : "i32", "bits", x);
 }
 export function float(x: Node): Node {
@@ -183,7 +194,38 @@ export function float(x: Node): Node {
 export function convert(x: Node, type: NumberType): Node {
   if (x.type === type) return x;
   if (x.type === "m32" || x.type === "m64") return select(x, constant(type, 1), 0);
+  if (x.type === "i64" && isFloatType(type)) return type === "f64" ? wholeToDouble(x) : wholeToSingle(x);
+  if (type === "i64" && isFloatType(x.type)) return toWhole(x);
   return node(type, "convert", x);
+}
+
+/** The bits of 2⁵² and, for the upper half, of 2⁸⁴ + 2⁶³: whole numbers below them stand in the low bits of their sums. */
+const LOW_HALF = constant("i64", 0x4330000000000000n);
+const HIGH_HALF = constant("i64", 0x4530000080000000n);
+
+/** Both halves become doubles exactly; their sum is rounded once. */
+function wholeToDouble(x: Node): Node {
+  const low = float(or(and(x, constant("i64", 0xffffffffn)), LOW_HALF));
+  return add(sub(float(xor(shrUnsigned(x, 32), HIGH_HALF)), 2 ** 84 + 2 ** 63 + 2 ** 52), low);
+}
+
+/** Adding 1.5 · 2⁵² to a double rounds to a whole number, which then stands in the low bits. */
+const WHOLE = 1.5 * 2 ** 52;
+const WHOLE_BITS = constant("i64", 0x4338000000000000n);
+
+/** Doubles hold numbers up to 2⁵¹ exactly, so that they are rounded once. */
+function wholeToSingle(x: Node): Node {
+  const shifted = add(x, WHOLE_BITS);
+  const above = sub(shifted, LOW_HALF);
+  const signs = or(above, sub(constant("i64", 2n ** 52n - 1n), above));
+  const fast = node("f32", "convert", sub(float(shifted), WHOLE));
+  return patch(signs, fast, (y) => node("f32", "convert", y), x);
+}
+
+function toWhole(x: Node): Node {
+  const double = convert(x, "f64");
+  const fast = sub(bits(add(trunc(double), WHOLE)), WHOLE_BITS);
+  return patch(beyond(double, 2 ** 51), fast, (y) => node("i64", "convert", y), x);
 }
 
 /** Whether x is not 0 (NaN is not). */
@@ -200,29 +242,62 @@ export function helper(name: Helper, ...args: readonly Node[]): Node {
   return { type: args[0]!.type, op: "helper", args, detail: name };
 }
 
+/** Negative where |x| exceeds a positive limit, or x is NaN. */
+export function beyond(x: Node, limit: number): Node {
+  const word = x.type === "f64" ? new BigInt64Array(Float64Array.of(limit).buffer)[0]! : singleBits(limit);
+  return sub(constant(x.type === "f64" ? "i64" : "i32", word), bits(abs(x)));
+}
+
+/** The bits of a float32 number. */
+export function singleBits(x: number): number {
+  return new Int32Array(Float32Array.of(x).buffer)[0]!;
+}
+
 /**
- * `fast`, but where `mask` holds, the slow way over `xs`, which is computed only where some element of a vector needs it,
+ * `fast`, but where `signs` is negative or true, the slow way over `xs`, which is computed only where some element of a vector needs it,
  * and for those elements alone if it uses scalar functions. For arguments so rare that the fast way need not cover them.
  */
 export function patch(
-  mask: Node,
+  signs: Node,
   fast: Node,
   fallback: (...xs: readonly Node[]) => Node,
   ...xs: readonly Node[]
 ): Node {
   const holes = xs.map((x, i) => input(i, x.type as NumberType));
-  return { type: fast.type, op: "patch", args: [mask, fast, ...xs], fallback: fallback(...holes) };
+  return { type: fast.type, op: "patch", args: [signs, fast, ...xs], fallback: fallback(...holes) };
 }
 
-/** Σ coefficients[i] · xⁱ by Horner's rule, highest power first in the list. */
+const squares = new WeakMap<Node, Node>();
+
+/** x², the same node whenever it is asked for. */
+export function square(x: Node): Node {
+  const known = squares.get(x) ?? mul(x, x);
+  squares.set(x, known);
+  return known;
+}
+
+/** Horner's rule, highest power first. */
+function horner(x: Node, [first, ...rest]: readonly Node[]): Node {
+  return rest.reduce((sum, c) => fma(sum, x, c), first!);
+}
+
+/**
+ * Σ coefficients[i] · xⁱ, highest power first in the list: Horner's rule, in x² over pairs where there are many. That takes
+ * one product more, but half as long a chain of instructions that wait for each other.
+ */
 export function polynomial(x: Node, ...coefficients: readonly number[]): Node {
-  return coefficients.slice(1).reduce<Node>((sum, c) => fma(sum, x, c), constant(x.type, coefficients[0]!));
+  const constants = coefficients.map((c) => constant(x.type, c));
+  if (constants.length < 5) return horner(x, constants);
+  const single = constants.length % 2;
+  const pairs = constants.flatMap((c, i) =>
+    i < single ? [c] : i % 2 === single ? [fma(c, x, constants[i + 1]!)] : [],
+  );
+  return horner(square(x), pairs);
 }
 
 /** `a` with the sign of `b`. */
 export function copySign(a: Node, b: Node): Node {
-  const [magnitude, sign] = signBits(a.type);
-  return float(or(and(bits(a), constant(bitsOf(a.type), magnitude)), and(bits(b), constant(bitsOf(a.type), sign))));
+  return float(or(bits(magnitude(a)), and(bits(b), signMask(b))));
 }
 
 /** Whether the sign bit is set, of NaN and −0 too. */
@@ -232,12 +307,4 @@ export function isNegative(x: Node): Node {
 
 export function isNan(x: Node): Node {
   return ne(x, x);
-}
-
-function bitsOf(type: NodeType): NumberType {
-  return type === "f64" ? "i64" : "i32";
-}
-
-function signBits(type: NodeType): readonly [magnitude: number | bigint, sign: number | bigint] {
-  return type === "f64" ? [0x7fffffffffffffffn, -0x8000000000000000n] : [0x7fffffff, -0x80000000];
 }

@@ -30,15 +30,17 @@ export interface Formula {
   readonly output: Access;
   readonly root: Node;
   readonly lanes: Lanes;
-  /** Nodes: how much work an element is. */
+  /** Nodes that cost something: how much work an element is. */
   readonly weight: number;
 }
+
+const weightless: ReadonlySet<string> = new Set(["const", "bits", "float"]);
 
 export function formula(inputs: readonly DType[], output: DType, build: (...xs: Node[]) => Node): Formula {
   const sources = inputs.map((dtype) => access[dtype]);
   const raw = sources.map((source, i) => input(i, source.raw));
   const root = access[output].encode(build(...raw.map((x, i) => sources[i]!.decode(x))));
-  const nodes = [...collect([root])];
+  const nodes = [...collect([root])].filter(({ op }) => !weightless.has(op));
   const calls = nodes.filter((node) => node.op === "host" || node.op === "helper").length;
   return {
     inputs: sources,
@@ -149,7 +151,7 @@ function addStrided(building: Building, lanes: 2 | 4): Procedure {
 /** Cheap formulas take four vectors a round, others one. */
 function addPacked(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "strided">): Procedure {
   const { inputs, output, root, weight } = building.what;
-  const sizes = weight <= inputs.length + 3 ? [4, 1] : [1];
+  const sizes = weight <= inputs.length + 8 ? [4, 1] : [1];
   const loops = sizes.map((vectors) => ({
     elements: vectors * lanes,
     loop: addRounds(building, lanes, pattern, vectors),

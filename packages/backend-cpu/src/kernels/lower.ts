@@ -166,7 +166,7 @@ export class Lowering {
     const [a, b, c] = args as [Expr<"v128">, Expr<"v128">, Expr<"v128">];
     switch (node.op) {
       case "select":
-        return op("v128.bitselect", b, c, a);
+        return this.#blend(node, a, b, c);
       case "fma":
         return this.#f.madd(node.type === "f64" ? "f64x2" : "f32x4", a, b, c);
       case "bits":
@@ -183,6 +183,12 @@ export class Lowering {
       default:
         return instruction(vectorName(node), ...args);
     }
+  }
+
+  /** Where zeros are chosen, masks need no blending. */
+  #blend({ args: [, yes, no] }: Node, mask: Expr<"v128">, a: Expr<"v128">, b: Expr<"v128">): Expr<"v128"> {
+    if (isZero(no!)) return op("v128.and", a, mask);
+    return isZero(yes!) ? op("v128.andnot", b, mask) : op("v128.bitselect", a, b, mask);
   }
 
   #scalar(node: Node, args: readonly Expr[]): Expr {
@@ -223,33 +229,38 @@ export class Lowering {
     return select(condition as Expr<"i32">, y, x);
   }
 
-  #patchScalar(node: Node, [mask, fast, ...xs]: readonly Expr[]): Expr {
+  #patchScalar(node: Node, [signs, fast, ...xs]: readonly Expr[]): Expr {
     const f = this.#f;
+    const { type } = node.args[0]!;
     const inputs = xs.map((x) => f.let(x));
     const result = f.let(fast!);
-    f.if(mask as Expr<"i32">, () => f.set(result, this.#fallback(node, inputs, "scalar")));
+    const wrong =
+      type === "i32" || type === "i64"
+        ? instruction(`${type}.lt_s`, signs!, scalarConstant({ ...node.args[0]!, detail: 0 }))
+        : signs;
+    f.if(wrong as Expr<"i32">, () => f.set(result, this.#fallback(node, inputs, "scalar")));
     return result;
   }
 
-  #patchLanes(node: Node, [mask, fast, ...xs]: readonly Expr<"v128">[]): Expr {
+  #patchLanes(node: Node, [signs, fast, ...xs]: readonly Expr<"v128">[]): Expr {
     const f = this.#f;
+    const shape = widthOf(node.args[0]!.type) === 64 ? "i64x2" : "i32x4";
     const inputs = xs.map((x) => f.let(x));
-    const holes = f.let(mask!);
     const result = f.let(fast!);
-    f.if(op("v128.any_true", holes), () => {
+    const holes = f.let(op(`${shape}.bitmask`, signs!));
+    f.if(holes, () => {
       if (lanesOf(node.fallback!) === this.#lanes) {
         const slow = this.#fallback(node, inputs, this.#lanes) as Expr<"v128">;
-        f.set(result, op("v128.bitselect", slow, result, holes));
+        f.set(result, op("v128.bitselect", slow, result, op(`${shape}.shr_s`, signs!, i32(63))));
       } else this.#patchEach(node, holes, result, inputs);
     });
     return result;
   }
 
-  #patchEach(node: Node, holes: Expr<"v128">, result: Local<"v128">, inputs: readonly Expr<"v128">[]): void {
+  #patchEach(node: Node, holes: Expr<"i32">, result: Local<"v128">, inputs: readonly Expr<"v128">[]): void {
     const f = this.#f;
-    const shape = widthOf(node.type) === 64 ? "i64x2" : "i32x4";
     for (let lane = 0; lane < (this.#lanes as number); lane++) {
-      f.if(op("i32.and", op(`${shape}.bitmask`, holes), 1 << lane), () => {
+      f.if(op("i32.and", holes, 1 << lane), () => {
         const scalars = inputs.map((x, i) => f.let(extractLane(node.args[2 + i]!.type, x, lane)));
         f.set(result, replaceLane(node.type, result, lane, this.#fallback(node, scalars, "scalar")));
       });
@@ -264,6 +275,10 @@ export class Lowering {
 
 function scalarType(type: NodeType): NumberType {
   return type === "m32" || type === "m64" ? "i32" : type;
+}
+
+function isZero({ op, detail }: Node): boolean {
+  return op === "const" && (typeof detail === "bigint" ? detail === 0n : Object.is(detail, 0));
 }
 
 function scalarConstant({ type, detail }: Node): Expr {

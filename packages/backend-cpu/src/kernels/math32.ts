@@ -1,12 +1,13 @@
 /**
- * Transcendental functions in float32 as polynomials over whole vectors, over the full range, within about 2 ulp (the normal
- * distribution: 5 where fused multiply-add is to be had, beyond 8 deviations 60 elsewhere).
+ * Transcendental functions in float32 as polynomials over whole vectors, over the full range, within about 2 ulp (erfc: 5
+ * where fused multiply-add is to be had, beyond 5.6 60 elsewhere).
  * Coefficients are minimax fits (relative error below 3e-9) unless said otherwise.
  */
 import {
   abs,
   add,
   and,
+  beyond,
   bits,
   constant,
   convert,
@@ -15,16 +16,14 @@ import {
   eq,
   float,
   fma,
-  ge,
   gt,
   host,
-  le,
   lt,
   mul,
   type Node,
   ne,
   neg,
-  not,
+  or,
   patch,
   pmax,
   pmin,
@@ -32,6 +31,8 @@ import {
   select,
   shl,
   shr,
+  singleBits,
+  square,
   sub,
   xor,
 } from "./expression.ts";
@@ -75,13 +76,8 @@ function scaleInside(x: Node, n: Node): Node {
 }
 
 function expOf({ r, n }: Power, scaled: (x: Node, n: Node) => Node): Node {
-  const q = polynomial(r, 1.3813765e-3, 8.3691179e-3, 4.1668426e-2, 0.16666517, 0.49999994);
-  return scaled(add(fma(mul(r, r), q, r), 1), n);
-}
-
-/** Whether |x| exceeds a limit, or is NaN. */
-function beyond(x: Node, limit: number): Node {
-  return not(le(abs(x), limit));
+  const q = polynomial(r, 1.38145825e-3, 8.36872403e-3, 4.1668389e-2, 0.166665211, 0.49999994);
+  return scaled(add(fma(square(r), q, r), 1), n);
 }
 
 export function exp(x: Node): Node {
@@ -113,8 +109,7 @@ function exp2Of(x: Node, scaled: (x: Node, n: Node) => Node): Node {
 function expm1Of(x: Node): Node {
   const { r, n } = splitPower(x);
   const q = polynomial(r, 1.982393e-4, 1.3933758e-3, 8.3334213e-3, 4.166648e-2, 0.16666666);
-  const square = mul(r, r);
-  const p = add(r, fma(mul(square, r), q, mul(square, 0.5)));
+  const p = add(r, fma(mul(square(r), r), q, mul(square(r), 0.5)));
   const half = powerOfTwo(sub(n, ROUND_BITS + 1));
   return mul(fma(p, half, sub(half, 0.5)), 2);
 }
@@ -138,8 +133,7 @@ function splitLogarithm(x: Node): Logarithm {
   const e = shr(sub(word, SQRT_HALF_BITS), 23);
   const f = sub(float(sub(word, shl(e, 23))), 1);
   const p = polynomial(f, 0.067466, -0.1167564, 0.118881747, -0.1240559146, 0.142195508, -0.16667996, 0.2000212, -0.2500001, 0.33333313); // biome-ignore format: one list
-  const square = mul(f, f);
-  return { e: convert(e, "f32"), f, rest: fma(mul(square, f), p, mul(square, -0.5)) };
+  return { e: convert(e, "f32"), f, rest: fma(mul(square(f), f), p, mul(square(f), -0.5)) };
 }
 
 /** A logarithm from what it is for positive normal numbers. */
@@ -151,8 +145,9 @@ function logarithm(x: Node, of: (parts: Logarithm) => Node): Node {
     const outside = select(eq(y, 0), constant("f32", -INFINITY), Number.NaN);
     return select(gt(y, 0), select(lt(y, INFINITY), value, y), outside);
   };
-  const usual = and(ge(x, 2 ** -126), lt(x, INFINITY));
-  return patch(not(usual), of(splitLogarithm(x)), careful, x);
+  const word = bits(x);
+  const unusual = or(sub(word, singleBits(2 ** -126)), sub(singleBits(INFINITY) - 1, word));
+  return patch(unusual, of(splitLogarithm(x)), careful, x);
 }
 
 export function log(x: Node): Node {
@@ -183,7 +178,8 @@ export function log1p(x: Node): Node {
   const careful = (y: Node): Node =>
     select(eq(y, -1), constant("f32", -INFINITY), select(lt(y, -1), constant("f32", Number.NaN), y));
   const small = select(lt(abs(x), 2 ** -25), x, value);
-  return patch(not(and(gt(u, 0), lt(u, INFINITY))), small, careful, x);
+  const word = bits(u);
+  return patch(or(sub(word, 1), sub(singleBits(INFINITY) - 1, word)), small, careful, x);
 }
 
 export function tanh(x: Node): Node {
@@ -191,17 +187,15 @@ export function tanh(x: Node): Node {
   return copySign(div(e, add(e, 2)), x);
 }
 
-/** Both branches come from e^-|x|, which never overflows. */
+/** Where e^-x overflows, what is left of it is eˣ; where it vanishes, 1. */
 export function sigmoid(x: Node): Node {
-  const e = exp(neg(abs(x)));
-  const y = div(1, add(e, 1));
-  return select(lt(x, 0), mul(e, y), y);
+  const e = expOf(splitPower(neg(x)), scaleInside);
+  return patch(beyond(x, 87), div(1, add(e, 1)), (y) => exp(pmin(y, 0)), x);
 }
 
 /** Near 0 an odd polynomial, beyond it 1 - exp(polynomial). @see N. Juffa's fits */
 export function erf(x: Node): Node {
   const size = abs(x);
-  const square = mul(x, x);
   const t = pmin(size, 4);
   const s = mul(t, t);
   const high = fma(t, -1.7285347e-5, 3.83197126e-4);
@@ -209,7 +203,7 @@ export function erf(x: Node): Node {
   const p = polynomialOn(t, fma(high, s, low), -1.06777877e-1, -6.34846687e-1, -1.28717512e-1);
   const far = sub(1, expOf(splitPower(fma(p, t, neg(t))), scaleInside));
   const q = polynomial(
-    square,
+    square(x),
     -5.96761703e-4,
     4.99119423e-3,
     -2.67681349e-2,
@@ -228,9 +222,8 @@ function polynomialOn(x: Node, first: Node, ...coefficients: readonly number[]):
 /** exp(-t² · factor). What the rounded square lost, which the exponential would magnify, is put back to first order. */
 function gauss(t: Node, factor: number): Node {
   const split = (x: Node): Power => {
-    const square = mul(x, x);
-    const { r, n } = splitPower(mul(square, -factor));
-    return { r: fma(fma(neg(x), x, square), factor, r), n };
+    const { r, n } = splitPower(mul(square(x), -factor));
+    return { r: fma(fma(neg(x), x, square(x)), factor, r), n };
   };
   const careful = (x: Node): Node => expOf(split(pmin(x, Math.sqrt(110 / factor))), scale);
   return patch(beyond(t, Math.sqrt(86 / factor)), expOf(split(t), scaleInside), careful, t);
@@ -249,16 +242,26 @@ export function erfc(x: Node): Node {
   return select(lt(x, 0), sub(2, tail), tail);
 }
 
-/** The normal distribution's probability below x, and its density there. */
-export function normal(x: Node): { readonly below: Node; readonly density: Node } {
-  const t = abs(x);
-  const bell = gauss(t, 0.5);
-  const tail = mul(bell, tailRatio(t, 1));
-  return { below: select(lt(x, 0), tail, sub(1, tail)), density: mul(bell, 1 / Math.sqrt(2 * Math.PI)) };
+/** The normal distribution's tail beyond t as a square, which stays exact as it falls; 0 from the limit of `t` on. */
+function normalTail(t: Node): Node {
+  const p = polynomial(t, 2.8325382e-9, -9.70967022e-8, 1.40560564e-6, -1.08592258e-5, 4.55120353e-5, -8.58678395e-5, 2.24884279e-5, -2.42450944e-4, 1.61361566e-3, 1.75091531e-3, -1.34684602e-2, -2.71223802e-2, 0.114279896); // biome-ignore format: one list
+  return square(mul(sub(6.1875, t), p));
 }
 
+/** x · Φ(x). */
 export function gelu(x: Node): Node {
-  return mul(x, normal(x).below);
+  const tail = normalTail(pmin(abs(x), 6.1875));
+  return mul(x, select(lt(x, 0), tail, sub(1, tail)));
+}
+
+/** Φ(x) + x φ(x): below 0 the cube of a polynomial, times the distance to its zero. */
+export function geluSlope(x: Node): Node {
+  const size = abs(x);
+  const t = pmin(size, 7.0625);
+  const p = polynomial(t, -2.33459185e-9, 9.74261098e-8, -1.51494521e-6, 1.09501843e-5, -3.1607884e-5, -2.00733393e-5, 1.0682537e-4, 1.26188132e-3, -2.2500942e-3, -1.45928571e-2, 6.5571107e-3, 0.123594478); // biome-ignore format: one list
+  const root = mul(sub(7.0625, t), p);
+  const below = mul(mul(square(root), root), sub(0.7517915246935645, size));
+  return select(lt(x, 0), below, sub(1, below));
 }
 
 /** π/2 in parts of 11 bits, whose products with quadrants up to 2¹³ are exact, and a rest. */
@@ -276,7 +279,7 @@ function reduceAngle(x: Node): Angle {
   const shifted = fma(x, 2 / Math.PI, ROUND);
   const turns = sub(shifted, ROUND);
   const r = QUARTER_TURN.reduce<Node>((rest, part) => fma(turns, -part, rest), x);
-  const z = mul(r, r);
+  const z = square(r);
   const sine = fma(mul(z, r), polynomial(z, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1), r);
   const q = polynomial(z, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2);
   return { sine, cosine: add(fma(mul(z, z), q, mul(z, -0.5)), 1), quadrant: bits(shifted) };
@@ -288,16 +291,14 @@ function pickQuadrant({ sine, cosine }: Angle, quadrant: Node): Node {
   return float(xor(bits(value), shl(and(quadrant, 2), 30)));
 }
 
-const tooLarge = (x: Node): Node => gt(abs(x), TRIGONOMETRIC_LIMIT);
-
 export function sin(x: Node): Node {
   const angle = reduceAngle(x);
   const value = select(eq(x, 0), x, pickQuadrant(angle, angle.quadrant));
-  return patch(tooLarge(x), value, (y) => convert(host("sin", y), "f32"), x);
+  return patch(beyond(x, TRIGONOMETRIC_LIMIT), value, (y) => convert(host("sin", y), "f32"), x);
 }
 
 export function cos(x: Node): Node {
   const angle = reduceAngle(x);
   const value = pickQuadrant(angle, add(angle.quadrant, 1));
-  return patch(tooLarge(x), value, (y) => convert(host("cos", y), "f32"), x);
+  return patch(beyond(x, TRIGONOMETRIC_LIMIT), value, (y) => convert(host("cos", y), "f32"), x);
 }

@@ -1,0 +1,15 @@
+import type { UnaryOp } from "@dl/tensor";
+import { expect, test, vi } from "vitest";
+import { engine } from "../src/runtime/index.ts";
+import { functions, worst } from "./precision-check.ts";
+
+// A host without relaxed SIMD: products and sums are rounded apart.
+vi.mock("../src/runtime/features.ts", () => ({
+  detectFeatures: () => ({ simd: true, relaxedSimd: false, joinedVectors: false }),
+}));
+
+test.each(Object.keys(functions) as UnaryOp[])("%s needs no fused multiply-add for its precision", (op) => {
+  expect(engine.options.relaxed).toBe(false);
+  const { units, at } = worst(op);
+  expect(units, `${op}(${at})`).toBeLessThanOrEqual(2);
+});
