@@ -3,7 +3,7 @@
  * signs, and at special values. The truth is computed in float64.
  */
 import type { BinaryOp, KernelCall, UnaryOp } from "@dl/tensor";
-import { erf, erfinv } from "@dl/tensor/testing";
+import { erf, erfc, erfinv } from "@dl/tensor/testing";
 import { cpu } from "../src/backend.ts";
 
 /** Odd, so each exponent sees other fractions. */
@@ -40,6 +40,7 @@ export const functions: { readonly [K in UnaryOp]?: (x: number) => number } = {
   atanh: Math.atanh,
   sigmoid,
   erf,
+  erfc,
   erfinv,
   sqrt: Math.sqrt,
   rsqrt: (x) => 1 / Math.sqrt(x),

@@ -38,13 +38,10 @@ import {
 } from "./expression.ts";
 import * as m32 from "./math32.ts";
 import * as m64 from "./math64.ts";
+import { atan2 } from "./trigonometry32.ts";
+import * as w32 from "./wide32.ts";
 
 type Row = (a: Node, b: Node, dtype: DType) => Node;
-
-const wide =
-  (f: (a: Node, b: Node) => Node): Row =>
-  (a, b) =>
-    convert(f(convert(a, "f64"), convert(b, "f64")), a.type as "f32" | "f64");
 
 /** Whole numbers divided, and what is left; the smallest one divided by -1 wraps around, where the instruction traps. */
 function divide(a: Node, b: Node): { readonly quotient: Node; readonly rest: Node } {
@@ -58,12 +55,17 @@ function towards(rest: Node, b: Node): Node {
   return select(wrong, add(rest, b), rest);
 }
 
+function fmod(a: Node, b: Node): Node {
+  if (a.type === "f32") return w32.fmod(a, b);
+  return a.type === "f64" ? helper("fmod", a, b) : rem(a, b);
+}
+
 function floorDivide(a: Node, b: Node): Node {
   if (!isFloatType(a.type)) {
     const { quotient, rest } = divide(a, b);
     return sub(quotient, convert(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), a.type as "i32" | "i64"));
   }
-  const rest = helper("fmod", a, b);
+  const rest = fmod(a, b);
   const exact = div(sub(a, rest), b);
   const lower = select(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), sub(exact, 1), exact);
   const whole = floor(lower);
@@ -73,7 +75,7 @@ function floorDivide(a: Node, b: Node): Node {
 }
 
 function pow(a: Node, b: Node): Node {
-  if (a.type === "f32") return m64.power32(a, b);
+  if (a.type === "f32") return w32.power(a, b);
   if (a.type !== "f64") return helper("power", a, b);
   const one = or(eq(a, 1), and(eq(a, -1), eq(abs(b), Number.POSITIVE_INFINITY)));
   return select(one, constant("f64", 1), host("pow", a, b));
@@ -102,14 +104,14 @@ export const binary: { readonly [K in BinaryOp]: Row } = {
   mul,
   div,
   floorDivide,
-  remainder: (a, b) => towards(isFloatType(a.type) ? helper("fmod", a, b) : rem(a, b), b),
-  fmod: (a, b) => (isFloatType(a.type) ? helper("fmod", a, b) : rem(a, b)),
+  remainder: (a, b) => towards(fmod(a, b), b),
+  fmod,
   pow,
   maximum: max,
   minimum: min,
   fmax: (a, b) => (isFloatType(a.type) ? select(isNan(a), b, select(isNan(b), a, pmax(a, b))) : max(a, b)),
   fmin: (a, b) => (isFloatType(a.type) ? select(isNan(a), b, select(isNan(b), a, pmin(a, b))) : min(a, b)),
-  atan2: wide((a, b) => host("atan2", a, b)),
+  atan2: (a, b) => (a.type === "f32" ? atan2(a, b) : host("atan2", a, b)),
   hypot,
   copysign: copySign,
   gcd: (a, b) => helper("gcd", a, b),

@@ -247,7 +247,8 @@ export class Lowering {
     const shape = widthOf(node.args[0]!.type) === 64 ? "i64x2" : "i32x4";
     const inputs = xs.map((x) => f.let(x));
     const result = f.let(fast!);
-    const holes = f.let(op(`${shape}.bitmask`, signs!));
+    const all = op(`${shape}.bitmask`, signs!);
+    const holes = f.let(this.#lanes === 2 && shape === "i32x4" ? op("i32.and", all, 3) : all);
     f.if(holes, () => {
       if (lanesOf(node.fallback!) === this.#lanes) {
         const slow = this.#fallback(node, inputs, this.#lanes) as Expr<"v128">;

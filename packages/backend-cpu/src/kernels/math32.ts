@@ -1,12 +1,10 @@
 /**
- * Transcendental functions in float32 as polynomials over whole vectors, over the full range, within about 2 ulp (erfc: 5
- * where fused multiply-add is to be had, beyond 5.6 60 elsewhere).
+ * Transcendental functions in float32 as polynomials over whole vectors, over the full range, within 2 ulp.
  * Coefficients are minimax fits (relative error below 3e-9) unless said otherwise.
  */
 import {
   abs,
   add,
-  and,
   beyond,
   bits,
   constant,
@@ -17,11 +15,9 @@ import {
   float,
   fma,
   gt,
-  host,
   lt,
   mul,
   type Node,
-  ne,
   neg,
   or,
   patch,
@@ -34,7 +30,6 @@ import {
   singleBits,
   square,
   sub,
-  xor,
 } from "./expression.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
@@ -127,11 +122,12 @@ interface Logarithm {
 
 const SQRT_HALF_BITS = 0x3f3504f3;
 
-/** For positive normal numbers. */
-function splitLogarithm(x: Node): Logarithm {
+/** Of x + `more` for positive normal numbers x, which for a `more` other than 0 are below 2¹²⁶. */
+function splitLogarithm(x: Node, more?: Node): Logarithm {
   const word = bits(x);
   const e = shr(sub(word, SQRT_HALF_BITS), 23);
-  const f = sub(float(sub(word, shl(e, 23))), 1);
+  const whole = sub(float(sub(word, shl(e, 23))), 1);
+  const f = more === undefined ? whole : fma(more, float(sub(singleBits(1), shl(e, 23))), whole);
   const p = polynomial(f, 0.067466, -0.1167564, 0.118881747, -0.1240559146, 0.142195508, -0.16667996, 0.2000212, -0.2500001, 0.33333313); // biome-ignore format: one list
   return { e: convert(e, "f32"), f, rest: fma(mul(square(f), f), p, mul(square(f), -0.5)) };
 }
@@ -150,8 +146,10 @@ function logarithm(x: Node, of: (parts: Logarithm) => Node): Node {
   return patch(unusual, of(splitLogarithm(x)), careful, x);
 }
 
+const logOf = ({ e, f, rest }: Logarithm): Node => fma(e, LN2_HIGH, add(f, fma(e, LN2_LOW, rest)));
+
 export function log(x: Node): Node {
-  return logarithm(x, ({ e, f, rest }) => fma(e, LN2_HIGH, add(f, fma(e, LN2_LOW, rest))));
+  return logarithm(x, logOf);
 }
 
 /** log₂ e = 1 + 0.4427: the 1 is not multiplied. */
@@ -168,18 +166,34 @@ export function log10(x: Node): Node {
   });
 }
 
-/** log(1 + x): what rounding 1 + x lost is put back to first order. */
+/** log(1 + x): what rounding 1 + x lost is put back into the fraction. */
 export function log1p(x: Node): Node {
   const u = add(x, 1);
-  const { e, f, rest } = splitLogarithm(u);
   const back = sub(u, 1);
   const lost = add(sub(1, sub(u, back)), sub(x, back));
-  const value = fma(e, LN2_HIGH, add(f, add(fma(e, LN2_LOW, rest), div(lost, u))));
-  const careful = (y: Node): Node =>
-    select(eq(y, -1), constant("f32", -INFINITY), select(lt(y, -1), constant("f32", Number.NaN), y));
-  const small = select(lt(abs(x), 2 ** -25), x, value);
   const word = bits(u);
-  return patch(or(sub(word, 1), sub(singleBits(INFINITY) - 1, word)), small, careful, x);
+  const unusual = or(sub(word, 1), sub(singleBits(2 ** 126), word));
+  const value = logOf(splitLogarithm(u, lost));
+  const careful = (y: Node): Node => select(eq(y, -1), constant("f32", -INFINITY), log(y));
+  return patch(unusual, select(lt(abs(x), 2 ** -25), x, value), careful, x);
+}
+
+/** eˣ / 2 for x ≥ 0, whose double may be too large. */
+function halfExp(x: Node): Node {
+  const careful = (y: Node): Node => expOf(splitPower(pmin(y, 90)), (p, n) => scale(p, sub(n, 1)));
+  return patch(beyond(x, 87), mul(expOf(splitPower(x), scaleInside), 0.5), careful, x);
+}
+
+export function cosh(x: Node): Node {
+  const e = halfExp(abs(x));
+  return add(e, div(0.25, e));
+}
+
+export function sinh(x: Node): Node {
+  const e = halfExp(abs(x));
+  const p = polynomial(square(x), 2.03721938e-4, 8.33028369e-3, 0.166667163);
+  const near = fma(mul(square(x), x), p, x);
+  return select(lt(abs(x), 1), near, copySign(sub(e, div(0.25, e)), x));
 }
 
 export function tanh(x: Node): Node {
@@ -219,29 +233,6 @@ function polynomialOn(x: Node, first: Node, ...coefficients: readonly number[]):
   return coefficients.reduce((sum, c) => fma(sum, x, c), first);
 }
 
-/** exp(-t² · factor). What the rounded square lost, which the exponential would magnify, is put back to first order. */
-function gauss(t: Node, factor: number): Node {
-  const split = (x: Node): Power => {
-    const { r, n } = splitPower(mul(square(x), -factor));
-    return { r: fma(fma(neg(x), x, square(x)), factor, r), n };
-  };
-  const careful = (x: Node): Node => expOf(split(pmin(x, Math.sqrt(110 / factor))), scale);
-  return patch(beyond(t, Math.sqrt(86 / factor)), expOf(split(t), scaleInside), careful, t);
-}
-
-/** Mills' ratio of the normal distribution at t · `unit`, good to 4e-8 where it counts. */
-function tailRatio(t: Node, unit: number): Node {
-  const q = div(1, fma(t, unit / 3, 1));
-  const s = fma(q, -2, 1);
-  return mul(q, polynomial(s, -9.073555e-5, -3.0380764e-4, 3.5916228e-4, 2.309834e-3, -3.4931733e-3, -1.5752407e-2, 7.667308e-2, -0.16977741, 0.2430279)); // biome-ignore format: one list
-}
-
-export function erfc(x: Node): Node {
-  const t = abs(x);
-  const tail = mul(mul(gauss(t, 1), tailRatio(t, Math.SQRT2)), 2);
-  return select(lt(x, 0), sub(2, tail), tail);
-}
-
 /** The normal distribution's tail beyond t as a square, which stays exact as it falls; 0 from the limit of `t` on. */
 function normalTail(t: Node): Node {
   const p = polynomial(t, 2.8325382e-9, -9.70967022e-8, 1.40560564e-6, -1.08592258e-5, 4.55120353e-5, -8.58678395e-5, 2.24884279e-5, -2.42450944e-4, 1.61361566e-3, 1.75091531e-3, -1.34684602e-2, -2.71223802e-2, 0.114279896); // biome-ignore format: one list
@@ -262,43 +253,4 @@ export function geluSlope(x: Node): Node {
   const root = mul(sub(7.0625, t), p);
   const below = mul(mul(square(root), root), sub(0.7517915246935645, size));
   return select(lt(x, 0), below, sub(1, below));
-}
-
-/** π/2 in parts of 11 bits, whose products with quadrants up to 2¹³ are exact, and a rest. */
-const QUARTER_TURN = [1.5703125, 4.837512969970703e-4, 7.549533620476723e-8, 2.563344151594519e-12];
-const TRIGONOMETRIC_LIMIT = 8192;
-
-interface Angle {
-  readonly sine: Node;
-  readonly cosine: Node;
-  /** The quadrant, in the low two bits. */
-  readonly quadrant: Node;
-}
-
-function reduceAngle(x: Node): Angle {
-  const shifted = fma(x, 2 / Math.PI, ROUND);
-  const turns = sub(shifted, ROUND);
-  const r = QUARTER_TURN.reduce<Node>((rest, part) => fma(turns, -part, rest), x);
-  const z = square(r);
-  const sine = fma(mul(z, r), polynomial(z, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1), r);
-  const q = polynomial(z, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2);
-  return { sine, cosine: add(fma(mul(z, z), q, mul(z, -0.5)), 1), quadrant: bits(shifted) };
-}
-
-/** The function at a quarter turn's offset: odd quadrants swap sine and cosine, the upper two negate. */
-function pickQuadrant({ sine, cosine }: Angle, quadrant: Node): Node {
-  const value = select(ne(and(quadrant, 1), 0), cosine, sine);
-  return float(xor(bits(value), shl(and(quadrant, 2), 30)));
-}
-
-export function sin(x: Node): Node {
-  const angle = reduceAngle(x);
-  const value = select(eq(x, 0), x, pickQuadrant(angle, angle.quadrant));
-  return patch(beyond(x, TRIGONOMETRIC_LIMIT), value, (y) => convert(host("sin", y), "f32"), x);
-}
-
-export function cos(x: Node): Node {
-  const angle = reduceAngle(x);
-  const value = pickQuadrant(angle, add(angle.quadrant, 1));
-  return patch(beyond(x, TRIGONOMETRIC_LIMIT), value, (y) => convert(host("cos", y), "f32"), x);
 }

@@ -5,13 +5,11 @@ import {
   and,
   bits,
   constant,
-  convert,
   copySign,
   div,
   eq,
   float,
   floor,
-  fma,
   host,
   isNan,
   lt,
@@ -20,17 +18,12 @@ import {
   ne,
   nearest,
   neg,
-  not,
   or,
-  pmax,
   pmin,
   polynomial,
   select,
-  shl,
-  shr,
   sqrt,
   sub,
-  trunc,
 } from "./expression.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
@@ -161,45 +154,4 @@ export function trigamma(x: Node): Node {
   const value = add(sum, div(add(add(series, 1), div(0.5, z)), z));
   const sine = sinPi(x);
   return select(reflected, sub(div(Math.PI ** 2, mul(sine, sine)), value), value);
-}
-
-/**
- * Powers of float32 numbers, within float32's rounding, on vectors of float64: 2 to the y · log₂ x, with the logarithm from
- * artanh's series and the power from a polynomial.
- */
-export function power32(base: Node, exponent: Node): Node {
-  const [x, y] = [convert(base, "f64"), convert(exponent, "f64")];
-  const size = abs(x);
-  const product = pmin(pmax(mul(y, log2Of(size)), -200), 200);
-  const magnitude = exp2Of(product);
-  const whole = eq(trunc(y), y);
-  const half = mul(y, 0.5);
-  const odd = and(whole, ne(trunc(half), half));
-  const negative = lt(bits(x), constant("i64", 0));
-  const signed = select(and(negative, odd), neg(magnitude), magnitude);
-  const value = select(and(lt(x, 0), and(ne(x, -INFINITY), not(whole))), f64(Number.NaN), signed);
-  const known = or(eq(y, 0), or(eq(x, 1), and(eq(x, -1), eq(abs(y), INFINITY))));
-  const undefinedInput = or(isNan(x), isNan(y));
-  return convert(select(known, f64(1), select(undefinedInput, f64(Number.NaN), value)), "f32");
-}
-
-/** log₂ of a normal number ≥ 0 to 1e-13; -∞ and ∞ at the ends. */
-function log2Of(x: Node): Node {
-  const word = bits(x);
-  const shifted = sub(word, constant("i64", 0x3fe6a09e00000000n));
-  const e = shr(shifted, 52);
-  const m = float(sub(word, shl(e, 52)));
-  const exponent = sub(float(add(e, constant("i64", 0x4338000000000000n))), 6755399441055744);
-  const s = div(sub(m, 1), add(m, 1));
-  const p = polynomial(mul(s, s), 0.2828943745715255, 0.31990618475532295, 0.4122092382250214, 0.5770779425301307, 0.9617966941126749, 2.8853900817778504); // biome-ignore format: one list
-  const value = fma(s, p, exponent);
-  return select(eq(x, 0), f64(-INFINITY), select(eq(x, INFINITY), x, value));
-}
-
-/** 2ˣ to 4e-11, for |x| far below 1023. */
-function exp2Of(x: Node): Node {
-  const shifted = add(x, 6755399441055744);
-  const r = sub(x, sub(shifted, 6755399441055744));
-  const p = polynomial(r, 1.5303700711365693e-5, 1.5469729214118296e-4, 1.3333478473685416e-3, 9.618025613318034e-3, 5.5504109063258665e-2, 0.24022651213498092, 0.6931471805568324, 0.9999999999595618); // biome-ignore format: one list
-  return float(add(bits(p), shl(bits(shifted), 52)));
 }

@@ -30,6 +30,8 @@ import {
 } from "./expression.ts";
 import * as m32 from "./math32.ts";
 import * as m64 from "./math64.ts";
+import * as trigonometry from "./trigonometry32.ts";
+import * as w32 from "./wide32.ts";
 
 type Unary = (x: Node) => Node;
 type Row = (x: Node, dtype: DType) => Node;
@@ -79,22 +81,22 @@ export const unary: { readonly [K in UnaryOp]: Row } = {
   log2: byType(m32.log2, hosted("log2")),
   log10: byType(m32.log10, hosted("log10")),
   log1p: byType(m32.log1p, hosted("log1p")),
-  sin: byType(m32.sin, hosted("sin")),
-  cos: byType(m32.cos, hosted("cos")),
-  tan: hosted("tan"),
-  asin: hosted("asin"),
-  acos: hosted("acos"),
-  atan: hosted("atan"),
-  sinh: hosted("sinh"),
-  cosh: hosted("cosh"),
+  sin: byType(trigonometry.sin, hosted("sin")),
+  cos: byType(trigonometry.cos, hosted("cos")),
+  tan: byType(trigonometry.tan, hosted("tan")),
+  asin: byType(trigonometry.asin, hosted("asin")),
+  acos: byType(trigonometry.acos, hosted("acos")),
+  atan: byType(trigonometry.atan, hosted("atan")),
+  sinh: byType(m32.sinh, hosted("sinh")),
+  cosh: byType(m32.cosh, hosted("cosh")),
   tanh: byType(m32.tanh, hosted("tanh")),
-  asinh: hosted("asinh"),
-  acosh: hosted("acosh"),
-  atanh: hosted("atanh"),
+  asinh: byType(w32.asinh, hosted("asinh")),
+  acosh: byType(w32.acosh, hosted("acosh")),
+  atanh: byType(w32.atanh, hosted("atanh")),
   sigmoid: byType(m32.sigmoid, sigmoid64),
   erf: byType(m32.erf, m64.erf),
-  erfc: byType(m32.erfc, m64.erfc),
-  erfinv: wide(m64.erfinv),
+  erfc: byType(w32.erfc, m64.erfc),
+  erfinv: byType(w32.erfinv, m64.erfinv),
   lgamma: wide(m64.lgamma),
   digamma: wide(m64.digamma),
   trigamma: wide(m64.trigamma),

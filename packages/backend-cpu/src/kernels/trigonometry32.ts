@@ -1,0 +1,150 @@
+/** Trigonometric functions in float32 and their inverses as polynomials over whole vectors, within 2 ulp. */
+import {
+  abs,
+  add,
+  and,
+  beyond,
+  bits,
+  constant,
+  convert,
+  copySign,
+  div,
+  eq,
+  float,
+  fma,
+  gt,
+  host,
+  isNan,
+  isNegative,
+  le,
+  lt,
+  mul,
+  type Node,
+  ne,
+  patch,
+  pmax,
+  pmin,
+  polynomial,
+  select,
+  shl,
+  sqrt,
+  square,
+  sub,
+  xor,
+} from "./expression.ts";
+
+/** Adding 1.5 · 2²³ rounds to a whole number, which then stands in the low bits. */
+const ROUND = 12582912;
+/** π/2 in parts of 11 bits, whose products with quadrants up to 2¹³ are exact, and a rest. */
+const QUARTER_TURN = [1.5703125, 4.837512969970703e-4, 7.549533620476723e-8, 2.563344151594519e-12] as const;
+const TRIGONOMETRIC_LIMIT = 8192;
+
+/** π/2 · `turns` taken from x but for its last two parts, and but for the last one. The former is exact. */
+interface Turns {
+  readonly turns: Node;
+  readonly exact: Node;
+  readonly rounded: Node;
+  /** In the low two bits. */
+  readonly quadrant: Node;
+}
+
+function quarterTurns(x: Node): Turns {
+  const shifted = fma(x, 2 / Math.PI, ROUND);
+  const turns = sub(shifted, ROUND);
+  const exact = fma(turns, -QUARTER_TURN[1], fma(turns, -QUARTER_TURN[0], x));
+  return { turns, exact, rounded: fma(turns, -QUARTER_TURN[2], exact), quadrant: bits(shifted) };
+}
+
+interface Angle {
+  readonly sine: Node;
+  readonly cosine: Node;
+  readonly quadrant: Node;
+}
+
+function reduceAngle(x: Node): Angle {
+  const { turns, rounded, quadrant } = quarterTurns(x);
+  const r = fma(turns, -QUARTER_TURN[3], rounded);
+  const z = square(r);
+  const sine = fma(mul(z, r), polynomial(z, -1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1), r);
+  const q = polynomial(z, 2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2);
+  return { sine, cosine: add(fma(mul(z, z), q, mul(z, -0.5)), 1), quadrant };
+}
+
+/** The function at a quarter turn's offset: odd quadrants swap sine and cosine, the upper two negate. */
+function pickQuadrant({ sine, cosine }: Angle, quadrant: Node): Node {
+  const value = select(ne(and(quadrant, 1), 0), cosine, sine);
+  return float(xor(bits(value), shl(and(quadrant, 2), 30)));
+}
+
+export function sin(x: Node): Node {
+  const angle = reduceAngle(x);
+  const value = select(eq(x, 0), x, pickQuadrant(angle, angle.quadrant));
+  return patch(beyond(x, TRIGONOMETRIC_LIMIT), value, (y) => convert(host("sin", y), "f32"), x);
+}
+
+export function cos(x: Node): Node {
+  const angle = reduceAngle(x);
+  const value = pickQuadrant(angle, add(angle.quadrant, 1));
+  return patch(beyond(x, TRIGONOMETRIC_LIMIT), value, (y) => convert(host("cos", y), "f32"), x);
+}
+
+/** What rounding took from the angle is put back to first order. Odd quadrants have the reciprocal with the other sign. */
+export function tan(x: Node): Node {
+  const { turns, exact, rounded: r, quadrant } = quarterTurns(x);
+  const lost = fma(turns, -QUARTER_TURN[3], fma(turns, -QUARTER_TURN[2], sub(exact, r)));
+  const z = square(r);
+  const p = polynomial(z, 9.3896715e-3, 3.11282417e-3, 2.44344845e-2, 5.34100868e-2, 0.133388132, 0.333331555);
+  const t = add(r, fma(mul(z, r), p, fma(lost, z, lost)));
+  const odd = ne(and(quadrant, 1), 0);
+  const value = div(select(odd, constant("f32", -1), t), select(odd, t, 1));
+  return patch(beyond(x, TRIGONOMETRIC_LIMIT), select(eq(x, 0), x, value), (y) => convert(host("tan", y), "f32"), x);
+}
+
+const HALF_PI = Math.fround(Math.PI / 2);
+const HALF_PI_REST = Math.PI / 2 - HALF_PI;
+
+/** A quarter turn less an angle, without the rounding of π / 2. */
+function complement(angle: Node): Node {
+  return sub(HALF_PI, sub(angle, HALF_PI_REST));
+}
+
+/** The angle in a right triangle with these legs, both ≥ 0; in this order, NaN in either comes through. */
+function angleOf(opposite: Node, adjacent: Node): Node {
+  const t = div(pmin(opposite, adjacent), pmax(adjacent, opposite));
+  const p = polynomial(square(t), 2.92068906e-3, -1.63679179e-2, 4.32118475e-2, -7.55221322e-2, 0.106660046, -0.142110556, 0.199937731, -0.333331525); // biome-ignore format: one list
+  const angle = fma(mul(square(t), t), p, t);
+  return select(gt(opposite, adjacent), complement(angle), angle);
+}
+
+export function atan(x: Node): Node {
+  return copySign(angleOf(abs(x), constant("f32", 1)), x);
+}
+
+/** Two zeros or two infinities have no quotient. */
+export function atan2(y: Node, x: Node): Node {
+  const angle = angleOf(abs(y), abs(x));
+  const turned = select(isNegative(x), sub(2 * HALF_PI, sub(angle, 2 * HALF_PI_REST)), angle);
+  return patch(isNan(angle), copySign(turned, y), (a, b) => convert(host("atan2", a, b), "f32"), y, x);
+}
+
+/** asin |x| up to 1/2; beyond it the half of what is left to a quarter turn. */
+function arc(x: Node): { readonly small: Node; readonly angle: Node } {
+  const small = le(abs(x), 0.5);
+  const half = fma(abs(x), -0.5, 0.5);
+  const u = select(small, square(x), half);
+  const t = select(small, abs(x), sqrt(half));
+  const p = polynomial(u, 4.21662889e-2, 2.41795331e-2, 4.54703681e-2, 7.49529749e-2, 0.166667521);
+  return { small, angle: fma(mul(u, t), p, t) };
+}
+
+export function asin(x: Node): Node {
+  const { small, angle } = arc(x);
+  return copySign(select(small, angle, complement(mul(angle, 2))), x);
+}
+
+export function acos(x: Node): Node {
+  const { small, angle } = arc(x);
+  const twice = mul(angle, 2);
+  const far = select(lt(x, 0), sub(2 * HALF_PI, sub(twice, 2 * HALF_PI_REST)), twice);
+  return select(small, complement(copySign(angle, x)), far);
+}

@@ -1,0 +1,139 @@
+/** Functions of float32 that need more precision on the way: computed on vectors of float64, rounded at the end. */
+import {
+  abs,
+  add,
+  and,
+  beyond,
+  bits,
+  constant,
+  convert,
+  copySign,
+  div,
+  eq,
+  float,
+  fma,
+  ge,
+  helper,
+  isNan,
+  le,
+  lt,
+  mul,
+  type Node,
+  ne,
+  neg,
+  not,
+  or,
+  patch,
+  pmax,
+  pmin,
+  polynomial,
+  select,
+  shl,
+  shr,
+  singleBits,
+  sqrt,
+  square,
+  sub,
+  trunc,
+} from "./expression.ts";
+
+const INFINITY = Number.POSITIVE_INFINITY;
+const f64 = (value: number): Node => constant("f64", value);
+const wide =
+  (f: (...xs: readonly Node[]) => Node) =>
+  (...xs: readonly Node[]): Node =>
+    convert(f(...xs.map((x) => convert(x, "f64"))), "f32");
+
+/** log₂ of a normal number ≥ 0 to 1e-13; -∞ and ∞ at the ends. */
+function log2Of(x: Node): Node {
+  const word = bits(x);
+  const shifted = sub(word, constant("i64", 0x3fe6a09e00000000n));
+  const e = shr(shifted, 52);
+  const m = float(sub(word, shl(e, 52)));
+  const exponent = sub(float(add(e, constant("i64", 0x4338000000000000n))), 6755399441055744);
+  const s = div(sub(m, 1), add(m, 1));
+  const p = polynomial(mul(s, s), 0.2828943745715255, 0.31990618475532295, 0.4122092382250214, 0.5770779425301307, 0.9617966941126749, 2.8853900817778504); // biome-ignore format: one list
+  const value = fma(s, p, exponent);
+  return select(eq(x, 0), f64(-INFINITY), select(eq(x, INFINITY), x, value));
+}
+
+/** 2ˣ to 4e-11, for |x| far below 1023. */
+function exp2Of(x: Node): Node {
+  const shifted = add(x, 6755399441055744);
+  const r = sub(x, sub(shifted, 6755399441055744));
+  const p = polynomial(r, 1.5303700711365693e-5, 1.5469729214118296e-4, 1.3333478473685416e-3, 9.618025613318034e-3, 5.5504109063258665e-2, 0.24022651213498092, 0.6931471805568324, 0.9999999999595618); // biome-ignore format: one list
+  return float(add(bits(p), shl(bits(shifted), 52)));
+}
+
+const log = (x: Node): Node => mul(log2Of(x), Math.LN2);
+
+/** x + factor · x³ near 0, and NaN as it is. */
+function nearZero(x: Node, factor: number, far: Node): Node {
+  const near = fma(mul(square(x), x), factor, x);
+  return select(lt(abs(x), 2 ** -10), near, select(isNan(x), x, copySign(far, x)));
+}
+
+export const asinh = wide((x) => nearZero(x!, -1 / 6, log(add(abs(x!), sqrt(add(square(x!), 1))))));
+
+export const acosh = wide((x) => select(ge(x!, 1), log(add(x!, sqrt(sub(square(x!), 1)))), f64(Number.NaN)));
+
+export const atanh = wide((x) => {
+  const far = mul(log(div(add(abs(x!), 1), sub(1, abs(x!)))), 0.5);
+  return select(le(abs(x!), 1), nearZero(x!, 1 / 3, far), f64(Number.NaN));
+});
+
+/** exp(-t²) times a fit of erfc(t) · exp(t²) in the variable (t - 3) / (t + 3), good to 2e-9 up to 10.2. */
+export const erfc = wide((x) => {
+  const t = pmin(abs(x!), 10.2);
+  const ratio = polynomial(div(sub(t, 3), add(t, 3)), 5.59159088133e-5, 2.88802768318e-5, -5.94569543556e-4, 7.15731106584e-4, 4.26887610036e-3, -2.4394231653e-2, 7.16658642018e-2, -0.150115781796, 0.245603797562, -0.326233563828, 0.179001151265); // biome-ignore format: one list
+  const tail = mul(exp2Of(mul(square(t), -Math.LOG2E)), ratio);
+  return select(lt(x!, 0), sub(2, tail), tail);
+});
+
+/** Fits of erfinv(y) / y in w = -log(1 - y²) below 5, in its root above, good to 7e-9. */
+export const erfinv = wide((y) => {
+  const w = neg(log(mul(sub(1, abs(y!)), add(abs(y!), 1))));
+  const low = polynomial(w, -8.79099871846e-9, 2.21030132897e-7, -1.97645812798e-6, 3.98322477826e-6, 4.45652445395e-5, -1.27481677862e-4, -2.33429617411e-3, 1.15486539039e-2, 0.232013818036, 0.886226920495); // biome-ignore format: one list
+  const high = polynomial(sqrt(w), 1.25920426135e-4, -3.7168688224e-3, 4.83346088004e-2, -0.362469440701, 1.7203812778, -5.32365155524, 10.6150344749, -12.8480045198, 9.10751932172, -1.86002842372); // biome-ignore format: one list
+  const inside = mul(y!, select(lt(w, 5), low, high));
+  const outside = select(eq(abs(y!), 1), copySign(f64(INFINITY), y!), Number.NaN);
+  return select(lt(abs(y!), 1), inside, outside);
+});
+
+/** The exact remainder with a's sign: the product is exact while the quotient has no more bits than float64 has to spare. */
+export function fmod(a: Node, b: Node): Node {
+  const [x, y] = [convert(a, "f64"), convert(b, "f64")];
+  const quotient = trunc(div(x, y));
+  const rest = sub(x, mul(quotient, y));
+  const unusual = or(beyond(quotient, 2 ** 28), beyond(y, Number.MAX_VALUE));
+  return patch(unusual, copySign(convert(rest, "f32"), a), (c, d) => helper("fmod", c, d), a, b);
+}
+
+/**
+ * Powers within float32's rounding: 2 to the y · log₂ x, with the logarithm from artanh's series and the power from a
+ * polynomial.
+ */
+export function power(base: Node, exponent: Node): Node {
+  const [x, y] = [convert(base, "f64"), convert(exponent, "f64")];
+  const fast = convert(exp2Of(pmin(pmax(mul(y, log2Of(x)), -200), 200)), "f32");
+  const word = bits(base);
+  const largest = singleBits(INFINITY) - 1;
+  const unusual = or(sub(word, 1), or(sub(largest, word), sub(largest, bits(abs(exponent)))));
+  return patch(unusual, fast, anyPower, base, exponent);
+}
+
+function anyPower(base: Node, exponent: Node): Node {
+  const [x, y] = [convert(base, "f64"), convert(exponent, "f64")];
+  const size = abs(x);
+  const product = pmin(pmax(mul(y, log2Of(size)), -200), 200);
+  const magnitude = exp2Of(product);
+  const whole = eq(trunc(y), y);
+  const half = mul(y, 0.5);
+  const odd = and(whole, ne(trunc(half), half));
+  const negative = lt(bits(x), constant("i64", 0));
+  const signed = select(and(negative, odd), neg(magnitude), magnitude);
+  const value = select(and(lt(x, 0), and(ne(x, -INFINITY), not(whole))), f64(Number.NaN), signed);
+  const known = or(eq(y, 0), or(eq(x, 1), and(eq(x, -1), eq(abs(y), INFINITY))));
+  const undefinedInput = or(isNan(x), isNan(y));
+  return convert(select(known, f64(1), select(undefinedInput, f64(Number.NaN), value)), "f32");
+}
