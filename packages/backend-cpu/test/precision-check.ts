@@ -58,17 +58,59 @@ export function run(op: UnaryOp | BinaryOp, ...operands: readonly Float32Array[]
 /** Bits in the order of the numbers; both zeros are 0. */
 const order = (word: number): number => (word < 0 ? -(word & 0x7fffffff) : word);
 
-/** The most units in the last place by which an op misses, and the number where it does. NaN for another misses by all. */
-export function worst(op: UnaryOp): { readonly units: number; readonly at: number } {
-  const got = run(op, inputs);
-  const wanted = Float32Array.from(inputs, functions[op]!);
-  const [gotWords, wantedWords] = [got, wanted].map((x) => new Int32Array(x.buffer, x.byteOffset, x.length)) as [Int32Array, Int32Array]; // biome-ignore format: one line
-  let [units, at] = [0, 0];
-  for (let i = 0; i < inputs.length; i++) {
+interface Miss {
+  /** In the last place. NaN for a number, or a number for NaN, misses by all. */
+  readonly units: number;
+  readonly at: readonly number[];
+}
+
+function worst(got: Float32Array, truth: (a: number, b: number) => number, a: Float32Array, b = a): Miss {
+  const wanted = a.map((x, i) => truth(x, b[i]!));
+  const words = [got, wanted].map((x) => new Int32Array(x.buffer, x.byteOffset, x.length));
+  let [units, top] = [0, 0];
+  for (let i = 0; i < got.length; i++) {
     const wrong = Number.isNaN(got[i]) !== Number.isNaN(wanted[i]);
-    const distance = Math.abs(order(gotWords[i]!) - order(wantedWords[i]!));
-    const miss = wrong ? 2 ** 32 : Number.isNaN(wanted[i]) ? 0 : distance;
-    if (miss > units) [units, at] = [miss, inputs[i]!];
+    const distance = Number.isNaN(wanted[i]) ? 0 : Math.abs(order(words[0]![i]!) - order(words[1]![i]!));
+    const miss = wrong ? 2 ** 32 : distance;
+    if (miss > units) [units, top] = [miss, i];
   }
-  return { units, at };
+  return { units, at: [a[top]!, b[top]!] };
+}
+
+export function worstOf(op: keyof typeof functions): Miss {
+  return worst(run(op, inputs), functions[op]!, inputs);
+}
+
+/** As PyTorch defines it, in float32 at every step. */
+function floorDivide(a: number, b: number): number {
+  const rest = a % b;
+  const exact = Math.fround(Math.fround(a - rest) / b);
+  const lower = rest !== 0 && rest < 0 !== b < 0 ? Math.fround(exact - 1) : exact;
+  const whole = Math.floor(lower);
+  if (b === 0 || lower === 0) return b === 0 ? a / b : 0;
+  return lower - whole > 0.5 ? whole + 1 : whole;
+}
+
+/** ★ The truth of functions of two numbers, and by how many units they may miss it. */
+export const pairFunctions: { readonly [K in BinaryOp]?: readonly [(a: number, b: number) => number, number] } = {
+  atan2: [Math.atan2, 2],
+  pow: [(a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b), 1],
+  fmod: [(a, b) => a % b, 0],
+  remainder: [(a, b) => (a % b !== 0 && a % b < 0 !== b < 0 ? Math.fround(a % b) + b : a % b), 0],
+  floorDivide: [floorDivide, 0],
+};
+
+/** Numbers of all sizes, and again near 1; all pairs of special ones. */
+export function worstOfPairs(op: keyof typeof pairFunctions): readonly Miss[] {
+  const special = [...numbers].flatMap((x) => [x, x * 3, x / 7, x + 2]);
+  const scales = [(x: number) => x, (x: number) => (x % 1) * 40 || x];
+  return scales.map((scale) => {
+    const a = inputs.map(scale);
+    const b = inputs.map((_, i) => scale(inputs[(i * 7919) % inputs.length]!));
+    for (const [i, x] of special.entries()) {
+      a.set(special, i * special.length);
+      b.fill(x, i * special.length, (i + 1) * special.length);
+    }
+    return worst(run(op, a, b), pairFunctions[op]![0], a, b);
+  });
 }

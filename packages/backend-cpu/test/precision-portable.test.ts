@@ -1,7 +1,7 @@
 import type { UnaryOp } from "@dl/tensor";
 import { expect, test, vi } from "vitest";
 import { engine } from "../src/runtime/index.ts";
-import { functions, worst } from "./precision-check.ts";
+import { functions, worstOf } from "./precision-check.ts";
 
 // A host without relaxed SIMD: products and sums are rounded apart.
 vi.mock("../src/runtime/features.ts", () => ({
@@ -10,6 +10,6 @@ vi.mock("../src/runtime/features.ts", () => ({
 
 test.each(Object.keys(functions) as UnaryOp[])("%s needs no fused multiply-add for its precision", (op) => {
   expect(engine.options.relaxed).toBe(false);
-  const { units, at } = worst(op);
+  const { units, at } = worstOf(op);
   expect(units, `${op}(${at})`).toBeLessThanOrEqual(2);
 });

@@ -1,11 +1,15 @@
-import type { UnaryOp } from "@dl/tensor";
+import type { BinaryOp, UnaryOp } from "@dl/tensor";
 import { erfc } from "@dl/tensor/testing";
 import { expect, test } from "vitest";
-import { functions, run, worst } from "./precision-check.ts";
+import { functions, pairFunctions, run, worstOf, worstOfPairs } from "./precision-check.ts";
 
 test.each(Object.keys(functions) as UnaryOp[])("%s is within 2 units of the last place", (op) => {
-  const { units, at } = worst(op);
+  const { units, at } = worstOf(op);
   expect(units, `${op}(${at})`).toBeLessThanOrEqual(2);
+});
+
+test.each(Object.entries(pairFunctions))("%s is as exact as promised", (op, [, limit]) => {
+  for (const { units, at } of worstOfPairs(op as BinaryOp)) expect(units, `${op}(${at})`).toBeLessThanOrEqual(limit);
 });
 
 const below = (x: number): number => erfc(-x * Math.SQRT1_2) / 2;

@@ -55,17 +55,28 @@ function towards(rest: Node, b: Node): Node {
   return select(wrong, add(rest, b), rest);
 }
 
+const fmodOf = (a: Node, b: Node): Node => helper("fmod", a, b);
+
 function fmod(a: Node, b: Node): Node {
-  if (a.type === "f32") return w32.fmod(a, b);
-  return a.type === "f64" ? helper("fmod", a, b) : rem(a, b);
+  if (a.type === "f32") return w32.fmod(a, b, fmodOf);
+  return a.type === "f64" ? fmodOf(a, b) : rem(a, b);
+}
+
+function remainder(a: Node, b: Node): Node {
+  const careful = (x: Node, y: Node): Node => towards(fmodOf(x, y), y);
+  if (a.type === "f32") return w32.remainder(a, b, careful);
+  return a.type === "f64" ? careful(a, b) : towards(rem(a, b), b);
 }
 
 function floorDivide(a: Node, b: Node): Node {
-  if (!isFloatType(a.type)) {
-    const { quotient, rest } = divide(a, b);
-    return sub(quotient, convert(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), a.type as "i32" | "i64"));
-  }
-  const rest = fmod(a, b);
+  if (a.type === "f32") return w32.floorDivide(a, b, floorDivideFloats);
+  if (a.type === "f64") return floorDivideFloats(a, b);
+  const { quotient, rest } = divide(a, b);
+  return sub(quotient, convert(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), a.type as "i32" | "i64"));
+}
+
+function floorDivideFloats(a: Node, b: Node): Node {
+  const rest = fmodOf(a, b);
   const exact = div(sub(a, rest), b);
   const lower = select(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), sub(exact, 1), exact);
   const whole = floor(lower);
@@ -104,7 +115,7 @@ export const binary: { readonly [K in BinaryOp]: Row } = {
   mul,
   div,
   floorDivide,
-  remainder: (a, b) => towards(fmod(a, b), b),
+  remainder,
   fmod,
   pow,
   maximum: max,

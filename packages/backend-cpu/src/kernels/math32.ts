@@ -242,7 +242,7 @@ function normalTail(t: Node): Node {
 /** x · Φ(x). */
 export function gelu(x: Node): Node {
   const tail = normalTail(pmin(abs(x), 6.1875));
-  return mul(x, select(lt(x, 0), tail, sub(1, tail)));
+  return mul(x, abs(sub(select(lt(x, 0), 0, constant("f32", 1)), tail)));
 }
 
 /** Φ(x) + x φ(x): below 0 the cube of a polynomial, times the distance to its zero. */
