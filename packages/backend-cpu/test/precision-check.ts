@@ -59,7 +59,7 @@ export function run(op: UnaryOp | BinaryOp, ...operands: readonly Float32Array[]
 const order = (word: number): number => (word < 0 ? -(word & 0x7fffffff) : word);
 
 interface Miss {
-  /** In the last place. NaN for a number, or a number for NaN, misses by all. */
+  /** In the last place. NaN for a number, a number for NaN, and a zero of the wrong sign miss by all. */
   readonly units: number;
   readonly at: readonly number[];
 }
@@ -69,7 +69,8 @@ function worst(got: Float32Array, truth: (a: number, b: number) => number, a: Fl
   const words = [got, wanted].map((x) => new Int32Array(x.buffer, x.byteOffset, x.length));
   let [units, top] = [0, 0];
   for (let i = 0; i < got.length; i++) {
-    const wrong = Number.isNaN(got[i]) !== Number.isNaN(wanted[i]);
+    const signless = got[i] === 0 && wanted[i] === 0 && !Object.is(got[i], wanted[i]);
+    const wrong = signless || Number.isNaN(got[i]) !== Number.isNaN(wanted[i]);
     const distance = Number.isNaN(wanted[i]) ? 0 : Math.abs(order(words[0]![i]!) - order(words[1]![i]!));
     const miss = wrong ? 2 ** 32 : distance;
     if (miss > units) [units, top] = [miss, i];
@@ -87,7 +88,7 @@ function floorDivide(a: number, b: number): number {
   const exact = Math.fround(Math.fround(a - rest) / b);
   const lower = rest !== 0 && rest < 0 !== b < 0 ? Math.fround(exact - 1) : exact;
   const whole = Math.floor(lower);
-  if (b === 0 || lower === 0) return b === 0 ? a / b : 0;
+  if (b === 0 || lower === 0) return b === 0 ? a / b : (a / b) * 0;
   return lower - whole > 0.5 ? whole + 1 : whole;
 }
 

@@ -67,19 +67,19 @@ function exp2Of(x: Node): Node {
 
 const log = (x: Node): Node => mul(log2Of(x), Math.LN2);
 
-/** x + factor · x³ near 0, and NaN as it is. */
-function nearZero(x: Node, factor: number, far: Node): Node {
-  const near = fma(mul(square(x), x), factor, x);
-  return select(lt(abs(x), 2 ** -10), near, select(isNan(x), x, copySign(far, x)));
+/** An odd function: x + factor · x³ near 0, elsewhere `far` with the sign of x; NaN as it is. */
+function odd(x: Node, factor: number, far: Node): Node {
+  const size = select(lt(abs(x), 2 ** -10), fma(mul(square(x), x), factor, x), far);
+  return select(isNan(x), x, copySign(size, x));
 }
 
-export const asinh = wide((x) => nearZero(x!, -1 / 6, log(add(abs(x!), sqrt(add(square(x!), 1))))));
+export const asinh = wide((x) => odd(x!, -1 / 6, log(add(abs(x!), sqrt(add(square(x!), 1))))));
 
 export const acosh = wide((x) => select(ge(x!, 1), log(add(x!, sqrt(sub(square(x!), 1)))), f64(Number.NaN)));
 
 export const atanh = wide((x) => {
   const far = mul(log(div(add(abs(x!), 1), sub(1, abs(x!)))), 0.5);
-  return select(le(abs(x!), 1), nearZero(x!, 1 / 3, far), f64(Number.NaN));
+  return select(le(abs(x!), 1), odd(x!, 1 / 3, far), f64(Number.NaN));
 });
 
 /** exp(-t²) times a fit of erfc(t) · exp(t²) in the variable (t - 3) / (t + 3), good to 2e-9 up to 10.2. */
