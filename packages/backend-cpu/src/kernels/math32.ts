@@ -178,7 +178,7 @@ export function log1p(x: Node): Node {
   return patch(unusual, select(lt(abs(x), 2 ** -25), x, value), careful, x);
 }
 
-/** eˣ / 2 for x ≥ 0, whose double may be too large. */
+/** eˣ / 2 for x ≥ 0: eˣ itself may be too large. */
 function halfExp(x: Node): Node {
   const careful = (y: Node): Node => expOf(splitPower(pmin(y, 90)), (p, n) => scale(p, sub(n, 1)));
   return patch(beyond(x, 87), mul(expOf(splitPower(x), scaleInside), 0.5), careful, x);
@@ -233,24 +233,24 @@ function polynomialOn(x: Node, first: Node, ...coefficients: readonly number[]):
   return coefficients.reduce((sum, c) => fma(sum, x, c), first);
 }
 
-/** The normal distribution's tail beyond t as a square, which stays exact as it falls; 0 from the limit of `t` on. */
-function normalTail(t: Node): Node {
-  const p = polynomial(t, 2.8325382e-9, -9.70967022e-8, 1.40560564e-6, -1.08592258e-5, 4.55120353e-5, -8.58678395e-5, 2.24884279e-5, -2.42450944e-4, 1.61361566e-3, 1.75091531e-3, -1.34684602e-2, -2.71223802e-2, 0.114279896); // biome-ignore format: one list
-  return square(mul(sub(6.1875, t), p));
+/** Up to the limit of t the cube of a polynomial, which keeps its precision as it falls; 0 at the limit. */
+function cube(t: Node, limit: number, ...coefficients: readonly number[]): Node {
+  const root = mul(sub(limit, t), polynomial(t, ...coefficients));
+  return mul(square(root), root);
 }
 
-/** x · Φ(x). */
+/** x · Φ(x), with the tail of the normal distribution as a cube. */
 export function gelu(x: Node): Node {
-  const tail = normalTail(pmin(abs(x), 6.1875));
+  const t = pmin(abs(x), 6.39375);
+  const tail = cube(t, 6.39375, 2.61131596e-8, -5.35454717e-7, 3.66181007e-6, -4.27835266e-6, -4.68141625e-5, 4.34167414e-5, 8.3747576e-4, -9.35263088e-5, -1.09082982e-2, -1.36003653e-2, 0.12413694); // biome-ignore format: one list
   return mul(x, abs(sub(select(lt(x, 0), 0, constant("f32", 1)), tail)));
 }
 
-/** Φ(x) + x φ(x): below 0 the cube of a polynomial, times the distance to its zero. */
+/** Φ(x) + x φ(x): below 0 a cube times the distance to the zero there. */
 export function geluSlope(x: Node): Node {
   const size = abs(x);
   const t = pmin(size, 7.0625);
-  const p = polynomial(t, -2.33459185e-9, 9.74261098e-8, -1.51494521e-6, 1.09501843e-5, -3.1607884e-5, -2.00733393e-5, 1.0682537e-4, 1.26188132e-3, -2.2500942e-3, -1.45928571e-2, 6.5571107e-3, 0.123594478); // biome-ignore format: one list
-  const root = mul(sub(7.0625, t), p);
-  const below = mul(mul(square(root), root), sub(0.7517915246935645, size));
+  const power = cube(t, 7.0625, -2.33459185e-9, 9.74261098e-8, -1.51494521e-6, 1.09501843e-5, -3.1607884e-5, -2.00733393e-5, 1.0682537e-4, 1.26188132e-3, -2.2500942e-3, -1.45928571e-2, 6.5571107e-3, 0.123594478); // biome-ignore format: one list
+  const below = mul(power, sub(0.7517915246935645, size));
   return select(lt(x, 0), below, sub(1, below));
 }
