@@ -162,7 +162,9 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate }: GemmCall)
   if (n === 1) transpose(product);
   const small = product.m < FEW_ROWS || m * n * k < SMALL;
   const dots = small || product.n < FEW_ROWS;
-  const direct = small || n * k * bytesPerElement[type] <= CACHED_BYTES;
+  const s = bytesPerElement[type];
+  // Columns that do not fill a vector are slow as they lie.
+  const direct = small || ((n * s) % 16 === 0 && n * k * s <= CACHED_BYTES);
   if (dots && isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k)) product.mode = DOT;
   else if (product.cColumn !== 1 || product.addColumn !== 1) product.mode = SCALAR;
   else if (direct && product.b.columnStride === 1) product.mode = DIRECT;
