@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { MAX_CHUNKS } from "../src/runtime/control.ts";
+import { MAX_CHUNKS, SLEEPERS } from "../src/runtime/control.ts";
 import { Engine } from "../src/runtime/engine.ts";
 import { Heap } from "../src/runtime/heap.ts";
 import { engine, getNumThreads, heap, memory, setNumThreads, threads } from "../src/runtime/index.ts";
+import { CONTROL } from "../src/runtime/layout.ts";
 import { Memory } from "../src/runtime/memory.ts";
 import { Threads } from "../src/runtime/threads.ts";
 import { load, type Module, op, when } from "../src/wasm/emitter.ts";
@@ -65,6 +66,16 @@ describe("parallel", () => {
       await pause(1);
     }
     expect(areas.size).toBeGreaterThanOrEqual(2);
+  });
+
+  test("workers without work sleep, and wake for the next task", async () => {
+    setNumThreads(4);
+    const asleep = (): number => Atomics.load(heap.i32, CONTROL / 4 + SLEEPERS);
+    for (let round = 0; round < 3; round++) {
+      runMarks(MAX_CHUNKS, 100);
+      for (let i = 0; i < 10_000 && asleep() < 3; i++) await pause(1);
+      expect(asleep()).toBe(3);
+    }
   });
 
   test("a module that workers have not met yet works at once", () => {

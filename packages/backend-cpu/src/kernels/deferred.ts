@@ -12,6 +12,7 @@ import {
   sizeOf,
   type View,
 } from "@dl/tensor";
+import { memory } from "../runtime/index.ts";
 import { CpuStorage, type Pending } from "../storage.ts";
 import { access } from "./access.ts";
 import { Elementwise } from "./elementwise.ts";
@@ -75,7 +76,7 @@ function seen(x: KernelInput): KernelInput {
 export function defer(backend: Backend, call: KernelCall): CpuStorage | undefined {
   const meta = call.outputs[0]!;
   const length = sizeOf(meta.shape);
-  if (length < LONG || call.outputs.length > 1) return undefined;
+  if (length < LONG || length * dtypes[meta.dtype].bytes > memory.limit || call.outputs.length > 1) return undefined;
   const what = pointwiseOf(call);
   if (!what?.inputs.every((x) => typeof x === "number" || mayKeep(x, length))) return undefined;
   const pending = new Deferred(what.kernel, what.inputs, meta.shape);

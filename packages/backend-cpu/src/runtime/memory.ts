@@ -247,6 +247,7 @@ export class Memory {
 
   #exhausted(needed: number): never {
     const blocks = [...this.#held].map((count, sizeClass) => [sizeOf(sizeClass), count] as const);
-    return failExhausted({ device: "cpu", needed, limit: this.limit, blocks, raise: "setMemoryLimit(bytes)" });
+    const raise = this.limit < this.heap.maximumBytes ? "setMemoryLimit(bytes)" : undefined;
+    return failExhausted({ device: "cpu", needed, limit: this.limit, blocks, raise });
   }
 }

@@ -1,7 +1,8 @@
 /** The one road that every operation takes: coerce, infer, launch, record. */
-import type { KernelCall, KernelInput, TensorMeta, View } from "../backend.ts";
+import type { Backend, KernelCall, KernelInput, Storage, TensorMeta, View } from "../backend.ts";
 import { type DType, dtypes, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
+import { explainShortage } from "../exhausted.ts";
 import type { Operand } from "../recorder.ts";
 import { getBackend } from "../registry.ts";
 import { type Shape, sameShape, stridesOf } from "../shape.ts";
@@ -50,11 +51,19 @@ export function applyAll<K extends KernelOp | FusedOp>(
 ): Tensor[] {
   const plan = planCall(op, inputs, attrs);
   const backend = firstTensor(inputs)?.storage.backend ?? getBackend(device);
-  const storages = backend.run({ op, inputs: plan.views, attrs, outputs: plan.outputs } as unknown as KernelCall);
+  const storages = launch(backend, { op, inputs: plan.views, attrs, outputs: plan.outputs } as unknown as KernelCall);
   const results = new Array<Tensor>(storages.length);
   for (let i = 0; i < storages.length; i++) results[i] = wrap(storages[i]!, plan.outputs[i]!);
   if (recording(plan.inputs)) state.recorder!.record(op, plan.inputs, attrs, results);
   return results;
+}
+
+function launch(backend: Backend, call: KernelCall): readonly Storage[] {
+  try {
+    return backend.run(call);
+  } catch (error) {
+    throw explainShortage(error, call.op, call.outputs);
+  }
 }
 
 /** Runs an op and writes its result into `target`, which may be one of the inputs. */
