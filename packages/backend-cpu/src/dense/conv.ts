@@ -33,7 +33,7 @@ export interface ConvForward {
 }
 
 /** Multiply-adds that are worth a chunk of their own. */
-const GRAIN = 2 ** 19;
+const GRAIN = 2 ** 17;
 const MAX_CHUNKS = 256;
 
 const { tall, wide } = tilesFor(engine.options);
@@ -112,7 +112,7 @@ function runForward(type: FloatName, { geometry: g, layout, block }: Plan, t: Co
   try {
     const { outer, outerStep, count, step, line, groupStep } = order;
     const packing = [block.address, t.w, packed.address, outer, outerStep, count, step, line, groupStep];
-    threads.parallel(key, "packWeights", chunksFor(64, weights), packing);
+    threads.parallel(key, "packWeights", chunksFor(64, 16 * weights), packing);
     const work = workOf(g);
     const images = g.batch * g.groups * layout.bands.count;
     const splits = splitsFor(images, Math.ceil(g.outputs / tall.rows), work);
