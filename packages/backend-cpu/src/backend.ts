@@ -10,13 +10,12 @@ import {
   type MemoryReport,
   type Storage,
   sizeOf,
-  type TensorMeta,
   type TypedArray,
   type UpdateCall,
   type View,
 } from "@dl/tensor";
 import { convert } from "./kernels/copy.ts";
-import { defer, runFused } from "./kernels/deferred.ts";
+import { defer, LONG, runFused } from "./kernels/deferred.ts";
 import { inPlaceKernels } from "./kernels/index.ts";
 import type { Output } from "./kernels/kernel.ts";
 import { isReplaced, rows } from "./kernels/native.ts";
@@ -44,16 +43,14 @@ class CpuBackend implements Backend {
   }
 
   run(call: KernelCall): readonly Storage[] {
-    if (call.outputs.length === 1) {
-      const deferred = isReplaced(call.op) ? undefined : defer(this, call);
-      if (deferred) return [deferred];
-      const output = this.#fresh(call.outputs[0]!);
-      launch(call, [output]);
-      return [output.storage];
-    }
-    const outputs = call.outputs.map((meta) => this.#fresh(meta));
-    launch(call, outputs);
-    return outputs.map(({ storage }) => storage);
+    if (call.outputs.length !== 1) return this.#runAll(call);
+    const { shape, dtype } = call.outputs[0]!;
+    const length = sizeOf(shape);
+    const deferred = length < LONG || isReplaced(call.op) ? undefined : defer(this, call, length);
+    if (deferred) return [deferred];
+    const storage = new CpuStorage(this, dtype, length);
+    launch(call, [{ storage, address: storage.block.address, shape, dtype }]);
+    return [storage];
   }
 
   runInto(call: KernelCall, target: View): void {
@@ -89,8 +86,7 @@ class CpuBackend implements Backend {
 
   hostMemory(storage: Storage): TypedArray {
     const own = storage as CpuStorage;
-    own.settleReaders();
-    own.exposed = true;
+    own.expose();
     return own.raw;
   }
 
@@ -107,9 +103,13 @@ class CpuBackend implements Backend {
     return memory.pressure.relieve();
   }
 
-  #fresh({ shape, dtype }: TensorMeta): Output {
-    const storage = new CpuStorage(this, dtype, sizeOf(shape));
-    return { storage, address: storage.block.address, shape, dtype };
+  #runAll(call: KernelCall): readonly Storage[] {
+    const outputs = call.outputs.map(({ shape, dtype }): Output => {
+      const storage = new CpuStorage(this, dtype, sizeOf(shape));
+      return { storage, address: storage.block.address, shape, dtype };
+    });
+    launch(call, outputs);
+    return outputs.map(({ storage }) => storage);
   }
 }
 

@@ -26,14 +26,18 @@ class Ticket {
 
 const tickets: Ticket[] = [];
 
-export class CpuStorage extends Storage {
-  /** Whether the user may write the memory unseen: such a storage is read at once. */
+/** What few storages have: apart, so that the others cost less. */
+class Waiting {
+  pending: Pending | null = null;
+  ticket: Ticket | null = null;
+  /** What waits and reads the storage. */
+  readers: Set<WeakRef<Ticket>> | null = null;
   exposed = false;
+}
+
+export class CpuStorage extends Storage {
   #block: Block | null = null;
-  #pending: Pending | null = null;
-  #ticket: Ticket | null = null;
-  /** What waits and reads this storage. */
-  #readers: Set<WeakRef<Ticket>> | null = null;
+  #waiting: Waiting | null = null;
   #freed = false;
 
   constructor(backend: Backend, dtype: DType, length: number, pending: Pending | null = null) {
@@ -49,7 +53,18 @@ export class CpuStorage extends Storage {
 
   /** What is still to be computed. */
   get pending(): Pending | null {
-    return this.#pending;
+    return this.#waiting?.pending ?? null;
+  }
+
+  /** Whether the user may write the memory unseen: such a storage is read at once. */
+  get isExposed(): boolean {
+    return this.#waiting?.exposed ?? false;
+  }
+
+  /** To be called before the memory is lent to the user. */
+  expose(): void {
+    this.settleReaders();
+    this.#extra.exposed = true;
   }
 
   /** The elements as a typed array over the heap. Do not keep it over an allocation. */
@@ -61,9 +76,10 @@ export class CpuStorage extends Storage {
 
   /** To be called before elements change: whatever waits and needs them as they are is computed. */
   settleReaders(): void {
-    if (this.#readers === null) return;
-    const readers = this.#readers;
-    this.#readers = null;
+    const waiting = this.#waiting;
+    if (!waiting?.readers) return;
+    const { readers } = waiting;
+    waiting.readers = null;
     for (const reference of readers) void reference.deref()?.holder?.block;
   }
 
@@ -74,18 +90,22 @@ export class CpuStorage extends Storage {
     else this.#settle();
   }
 
+  get #extra(): Waiting {
+    return (this.#waiting ??= new Waiting());
+  }
+
   #await(pending: Pending): void {
-    this.#pending = pending;
-    this.#ticket = tickets.pop() ?? new Ticket();
-    this.#ticket.holder = this;
+    const ticket = tickets.pop() ?? new Ticket();
+    ticket.holder = this;
+    Object.assign(this.#extra, { pending, ticket });
     for (const source of pending.sources) {
       source.retain();
-      source.#addReader(this.#ticket.reference);
+      source.#addReader(ticket.reference);
     }
   }
 
   #addReader(reader: WeakRef<Ticket>): void {
-    const readers = (this.#readers ??= new Set());
+    const readers = (this.#extra.readers ??= new Set());
     if (readers.size >= MANY_READERS) {
       for (const each of readers) if (each.deref() === undefined) readers.delete(each);
     }
@@ -95,7 +115,7 @@ export class CpuStorage extends Storage {
   #compute(): Block {
     const block = memory.allocate(this.length * dtypes[this.dtype].bytes);
     try {
-      this.#pending!.compute(this, block.address);
+      this.pending!.compute(this, block.address);
     } catch (error) {
       memory.release(block);
       throw error;
@@ -107,13 +127,14 @@ export class CpuStorage extends Storage {
 
   /** It waits no more. */
   #settle(): void {
-    const ticket = this.#ticket!;
-    for (const source of this.#pending!.sources) {
-      source.#readers?.delete(ticket.reference);
+    const waiting = this.#waiting!;
+    const [pending, ticket] = [waiting.pending!, waiting.ticket!];
+    for (const source of pending.sources) {
+      source.#waiting?.readers?.delete(ticket.reference);
       source.release();
     }
-    this.#pending = null;
-    this.#ticket = null;
+    waiting.pending = null;
+    waiting.ticket = null;
     ticket.holder = null;
     tickets.push(ticket);
   }

@@ -22,7 +22,7 @@ import { MOST_OPERANDS } from "./plan.ts";
 import { launch, pointwiseOf } from "./pointwise.ts";
 
 /** Elements from which an op waits: fewer lie in the nearest caches anyway. */
-const LONG = 2 ** 15;
+export const LONG = 2 ** 15;
 /** Nodes of a formula that costs less than a pass over memory: it is repeated rather than its result written. */
 const CHEAP = 8;
 /** Nodes of a fused formula at most, and fused formulas that are compiled at most. */
@@ -72,11 +72,10 @@ function seen(x: KernelInput): KernelInput {
   return { storage, shape, strides, offset, dtype };
 }
 
-/** The result of a call that can wait; `undefined` for all others. */
-export function defer(backend: Backend, call: KernelCall): CpuStorage | undefined {
+/** The result of a call with one long output, if it can wait; `length` is that of the output. */
+export function defer(backend: Backend, call: KernelCall, length: number): CpuStorage | undefined {
   const meta = call.outputs[0]!;
-  const length = sizeOf(meta.shape);
-  if (length < LONG || length * dtypes[meta.dtype].bytes > memory.limit || call.outputs.length > 1) return undefined;
+  if (length * dtypes[meta.dtype].bytes > memory.limit) return undefined;
   const what = pointwiseOf(call);
   if (!what?.inputs.every((x) => typeof x === "number" || mayKeep(x, length))) return undefined;
   const pending = new Deferred(what.kernel, what.inputs, meta.shape);
@@ -86,7 +85,7 @@ export function defer(backend: Backend, call: KernelCall): CpuStorage | undefine
 
 /** What waits must not hold much more memory than its own elements would take, nor read what the user may write unseen. */
 function mayKeep({ storage }: View, length: number): boolean {
-  return storage.length <= 2 * length && !(storage as CpuStorage).exposed;
+  return storage.length <= 2 * length && !(storage as CpuStorage).isExposed;
 }
 
 /** Computes an element-wise call at once, with all that its inputs wait for; `false` for all others, and for short ones. */
