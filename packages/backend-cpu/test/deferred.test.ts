@@ -2,7 +2,18 @@
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { cat, memory, noGrad, resetPeakMemoryStats, scope, type Tensor, tensor, where, zeros } from "@dl/tensor";
+import {
+  applyAll,
+  cat,
+  memory,
+  noGrad,
+  resetPeakMemoryStats,
+  scope,
+  type Tensor,
+  tensor,
+  where,
+  zeros,
+} from "@dl/tensor";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { getMemoryLimit, setMemoryLimit } from "../src/index.ts";
@@ -69,6 +80,22 @@ test("what lies between the ops of a chain takes no memory, once the chain is kn
   const result = 4 * rows * columns;
   expect(memory().peak - peak).toBeGreaterThanOrEqual(result);
   expect(memory().peak - peak).toBeLessThan(1.5 * result);
+});
+
+test("max pooling over a ReLU that waits leaves it waiting, with the same values and positions", () => {
+  const window = { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1], ceilMode: false };
+  for (const dtype of ["float32", "float64", "bfloat16"] as const) {
+    const x = scope(() => values(4, [1, rows, 64, 64]).sub(2).to(dtype));
+    const touched = x.relu();
+    const expected = [bytes(touched)];
+    expected.push(...applyAll("maxPool", [touched], window).map(bytes));
+    const before = memory().bytes;
+    const waiting = x.relu();
+    const pooled = applyAll("maxPool", [waiting], window);
+    expect(memory().bytes - before, dtype).toBeLessThan(expected[0]!.length);
+    x.fill_(1);
+    expect([waiting, ...pooled].map((result, i) => bytes(result).equals(expected[i]!))).toEqual([true, true, true]);
+  }
 });
 
 test("memory that is lent to the user is read at once", () => {

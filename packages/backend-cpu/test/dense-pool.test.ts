@@ -66,15 +66,27 @@ function noise(length: number, seed: number): number[] {
   return Array.from({ length }, (_, i) => ((((i + seed) * 2654435761) >>> 20) % 9) - 4);
 }
 
+/** Zeros of both signs, NaN with every third seed. */
+function oddNoise(length: number, seed: number): number[] {
+  const changed = new Map([
+    [4, seed % 3 === 0 ? Number.NaN : 4],
+    [0, -0],
+    [1, 0],
+  ]);
+  return noise(length, seed).map((x) => changed.get(x) ?? x);
+}
+
 function checkMax({ type, shape, seed }: Problem): void {
   const [inSize, outSize] = [product(shape.input), product(outputOf(shape))];
-  const numbers = noise(shape.planes * inSize, seed).map((x) => (x === 4 && seed % 3 === 0 ? Number.NaN : x));
-  const x = floats(type, numbers);
+  const relu = seed % 2 === 0;
+  const given = oddNoise(shape.planes * inSize, seed);
+  const numbers = relu ? given.map((x) => (x >= 0 || Number.isNaN(x) ? x : 0)) : given;
+  const x = floats(type, given);
   const y = floats(type, noise(shape.planes * outSize, 1));
   const dy = floats(type, noise(shape.planes * outSize, 2));
   const dx = floats(type, noise(shape.planes * inSize, 3));
   const indices = integers(shape.planes * outSize);
-  maxPool(type, shape, { input: x.address, output: y.address, indices: indices.address });
+  maxPool(type, shape, { input: x.address, output: y.address, indices: indices.address, relu });
   maxPoolBackward(type, shape, { gradOutput: dy.address, indices: indices.address, gradInput: dx.address });
   const expected = { y: [] as number[], indices: [] as number[], dx: numbers.map(() => 0) };
   windows(shape, (o, inside) => {
@@ -154,7 +166,7 @@ const halving = (height: number, width: number): PoolShape => ({
 });
 
 describe("max pooling and its gradient", () => {
-  test("one, two and three dimensions, any window", () => {
+  test("one, two and three dimensions, any window, of ReLU or not", () => {
     for (const [dimensions, side, numRuns] of [
       [1, 30, 80],
       [2, 12, 150],
@@ -165,7 +177,7 @@ describe("max pooling and its gradient", () => {
     }
   });
 
-  test("windows of 2×2, even and odd sizes, with NaN", () => {
+  test("windows of 2×2, even and odd sizes, with NaN, of ReLU or not", () => {
     for (const [height, width] of [
       [24, 24],
       [8, 8],
@@ -174,7 +186,7 @@ describe("max pooling and its gradient", () => {
       [5, 2],
       [3, 17],
     ] as const) {
-      for (const seed of [1, 3]) checkMax({ type: "f32", shape: halving(height, width), seed });
+      for (const seed of [1, 2, 3, 6]) checkMax({ type: "f32", shape: halving(height, width), seed });
     }
   });
 });

@@ -3,7 +3,17 @@
  * place of each in its plane of the input, as int32.
  */
 import { type Expr, type Func, i32, type Local, load, type Module, op, shuffle, splat, v128 } from "../wasm/emitter.ts";
-import { at, combine, type Element, type Int, loadScalar, type Scalar, shareOf, storeScalar } from "./element.ts";
+import {
+  at,
+  combine,
+  type Element,
+  type FloatName,
+  type Int,
+  loadScalar,
+  type Scalar,
+  shareOf,
+  storeScalar,
+} from "./element.ts";
 import { geometryParams } from "./pool-geometry.ts";
 import {
   firstIndex,
@@ -16,7 +26,16 @@ import {
 } from "./pool-windows.ts";
 
 const params = ["chunk", "chunks", "x", "y", "indices", ...geometryParams] as const;
-type Locals = PoolLocals & { readonly x: Int; readonly y: Int; readonly indices: Int };
+type Pointers = { readonly x: Int; readonly y: Int; readonly indices: Int };
+type Locals = PoolLocals & Pointers;
+
+/** Loads an element; with `relu` as ReLU leaves it, which keeps NaN and -0. */
+function see(f: Func, value: Local<FloatName>, loaded: Scalar, relu: boolean): void {
+  f.set(value, loaded as never);
+  if (relu) f.if(op(`${value.type}.lt`, value as never, 0), () => f.set(value, 0));
+}
+
+const seen = (vector: Expr<"v128">, relu: boolean): Expr<"v128"> => (relu ? op("f32x4.pmax", vector, 0) : vector);
 
 /** Whether a number replaces the largest one so far. */
 function wins(e: Element, value: Scalar, best: Scalar): Expr<"i32"> {
@@ -36,9 +55,9 @@ function planePointers(f: Func, e: Element, p: Locals) {
   return { x, y, indices, bytes, toPlane };
 }
 
-/** `maxPool`, for any window. */
-export function buildMaxPool(m: Module, e: Element): void {
-  m.func("maxPool", params, (f, p) => {
+/** `maxPool` or, of what ReLU leaves, `reluMaxPool`, for any window. */
+export function buildMaxPool(m: Module, e: Element, relu: boolean): void {
+  m.func(relu ? "reluMaxPool" : "maxPool", params, (f, p) => {
     const { x, y, indices, toPlane } = planePointers(f, e, p);
     const best = f.local(e.name);
     const value = f.local(e.name);
@@ -47,7 +66,7 @@ export function buildMaxPool(m: Module, e: Element): void {
       f.set(best, Number.NEGATIVE_INFINITY);
       f.set(place, firstIndex(p, window));
       forEachElement(f, p, window, (index) => {
-        f.set(value, loadScalar(e.name, at(x, index, e.bytes)));
+        see(f, value, loadScalar(e.name, at(x, index, e.bytes)), relu);
         f.if(wins(e, value, best), () => {
           f.set(best, value);
           f.set(place, index);
@@ -58,17 +77,18 @@ export function buildMaxPool(m: Module, e: Element): void {
       f.inc(y, e.bytes);
       f.inc(indices, 4);
     };
-    const four = (window: Window): void => maxOfFour(f, p, window, x, y, indices);
+    const pointers = { x, y, indices };
+    const four = (window: Window): void => maxOfFour(f, p, window, pointers, relu);
     forEachOutput(f, p, { plane: toPlane, output, ...(e.name === "f32" ? { four } : {}) });
   });
 }
 
-function maxOfFour(f: Func, p: Locals, window: Window, x: Int, y: Int, indices: Int): void {
+function maxOfFour(f: Func, p: Locals, window: Window, { x, y, indices }: Pointers, relu: boolean): void {
   const steps = op("i32x4.mul", op("i32x4.splat", p.strideWidth), v128(new Int32Array([0, 1, 2, 3])));
   const best = f.let(splat("f32x4", Number.NEGATIVE_INFINITY));
   const places = f.let(op("i32x4.splat", firstIndex(p, window)));
   forEachElement(f, p, window, (index) => {
-    const value = f.let(loadFour(p, f.let(at(x, index, 4))));
+    const value = f.let(seen(loadFour(p, f.let(at(x, index, 4))), relu));
     const mask = f.let(op("v128.or", op("f32x4.gt", value, best), op("f32x4.ne", value, value)));
     f.set(best, op("v128.bitselect", value, best, mask));
     f.set(places, op("v128.bitselect", op("i32x4.splat", index), places, mask));
@@ -178,10 +198,10 @@ function latestOfQuad(f: Func, [a, ...others]: Quad, width: Expr<"v128">): reado
   return [best, distance];
 }
 
-/** `maxPool2`: windows of 2×2 side by side over one channel's rows, of float32. */
-export function buildMaxPool2(m: Module): void {
+/** `maxPool2` or `reluMaxPool2`: windows of 2×2 side by side over one channel's rows, of float32. */
+export function buildMaxPool2(m: Module, relu: boolean): void {
   const f32 = { name: "f32", bytes: 4 } as Element;
-  m.func("maxPool2", params, (f, p) => {
+  m.func(relu ? "reluMaxPool2" : "maxPool2", params, (f, p) => {
     const width = f.let(op("i32x4.splat", p.inWidth));
     const sum = f.local("v128");
     const number = f.local("f32");
@@ -193,7 +213,7 @@ export function buildMaxPool2(m: Module): void {
       (first, x, below, y, indices) => {
         const quad = [x, below].flatMap((row) => {
           const [near, far] = [f.let(load("v128.load", row)), f.let(load("v128.load", row, 16))];
-          return [f.let(shuffle(near, far, evens)), f.let(shuffle(near, far, odds))];
+          return [evens, odds].map((lanes) => f.let(seen(shuffle(near, far, lanes), relu)));
         }) as unknown as Quad;
         const write = ([best, distance]: readonly [Expr<"v128">, Expr<"v128">]): void => {
           f.store("v128.store", y, best);
@@ -208,7 +228,7 @@ export function buildMaxPool2(m: Module): void {
         );
       },
       (place, x, below, y, indices) => {
-        f.set(largest, load("f32.load", x));
+        see(f, largest, load("f32.load", x), relu);
         f.set(winner, place);
         const candidates = [
           [x, 4, i32(1)],
@@ -216,7 +236,7 @@ export function buildMaxPool2(m: Module): void {
           [below, 4, op("i32.add", p.inWidth, 1)],
         ] as const;
         for (const [row, offset, distance] of candidates) {
-          f.set(number, load("f32.load", row, offset));
+          see(f, number, load("f32.load", row, offset), relu);
           f.if(wins(f32, number, largest), () => {
             f.set(largest, number);
             f.set(winner, op("i32.add", place, distance));

@@ -13,6 +13,8 @@ export interface MaxPool {
   readonly input: number;
   readonly output: number;
   readonly indices: number;
+  /** Pools what ReLU would make of the input. */
+  readonly relu?: boolean;
 }
 
 export interface MaxPoolBackward {
@@ -29,9 +31,9 @@ export interface AverageOptions {
 }
 
 /** The largest element of each window, and its place: the flat index in its plane of the input, as int32. */
-export function maxPool(type: FloatName, shape: PoolShape, { input, output, indices }: MaxPool): void {
-  const name = isHalving(type, shape) ? "maxPool2" : "maxPool";
-  run(type, name, shape, [input, output, indices]);
+export function maxPool(type: FloatName, shape: PoolShape, { input, output, indices, relu = false }: MaxPool): void {
+  const size = isHalving(type, shape) ? "2" : "";
+  run(type, `${relu ? "reluMaxPool" : "maxPool"}${size}`, shape, [input, output, indices]);
 }
 
 /** Adds each gradient to the element that its window's maximum came from. */
@@ -78,9 +80,11 @@ function isHalving(type: FloatName, { kernel, stride, padding, dilation, input, 
 }
 
 const builders: { readonly [name: string]: (m: Module, type: FloatName) => void } = {
-  maxPool: (m, type) => buildMaxPool(m, elements[type]),
+  maxPool: (m, type) => buildMaxPool(m, elements[type], false),
+  reluMaxPool: (m, type) => buildMaxPool(m, elements[type], true),
   maxPoolBackward: (m, type) => buildMaxPoolBackward(m, elements[type]),
-  maxPool2: buildMaxPool2,
+  maxPool2: (m) => buildMaxPool2(m, false),
+  reluMaxPool2: (m) => buildMaxPool2(m, true),
   maxPool2Backward: buildMaxPool2Backward,
   averagePool: (m, type) => buildAveragePool(m, elements[type]),
   averagePoolBackward: (m, type) => buildAveragePoolBackward(m, elements[type]),

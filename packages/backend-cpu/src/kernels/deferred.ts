@@ -10,6 +10,7 @@ import {
   type KernelInput,
   sameShape,
   sizeOf,
+  type UnaryOp,
   type View,
 } from "@dl/tensor";
 import { memory } from "../runtime/index.ts";
@@ -86,6 +87,15 @@ export function defer(backend: Backend, call: KernelCall, length: number): CpuSt
 /** What waits must not hold much more memory than its own elements would take, nor read what the user may write unseen. */
 function mayKeep({ storage }: View, length: number): boolean {
   return storage.length <= 2 * length && !(storage as CpuStorage).isExposed;
+}
+
+/** What `view` is computed from, if it waits for the op `name` of one tensor: for kernels that know that op themselves. */
+export function waitingSource(view: View, name: UnaryOp): View | undefined {
+  const { pending } = view.storage as CpuStorage;
+  if (!(pending instanceof Deferred && pending.kernel.name === name && pending.suits(view))) return undefined;
+  const [source] = pending.inputs as readonly [View];
+  void (source.storage as CpuStorage).block;
+  return source;
 }
 
 /** Computes an element-wise call at once, with all that its inputs wait for; `false` for all others, and for short ones. */

@@ -3,6 +3,7 @@ import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
 import { averagePool, averagePoolBackward, maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
 import { addressOf } from "../storage.ts";
 import { inFloats } from "./convolution.ts";
+import { waitingSource } from "./deferred.ts";
 import type { Kernel } from "./kernel.ts";
 
 function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode }: Attrs<"maxPool">): PoolShape {
@@ -10,10 +11,13 @@ function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode }: Attr
   return { planes: sizeOf(x.slice(0, lead)), input: x.slice(lead), kernel, stride, padding, dilation, ceilMode };
 }
 
+/** A ReLU that still waits is left waiting: the windows look at what it would read. */
 export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positions]) => {
-  const [x] = inputs as readonly View[];
-  inFloats("maxPool", [x!], out!, (type, [input], output) => {
-    maxPool(type, shapeOf(x!.shape, attrs), { input: input!, output, indices: positions!.address });
+  const [x] = inputs as readonly [View];
+  const source = waitingSource(x, "relu");
+  inFloats("maxPool", [source ?? x], out!, (type, [input], output) => {
+    const relu = source !== undefined;
+    maxPool(type, shapeOf(x.shape, attrs), { input: input!, output, indices: positions!.address, relu });
   });
 };
 
