@@ -7,6 +7,8 @@
  * modulo the stride (its *phases*).
  */
 
+import { remember } from "./remember.ts";
+
 /** A convolution as PyTorch describes it; spatial lists have one to three entries. All tensors are contiguous. */
 export interface ConvShape {
   readonly batch: number;
@@ -25,6 +27,8 @@ export interface ConvShape {
 export type Triple = readonly [number, number, number];
 
 export interface Geometry {
+  /** Names all the rest. */
+  readonly key: string;
   readonly batch: number;
   readonly groups: number;
   /** Input and output channels of one group. */
@@ -49,11 +53,18 @@ export function outputSize(
   return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
-export function geometryOf(shape: ConvShape): Geometry {
+export const geometryOf: (shape: ConvShape) => Geometry = remember(
+  (s) =>
+    `${s.batch} ${s.inChannels} ${s.outChannels} ${s.groups} ${s.input} ${s.kernel} ${s.stride} ${s.padding} ${s.dilation}`,
+  makeGeometry,
+);
+
+function makeGeometry(shape: ConvShape, key: string): Geometry {
   const output = shape.input.map((size, i) => {
     return outputSize(size, shape.kernel[i]!, shape.stride[i]!, shape.padding[i]!, shape.dilation[i]!);
   });
   const common = {
+    key,
     batch: shape.batch,
     groups: shape.groups,
     channels: shape.inChannels / shape.groups,

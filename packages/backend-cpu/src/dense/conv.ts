@@ -99,8 +99,8 @@ function bandSize(g: Geometry, bytes: number): number {
 /** Units of work that are enough for a few threads. */
 const MOST_UNITS = 8;
 
-function keyOf(type: FloatName, g: Geometry): string {
-  return `${type}:${Object.values(g).join(":")}`;
+function keyOf(type: FloatName, { key }: Geometry): string {
+  return `${type} ${key}`;
 }
 
 function runForward(type: FloatName, { geometry: g, layout, block }: Plan, t: ConvForward, order: WeightOrder): void {
@@ -150,12 +150,13 @@ function reversed(g: Geometry): Geometry | undefined {
   const before = g.kernel.map((size, i) => (size - 1) * g.dilation[i]! - g.before[i]!) as unknown as Triple;
   const possible = product(g.stride) === 1 && before.every((zeros) => zeros >= 0);
   if (!possible || product(g.input) > TOLERATED_ZEROS * product(g.output)) return undefined;
-  return { ...g, before, channels: g.outputs, outputs: g.channels, input: g.output, output: g.input };
+  const key = `back ${g.key}`;
+  return { ...g, key, before, channels: g.outputs, outputs: g.channels, input: g.output, output: g.input };
 }
 
 /** Weights with input and output channels swapped; taps are in reverse order, so their places are. */
 function convolveInput(type: FloatName, g: Geometry, backwards: Geometry, t: ConvInput): void {
-  const plan = forwardPlans.get(`back:${keyOf(type, backwards)}`, () => forwardPlan(type, backwards, true));
+  const plan = forwardPlans.get(keyOf(type, backwards), () => forwardPlan(type, backwards, true));
   const taps = product(g.kernel);
   const bytes = bytesPerElement[type];
   const tensors = { x: t.gradOutput, w: t.w, y: t.gradInput };

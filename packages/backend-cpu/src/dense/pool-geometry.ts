@@ -1,5 +1,7 @@
 /** The arithmetic of pooling windows. One, two and three dimensions are all treated as three. */
 
+import { remember } from "./remember.ts";
+
 /** A pooling as PyTorch describes it; spatial lists have one to three entries. Tensors are contiguous. */
 export interface PoolShape {
   /** Planes that are pooled one by one: batch times channels. */
@@ -30,18 +32,34 @@ export function pooledSize(
   return (count - 1) * stride >= size + padding ? count - 1 : count;
 }
 
-/** All that the kernels need, in the order of `geometryParams`. */
-export function poolGeometry(shape: PoolShape): {
-  readonly output: readonly number[];
+export interface PoolGeometry {
+  /** Elements that are compared or added up. */
+  readonly work: number;
+  /** Windows of 2×2 that touch and do not stick out: by far the most common ones. */
+  readonly isHalving: boolean;
+  /** In the order of `geometryParams`. */
   readonly args: readonly number[];
-} {
-  const { input, kernel, stride, padding, dilation, ceilMode } = shape;
+}
+
+/** All that the kernels need. */
+export const poolGeometry: (shape: PoolShape) => PoolGeometry = remember(
+  (s) => `${s.planes} ${s.input} ${s.kernel} ${s.stride} ${s.padding} ${s.dilation} ${s.ceilMode}`,
+  makeGeometry,
+);
+
+function makeGeometry(shape: PoolShape): PoolGeometry {
+  const { planes, input, kernel, stride, padding, dilation, ceilMode } = shape;
   const output = input.map((size, i) => {
     return pooledSize(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!, ceilMode);
   });
   const triple = (values: readonly number[], missing: number) => [-3, -2, -1].map((i) => values.at(i) ?? missing);
   const ones = [input, output, kernel, stride, dilation].map((values) => triple(values, 1));
-  return { output, args: [shape.planes, ...ones.flat(), ...triple(padding, 0)] };
+  const inside = padding.every((size) => size === 0) && (!ceilMode || input.every((size) => size % 2 === 0));
+  return {
+    work: [planes, ...kernel, ...output].reduce((a, b) => a * b, 1),
+    isHalving: inside && `${kernel} ${stride} ${dilation}` === "2,2 2,2 1,1",
+    args: [planes, ...ones.flat(), ...triple(padding, 0)],
+  };
 }
 
 export const geometryParams = [

@@ -32,14 +32,16 @@ export interface AverageOptions {
 
 /** The largest element of each window, and its place: the flat index in its plane of the input, as int32. */
 export function maxPool(type: FloatName, shape: PoolShape, { input, output, indices, relu = false }: MaxPool): void {
-  const size = isHalving(type, shape) ? "2" : "";
-  run(type, `${relu ? "reluMaxPool" : "maxPool"}${size}`, shape, [input, output, indices]);
+  run(type, `${relu ? "reluMaxPool" : "maxPool"}${sizeOf(type, shape)}`, shape, [input, output, indices]);
 }
 
 /** Adds each gradient to the element that its window's maximum came from. */
 export function maxPoolBackward(type: FloatName, shape: PoolShape, tensors: MaxPoolBackward): void {
-  const name = isHalving(type, shape) ? "maxPool2Backward" : "maxPoolBackward";
-  run(type, name, shape, [tensors.gradInput, tensors.gradOutput, tensors.indices]);
+  run(type, `maxPool${sizeOf(type, shape)}Backward`, shape, [tensors.gradInput, tensors.gradOutput, tensors.indices]);
+}
+
+function sizeOf(type: FloatName, shape: PoolShape): "2" | "" {
+  return type === "f32" && poolGeometry(shape).isHalving ? "2" : "";
 }
 
 /** The average of each window. */
@@ -70,15 +72,6 @@ function undilated(shape: PoolShape): PoolShape {
   return { ...shape, dilation: shape.kernel.map(() => 1) };
 }
 
-/** Windows of 2×2 that touch and do not stick out, of float32: by far the most common ones. */
-function isHalving(type: FloatName, { kernel, stride, padding, dilation, input, ceilMode }: PoolShape): boolean {
-  const twos = kernel.length === 2 && [...kernel, ...stride].every((size) => size === 2);
-  const inside = !ceilMode || input.every((size) => size % 2 === 0);
-  return (
-    type === "f32" && twos && inside && padding.every((size) => size === 0) && dilation.every((size) => size === 1)
-  );
-}
-
 const builders: { readonly [name: string]: (m: Module, type: FloatName) => void } = {
   maxPool: (m, type) => buildMaxPool(m, elements[type], false),
   reluMaxPool: (m, type) => buildMaxPool(m, elements[type], true),
@@ -91,14 +84,13 @@ const builders: { readonly [name: string]: (m: Module, type: FloatName) => void 
 };
 
 /** Comparisons or additions that are worth a chunk of their own. */
-const GRAIN = 2 ** 16;
+const GRAIN = 2 ** 14;
 const MAX_CHUNKS = 64;
 
 function run(type: FloatName, name: string, shape: PoolShape, leading: readonly number[]): void {
   const key = `pool:${name}:${type}`;
   engine.module(key, (m) => builders[name]!(m, type));
-  const { output, args } = poolGeometry(shape);
-  const work = [shape.planes, ...shape.kernel, ...output].reduce((a, b) => a * b, 1);
+  const { work, args } = poolGeometry(shape);
   const chunks = Math.max(1, Math.min(shape.planes, MAX_CHUNKS, Math.floor(work / GRAIN)));
   threads.parallel(key, name, chunks, [...leading, ...args]);
 }
