@@ -8,20 +8,23 @@ import {
   type Expr,
   type Func,
   type FuncRef,
+  i32,
   type Local,
+  load,
   type Module,
   op,
   select,
   splat,
 } from "../wasm/emitter.ts";
 import { type Access, access, loadPacked, loadScalar, storeFirst, storePacked, storeScalar } from "./access.ts";
+import { COLUMNS, eachRow, eachVector, type Run } from "./columns.ts";
 import { constant, convert, input, isFloatType, isNan, type Node, type NumberType } from "./expression.ts";
 import { Tools } from "./helpers.ts";
 import { extractLane, Lowering, lanesOf } from "./lower.ts";
 import { type FoldOp, reductions } from "./reductions.ts";
 
-/** Columns that a unit takes. */
-export const COLUMNS = 256;
+/** Of the totals of vectors of two elements. */
+export const FOLD_SCRATCH: number = 8 * COLUMNS;
 /** Elements after which the vectors' sums go into the total. */
 const BLOCK = 4096;
 
@@ -84,7 +87,7 @@ const foldParams = [
 type Named<N extends string> = { readonly [K in N]: Local<"i32"> };
 type Params = Named<(typeof foldParams)[number]>;
 
-/** Exports `rows` and `columns`, both with `foldParams`. */
+/** Exports `rows` and `columns`, both with `foldParams`; `columns` needs FOLD_SCRATCH bytes of scratch. */
 export function buildFold(m: Module, name: FoldOp, from: DType, to: DType): void {
   const fold = foldOf(name, from, to);
   const { step, quick = [], merge, finish, absorb, wideStep, wideFinish } = fold;
@@ -94,7 +97,8 @@ export function buildFold(m: Module, name: FoldOp, from: DType, to: DType): void
     eachUnit(f, p, (unit) => foldRow(f, p, unit, fold, segment, tools));
   });
   m.func("columns", foldParams, (f, p) => {
-    eachUnit(f, p, (unit) => foldColumns(f, p, unit, fold, tools));
+    const totals = f.let(m.scratch());
+    eachUnit(f, p, (unit) => foldColumns(f, p, unit, fold, tools, totals));
   });
 }
 
@@ -234,8 +238,8 @@ function mergedLanes(f: Func, fold: Fold, tools: Tools, vector: Local<"v128">): 
   return fold.lanes === 2 ? merge(a, b) : merge(merge(a, b), merge(c, d));
 }
 
-/** Rows folded into each other, side by side: eight vectors at once, then single ones, then what is left. */
-function foldColumns(f: Func, p: Params, unit: I32, fold: Fold, tools: Tools): void {
+/** Rows folded into each other, side by side. */
+function foldColumns(f: Func, p: Params, unit: I32, fold: Fold, tools: Tools, totals: I32): void {
   const { lanes, from, to } = fold;
   const blocks = f.let(op("i32.div_s", plus(p.inner, COLUMNS - 1), COLUMNS));
   const column = f.let(times(op("i32.rem_u", unit, blocks), COLUMNS));
@@ -245,53 +249,59 @@ function foldColumns(f: Func, p: Params, unit: I32, fold: Fold, tools: Tools): v
   const width = f.let(smaller(f.let(op("i32.sub", p.inner, column)), COLUMNS));
   const source = f.let(plus(placeOf(p, f.let(op("i32.div_u", row, p.parts))), times(first, p.reducedStride0)));
   f.inc(source, times(column, from.bytes));
-  const target = f.let(plus(p.target, times(plus(times(row, p.inner), column), to.bytes)));
-  const block = columnBlock(f, p, fold, tools, rows, source);
-  for (const vectors of [8, 1]) {
-    f.while(op("i32.ge_s", width, vectors * lanes), () => {
-      block(vectors).forEach((value, i) => {
-        storePacked(f, to, lanes, target, value, i * lanes * to.bytes);
-      });
-      f.inc(source, vectors * lanes * from.bytes);
-      f.inc(target, vectors * lanes * to.bytes);
-      f.inc(width, -vectors * lanes);
-    });
-  }
-  f.if(op("i32.gt_s", width, 0), () => storeFirst(f, to, lanes, width, target, block(1)[0]!));
+  const target = plus(p.target, times(plus(times(row, p.inner), column), to.bytes));
+  const start = f.let(vectorOf(f, fold.start, lanes, tools));
+  eachVector(f, width, lanes, [[totals, 16]], ([total], vectors) => {
+    for (let i = 0; i < vectors; i++) f.store("v128.store", total!, start, 16 * i);
+  });
+  addRows(f, p, fold, tools, rows, width, [source, lanes * from.bytes], [totals, 16]);
+  const finish = new Lowering(f, [fold.finish], lanes, tools);
+  const write = ([total, place]: readonly I32[], _: number, left: I32): void => {
+    const value = f.let(finish.emit([fold.finish], [load("v128.load", total!)])[0] as Expr<"v128">);
+    f.if(
+      op("i32.ge_s", left, lanes),
+      () => storePacked(f, to, lanes, place!, value),
+      () => storeFirst(f, to, lanes, left, place!, value),
+    );
+  };
+  eachVector(
+    f,
+    width,
+    lanes,
+    [
+      [totals, 16],
+      [target, lanes * to.bytes],
+    ],
+    write,
+    [1],
+  );
 }
 
-/** Writes the loop that folds `rows` rows of some vectors from `source` on; gives the results. */
-function columnBlock(
-  f: Func,
-  p: Params,
-  fold: Fold,
-  tools: Tools,
-  rows: I32,
-  source: I32,
-): (vectors: number) => Expr<"v128">[] {
+/** Adds `rows` times `reduced1` rows to the totals; of those levels the one that has rows is walked inside. */
+function addRows(f: Func, p: Params, fold: Fold, tools: Tools, rows: I32, width: I32, source: Run, totals: Run): void {
   const { lanes, from } = fold;
-  const finish = new Lowering(f, [fold.finish], lanes, tools);
-  const start = f.let(vectorOf(f, fold.start, lanes, tools));
-  return (vectors) => {
-    const totals = f.locals("v128", vectors);
-    const step = stepper(f, fold, tools, vectors);
-    for (const total of totals) f.set(total, start);
+  const step = stepper(f, fold, tools, 4);
+  const at = f.let(source[0]);
+  const add = ([sums, ...places]: readonly I32[], vectors: number): void => {
+    const found = Array.from({ length: vectors }, (_, i) => f.let(load("v128.load", sums!, 16 * i)));
     step.reset();
-    const outer = f.let(source);
-    f.range(rows, () => {
-      const inner = f.let(outer);
-      f.range(p.reduced1, () => {
-        totals.forEach((total, i) => {
-          const element = f.let(loadPacked(from, lanes, inner, i * lanes * from.bytes));
-          step.add(total, element, i);
-        });
-        f.inc(inner, p.reducedStride1);
+    for (const place of places) {
+      found.forEach((total, i) => {
+        step.add(total, f.let(loadPacked(from, lanes, place, i * lanes * from.bytes)), i);
       });
-      f.inc(outer, p.reducedStride0);
+    }
+    found.forEach((total, i) => {
+      step.settle(total, i);
+      f.store("v128.store", sums!, total, 16 * i);
     });
-    for (const [i, total] of totals.entries()) step.settle(total, i);
-    return totals.map((total) => f.let(finish.emit([fold.finish], [total])[0] as Expr<"v128">));
   };
+  const single = f.let(op("i32.eq", p.reduced1, 1));
+  const count = f.let(select(single, rows, p.reduced1));
+  const stride = f.let(select(single, p.reducedStride0, p.reducedStride1));
+  f.range(f.let(select(single, f.let(i32(1)), rows)), () => {
+    eachRow(f, count, stride, [at, source[1]], (lines) => eachVector(f, width, lanes, [totals, ...lines], add));
+    f.inc(at, p.reducedStride0);
+  });
 }
 
 function scalarOf(f: Func, tree: Node, tools: Tools, ...inputs: readonly Expr[]): Expr {

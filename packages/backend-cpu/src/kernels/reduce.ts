@@ -3,7 +3,8 @@ import { type DType, dtypes, isContiguous, type Shape, sizeOf, type View } from 
 import type { Kernel as WasmKernel } from "../runtime/engine.ts";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
-import { buildFold, COLUMNS } from "./fold-loops.ts";
+import { COLUMNS } from "./columns.ts";
+import { buildFold, FOLD_SCRATCH } from "./fold-loops.ts";
 import { type FoldPlan, keptFirst, planFold } from "./fold-plan.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import type { FoldOp } from "./reductions.ts";
@@ -88,8 +89,8 @@ class Fold {
       inner.size, inner.stride * bytes,
     ];
     const { key } = this.#compiled;
-    if (sizeOf(x.shape) < PARALLEL) this.#compiled[way](0, 1, ...args);
-    else threads.parallel(key, way, Math.min(units, 64), args);
+    const chunks = sizeOf(x.shape) < PARALLEL ? 1 : Math.min(units, 64);
+    threads.parallel(key, way, chunks, args, FOLD_SCRATCH);
   }
 }
 
