@@ -7,7 +7,7 @@ import { type Expr, type Func, type Local, op } from "../wasm/emitter.ts";
 type I32 = Local<"i32">;
 
 /** Columns that a unit takes. */
-export const COLUMNS = 256;
+export const COLUMNS = 1024;
 /** Rows, and vectors of each, that are visited together: what registers hold. */
 const TOGETHER = [4, 1] as const;
 
