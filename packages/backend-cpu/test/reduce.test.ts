@@ -68,9 +68,26 @@ describe.each(["argmax", "argmin"] as const)("%s", (op) => {
     }
   });
 
+  test.each(allDTypes.filter((dtype) => dtype !== "bool"))(
+    "of %s in lines side by side, the first of equals",
+    (dtype) => {
+      const alike = (random: () => number): number => Math.floor(3 * random());
+      for (const shape of [
+        [37, 5],
+        [2, 300, 259],
+        [3, 6, 19],
+      ]) {
+        check(op, plainView(shape, dtype, 7, alike), [shape.length - 2]);
+      }
+    },
+  );
+
   test("gives the first of equals and of NaNs in long lines of any length", () => {
     const alike = (random: () => number): number => (random() < 0.02 ? Number.NaN : Math.floor(3 * random()));
-    for (let length = 15; length < 70; length++) check(op, plainView([12, length], "float32", length, alike), [1]);
+    for (let length = 15; length < 70; length++) {
+      check(op, plainView([12, length], "float32", length, alike), [1]);
+      check(op, plainView([length, 41], "float32", length, alike), [0]);
+    }
   });
 });
 

@@ -1,119 +1,16 @@
 /** Where the largest and the smallest elements are: the first of them, or the first NaN. */
-import type { DType, Shape, View } from "@dl/tensor";
-import { dtypes } from "@dl/tensor";
+import { dtypes, type Shape, type View } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
-import { type Expr, extract, type Func, type Local, load, type Module, op, splat } from "../wasm/emitter.ts";
-import { access, loadScalar } from "./access.ts";
-import { and, eq, gt, input, isFloatType, isNan, lt, type Node, or } from "./expression.ts";
-import { eachUnit, placeOf } from "./fold-loops.ts";
 import { keptFirst, type Level, levels, merged } from "./fold-plan.ts";
-import { Tools } from "./helpers.ts";
 import type { Kernel, Output } from "./kernel.ts";
-import { Lowering } from "./lower.ts";
+import { ABREAST, buildAbreast } from "./positions-columns.ts";
+import { buildLines, buildPositions, LONG, type PositionOp } from "./positions-loops.ts";
 import { withTemporaries } from "./temporary.ts";
 
-type PositionOp = "argmax" | "argmin";
-
 const PARALLEL = 2 ** 15;
-const beats = { argmax: gt, argmin: lt } as const;
-
-// biome-ignore format: by meaning
-const params = [
-  "chunk", "chunks", "units", "source", "target",
-  "kept1", "keptStride0", "keptStride1", "inner", "innerStride",
-] as const;
-
-function buildPositions(m: Module, name: PositionOp, dtype: DType): void {
-  const { raw, decode } = access[dtype];
-  const value = decode(input(0, raw));
-  const [x, best] = [input(0, value.type as "f32"), input(1, value.type as "f32")];
-  const wins = isFloatType(x.type) ? or(beats[name](x, best), and(isNan(x), eq(best, best))) : beats[name](x, best);
-  const tools = new Tools(m, [value, wins]);
-  m.func("positions", params, (f, p) => {
-    const scalar = (tree: Node, ...inputs: readonly Expr[]): Expr =>
-      new Lowering(f, [tree], "scalar", tools).emit([tree], inputs)[0]!;
-    const found = f.local("i32");
-    eachUnit(f, p, (unit) => {
-      const at = f.let(placeOf(p, unit));
-      const next = (): Expr => scalar(value, f.let(loadScalar(access[dtype], at)));
-      const top = f.let(next());
-      f.set(found, 0);
-      f.range(p.inner, (i) => {
-        const element = f.let(next());
-        f.if(scalar(wins, element, top) as Expr<"i32">, () => {
-          f.set(top, element as never);
-          f.set(found, i);
-        });
-        f.inc(at, p.innerStride);
-      });
-      const target = op("i32.add", p.target, op("i32.shl", unit, 3));
-      f.store("i64.store", target, op("i64.extend_i32_u", found));
-    });
-  });
-}
-
-/** Lines that are long enough, and packed: first their extreme, in lanes, then where it is first, or where NaN is. */
-const LONG = 16;
-const ROUND = 4;
-const pick = { argmax: "f32x4.pmax", argmin: "f32x4.pmin" } as const;
-
-function buildLines(m: Module, name: PositionOp): void {
-  m.func("positions", params, (f, p) => {
-    const tops = f.locals("v128", ROUND);
-    const [vector, nans] = f.locals("v128", 2) as [Local<"v128">, Local<"v128">];
-    const [rest, end] = f.locals("i32", 2) as [Local<"i32">, Local<"i32">];
-    const take = (address: Expr<"i32">, offset: number, top: Local<"v128">): void => {
-      f.set(vector, load("v128.load", address, offset));
-      f.set(top, op(pick[name], top, vector));
-      f.set(nans, op("v128.or", nans, op("f32x4.ne", vector, vector)));
-    };
-    eachUnit(f, p, (unit) => {
-      const line = f.let(placeOf(p, unit));
-      const at = f.let(line);
-      for (const top of tops) f.set(top, load("v128.load", line));
-      f.set(nans, splat("i32x4", 0));
-      f.set(end, op("i32.add", line, op("i32.shl", op("i32.sub", p.inner, 4), 2)));
-      f.set(rest, op("i32.shr_u", p.inner, 4));
-      f.while(rest, () => {
-        for (const [k, top] of tops.entries()) take(at, 16 * k, top);
-        f.inc(at, 16 * ROUND);
-        f.inc(rest, -1);
-      });
-      f.while(op("i32.lt_u", at, end), () => {
-        take(at, 0, tops[0]!);
-        f.inc(at, 16);
-      });
-      take(end, 0, tops[0]!);
-      const top = f.let(extremeOf(f, name, tops));
-      const find = (test: (x: Local<"v128">) => Expr<"v128">): void => {
-        f.set(at, line);
-        f.set(vector, load("v128.load", line));
-        f.while(op("i32.eqz", op("v128.any_true", test(vector))), () => {
-          f.inc(at, 16);
-          f.if(op("i32.gt_u", at, end), () => f.set(at, end));
-          f.set(vector, load("v128.load", at));
-        });
-        f.set(rest, op("i32.ctz", op("i32x4.bitmask", test(vector))));
-      };
-      f.if(
-        op("v128.any_true", nans),
-        () => find((x) => op("f32x4.ne", x, x)),
-        () => find((x) => op("f32x4.eq", x, op("f32x4.splat", top))),
-      );
-      const found = op("i32.add", op("i32.shr_u", op("i32.sub", at, line), 2), rest);
-      f.store("i64.store", op("i32.add", p.target, op("i32.shl", unit, 3)), op("i64.extend_i32_u", found));
-    });
-  });
-}
-
-/** The extreme of all lanes, if none is NaN. */
-function extremeOf(f: Func, name: PositionOp, tops: readonly Local<"v128">[]): Expr<"f32"> {
-  const best = f.let(tops.slice(1).reduce<Expr<"v128">>((a, b) => op(pick[name], a, b), tops[0]!));
-  const compare = name === "argmax" ? "f32.max" : "f32.min";
-  const lane = (i: number): Expr<"f32"> => extract("f32x4.extract_lane", best, i);
-  return op(compare, op(compare, lane(0), lane(1)), op(compare, lane(2), lane(3)));
-}
+const single: Level = { size: 1, stride: 0 };
+const builders = { any: buildPositions, lines: buildLines, abreast: buildAbreast } as const;
 
 function positions<K extends PositionOp>(name: K): Kernel<K> {
   return ({ inputs, attrs }, [out]) => find(name, inputs[0] as View, (attrs as { readonly dims: Shape }).dims, out!);
@@ -123,7 +20,7 @@ function find(name: PositionOp, x: View, dims: Shape, out: Output): void {
   const kept = merged(levels(x, dims, false));
   const inner = merged(levels(x, dims, true));
   if (x.shape.includes(0)) return;
-  if (kept.length <= 2 && inner.length <= 1) launch(name, x, kept, inner[0] ?? { size: 1, stride: 0 }, out);
+  if (kept.length <= 2 && inner.length <= 1) launch(name, x, kept, inner[0] ?? single, out);
   else {
     withTemporaries(out, (temporaries) => {
       const copy = temporaries.rowMajor(keptFirst(x, dims));
@@ -134,21 +31,26 @@ function find(name: PositionOp, x: View, dims: Shape, out: Output): void {
 }
 
 function launch(name: PositionOp, x: View, kept: readonly Level[], inner: Level, out: Output): void {
-  const isLong = x.dtype === "float32" && inner.stride === 1 && inner.size >= LONG;
-  const key = `${name} ${isLong ? "lines" : x.dtype}`;
-  const compiled = engine.module<"positions">(key, (m) =>
-    isLong ? buildLines(m, name) : buildPositions(m, name, x.dtype),
-  );
+  const way = wayOf(x, kept, inner);
+  const key = `${name} ${way} ${x.dtype}`;
+  engine.module(key, (m) => builders[way](m, name, x.dtype));
+  const width = way === "abreast" ? kept.at(-1)!.size : 1;
+  const outer = way === "abreast" ? kept.slice(0, -1) : kept;
   const { bytes } = dtypes[x.dtype];
-  const [first, second] = kept.length === 2 ? (kept as [Level, Level]) : [{ stride: 0, size: 1 }, kept[0]];
-  const units = first.size * (second?.size ?? 1);
+  const [first, second] = [outer.at(-2) ?? single, outer.at(-1) ?? single];
+  const units = first.size * second.size * Math.ceil(width / ABREAST);
   // biome-ignore format: in the order of params
   const args = [
     units, addressOf(x), out.address,
-    second?.size ?? 1, first.stride * bytes, (second?.stride ?? 0) * bytes, inner.size, inner.stride * bytes,
+    second.size, first.stride * bytes, second.stride * bytes, inner.size, inner.stride * bytes, width,
   ];
-  if (units * inner.size < PARALLEL) compiled.positions(0, 1, ...args);
-  else threads.parallel(key, "positions", Math.min(units, 64), args);
+  const chunks = first.size * second.size * width * inner.size < PARALLEL ? 1 : Math.min(units, 64);
+  threads.parallel(key, "positions", chunks, args, 16 * ABREAST);
+}
+
+function wayOf({ dtype }: View, kept: readonly Level[], inner: Level): keyof typeof builders {
+  if (kept.at(-1)?.stride === 1) return "abreast";
+  return dtype === "float32" && inner.stride === 1 && inner.size >= LONG ? "lines" : "any";
 }
 
 export const argmax: Kernel<"argmax"> = positions("argmax");
