@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 /** A strided matrix of float32, read and written in place. */
-function matrix({ buffer }: WebAssembly.Memory, { address, strides: [rows = 0, columns = 0] }: NativeView) {
+function matrix({ buffer }: NativeCall["memory"], { address, strides: [rows = 0, columns = 0] }: NativeView) {
   const all = new Float32Array(buffer);
   const place = (i: number, j: number): number => address / 4 + i * rows + j * columns;
   return {

@@ -19,7 +19,7 @@ export interface NativeCall<K extends KernelOp | FusedOp = KernelOp | FusedOp> {
   readonly op: K;
   readonly attrs: KernelCall<K>["attrs"];
   /** Where all addresses point. It grows: read `memory.buffer` anew in every call. */
-  readonly memory: WebAssembly.Memory;
+  readonly memory: { readonly buffer: ArrayBufferLike };
   /** Numbers stand for 0-d arrays of the other operands' dtype. */
   readonly inputs: readonly (NativeView | number)[];
   /** Row-major and apart from all inputs; of element-wise ops, any view, which may be that of an input. */
