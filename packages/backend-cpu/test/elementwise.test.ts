@@ -154,6 +154,25 @@ describe("layouts that matter for speed", () => {
     }
   });
 
+  test.each(allDTypes)("runs of %s in reverse, and short ones that cross others", (dtype) => {
+    const to = dtype === "float64" ? "float32" : "float64";
+    for (const [rows, run] of [
+      [3, 37],
+      [2, 600],
+      [1024, 3],
+      [700, 2],
+    ] as const) {
+      const plain = plainView([rows, 2 * run], dtype, 10, counts);
+      const cut = { ...plain, shape: [rows, run], offset: run };
+      const reverse = { ...cut, strides: [2 * run, -1], offset: run - 1 };
+      for (const view of [cut, reverse]) {
+        agree("copy", [view], {}, [{ shape: [rows, run], dtype }]);
+        agree("cast", [view], { dtype: to }, [{ shape: [rows, run], dtype: to }]);
+        agree("eq", [view, cut], {}, [{ shape: [rows, run], dtype: "bool" }]);
+      }
+    }
+  });
+
   test.each([1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 33, 1023])("%i elements", (size) => {
     for (const dtype of allDTypes) {
       const x = plainView([size], dtype, size);

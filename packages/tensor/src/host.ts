@@ -80,11 +80,18 @@ function encodeNumber(dtype: DType, value: number | boolean): number {
   return dtype === "bfloat16" ? toBfloat16(Number(value)) : Number(value);
 }
 
+/** Numbers that arrays hold as they are. */
+const plain: ReadonlySet<DType> = new Set(["float32", "float64", "int32", "int16", "int8", "uint8"] as const);
+
 /** The same elements in another dtype's raw form. */
 export function convert(raw: TypedArray, from: DType, to: DType): TypedArray {
   if (from === to) return raw;
   const out = new dtypes[to].array(raw.length);
   if (raw instanceof Int32Array && to === "int64") return widen(raw, out);
+  if (plain.has(from) && plain.has(to)) {
+    out.set(raw as never);
+    return out;
+  }
   for (let i = 0; i < raw.length; i++) encode(out, i, to, decode(raw, i, from));
   return out;
 }

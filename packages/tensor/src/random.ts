@@ -150,17 +150,17 @@ export function philox(
   key: readonly [number, number],
   out: Uint32Array = new Uint32Array(4),
 ): Uint32Array {
-  let [a, b, c, d] = [counter >>> 0, (counter / 2 ** 32) >>> 0, 0, 0];
-  let [k0, k1] = key;
+  let [a, b, c, d] = [counter | 0, (counter / 2 ** 32) | 0, 0, 0];
+  let [k0, k1] = [key[0] | 0, key[1] | 0];
   for (let round = 0; round < 10; round++) {
-    const [high0, high1] = [highWord(0xd2511f53, a), highWord(0xcd9e8d57, c)];
-    const [low0, low1] = [Math.imul(0xd2511f53, a), Math.imul(0xcd9e8d57, c)];
-    a = (high1 ^ b ^ k0) >>> 0;
-    b = low1 >>> 0;
-    c = (high0 ^ d ^ k1) >>> 0;
-    d = low0 >>> 0;
-    k0 = (k0 + 0x9e3779b9) >>> 0;
-    k1 = (k1 + 0xbb67ae85) >>> 0;
+    const high = highWord(a, 0xd251, 0x1f53) ^ d ^ k1;
+    const low = Math.imul(0xd2511f53, a);
+    a = highWord(c, 0xcd9e, 0x8d57) ^ b ^ k0;
+    b = Math.imul(0xcd9e8d57, c);
+    c = high;
+    d = low;
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
   }
   out[0] = a;
   out[1] = b;
@@ -169,8 +169,10 @@ export function philox(
   return out;
 }
 
-/** The high word of a 32 × 32-bit product. */
-function highWord(a: number, b: number): number {
-  const carry = (((a & 0xffff) * b) / 65536) >>> 0;
-  return ((carry + (a >>> 16) * b) / 65536) >>> 0;
+/** The high word of a product with a factor in halves, all without sign. Sums of products of halves stay below 2³². */
+function highWord(x: number, high: number, low: number): number {
+  const [xHigh, xLow] = [x >>> 16, x & 0xffff];
+  const middle = Math.imul(xHigh, low) + (Math.imul(xLow, low) >>> 16);
+  const other = Math.imul(xLow, high) + (middle & 0xffff);
+  return (Math.imul(xHigh, high) + (middle >>> 16) + (other >>> 16)) | 0;
 }

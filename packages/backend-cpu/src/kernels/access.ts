@@ -159,6 +159,12 @@ function widen(packed: Expr<"v128">, bytes: number, signed: boolean): Expr<"v128
   return packed;
 }
 
+/** `lanes` packed elements of which the first is the last, `offset` elements ahead of `address`. */
+export function loadReversed(from: Access, lanes: 2 | 4, address: Address, offset = 0): Expr<"v128"> {
+  const loaded = loadPacked(from, lanes, op("i32.sub", address, (offset + lanes - 1) * from.bytes));
+  return shuffle(loaded, loaded, from.bytes === 8 ? [1, 0] : lanes === 2 ? [1, 0, 2, 3] : [3, 2, 1, 0]);
+}
+
 /** Lanes of 32 bits cut to the element's width, side by side at the low end. */
 function narrow(value: Expr<"v128">, bytes: number): Expr<"v128"> {
   if (bytes === 2) return shuffle(value, value, [0, 1, 4, 5, 8, 9, 12, 13, 0, 1, 4, 5, 8, 9, 12, 13]);

@@ -14,6 +14,8 @@ import { MOST_OPERANDS, walk } from "./plan.ts";
 /** Elements times nodes below which a second thread does not pay. */
 const PARALLEL_WORK = 2 ** 18;
 const PARALLEL_ELEMENTS = 2 ** 14;
+/** The variant of one input in reverse. */
+const REVERSED = 3;
 const numbers = memory.allocate(8 * MOST_OPERANDS);
 /** Of the operands of the call that is being launched, the output last; as WebAssembly sees them. */
 const addresses = new Int32Array(MOST_OPERANDS);
@@ -33,7 +35,7 @@ export class Elementwise {
   readonly build: (...xs: Node[]) => Node;
   /** Bytes of an element of each operand, the output last. */
   readonly #bytes: readonly number[];
-  /** By pattern: bit i says that input i is repeated; the last is for strides. */
+  /** By pattern: bit i says that input i is repeated; the last two are for strides and for a single input in reverse. */
   readonly #variants: (Variant | undefined)[];
   #formula: Formula | undefined;
 
@@ -43,7 +45,7 @@ export class Elementwise {
     this.output = output;
     this.#bytes = [...inputs, output].map((dtype) => dtypes[dtype].bytes);
     this.build = build;
-    this.#variants = new Array<undefined>(2 ** inputs.length + 1).fill(undefined);
+    this.#variants = new Array<undefined>(2 ** inputs.length + 2).fill(undefined);
   }
 
   get what(): Formula {
@@ -102,6 +104,7 @@ export class Elementwise {
     }
     walk.operand(inputs.length, out.strides ?? "rowMajor", this.#bytes[inputs.length]!);
     walk.merge();
+    walk.lengthen();
     const variant = this.#runPattern();
     const index = variant ?? 2 ** this.inputs.length;
     if (variant === undefined) walk.tile();
@@ -119,6 +122,8 @@ export class Elementwise {
 
   /** The pattern of a walk's runs; `undefined` where some operand is strided along them. */
   #runPattern(): number | undefined {
+    const [x, out] = this.#bytes;
+    if (this.inputs.length === 1 && walk.inner(0) === -x! && walk.inner(1) === out) return REVERSED;
     let repeated = 0;
     for (let k = 0; k < this.#bytes.length; k++) {
       const stride = walk.inner(k);
@@ -135,9 +140,8 @@ export class Elementwise {
 
   #compile(index: number): Variant {
     const strided = index === 2 ** this.inputs.length;
-    const pattern: Pattern = strided
-      ? "strided"
-      : this.inputs.map((_, i) => (index & (1 << i) ? "repeated" : "packed"));
+    const layouts = this.inputs.map((_, i) => (index & (1 << i) ? ("repeated" as const) : ("packed" as const)));
+    const pattern: Pattern = strided ? "strided" : index > 2 ** this.inputs.length ? ["reversed"] : layouts;
     const key = `${this.name} ${this.inputs.join(" ")} ${index}`;
     const { flat, rows } = engine.module<"flat" | "rows">(key, (m) => buildElementwise(m, this.what, pattern));
     return (this.#variants[index] = { key, flat, rows });

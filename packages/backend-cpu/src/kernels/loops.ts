@@ -10,6 +10,7 @@ import {
   isVector,
   loadPacked,
   loadRepeated,
+  loadReversed,
   loadScalar,
   loadStrided,
   storeFirst,
@@ -21,8 +22,9 @@ import { input, type Node } from "./expression.ts";
 import { Tools } from "./helpers.ts";
 import { collect, type Lanes, Lowering, lanesOf } from "./lower.ts";
 
+type Layout = "packed" | "repeated" | "reversed";
 /** How a run's elements lie: side by side, the same one again and again, or `stride` bytes apart for all operands. */
-export type Pattern = readonly ("packed" | "repeated")[] | "strided";
+export type Pattern = readonly Layout[] | "strided";
 
 /** What is computed, from the operands as they are stored to the result as it is stored. */
 export interface Formula {
@@ -56,6 +58,9 @@ export const PLAN_RUN = 0;
 export const PLAN_MIDDLE = 1;
 export const PLAN_OUTER = 2;
 export const PLAN_OPERANDS = 4;
+
+/** Bytes from which the engine's own copying is faster than vectors that are not full. */
+const BULK = 256;
 
 type Locals = Readonly<Record<string, Local<"i32">>>;
 type Procedure = FuncRef<readonly string[], undefined>;
@@ -106,7 +111,8 @@ function addFunction({ m, what, pattern }: Building, name: string, write: Writer
 
 /** Bytes between an operand's elements in patterns without strides. */
 function stepOf({ what, pattern }: Building, operand: number): number {
-  return pattern[operand] === "repeated" ? 0 : (what.inputs[operand] ?? what.output).bytes;
+  const { bytes } = what.inputs[operand] ?? what.output;
+  return pattern[operand] === "repeated" ? 0 : pattern[operand] === "reversed" ? -bytes : bytes;
 }
 
 function addScalar(building: Building): Procedure {
@@ -148,6 +154,10 @@ function addStrided(building: Building, lanes: 2 | 4): Procedure {
   });
 }
 
+function isMove({ inputs, output, root }: Formula): boolean {
+  return root.op === "input" && inputs[0]!.bytes === output.bytes;
+}
+
 /** Cheap formulas take four vectors a round, others one. */
 function addPacked(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "strided">): Procedure {
   const { inputs, output, root, weight } = building.what;
@@ -159,13 +169,19 @@ function addPacked(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "
   const partial = addFunction(building, "partial", (f, pointers, _, count) => {
     const xs = inputs.map((from, i) => {
       const pointer = pointers[i]!;
-      return f.let(pattern[i] === "repeated" ? loadRepeated(from, pointer) : loadPacked(from, lanes, pointer));
+      return f.let(pattern[i] === "repeated" ? loadRepeated(from, pointer) : loadRun(from, lanes, pattern[i], pointer));
     });
     const value = new Lowering(f, [root], lanes, building.tools).emit([root], xs)[0] as Expr<"v128">;
     storeFirst(f, output, lanes, count, pointers.at(-1)!, value);
   });
   return addFunction(building, "flat", (f, pointers, _, count) => {
     const rounds = f.local("i32");
+    if (isMove(building.what) && pattern[0] === "packed" && lanes * output.bytes < 16) {
+      f.if(op("i32.ge_u", count, BULK / output.bytes), () => {
+        f.copy(pointers.at(-1)!, pointers[0]!, op("i32.mul", count, output.bytes));
+        f.return();
+      });
+    }
     for (const { elements, loop } of loops) {
       f.if(op("i32.ge_u", count, elements), () => {
         f.set(rounds, op("i32.div_u", count, elements));
@@ -179,6 +195,13 @@ function addPacked(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "
   });
 }
 
+/** A vector of a run, `at` elements on. */
+function loadRun(from: Access, lanes: 2 | 4, layout: Layout | undefined, pointer: Local<"i32">, at = 0): Expr<"v128"> {
+  return layout === "reversed"
+    ? loadReversed(from, lanes, pointer, at)
+    : loadPacked(from, lanes, pointer, at * from.bytes);
+}
+
 function addRounds(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "strided">, vectors: number): Procedure {
   const { inputs, output, root } = building.what;
   return addFunction(building, `by${vectors * lanes}`, (f, pointers, _, count) => {
@@ -190,9 +213,7 @@ function addRounds(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "
     f.while(count, () => {
       for (let vector = 0; vector < vectors; vector++) {
         const at = vector * lanes;
-        const xs = inputs.map(
-          (from, i) => repeated[i] ?? f.let(loadPacked(from, lanes, pointers[i]!, at * from.bytes)),
-        );
+        const xs = inputs.map((from, i) => repeated[i] ?? f.let(loadRun(from, lanes, pattern[i], pointers[i]!, at)));
         storePacked(f, output, lanes, out, lowering.emit([root], xs)[0] as Expr<"v128">, at * output.bytes);
       }
       for (const [i, pointer] of pointers.entries()) {

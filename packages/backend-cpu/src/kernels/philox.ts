@@ -8,6 +8,7 @@ import { access, storePacked, storeScalar } from "./access.ts";
 import { add, convert, input, mul, type Node, shrUnsigned, sqrt, sub } from "./expression.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering, lanesOf } from "./lower.ts";
+import { sineAndCosine } from "./trigonometry32.ts";
 import { unary } from "./unary.ts";
 
 type Distribution = Attrs<"random">["distribution"];
@@ -125,7 +126,9 @@ function normalOf(type: "f32" | "f64"): Pick<Trees, "cosine" | "sine"> {
   const dtype = type === "f32" ? "float32" : "float64";
   const radius = sqrt(mul(unary.log(sub(1, a), dtype), -2));
   const angle = mul(b, 2 * Math.PI);
-  return { cosine: mul(radius, unary.cos(angle, dtype)), sine: mul(radius, unary.sin(angle, dtype)) };
+  const { cosine, sine } =
+    type === "f32" ? sineAndCosine(angle) : { cosine: unary.cos(angle, dtype), sine: unary.sin(angle, dtype) };
+  return { cosine: mul(radius, cosine), sine: mul(radius, sine) };
 }
 
 function singles(dtype: FloatDType): Trees {
@@ -156,27 +159,26 @@ type Write = (
 
 function writeSingles(dtype: FloatDType): Write {
   return (f, words, target, distribution, trees, tools) => {
-    const run = (tree: Node, ...inputs: readonly Expr[]): Vector =>
-      f.let(new Lowering(f, [tree], lanesOf(tree), tools).emit([tree], inputs)[0] as Expr<"v128">);
+    const run = (roots: readonly Node[], ...inputs: readonly Expr[]): Vector[] =>
+      new Lowering(f, roots, lanesOf(...roots), tools).emit(roots, inputs).map((x) => f.let(x as Expr<"v128">));
     const pairs = Array.from({ length: words.length / 2 }, (_, i) => 2 * i);
-    const uniform = words.map((vector) => run(trees.uniform, vector));
+    const uniform = words.map((vector) => run([trees.uniform], vector)[0]!);
     const numbers = distribution === "uniform" ? uniform : pairs.flatMap(normals);
     numbers.forEach((vector, i) => {
-      storePacked(f, access[dtype], 4, target, run(trees.encode, vector), i * 4 * access[dtype].bytes);
+      storePacked(f, access[dtype], 4, target, run([trees.encode], vector)[0]!, i * 4 * access[dtype].bytes);
     });
 
     function normals(first: number): Vector[] {
       const [x, y] = [uniform[first]!, uniform[first + 1]!];
       const [a, b] = [f.let(shuffle(x, y, [0, 2, 4, 6])), f.let(shuffle(x, y, [1, 3, 5, 7]))];
-      const [even, odd] = [run(trees.cosine, a, b), run(trees.sine, a, b)];
+      const [even, odd] = run([trees.cosine, trees.sine], a, b) as [Vector, Vector];
       return [f.let(shuffle(even, odd, [0, 4, 1, 5])), f.let(shuffle(even, odd, [2, 6, 3, 7]))];
     }
   };
 }
 
 const writeDoubles: Write = (f, words, target, distribution, trees, tools) => {
-  const scalar = (tree: Node, ...inputs: readonly Expr[]): Expr =>
-    new Lowering(f, [tree], "scalar", tools).emit([tree], inputs)[0]!;
+  const normals = [trees.cosine, trees.sine];
   words.forEach((row, i) => {
     const [first, second] = [f.let(shuffle(row, row, [0, 2, 0, 2])), f.let(shuffle(row, row, [1, 3, 1, 3]))];
     const vector = new Lowering(f, [trees.uniform], 2, tools).emit([trees.uniform], [first, second])[0];
@@ -184,8 +186,10 @@ const writeDoubles: Write = (f, words, target, distribution, trees, tools) => {
     if (distribution === "uniform") f.store("v128.store", target, uniform, 16 * i);
     else {
       const [a, b] = [0, 1].map((lane) => f.let(extract("f64x2.extract_lane", uniform, lane))) as [Local, Local];
-      storeScalar(f, access.float64, op("i32.add", target, 16 * i), scalar(trees.cosine, a, b));
-      storeScalar(f, access.float64, op("i32.add", target, 16 * i + 8), scalar(trees.sine, a, b));
+      const pair = new Lowering(f, normals, "scalar", tools).emit(normals, [a, b]);
+      for (const [k, value] of pair.entries()) {
+        storeScalar(f, access.float64, op("i32.add", target, 16 * i + 8 * k), value);
+      }
     }
   });
 };

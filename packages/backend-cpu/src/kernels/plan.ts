@@ -8,6 +8,9 @@ import { PLAN_MIDDLE, PLAN_OPERANDS, PLAN_OUTER, PLAN_RUN } from "./loops.ts";
 
 /** Tiles of a walk in which no operand's order suits the others'. */
 const TILE = 32;
+/** Elements of a run that is too short to be worth its start, and of one that stays in the nearest cache with others. */
+const SHORT = 8;
+const LONG = 256;
 /** The inputs of one kernel and its output. */
 export const MOST_OPERANDS = 8;
 const block = memory.allocate(4096);
@@ -80,6 +83,24 @@ class Walk {
       strides.splice(rank - 2, 2, down * TILE, across * TILE, down, across);
     }
     this.#rank += 2;
+  }
+
+  /** Runs along the longest dimension, a part of it at a time, where those along the innermost are short. */
+  lengthen(): void {
+    if (this.run >= SHORT) return;
+    const rank = this.#rank;
+    const longest = Math.max(...this.#sizes.slice(0, rank));
+    if (longest <= 2 * this.run) return;
+    const dim = this.#sizes.indexOf(longest);
+    const part = longest > LONG && longest % LONG === 0 ? LONG : longest;
+    this.#sizes.splice(dim, 1, longest / part);
+    this.#sizes.splice(rank, 0, part);
+    for (const strides of this.#strides) {
+      const stride = strides[dim]!;
+      strides[dim] = stride * part;
+      strides.splice(rank, 0, stride);
+    }
+    this.#rank++;
   }
 
   /** Cuts one long run into several, for threads. */

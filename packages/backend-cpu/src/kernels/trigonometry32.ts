@@ -88,6 +88,12 @@ export function cos(x: Node): Node {
   return patch(beyond(x, TRIGONOMETRIC_LIMIT), value, (y) => convert(host("cos", y), "f32"), x);
 }
 
+/** Sine and cosine of an angle that is known to be small, from one reduction. */
+export function sineAndCosine(x: Node): { readonly sine: Node; readonly cosine: Node } {
+  const angle = reduceAngle(x);
+  return { sine: pickQuadrant(angle, angle.quadrant), cosine: pickQuadrant(angle, add(angle.quadrant, 1)) };
+}
+
 /** What rounding took from the angle is put back to first order. Odd quadrants have the reciprocal with the other sign. */
 export function tan(x: Node): Node {
   const { turns, exact, rounded: r, quadrant } = quarterTurns(x);

@@ -3,6 +3,7 @@ import { checkDType, type DType, dtypes, isFloat, type TypedArray } from "../dty
 import { fail, showShape } from "../errors.ts";
 import { convert, encode, type Scalar } from "../host.ts";
 import { getBackend } from "../registry.ts";
+import { tidy } from "../scope.ts";
 import { checkShape, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
@@ -274,7 +275,7 @@ export function linspace<D extends DType = "float32">(
 ): Tensor<D> {
   checkShape("linspace", [steps]);
   const dtype = options.dtype ?? state.defaultDType;
-  const values = new Float64Array(steps);
+  const values = new (dtype === "float32" ? Float32Array : Float64Array)(steps);
   const [first, last] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
   const step = steps > 1 ? (last - first) / (steps - 1) : 0;
   // From both ends, so that the last value is exactly `end`.
@@ -290,7 +291,7 @@ export function eye<D extends DType = "float32">(
 ): Tensor<D> {
   const [sizes, options] = parseSizes<D>("eye", args as SizesAndOptions<D>);
   const [n, m = n] = sizes as [number, number?];
-  const dtype = options.dtype ?? (state.defaultDType as D);
-  const ones = Uint8Array.from({ length: n! * m! }, (_, i) => (Math.floor(i / m!) === i % m! ? 1 : 0));
-  return fromArray(ones, [n!, m!], { ...options, dtype });
+  const made = filled<D>(0, [n!, m!], options.dtype ?? (state.defaultDType as D), { device: options.device });
+  tidy(() => made.diagonal().fill_(1));
+  return finish(made, options);
 }

@@ -187,19 +187,21 @@ export const repeatInterleave = composite(
     const x = dim == null ? input.reshape(-1) : input;
     const at = normalizeDim("repeatInterleave", dim ?? 0, x.ndim);
     const size = x.shape[at]!;
+    if (typeof repeats === "number" && repeats >= 0) {
+      return x
+        .unsqueeze(at + 1)
+        .expand(x.shape.toSpliced(at + 1, 0, repeats))
+        .flatten(at, at + 1);
+    }
     const counts = typeof repeats === "number" ? [repeats] : (repeats.reshape(-1).toArray() as number[]);
     if (counts.length !== 1 && counts.length !== size) {
       fail("repeatInterleave", `has ${counts.length} counts for ${size} elements of dimension ${at}`);
     }
     if (counts.some((count) => !(count >= 0))) fail("repeatInterleave", `counts must not be negative, got [${counts}]`);
-    const index = Array.from({ length: size }, (_, i) => new Array<bigint>(counts[i % counts.length]!).fill(BigInt(i)));
-    return x.indexSelect(at, positions(index.flat(), input));
+    const index = Array.from({ length: size }, (_, i) => new Array<number>(counts[i % counts.length]!).fill(i)).flat();
+    return x.indexSelect(at, fromArray(Int32Array.from(index), [index.length], { dtype: "int64", device: x.device }));
   },
 );
-
-function positions(index: readonly bigint[], like: Tensor): Tensor {
-  return fromArray(BigInt64Array.from(index), [index.length], { device: like.device });
-}
 
 /** At least 1 dimension. @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html */
 export const atleast1d: Lifted = lifted((x) => (x.ndim === 0 ? x.view(1) : x));

@@ -4,6 +4,7 @@ import { type RandomOptions, rand, randint, randLike, randn } from "../random.ts
 import { tidy } from "../scope.ts";
 import { broadcastShapes, type Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
+import { searchsorted } from "./searching.ts";
 import { composite, isOptions } from "./signature.ts";
 
 /** Whole numbers in [low, high) in the shape and dtype of `input`; one bound counts from 0. */
@@ -85,7 +86,7 @@ function withReplacement(weights: Tensor, count: number): Tensor {
   const sums = weights.cumsum(-1);
   const draws = rand([...weights.shape.slice(0, -1), count], { dtype: "float32", device: weights.device });
   const total = sums.narrow(-1, sums.shape.at(-1)! - 1, 1);
-  return draws.to(weights.dtype).mul(total).unsqueeze(-1).ge(sums.unsqueeze(-2)).sum(-1);
+  return searchsorted(sums, draws.to(weights.dtype).mul(total), { right: true });
 }
 
 /** The largest weights, each divided by an exponential draw (Efraimidis and Spirakis). */
