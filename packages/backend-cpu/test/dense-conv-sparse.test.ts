@@ -61,6 +61,12 @@ describe("gradients of a convolution whose output's gradient is mostly zeros", (
     expect(modules().filter((key) => key.includes("sparse"))).toEqual([]);
   });
 
+  test("float64, and little work, take the dense kernels", () => {
+    check({ type: "f64", shape: image, oneOf: 7 });
+    check({ type: "f32", shape: { ...image, batch: 1 }, oneOf: 7 });
+    expect(modules().filter((key) => key.includes("sparse"))).toEqual([]);
+  });
+
   test.each([Number.NaN, Number.POSITIVE_INFINITY])("zeros times %d are NaN", (odd) => {
     const size = sizes({ type: "f32", shape: image });
     const [x, w, dx, dw] = [size.x, size.w, size.x, size.w].map((length, i) => tensor("f32", length, i));

@@ -37,16 +37,19 @@ function runsOf({ kernel, dilation, channels }: Geometry): Runs {
  * Whether products with the numbers that are not zero alone cost less than all. The share of such numbers is guessed from a
  * sample: the order of additions, but nothing else, depends on what the sample meets.
  */
-function pays(g: Geometry, runs: Runs, gradOutput: number): boolean {
+function pays(g: Geometry, work: number, runs: Runs, gradOutput: number): boolean {
   const count = g.batch * g.groups * g.outputs * product(g.output);
-  const step = Math.floor(count / SAMPLE) | 1;
+  const step = Math.floor(count / Math.min(SAMPLE, work / WORTH)) | 1;
+  const { f32 } = memory.heap;
   let used = 0;
-  for (let i = 0; i < count; i += step) if (memory.heap.f32[(gradOutput >>> 2) + i] !== 0) used++;
+  for (let i = 0; i < count; i += step) if (f32[(gradOutput >>> 2) + i] !== 0) used++;
   const share = used / Math.ceil(count / step);
   return share * runs.count * runs.vectors * 4 < LIMIT * product(g.kernel) * g.channels;
 }
 
 const SAMPLE = 1024;
+/** Products that must be at stake for each number of the sample. */
+const WORTH = 2 ** 12;
 /** Of the dense products; they gain more from joined vectors than what walks a list. */
 const LIMIT = engine.options.joined ? 0.45 : 0.6;
 /** Below that many products the dense kernels are quick enough. */
@@ -66,7 +69,7 @@ const chunksOf = (units: number): number => Math.min(units, 64);
 export function sparseWeight(g: Geometry, work: number, { gradOutput, factor, result }: Addresses): boolean {
   if (work < LEAST) return false;
   const runs = runsOf(g);
-  if (!pays(g, runs, gradOutput)) return false;
+  if (!pays(g, work, runs, gradOutput)) return false;
   const [{ layout, block }, { block: table }] = sparsePlan(g).plans;
   const key = `conv:sparse-weight:${Object.values(runs).join(":")}`;
   engine.module(key, (m) => buildSparseWeight(m, runs));
@@ -103,7 +106,7 @@ function areFinite({ address }: Block): boolean {
 export function sparseInput(g: Geometry, work: number, { gradOutput, factor, result }: Addresses): boolean {
   if (work < LEAST || g.channels % 4 !== 0) return false;
   const runs = runsOf(g);
-  if (!pays(g, runs, gradOutput)) return false;
+  if (!pays(g, work, runs, gradOutput)) return false;
   const [{ layout, block }, { block: table }] = sparsePlan(g).plans;
   const key = `conv:sparse-input:${Object.values(runs).join(":")}`;
   engine.module(key, (m) => buildSparseInput(m, runs));
