@@ -16,7 +16,7 @@ import {
 } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
-import { at, dispatch, type Element, loadScalar, min, shareOf, storeScalar } from "./element.ts";
+import { at, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
 import { packer } from "./gemm-kernels.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
@@ -217,9 +217,8 @@ export function buildForward(m: Module, e: Element): void {
         f.call(stage, q.plan, base, staged, p.channels, band);
         f.set(base, op("i32.sub", staged, op("i32.mul", band, bandStep)));
       });
-      const bound = (plus: number) =>
-        op("i32.div_u", op("i32.mul", op("i32.add", split, plus), p.blockCount), q.splits);
-      f.for(b, bound(0), bound(1), 1, () => {
+      const [first, end] = partOf(f, p.blockCount, split, q.splits);
+      f.for(b, first, end, 1, () => {
         const block = blockBounds(f, b, p);
         const channel = f.let(op("i32.add", op("i32.mul", group, p.outputs), block.first));
         const bias = f.let(when(q.bias, at(q.bias, channel, e.bytes), 0));

@@ -7,7 +7,7 @@ import { type FuncRef, i32, type Local, load, type Module, op, when } from "../w
 import { blockBounds, TILE_BYTES } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { unstager } from "./conv-stage.ts";
-import { at, combine, dispatch, type Element, loadScalar, min, shareOf, storeScalar } from "./element.ts";
+import { at, combine, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
 import { packedMicro, packer } from "./gemm-kernels.ts";
 import { tilesFor } from "./tiles.ts";
 
@@ -142,9 +142,7 @@ export function buildInput(m: Module, e: Element): void {
       const rest = f.let(op("i32.div_u", unit, q.splits));
       const group = f.let(op("i32.rem_u", rest, p.groups));
       const image = f.let(op("i32.div_u", rest, p.groups));
-      const bound = (plus: number) => op("i32.div_u", op("i32.mul", op("i32.add", split, plus), products), q.splits);
-      const first = f.let(bound(0));
-      const end = f.let(bound(1));
+      const [first, end] = partOf(f, products, split, q.splits);
       const count = f.let(op("i32.mul", op("i32.sub", end, first), q.together));
       const firstChannel = at(op("i32.mul", group, p.channels), first, q.together);
       const dx = f.let(at(at(q.dx, image, p.xImage), firstChannel, p.xChannel));

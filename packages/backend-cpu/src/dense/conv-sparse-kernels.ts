@@ -6,7 +6,7 @@ import { call, type FuncRef, i32, load, type Module, op, splat } from "../wasm/e
 import { readPlan } from "./conv-plan.ts";
 import { lister, type Runs, tiler } from "./conv-sparse-tiles.ts";
 import { forEachRun } from "./conv-stage.ts";
-import { at, shareOf } from "./element.ts";
+import { at, type Int, partOf, shareOf } from "./element.ts";
 import { type Turn, turner } from "./turned.ts";
 
 /** The table that all kernels share: {@link lanePacking}, a flag, and where the window of each pixel is. */
@@ -59,9 +59,8 @@ export function buildSparseWeight(m: Module, runs: Runs): void {
     shareOf(f, q, op("i32.mul", p.groups, q.parts), (unit) => {
       const group = f.let(op("i32.div_u", unit, q.parts));
       const part = f.let(op("i32.rem_u", unit, q.parts));
-      const bound = (plus: number) => op("i32.div_u", op("i32.mul", op("i32.add", part, plus), p.outputs), q.parts);
-      const first = f.let(at(bound(0), group, p.outputs));
-      const end = f.let(at(bound(1), group, p.outputs));
+      const bounds = partOf(f, p.outputs, part, q.parts);
+      const [first, end] = bounds.map((bound) => f.let(at(bound, group, p.outputs))) as [Int, Int];
       const sums = f.let(m.scratch());
       const entries = f.let(at(sums, op("i32.sub", end, first), sumBytes));
       f.fill(sums, 0, op("i32.sub", entries, sums));

@@ -7,7 +7,7 @@ import { type Expr, type FuncRef, i32, load, type Module, op } from "../wasm/emi
 import { blockBounds } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
-import { at, dispatch, type Element, type Int, loadScalar, min, shareOf, storeScalar } from "./element.ts";
+import { at, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
 import { packer, storeTile } from "./gemm-kernels.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
@@ -188,17 +188,15 @@ export function buildWeight(m: Module, e: Element): void {
   m.func("weight", params, (f, q) => {
     const p = readPlan(f, q.plan, "groups", "channels", "outputs");
     const tiles = f.let(op("i32.div_u", op("i32.add", p.outputs, columns - 1), columns));
-    const share = (count: Int, part: Int, plus: number, parts: Int) =>
-      op("i32.div_u", op("i32.mul", op("i32.add", part, plus), count), parts);
     shareOf(f, q, op("i32.mul", p.groups, op("i32.mul", q.inParts, q.outParts)), (number) => {
       const outPart = f.let(op("i32.rem_u", number, q.outParts));
       const rest = f.let(op("i32.div_u", number, q.outParts));
       const inPart = f.let(op("i32.rem_u", rest, q.inParts));
       const group = op("i32.div_u", rest, q.inParts);
-      const c0 = share(p.channels, inPart, 0, q.inParts);
-      const c1 = share(p.channels, inPart, 1, q.inParts);
-      const o0 = op("i32.mul", share(tiles, outPart, 0, q.outParts), columns);
-      const o1 = min(f, op("i32.mul", share(tiles, outPart, 1, q.outParts), columns), p.outputs);
+      const [c0, c1] = partOf(f, p.channels, inPart, q.inParts);
+      const [firstTile, endTile] = partOf(f, tiles, outPart, q.outParts);
+      const o0 = op("i32.mul", firstTile, columns);
+      const o1 = min(f, op("i32.mul", endTile, columns), p.outputs);
       f.call(unit, q.plan, q.images, q.pixels, q.x, q.dy, q.dw, group, c0, c1, o0, o1);
     });
   });

@@ -85,16 +85,26 @@ export function dispatch(f: Func, value: Expr<"i32">, cases: readonly (readonly 
   });
 }
 
-/** The numbers from `chunk * units / chunks` to the next such bound: a chunk's share of the units of work. */
+/** The first of one part of `units`, and the first beyond it; the parts are nearly equal. */
+export function partOf(
+  f: Func,
+  units: Expr<"i32">,
+  part: Expr<"i32">,
+  parts: Expr<"i32">,
+): readonly [first: Int, end: Int] {
+  const total = f.let(units);
+  const bound = (plus: number): Int => f.let(op("i32.div_u", op("i32.mul", op("i32.add", part, plus), total), parts));
+  return [bound(0), bound(1)];
+}
+
+/** A chunk's part of the units of work. */
 export function shareOf(
   f: Func,
   { chunk, chunks }: { readonly chunk: Local<"i32">; readonly chunks: Local<"i32"> },
   units: Expr<"i32">,
   body: (unit: Local<"i32">) => void,
 ): void {
-  const total = f.let(units);
-  const unit = f.let(op("i32.div_u", op("i32.mul", chunk, total), chunks));
-  const end = f.let(op("i32.div_u", op("i32.mul", op("i32.add", chunk, 1), total), chunks));
+  const [unit, end] = partOf(f, units, chunk, chunks);
   f.while(op("i32.lt_s", unit, end), () => {
     body(unit);
     f.inc(unit, 1);

@@ -3,6 +3,7 @@
  * the reduced elements. What a unit computes depends on the shapes alone, so threads may share units anyhow.
  */
 import type { DType } from "@dl/tensor";
+import { shareOf } from "../dense/element.ts";
 import {
   call,
   type Expr,
@@ -94,25 +95,12 @@ export function buildFold(m: Module, name: FoldOp, from: DType, to: DType): void
   const tools = new Tools(m, [step, ...quick, merge, finish, absorb, wideStep, wideFinish]);
   const segment = addSegment(m, fold, tools);
   m.func("rows", foldParams, (f, p) => {
-    eachUnit(f, p, (unit) => foldRow(f, p, unit, fold, segment, tools));
+    shareOf(f, p, p.units, (unit) => foldRow(f, p, unit, fold, segment, tools));
   });
   m.func("columns", foldParams, (f, p) => {
     const totals = f.let(m.scratch());
-    eachUnit(f, p, (unit) => foldColumns(f, p, unit, fold, tools, totals));
+    shareOf(f, p, p.units, (unit) => foldColumns(f, p, unit, fold, tools, totals));
   });
-}
-
-/** Units number chunk · units / chunks to the next chunk's first. */
-export function eachUnit(
-  f: Func,
-  { chunk, chunks, units }: Named<"chunk" | "chunks" | "units">,
-  body: (unit: Local<"i32">) => void,
-): void {
-  const first = (plus: number): Expr<"i32"> =>
-    op("i32.div_u", op("i32.mul", op("i32.add", chunk, plus), units), chunks);
-  const end = f.let(first(1));
-  const unit = f.local("i32");
-  f.for(unit, first(0), end, 1, () => body(unit));
 }
 
 type I32 = Local<"i32">;

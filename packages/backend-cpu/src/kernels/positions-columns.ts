@@ -1,11 +1,11 @@
 /** Extremes of lines that lie side by side: in lanes, with their rows beside them in scratch memory, while rows go by. */
 import type { DType } from "@dl/tensor";
-import { at, min } from "../dense/element.ts";
+import { at, min, shareOf } from "../dense/element.ts";
 import { type Expr, type Func, type Local, load, type Module, op, splat } from "../wasm/emitter.ts";
 import { type Access, access, loadPacked } from "./access.ts";
 import { eachRow, eachVector, type Run } from "./columns.ts";
 import { input, type Node, type NumberType, select, widthOf } from "./expression.ts";
-import { eachUnit, placeOf } from "./fold-loops.ts";
+import { placeOf } from "./fold-loops.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 import { type PositionOp, params, treesOf } from "./positions-loops.ts";
@@ -28,7 +28,7 @@ export function buildAbreast(m: Module, name: PositionOp, dtype: DType): void {
   m.func("positions", params, (f, p) => {
     const seeker = new Seeker(f, access[dtype], wide ? 2 : 4, value, next, tools);
     const scratch = f.let(m.scratch());
-    eachUnit(f, p, (unit) => {
+    shareOf(f, p, p.units, (unit) => {
       const blocks = f.let(op("i32.div_u", op("i32.add", p.width, ABREAST - 1), ABREAST));
       const column = f.let(op("i32.mul", op("i32.rem_u", unit, blocks), ABREAST));
       const line = f.let(op("i32.div_u", unit, blocks));

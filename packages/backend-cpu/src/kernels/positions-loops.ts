@@ -1,9 +1,10 @@
 /** The loops that look for extremes: along any lines, and along long packed ones. */
 import type { DType } from "@dl/tensor";
+import { shareOf } from "../dense/element.ts";
 import { type Expr, extract, type Func, type Local, load, type Module, op, splat } from "../wasm/emitter.ts";
 import { access, loadScalar } from "./access.ts";
 import { and, eq, gt, input, isFloatType, isNan, lt, type Node, type NumberType, or } from "./expression.ts";
-import { eachUnit, placeOf } from "./fold-loops.ts";
+import { placeOf } from "./fold-loops.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 
@@ -33,7 +34,7 @@ export function buildPositions(m: Module, name: PositionOp, dtype: DType): void 
     const scalar = (tree: Node, ...inputs: readonly Expr[]): Expr =>
       new Lowering(f, [tree], "scalar", tools).emit([tree], inputs)[0]!;
     const found = f.local("i32");
-    eachUnit(f, p, (unit) => {
+    shareOf(f, p, p.units, (unit) => {
       const at = f.let(placeOf(p, unit));
       const next = (): Expr => scalar(value, f.let(loadScalar(access[dtype], at)));
       const top = f.let(next());
@@ -67,7 +68,7 @@ export function buildLines(m: Module, name: PositionOp): void {
       f.set(top, op(pick[name], top, vector));
       f.set(nans, op("v128.or", nans, op("f32x4.ne", vector, vector)));
     };
-    eachUnit(f, p, (unit) => {
+    shareOf(f, p, p.units, (unit) => {
       const line = f.let(placeOf(p, unit));
       const at = f.let(line);
       for (const top of tops) f.set(top, load("v128.load", line));

@@ -1,9 +1,8 @@
 /** The kernels of the softmax family: units are contiguous lines, or panels of lines that lie side by side. */
 import type { SoftmaxOp } from "@dl/tensor";
-import { at, min } from "../dense/element.ts";
+import { at, min, shareOf } from "../dense/element.ts";
 import { type Expr, type Func, type Local, type Module, op } from "../wasm/emitter.ts";
 import { access, isVector } from "./access.ts";
-import { eachUnit } from "./fold-loops.ts";
 import { Tools } from "./helpers.ts";
 import { PanelWriter } from "./softmax-columns.ts";
 import { type FloatName, lines, treesOf, type Way } from "./softmax-lines.ts";
@@ -24,7 +23,7 @@ export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void
     const scratch = f.let(m.scratch());
     const step = f.let(op("i32.mul", p.inner, bytes));
     const panels = f.let(op("i32.div_u", op("i32.sub", op("i32.add", p.inner, p.panel), 1), p.panel));
-    eachUnit(f, p, (unit) => {
+    shareOf(f, p, p.units, (unit) => {
       const first = f.let(op("i32.mul", op("i32.rem_u", unit, panels), p.panel));
       const width = min(f, op("i32.sub", p.inner, first), p.panel);
       const line = op("i32.mul", op("i32.div_u", unit, panels), p.size);
@@ -35,7 +34,9 @@ export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void
   if (!isVector(way.lanes)) return;
   m.func("rows", params, (f, p) => {
     const length = f.let(op("i32.mul", p.size, bytes));
-    eachUnit(f, p, (unit) => new RowWriter(f, way, startsOf(f, p, way, op("i32.mul", unit, length)), p.size).write());
+    shareOf(f, p, p.units, (unit) =>
+      new RowWriter(f, way, startsOf(f, p, way, op("i32.mul", unit, length)), p.size).write(),
+    );
   });
 }
 

@@ -1,11 +1,10 @@
 /** Copies of transposed planes of four-byte elements, by threads: a unit of work is a strip of one plane. */
 import { dtypes, isContiguous, sizeOf, type View } from "@dl/tensor";
-import { at } from "../dense/element.ts";
+import { at, shareOf } from "../dense/element.ts";
 import { STRIP, turner } from "../dense/turned.ts";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
 import { type Module, op, select } from "../wasm/emitter.ts";
-import { eachUnit } from "./fold-loops.ts";
 import { type Level, merged } from "./fold-plan.ts";
 
 const PARALLEL = 2 ** 16;
@@ -66,7 +65,7 @@ function buildTurn(m: Module): void {
   const turn = turner(m);
   m.func("turn", params, (f, p) => {
     const strips = f.let(op("i32.div_u", op("i32.add", p.rows, STRIP - 1), STRIP));
-    eachUnit(f, p, (unit) => {
+    shareOf(f, p, p.units, (unit) => {
       const plane = f.let(op("i32.div_u", unit, strips));
       const row = f.let(op("i32.mul", op("i32.rem_u", unit, strips), STRIP));
       const rest = f.let(op("i32.sub", p.rows, row));
