@@ -19,6 +19,7 @@ import { defer, LONG, runFused } from "./kernels/deferred.ts";
 import { inPlaceKernels } from "./kernels/index.ts";
 import type { Output } from "./kernels/kernel.ts";
 import { isReplaced, rows } from "./kernels/native.ts";
+import { reductions } from "./kernels/reductions.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
 import { memory } from "./runtime/index.ts";
@@ -121,14 +122,14 @@ function launch(call: KernelCall, outputs: readonly Output[]): void {
       "the device cpu has no kernel for it",
       "Use versions of @dl/tensor and @dl/backend-cpu that go together",
     );
-  if (call.op !== "maxPool") settle(call.inputs);
+  if (!patient.has(call.op)) settle(call.inputs);
   kernel(call, outputs);
 }
 
-/**
- * Kernels share their places for operands: none may start while another one collects its own. Max pooling has none there,
- * and sees for itself what its input waits for.
- */
+/** Ops whose kernels see for themselves what their input waits for. */
+const patient: ReadonlySet<string> = new Set(["maxPool", ...Object.keys(reductions)]);
+
+/** Kernels share their places for operands: none may start while another one collects its own. */
 function settle(inputs: readonly KernelInput[]): void {
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;

@@ -120,6 +120,57 @@ test("roundings in between are kept: bfloat16, whole numbers, comparisons", () =
   }
 });
 
+/** Chains of one tensor, and what folds them. */
+const chains: Readonly<Record<string, (x: Tensor) => Tensor>> = {
+  square: (x) => x.square(),
+  abs: (x) => x.abs(),
+  cube: (x) => x.pow(3),
+  exp: (x) => x.exp(),
+  "cast to bfloat16 and back": (x) => x.to("bfloat16").square().to("float32"),
+  "cast to float64": (x) => x.to("float64"),
+  "cast to int8": (x) => x.to("int8"),
+  "square of a transpose": (x) => x.t().square(),
+  "is NaN": (x) => x.isnan(),
+};
+const folds: readonly ((x: Tensor) => Tensor)[] = [
+  (x) => x.sum(),
+  (x) => x.sum(0),
+  (x) => x.sum(1),
+  (x) => x.amax(0),
+  (x) => x.prod(1),
+  (x) => x.any(1),
+];
+
+test.each(Object.entries(chains))("folds of what waits give what they give once it is there: %s", (_, chain) => {
+  const awkward = values(4, [rows, columns]);
+  const edges = [Number.NaN, Number.NEGATIVE_INFINITY, -0, 1e-40, 300.5];
+  edges.forEach(
+    (edge, i) =>
+      void awkward
+        .select(0, i)
+        .narrow(0, 7 * i, 1)
+        .fill_(edge),
+  );
+  for (const x of [values(6, [rows, columns]), awkward, awkward.to("bfloat16"), awkward.to("float64")]) {
+    for (const fold of folds) {
+      const there = chain(x);
+      bytes(there);
+      const expected = bytes(fold(there));
+      for (let time = 0; time < 3; time++) expect(bytes(fold(chain(x))).equals(expected)).toBe(true);
+    }
+  }
+});
+
+test("a norm writes nothing but its result", () => {
+  const x = values(1, [rows, columns]);
+  const size = (): number => scope(() => x.norm().item() as number);
+  size();
+  resetPeakMemoryStats();
+  const { peak } = memory();
+  size();
+  expect(memory().peak - peak).toBeLessThan(rows * columns);
+});
+
 test("where memory runs out as a result is read, it can be read once there is room", () => {
   const limit = getMemoryLimit();
   const x = zeros(2 ** 24);

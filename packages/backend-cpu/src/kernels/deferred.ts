@@ -17,8 +17,9 @@ import { memory } from "../runtime/index.ts";
 import { CpuStorage, type Pending } from "../storage.ts";
 import { access } from "./access.ts";
 import { Elementwise } from "./elementwise.ts";
-import { type Node, shl, shr, shrUnsigned } from "./expression.ts";
+import { input, type Node, shl, shr, shrUnsigned } from "./expression.ts";
 import type { Output } from "./kernel.ts";
+import { collect, lanesOf } from "./lower.ts";
 import { MOST_OPERANDS } from "./plan.ts";
 import { launch, pointwiseOf } from "./pointwise.ts";
 
@@ -98,6 +99,36 @@ export function waitingSource(view: View, name: UnaryOp): View | undefined {
   return source;
 }
 
+/** A view, and what becomes of each element that is loaded from it. */
+export interface Source {
+  readonly view: View;
+  readonly name: string;
+  readonly element: (x: Node) => Node;
+}
+
+/**
+ * What the elements of `x` are computed from while they wait, if that is one packed view and costs less than to write them:
+ * for kernels that load elements into as many lanes, and read each only once.
+ */
+export function lookThrough(x: View): Source | undefined {
+  const { pending } = x.storage as CpuStorage;
+  if (!(pending instanceof Deferred && pending.work <= CHEAP && pending.suits(x))) return undefined;
+  const found = pending.inputs.some(waits) ? fuse(pending.kernel, pending.inputs, true) : pending;
+  const [view] = found?.inputs ?? [];
+  if (found?.inputs.length !== 1 || typeof view !== "object" || !isContiguous(view.shape, view.strides))
+    return undefined;
+  const { kernel } = found;
+  const plain = lanesOf(input(0, access[x.dtype].raw));
+  if (kernel.what.lanes !== plain || !isSameInScalars(kernel)) return undefined;
+  void (view.storage as CpuStorage).block;
+  return { view, name: kernel.name, element: (value) => stored(kernel, kernel.build(value)) };
+}
+
+/** Vectors may round products and sums together. */
+function isSameInScalars({ what }: Elementwise): boolean {
+  return [...collect([what.root])].every(({ op }) => op !== "fma" && op !== "patch");
+}
+
 /** Computes an element-wise call at once, with all that its inputs wait for; `false` for all others, and for short ones. */
 export function runFused(call: KernelCall, out: Output): boolean {
   const what = sizeOf(out.shape) < LONG ? undefined : pointwiseOf(call);
@@ -159,20 +190,24 @@ function isSame(x: View, y: View): boolean {
 /** By the steps of the chain: how often it was met, and its kernel from the second time on. */
 const kernels = new Map<string, { kernel: Elementwise | null | undefined }>();
 
-/** One kernel for an op and what its inputs wait for. A chain that is met for the first time is not worth compiling. */
+/**
+ * One kernel for an op and what its inputs wait for. A chain that is met for the first time is not worth compiling, unless
+ * its kernel is `instead` of others.
+ */
 function fuse(
   last: Elementwise,
   inputs: readonly KernelInput[],
+  instead: boolean = false,
 ): { kernel: Elementwise; inputs: KernelInput[] } | undefined {
   const chain = new Chain();
   chain.add(last, inputs);
   const { steps } = chain;
   if (steps.length < 2 || chain.inputs.length >= MOST_OPERANDS) return undefined;
   const key = steps.map(({ kernel, operands }) => `${kernel.name} ${kernel.inputs} (${operands})`).join(" ");
-  const known = kernels.get(key);
-  if (known === undefined) {
-    if (kernels.size < MOST_KERNELS) kernels.set(key, { kernel: undefined });
-    return undefined;
+  const known = kernels.get(key) ?? { kernel: undefined };
+  if (!kernels.has(key)) {
+    if (kernels.size < MOST_KERNELS) kernels.set(key, known);
+    if (!instead) return undefined;
   }
   if (known.kernel === undefined) known.kernel = fusedKernel(key, chain);
   return known.kernel === null ? undefined : { kernel: known.kernel, inputs: chain.inputs };

@@ -51,10 +51,10 @@ interface Fold {
   readonly wideFinish: Node;
 }
 
-function foldOf(name: FoldOp, from: DType, to: DType): Fold {
+function foldOf(name: FoldOp, from: DType, to: DType, loaded: (x: Node) => Node): Fold {
   const { element, combine, start, quick, wide: widens } = reductions[name];
   const [source, target] = [access[from], access[to]];
-  const value = element(source.decode(input(1, source.raw)));
+  const value = element(loaded(source.decode(input(1, source.raw))));
   const type = value.type as NumberType;
   const wide = widens && type === "f32" ? "f64" : type;
   const [total, wideTotal] = [input(0, type), input(0, wide)];
@@ -88,9 +88,12 @@ const foldParams = [
 type Named<N extends string> = { readonly [K in N]: Local<"i32"> };
 type Params = Named<(typeof foldParams)[number]>;
 
-/** Exports `rows` and `columns`, both with `foldParams`; `columns` needs FOLD_SCRATCH bytes of scratch. */
-export function buildFold(m: Module, name: FoldOp, from: DType, to: DType): void {
-  const fold = foldOf(name, from, to);
+/**
+ * Exports `rows` and `columns`, both with `foldParams`; `columns` needs FOLD_SCRATCH bytes of scratch. What is folded is
+ * what `loaded` makes of the elements of `from`.
+ */
+export function buildFold(m: Module, name: FoldOp, from: DType, to: DType, loaded: (x: Node) => Node): void {
+  const fold = foldOf(name, from, to, loaded);
   const { step, quick = [], merge, finish, absorb, wideStep, wideFinish } = fold;
   const tools = new Tools(m, [step, ...quick, merge, finish, absorb, wideStep, wideFinish]);
   const segment = addSegment(m, fold, tools);

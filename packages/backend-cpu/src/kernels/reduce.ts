@@ -4,6 +4,8 @@ import type { Kernel as WasmKernel } from "../runtime/engine.ts";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
 import { COLUMNS } from "./columns.ts";
+import { lookThrough, type Source } from "./deferred.ts";
+import type { Node } from "./expression.ts";
 import { buildFold, FOLD_SCRATCH } from "./fold-loops.ts";
 import { type FoldPlan, keptFirst, planFold } from "./fold-plan.ts";
 import type { Kernel, Output } from "./kernel.ts";
@@ -23,17 +25,21 @@ interface Compiled {
   readonly columns: WasmKernel;
 }
 
-/** One fold from a dtype to another. */
+const itself = (x: Node): Node => x;
+
+/** One fold from a dtype to another, of the elements or of what a source makes of them. */
 class Fold {
   readonly #op: FoldOp;
   readonly #from: DType;
   readonly #to: DType;
+  readonly #source: Source | undefined;
   readonly #compiled: Compiled;
 
-  constructor(op: FoldOp, from: DType, to: DType) {
-    [this.#op, this.#from, this.#to] = [op, from, to];
-    const key = `${op} ${from} ${to}`;
-    this.#compiled = { key, ...engine.module<"rows" | "columns">(key, (m) => buildFold(m, op, from, to)) };
+  constructor(op: FoldOp, from: DType, to: DType, source?: Source) {
+    [this.#op, this.#from, this.#to, this.#source] = [op, from, to, source];
+    const { name = "", element = itself } = source ?? {};
+    const key = `${op} ${name} ${from} ${to}`;
+    this.#compiled = { key, ...engine.module<"rows" | "columns">(key, (m) => buildFold(m, op, from, to, element)) };
   }
 
   run(x: View, dims: Shape, out: Output): void {
@@ -70,7 +76,8 @@ class Fold {
       withTemporaries(out, (temporaries) => {
         const shape = plan.way === "rows" ? [kept, parts] : [kept, parts, plan.inner.size];
         const partial = temporaries.make(shape, partialDType(this.#op, this.#to));
-        new Fold(this.#op, this.#from, partial.dtype).#launch(plan, x, partial.address, kept, parts, part);
+        const some = new Fold(this.#op, this.#from, partial.dtype, this.#source);
+        some.#launch(plan, x, partial.address, kept, parts, part);
         new Fold(this.#op, partial.dtype, this.#to).run(partial, [1], out);
       });
     }
@@ -113,8 +120,13 @@ function reduce<K extends FoldOp>(op: K): Kernel<K> {
   const folds: { [D in DType]?: Fold } = {};
   return ({ inputs, attrs }, [out]) => {
     const x = inputs[0] as View;
-    folds[x.dtype] ??= new Fold(op, x.dtype, out!.dtype);
-    folds[x.dtype]!.run(x, (attrs as { readonly dims: Shape }).dims, out!);
+    const { dims } = attrs as { readonly dims: Shape };
+    const source = lookThrough(x);
+    if (source) new Fold(op, source.view.dtype, out!.dtype, source).run(source.view, dims, out!);
+    else {
+      folds[x.dtype] ??= new Fold(op, x.dtype, out!.dtype);
+      folds[x.dtype]!.run(x, dims, out!);
+    }
   };
 }
 
