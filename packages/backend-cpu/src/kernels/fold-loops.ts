@@ -15,6 +15,7 @@ import {
   type Module,
   op,
   select,
+  shuffle,
   splat,
 } from "../wasm/emitter.ts";
 import { type Access, access, loadPacked, loadScalar, storeFirst, storePacked, storeScalar } from "./access.ts";
@@ -185,6 +186,15 @@ function stepper(f: Func, { quick, step, lanes }: Fold, tools: Tools, count: num
   };
 }
 
+/** What brings lanes onto their neighbours, until all are in the first: V8 chooses between scalars by jumps. */
+const neighbours = {
+  2: [[2, 3, 2, 3]],
+  4: [
+    [1, 1, 3, 3],
+    [2, 2, 2, 2],
+  ],
+} as const;
+
 /** Whole vectors of what is left, in blocks, in four totals each. */
 function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, total: Local): void {
   const { lanes, from } = fold;
@@ -211,22 +221,15 @@ function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, tota
     take(4);
     take(1);
     step.settle(totals[0]!, 0);
-    for (const [a, b] of [
-      [0, 1],
-      [2, 3],
-      [0, 2],
-    ] as const) {
-      f.set(totals[a]!, merge.emit([fold.merge], [totals[a]!, totals[b]!])[0] as Expr<"v128">);
-    }
-    f.set(total, scalarOf(f, fold.absorb, tools, total, mergedLanes(f, fold, tools, totals[0]!)));
+    const join = (a: Local<"v128">, b: Local<"v128">): void =>
+      f.set(a, merge.emit([fold.merge], [a, b])[0] as Expr<"v128">);
+    const [first, second, third, fourth] = totals as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
+    join(first, second);
+    join(third, fourth);
+    join(first, third);
+    for (const order of neighbours[lanes]) join(first, f.let(shuffle(first, first, order)));
+    f.set(total, scalarOf(f, fold.absorb, tools, total, f.let(extractLane(fold.type, first, 0))));
   });
-}
-
-function mergedLanes(f: Func, fold: Fold, tools: Tools, vector: Local<"v128">): Local {
-  const merge = (a: Local, b: Local): Local => f.let(scalarOf(f, fold.merge, tools, a, b));
-  const lanes = Array.from({ length: fold.lanes }, (_, lane) => f.let(extractLane(fold.type, vector, lane)));
-  const [a, b, c, d] = lanes as [Local, Local, Local, Local];
-  return fold.lanes === 2 ? merge(a, b) : merge(merge(a, b), merge(c, d));
 }
 
 /** Rows folded into each other, side by side. */
