@@ -27,6 +27,8 @@ import { type FoldOp, reductions } from "./reductions.ts";
 
 /** Of the totals of vectors of two elements. */
 export const FOLD_SCRATCH: number = 8 * COLUMNS;
+/** Totals of a row, whose chains hide each other's latencies. */
+const TOTALS = 4;
 /** Elements after which the vectors' sums go into the total. */
 const BLOCK = 4096;
 
@@ -195,10 +197,10 @@ const neighbours = {
   ],
 } as const;
 
-/** Whole vectors of what is left, in blocks, in four totals each. */
+/** Whole vectors of what is left, in blocks, in several totals each. */
 function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, total: Local): void {
   const { lanes, from } = fold;
-  const totals = f.locals("v128", 4);
+  const totals = f.locals("v128", TOTALS);
   const step = stepper(f, fold, tools, 1);
   const merge = new Lowering(f, [fold.merge], lanes, tools);
   const start = f.let(vectorOf(f, fold.start, lanes, tools));
@@ -218,15 +220,15 @@ function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, tota
     step.reset();
     f.set(block, op("i32.and", smaller(count, BLOCK), -lanes));
     f.inc(count, op("i32.sub", 0, block));
-    take(4);
+    take(TOTALS);
     take(1);
     step.settle(totals[0]!, 0);
     const join = (a: Local<"v128">, b: Local<"v128">): void =>
       f.set(a, merge.emit([fold.merge], [a, b])[0] as Expr<"v128">);
-    const [first, second, third, fourth] = totals as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
-    join(first, second);
-    join(third, fourth);
-    join(first, third);
+    for (let apart = 1; apart < TOTALS; apart *= 2) {
+      for (let i = 0; i < TOTALS; i += 2 * apart) join(totals[i]!, totals[i + apart]!);
+    }
+    const first = totals[0]!;
     for (const order of neighbours[lanes]) join(first, f.let(shuffle(first, first, order)));
     f.set(total, scalarOf(f, fold.absorb, tools, total, f.let(extractLane(fold.type, first, 0))));
   });
