@@ -182,6 +182,23 @@ describe("layouts that matter for speed", () => {
   });
 });
 
+test.each(["int8", "uint8", "bool"] as const)("%s in vectors of bytes wraps and compares like numbers", (dtype) => {
+  const [least, range] = { int8: [-128, 256], uint8: [0, 256], bool: [0, 2] }[dtype] as [number, number];
+  const draw: Draw = (random) => least + Math.floor(random() * range);
+  const view = (seed: number): Spec => plainView([1003], dtype, seed, draw);
+  for (const second of [view(2), { ...plainView([1], dtype, 3, draw), shape: [1003], strides: [0] }]) {
+    for (const op of ["add", "sub", "bitwiseXor", "bitwiseOr"] as const) {
+      if (takes(op, "same", dtype)) agree(op, [view(1), second], {}, [{ shape: [1003], dtype }]);
+    }
+    for (const op of ["eq", "ne", "logicalAnd", "logicalXor"] as const) {
+      agree(op, [view(1), second], {}, [{ shape: [1003], dtype: "bool" }]);
+    }
+    const condition = plainView([1003], "bool", 4, counts);
+    agree("where", [condition, view(1), second], {}, [{ shape: [1003], dtype }]);
+  }
+  agree("logicalNot", [view(5)], {}, [{ shape: [1003], dtype: "bool" }]);
+});
+
 test("powers with exponents that have ways of their own", () => {
   for (const dtype of ["float32", "float64", "float16"] as const) {
     const x = plainView([37], dtype, 4, quarters);

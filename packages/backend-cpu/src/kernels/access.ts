@@ -24,7 +24,7 @@ import {
   shl,
   shrUnsigned,
 } from "./expression.ts";
-import type { Lanes } from "./lower.ts";
+import type { Lanes, VectorLanes } from "./lower.ts";
 
 export interface Access {
   /** Bytes of an element. */
@@ -100,7 +100,7 @@ function toBrain(x: Node): Node {
 type Address = Expr<"i32">;
 
 /** `lanes` packed elements from `address + offset`; may read up to 15 bytes further. */
-export function loadPacked({ bytes, signed }: Access, lanes: 2 | 4, address: Address, offset = 0): Expr<"v128"> {
+export function loadPacked({ bytes, signed }: Access, lanes: VectorLanes, address: Address, offset = 0): Expr<"v128"> {
   const total = bytes * lanes;
   if (bytes === 2 && lanes === 4) return load(signed ? "v128.load16x4_s" : "v128.load16x4_u", address, offset);
   if (total === 16) return load("v128.load", address, offset);
@@ -113,14 +113,14 @@ export function loadPacked({ bytes, signed }: Access, lanes: 2 | 4, address: Add
 }
 
 /** One element in every lane. */
-export function loadRepeated({ bytes, signed }: Access, address: Address): Expr<"v128"> {
+export function loadRepeated({ bytes, signed }: Access, address: Address, lanes?: VectorLanes): Expr<"v128"> {
   const names = {
     1: "v128.load8_splat",
     2: "v128.load16_splat",
     4: "v128.load32_splat",
     8: "v128.load64_splat",
   } as const;
-  return widen(load(names[bytes], address), bytes, signed);
+  return widen(load(names[bytes], address), bytes, signed, lanes);
 }
 
 const loadLaneNames = {
@@ -152,7 +152,8 @@ export function loadStrided(
   return widen(packed, bytes, signed);
 }
 
-function widen(packed: Expr<"v128">, bytes: number, signed: boolean): Expr<"v128"> {
+function widen(packed: Expr<"v128">, bytes: number, signed: boolean, lanes?: VectorLanes): Expr<"v128"> {
+  if (lanes === 16) return packed;
   const sign = signed ? "s" : "u";
   if (bytes === 2) return op(`i32x4.extend_low_i16x8_${sign}`, packed);
   if (bytes === 1) return op(`i32x4.extend_low_i16x8_${sign}`, op(`i16x8.extend_low_i8x16_${sign}`, packed));
@@ -160,13 +161,15 @@ function widen(packed: Expr<"v128">, bytes: number, signed: boolean): Expr<"v128
 }
 
 /** `lanes` packed elements of which the first is the last, `offset` elements ahead of `address`. */
-export function loadReversed(from: Access, lanes: 2 | 4, address: Address, offset = 0): Expr<"v128"> {
+export function loadReversed(from: Access, lanes: VectorLanes, address: Address, offset = 0): Expr<"v128"> {
   const loaded = loadPacked(from, lanes, op("i32.sub", address, (offset + lanes - 1) * from.bytes));
-  return shuffle(loaded, loaded, from.bytes === 8 ? [1, 0] : lanes === 2 ? [1, 0, 2, 3] : [3, 2, 1, 0]);
+  const last = lanes === 2 && from.bytes < 8 ? [1, 0, 2, 3] : [...Array(lanes).keys()].reverse();
+  return shuffle(loaded, loaded, last);
 }
 
 /** Lanes of 32 bits cut to the element's width, side by side at the low end. */
-function narrow(value: Expr<"v128">, bytes: number): Expr<"v128"> {
+function narrow(value: Expr<"v128">, bytes: number, lanes?: VectorLanes): Expr<"v128"> {
+  if (lanes === 16) return value;
   if (bytes === 2) return shuffle(value, value, [0, 1, 4, 5, 8, 9, 12, 13, 0, 1, 4, 5, 8, 9, 12, 13]);
   if (bytes === 1) return shuffle(value, value, [0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12]);
   return value;
@@ -175,12 +178,12 @@ function narrow(value: Expr<"v128">, bytes: number): Expr<"v128"> {
 export function storePacked(
   f: Func,
   { bytes }: Access,
-  lanes: 2 | 4,
+  lanes: VectorLanes,
   address: Address,
   value: Expr<"v128">,
   offset = 0,
 ): void {
-  const packed = narrow(value, bytes);
+  const packed = narrow(value, bytes, lanes);
   const total = (bytes * lanes) as 2 | 4 | 8 | 16;
   if (total === 16) f.store("v128.store", address, packed, offset);
   else f.storeLane(storeLaneNames[total], address, packed, 0, offset);
@@ -206,12 +209,12 @@ export function storeStrided(
 export function storeFirst(
   f: Func,
   { bytes }: Access,
-  lanes: 2 | 4,
+  lanes: VectorLanes,
   left: Address,
   address: Address,
   value: Expr<"v128">,
 ): void {
-  const packed = f.let(narrow(value, bytes));
+  const packed = f.let(narrow(value, bytes, lanes));
   for (let lane = 0; lane < lanes - 1; lane++) {
     f.if(op("i32.gt_s", left, lane), () => f.storeLane(storeLaneNames[bytes], address, packed, lane, lane * bytes));
   }
@@ -227,6 +230,6 @@ export function storeScalar(f: Func, { bytes, raw }: Access, address: Address, v
   store(bytes < 4 ? `i32.store${8 * bytes}` : `${raw}.store`, address, value);
 }
 
-export function isVector(lanes: Lanes): lanes is 2 | 4 {
+export function isVector(lanes: Lanes | VectorLanes): lanes is VectorLanes {
   return lanes !== "scalar";
 }

@@ -20,7 +20,7 @@ import {
 } from "./access.ts";
 import { input, type Node } from "./expression.ts";
 import { Tools } from "./helpers.ts";
-import { collect, type Lanes, Lowering, lanesOf } from "./lower.ts";
+import { collect, isBytewise, type Lanes, Lowering, lanesOf, type VectorLanes } from "./lower.ts";
 
 type Layout = "packed" | "repeated" | "reversed";
 /** How a run's elements lie: side by side, the same one again and again, or `stride` bytes apart for all operands. */
@@ -31,7 +31,7 @@ export interface Formula {
   readonly inputs: readonly Access[];
   readonly output: Access;
   readonly root: Node;
-  readonly lanes: Lanes;
+  readonly lanes: Lanes | VectorLanes;
   /** Nodes that cost something: how much work an element is. */
   readonly weight: number;
 }
@@ -43,12 +43,13 @@ export function formula(inputs: readonly DType[], output: DType, build: (...xs: 
   const raw = sources.map((source, i) => input(i, source.raw));
   const root = access[output].encode(build(...raw.map((x, i) => sources[i]!.decode(x))));
   const nodes = [...collect([root])].filter(({ op }) => !weightless.has(op));
+  const areBytes = [...sources, access[output]].every(({ bytes }) => bytes === 1);
   const calls = nodes.filter((node) => node.op === "host" || node.op === "helper").length;
   return {
     inputs: sources,
     output: access[output],
     root,
-    lanes: lanesOf(root, ...raw),
+    lanes: areBytes && isBytewise(root) ? 16 : lanesOf(root, ...raw),
     weight: nodes.length + 20 * calls,
   };
 }
@@ -89,7 +90,8 @@ export function buildElementwise(m: Module, what: Formula, pattern: Pattern): vo
 function addFlat(building: Building): Procedure {
   const { what, pattern } = building;
   if (!isVector(what.lanes)) return addScalar(building);
-  return pattern === "strided" ? addStrided(building, what.lanes) : addPacked(building, what.lanes, pattern);
+  if (pattern === "strided") return addStrided(building, what.lanes === 16 ? 4 : what.lanes);
+  return addPacked(building, what.lanes, pattern);
 }
 
 /** A function of all operands and a count. */
@@ -159,7 +161,7 @@ function isMove({ inputs, output, root }: Formula): boolean {
 }
 
 /** Cheap formulas take four vectors a round, others one. */
-function addPacked(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "strided">): Procedure {
+function addPacked(building: Building, lanes: VectorLanes, pattern: Exclude<Pattern, "strided">): Procedure {
   const { inputs, output, root, weight } = building.what;
   const sizes = weight <= inputs.length + 8 ? [4, 1] : [1];
   const loops = sizes.map((vectors) => ({
@@ -169,7 +171,9 @@ function addPacked(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "
   const partial = addFunction(building, "partial", (f, pointers, _, count) => {
     const xs = inputs.map((from, i) => {
       const pointer = pointers[i]!;
-      return f.let(pattern[i] === "repeated" ? loadRepeated(from, pointer) : loadRun(from, lanes, pattern[i], pointer));
+      return f.let(
+        pattern[i] === "repeated" ? loadRepeated(from, pointer, lanes) : loadRun(from, lanes, pattern[i], pointer),
+      );
     });
     const value = new Lowering(f, [root], lanes, building.tools).emit([root], xs)[0] as Expr<"v128">;
     storeFirst(f, output, lanes, count, pointers.at(-1)!, value);
@@ -196,18 +200,29 @@ function addPacked(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "
 }
 
 /** A vector of a run, `at` elements on. */
-function loadRun(from: Access, lanes: 2 | 4, layout: Layout | undefined, pointer: Local<"i32">, at = 0): Expr<"v128"> {
+function loadRun(
+  from: Access,
+  lanes: VectorLanes,
+  layout: Layout | undefined,
+  pointer: Local<"i32">,
+  at = 0,
+): Expr<"v128"> {
   return layout === "reversed"
     ? loadReversed(from, lanes, pointer, at)
     : loadPacked(from, lanes, pointer, at * from.bytes);
 }
 
-function addRounds(building: Building, lanes: 2 | 4, pattern: Exclude<Pattern, "strided">, vectors: number): Procedure {
+function addRounds(
+  building: Building,
+  lanes: VectorLanes,
+  pattern: Exclude<Pattern, "strided">,
+  vectors: number,
+): Procedure {
   const { inputs, output, root } = building.what;
   return addFunction(building, `by${vectors * lanes}`, (f, pointers, _, count) => {
     const lowering = new Lowering(f, [root], lanes, building.tools);
     const repeated = inputs.map((from, i) =>
-      pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!)) : undefined,
+      pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!, lanes)) : undefined,
     );
     const out = pointers.at(-1)!;
     f.while(count, () => {

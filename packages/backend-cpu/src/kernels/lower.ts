@@ -27,6 +27,8 @@ import type { Tools } from "./helpers.ts";
 
 /** `scalar`: one element at a time; 2 or 4: so many in a vector. */
 export type Lanes = "scalar" | 2 | 4;
+/** Elements in a vector; 16 where whole numbers stay single bytes. */
+export type VectorLanes = 2 | 4 | 16;
 
 const known: ReadonlySet<string> = new Set(instructionNames);
 const shapes = { f32: "f32x4", f64: "f64x2", i32: "i32x4", i64: "i64x2" } as const;
@@ -39,6 +41,23 @@ export function lanesOf(...roots: readonly Node[]): Lanes {
   const nodes = collect(roots);
   if (![...nodes].every(hasVectorForm)) return "scalar";
   return [...nodes].some((node) => widthOf(node.type) === 64) ? 2 : 4;
+}
+
+const bytewise = new Set(["input", "const", "select", "and", "or", "xor"]);
+const wrapping = new Set(["add", "sub", "not"]);
+
+/** Whether bytes give what their widened numbers would: sums wrap at the end only, and what is compared never does. */
+export function isBytewise(root: Node): boolean {
+  return (wrapping.has(root.op) ? root.args : [root]).every((node) => [...collect([node])].every(isByte));
+}
+
+function isByte({ op, type, args }: Node): boolean {
+  if (type !== "i32" && type !== "m32") return false;
+  return (
+    bytewise.has(op) ||
+    (op === "not" && type === "m32") ||
+    ((op === "eq" || op === "ne") && args.every(({ type }) => type === "i32"))
+  );
 }
 
 /** All nodes of some trees, without those of fallbacks. */
@@ -64,9 +83,9 @@ function suffix({ op, args }: Node): string {
   return signed.has(op) ? `${op}_s` : op;
 }
 
-function vectorName(node: Node): string {
+function vectorName(node: Node, lanes?: Lanes | VectorLanes): string {
   if (bitwise.has(node.op)) return `v128.${node.op}`;
-  return `${shapes[node.args[0]!.type as NumberType]}.${suffix(node)}`;
+  return `${lanes === 16 ? "i8x16" : shapes[node.args[0]!.type as NumberType]}.${suffix(node)}`;
 }
 
 const low = (x: Expr<"v128">): Expr<"v128"> => shuffle(x, x, [0, 2, 0, 2]);
@@ -113,12 +132,12 @@ function instruction(name: string, ...operands: readonly Expr[]): Expr {
 /** The code of some trees inside one function. Make it before the loop: it puts the constants into locals there. */
 export class Lowering {
   readonly #f: Func;
-  readonly #lanes: Lanes;
+  readonly #lanes: Lanes | VectorLanes;
   readonly #tools: Tools;
   readonly #constants = new Map<Node, Local>();
   readonly #uses = new Map<Node, number>();
 
-  constructor(f: Func, roots: readonly Node[], lanes: Lanes, tools: Tools) {
+  constructor(f: Func, roots: readonly Node[], lanes: Lanes | VectorLanes, tools: Tools) {
     this.#f = f;
     this.#lanes = lanes;
     this.#tools = tools;
@@ -143,7 +162,7 @@ export class Lowering {
     for (const node of this.#uses.keys()) {
       if (node.op !== "const") continue;
       const key = `${node.type} ${Object.is(node.detail, -0) ? "-0" : node.detail}`;
-      const local = locals.get(key) ?? this.#f.let(vectorConstant(node));
+      const local = locals.get(key) ?? this.#f.let(vectorConstant(node, this.#lanes));
       locals.set(key, local);
       this.#constants.set(node, local);
     }
@@ -181,7 +200,7 @@ export class Lowering {
       case "patch":
         return this.#patchLanes(node, args);
       default:
-        return instruction(vectorName(node), ...args);
+        return instruction(vectorName(node, this.#lanes), ...args);
     }
   }
 
@@ -269,7 +288,7 @@ export class Lowering {
   }
 
   /** A lowering of its own: its constants stay out of the fast way. */
-  #fallback({ fallback }: Node, inputs: readonly Expr[], lanes: Lanes): Expr {
+  #fallback({ fallback }: Node, inputs: readonly Expr[], lanes: Lanes | VectorLanes): Expr {
     return new Lowering(this.#f, [fallback!], lanes, this.#tools).emit([fallback!], inputs)[0]!;
   }
 }
@@ -288,10 +307,10 @@ function scalarConstant({ type, detail }: Node): Expr {
   return type === "i64" ? i64(detail as number | bigint) : i32(Number(detail));
 }
 
-function vectorConstant({ type, detail }: Node): Expr<"v128"> {
+function vectorConstant({ type, detail }: Node, lanes: Lanes | VectorLanes): Expr<"v128"> {
   if (type === "m32" || type === "m64") return splat("i32x4", detail ? -1 : 0);
   if (type === "i64") return v128(new BigInt64Array(2).fill(BigInt(detail as number | bigint)));
-  return splat(shapes[type] as Shape, Number(detail));
+  return splat(lanes === 16 ? "i8x16" : (shapes[type] as Shape), Number(detail));
 }
 
 export function extractLane(type: NodeType, vector: Expr<"v128">, lane: number): Expr {
