@@ -139,31 +139,25 @@ export function blockBounds(f: Func, number: Expr<"i32">, p: { blockRows: Local<
 
 /**
  * `packWeights`: for every block of rows, its weights for one tap after the other. A row's weights lie in `outer` runs of
- * `count`, `outerStep` and `step` apart; rows lie `line` apart, groups `groupStep`.
+ * `count`, `outerStep` and `step` apart; rows lie `line` apart. There are `parts` matrices of `rows` in each group,
+ * `partStep` apart, groups `groupStep`.
  */
-function packWeights(m: Module, e: Element, rows: readonly number[]): void {
-  const packers = rows.map((row) => [row, packer(m, e, row)] as const);
-  const params = [
-    "chunk",
-    "chunks",
-    "plan",
-    "w",
-    "packed",
-    "outer",
-    "outerStep",
-    "count",
-    "step",
-    "line",
-    "groupStep",
-  ] as const;
-  m.func("packWeights", params, (f, q) => {
-    const p = readPlan(f, q.plan, "groups", "outputs", "blockCount", "blockRows", "blockExtra");
-    shareOf(f, q, op("i32.mul", p.groups, p.blockCount), (unit) => {
-      const group = f.let(op("i32.div_u", unit, p.blockCount));
+export function packWeights(m: Module, e: Element, heights: readonly number[]): void {
+  const packers = heights.map((height) => [height, packer(m, e, height)] as const);
+  const places = ["parts", "partStep", "rows", "outer", "outerStep", "count", "step", "line", "groupStep"] as const;
+  m.func("packWeights", ["chunk", "chunks", "plan", "w", "packed", ...places], (f, q) => {
+    const p = readPlan(f, q.plan, "groups", "blockCount", "blockRows", "blockExtra");
+    shareOf(f, q, op("i32.mul", op("i32.mul", p.groups, q.parts), p.blockCount), (unit) => {
+      const matrix = f.let(op("i32.div_u", unit, p.blockCount));
       const block = blockBounds(f, op("i32.rem_u", unit, p.blockCount), p);
-      const source = f.let(at(at(q.w, group, q.groupStep), block.first, q.line));
+      const first = at(
+        at(q.w, op("i32.div_u", matrix, q.parts), q.groupStep),
+        op("i32.rem_u", matrix, q.parts),
+        q.partStep,
+      );
+      const source = f.let(at(first, block.first, q.line));
       const packedRow = f.let(op("i32.mul", op("i32.mul", q.outer, q.count), e.bytes));
-      const target = f.let(at(q.packed, op("i32.add", op("i32.mul", group, p.outputs), block.first), packedRow));
+      const target = f.let(at(q.packed, at(block.first, matrix, q.rows), packedRow));
       f.range(q.outer, () => {
         dispatch(
           f,

@@ -4,45 +4,12 @@
  * added up in a (staged) image of the input. It goes by panels of rows, so that all stays in the caches.
  */
 import { type FuncRef, i32, type Local, load, type Module, op, when } from "../wasm/emitter.ts";
-import { blockBounds, TILE_BYTES } from "./conv-forward.ts";
+import { blockBounds, packWeights, TILE_BYTES } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { unstager } from "./conv-stage.ts";
 import { at, combine, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
 import { packedMicro, packer } from "./gemm-kernels.ts";
 import { tilesFor } from "./tiles.ts";
-
-/**
- * `packTaps`: the taps of `together` input channels are rows of one product, in blocks; for every block the weights of one
- * output channel after the other.
- */
-function packTaps(m: Module, e: Element, rows: readonly number[]): void {
-  const packers = rows.map((row) => [row, packer(m, e, row)] as const);
-  m.func("packTaps", ["chunk", "chunks", "plan", "together", "w", "packed"], (f, q) => {
-    const names = ["groups", "channels", "outputs", "tapCount", "blockCount", "blockRows", "blockExtra"] as const;
-    const p = readPlan(f, q.plan, ...names);
-    const taps = f.let(op("i32.mul", p.tapCount, e.bytes));
-    const line = f.let(op("i32.mul", taps, p.channels));
-    const products = f.let(op("i32.div_u", p.channels, q.together));
-    const step = f.let(op("i32.mul", taps, q.together));
-    shareOf(f, q, op("i32.mul", p.groups, products), (unit) => {
-      const group = op("i32.div_u", unit, products);
-      const source = f.let(at(at(q.w, op("i32.mul", group, p.outputs), line), op("i32.rem_u", unit, products), step));
-      const target = f.let(at(q.packed, op("i32.mul", unit, p.outputs), step));
-      f.range(p.blockCount, (number) => {
-        const block = blockBounds(f, number, p);
-        dispatch(
-          f,
-          block.rows,
-          packers.map(([row, pack]) => {
-            return [row, () => f.call(pack, target, source, i32(row), p.outputs, i32(e.bytes), line)];
-          }),
-        );
-        f.set(source, at(source, block.rows, e.bytes));
-        f.set(target, at(target, op("i32.mul", block.rows, p.outputs), e.bytes));
-      });
-    });
-  });
-}
 
 const productParams = ["plan", "a", "b", "c", "pixels", "pitch"] as const;
 
@@ -116,7 +83,7 @@ export function buildInput(m: Module, e: Element): void {
   const { wide } = tilesFor(m.options);
   const rows = Array.from({ length: wide.rows }, (_, i) => i + 1);
   const width = wide.vectors * e.lanes;
-  packTaps(m, e, rows);
+  packWeights(m, e, rows);
   const multiply = tapProduct(m, e, rows);
   const pack = packer(m, e, width);
   const add = scatter(m, e);

@@ -55,19 +55,31 @@ export function convForward(type: FloatName, shape: ConvShape, tensors: ConvForw
   const taps = g.channels * product(g.kernel);
   const bytes = bytesPerElement[type];
   runForward(type, plan.plans[0], tensors, {
-    ...{ outer: 1, outerStep: 0, count: taps, step: bytes },
+    ...{ ...whole, rows: g.outputs, count: taps, step: bytes },
     ...{ line: taps * bytes, groupStep: g.outputs * taps * bytes },
   });
 }
 
 /** Where the packed weights come from, see `packWeights`; in bytes. */
 interface WeightOrder {
+  readonly parts: number;
+  readonly partStep: number;
+  readonly rows: number;
   readonly outer: number;
   readonly outerStep: number;
   readonly count: number;
   readonly step: number;
   readonly line: number;
   readonly groupStep: number;
+}
+
+const whole = { parts: 1, partStep: 0, outer: 1, outerStep: 0 };
+
+/** Writes them to `packed` as the kernels of the module `key` read them. */
+function packWeights(key: string, plan: Block, weights: number, w: number, packed: Block, order: WeightOrder): void {
+  const { parts, partStep, rows, outer, outerStep, count, step, line, groupStep } = order;
+  const places = [parts, partStep, rows, outer, outerStep, count, step, line, groupStep];
+  threads.parallel(key, "packWeights", chunksFor(64, 16 * weights), [plan.address, w, packed.address, ...places]);
 }
 
 interface SinglePlan {
@@ -110,9 +122,7 @@ function runForward(type: FloatName, { geometry: g, layout, block }: Plan, t: Co
   const weights = g.groups * g.outputs * g.channels * product(g.kernel);
   const packed = memory.allocate(weights * bytes);
   try {
-    const { outer, outerStep, count, step, line, groupStep } = order;
-    const packing = [block.address, t.w, packed.address, outer, outerStep, count, step, line, groupStep];
-    threads.parallel(key, "packWeights", chunksFor(64, 16 * weights), packing);
+    packWeights(key, block, weights, t.w, packed, order);
     const work = workOf(g);
     const images = g.batch * g.groups * layout.bands.count;
     const splits = splitsFor(images, Math.ceil(g.outputs / tall.rows), work);
@@ -161,7 +171,7 @@ function convolveInput(type: FloatName, g: Geometry, backwards: Geometry, t: Con
   const bytes = bytesPerElement[type];
   const tensors = { x: t.gradOutput, w: t.w, y: t.gradInput };
   runForward(type, plan.plans[0], tensors, {
-    ...{ outer: g.outputs, outerStep: g.channels * taps * bytes, count: taps, step: bytes },
+    ...{ ...whole, rows: g.channels, outer: g.outputs, outerStep: g.channels * taps * bytes, count: taps, step: bytes },
     ...{ line: taps * bytes, groupStep: g.outputs * g.channels * taps * bytes },
   });
 }
@@ -176,9 +186,14 @@ function scatterInput(type: FloatName, g: Geometry, t: ConvInput): void {
   const together = channelsTogether(g);
   const { layout, block } = inputPlans.get(keyOf(type, g), () => inputPlan(type, g, together)).plans[0];
   const weights = g.groups * g.outputs * g.channels * product(g.kernel);
+  const taps = product(g.kernel);
   const packed = memory.allocate(weights * bytes);
   try {
-    threads.parallel(key, "packTaps", chunksFor(64, weights), [block.address, together, t.w, packed.address]);
+    packWeights(key, block, weights, t.w, packed, {
+      ...{ ...whole, parts: g.channels / together, partStep: together * taps * bytes, rows: together * taps },
+      ...{ count: g.outputs, step: g.channels * taps * bytes },
+      ...{ line: bytes, groupStep: g.outputs * g.channels * taps * bytes },
+    });
     const [images, work] = [g.batch * g.groups, workOf(g)];
     const splits = splitsFor(images, g.channels / together, work);
     const rowLength = g.output[2];
