@@ -14,7 +14,7 @@ interface SparsePlan {
 const plans = new PlanCache<SparsePlan>();
 
 function sparsePlan(g: Geometry): SparsePlan {
-  return plans.get(Object.values(g).join(":"), () => {
+  return plans.get(g.key, () => {
     const layout = interleavedLayout(g);
     const width = g.output[2];
     const block = memory.allocate(PLACES + 4 * layout.rows.length * width);
