@@ -72,13 +72,16 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   }
 
   #watched(args: readonly unknown[]): unknown {
-    const forward = (input: readonly unknown[]): unknown => this.forward(...(input as unknown as In));
-    if (this.#backward.size === 0) return forward(args);
-    return watchGradients(args, forward, (gradInput, gradOutput) => {
-      let changed: Tensor | undefined;
-      for (const hook of this.#backward) changed = hook(this, changed ? [changed] : gradInput, gradOutput) ?? changed;
-      return changed;
-    });
+    if (this.#backward.size === 0) return this.forward(...(args as unknown as In));
+    return watchGradients(
+      args,
+      (input) => this.forward(...(input as unknown as In)),
+      (gradInput, gradOutput) => {
+        let changed: Tensor | undefined;
+        for (const hook of this.#backward) changed = hook(this, changed ? [changed] : gradInput, gradOutput) ?? changed;
+        return changed;
+      },
+    );
   }
 
   /** Calls `hook` before every forward. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_pre_hook */

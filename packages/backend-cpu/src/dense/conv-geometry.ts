@@ -7,6 +7,7 @@
  * modulo the stride (its *phases*).
  */
 
+import { bytesPerElement, type FloatName } from "./element.ts";
 import { remember } from "./remember.ts";
 
 /** A convolution as PyTorch describes it; spatial lists have one to three entries. All tensors are contiguous. */
@@ -27,8 +28,9 @@ export interface ConvShape {
 export type Triple = readonly [number, number, number];
 
 export interface Geometry {
-  /** Names all the rest. */
-  readonly key: string;
+  readonly type: FloatName;
+  /** Multiply-adds; all three passes need as many. */
+  readonly work: number;
   readonly batch: number;
   readonly groups: number;
   /** Input and output channels of one group. */
@@ -40,6 +42,8 @@ export interface Geometry {
   readonly stride: Triple;
   readonly before: Triple;
   readonly dilation: Triple;
+  /** Of the convolution that gives the input's gradient from the output's, if that is not too wasteful. */
+  readonly backwards?: Geometry;
 }
 
 /** The spatial size of the output of one dimension. */
@@ -53,22 +57,46 @@ export function outputSize(
   return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
-export const geometryOf: (shape: ConvShape) => Geometry = remember(
-  (s) =>
-    `${s.batch} ${s.inChannels} ${s.outChannels} ${s.groups} ${s.input} ${s.kernel} ${s.stride} ${s.padding} ${s.dilation}`,
-  makeGeometry,
+/** The same object for the same type and shape, as long as it is remembered. */
+export const geometryOf: (type: FloatName, shape: ConvShape) => Geometry = remember(
+  (type, { batch, inChannels, outChannels, groups, input, kernel, stride, padding, dilation }) => {
+    const numbers = [bytesPerElement[type], batch, inChannels, outChannels, groups];
+    for (let i = 0; i < input.length; i++) {
+      const [before, after] = padding[i]!;
+      numbers.push(input[i]!, kernel[i]!, stride[i]!, before, after, dilation[i]!);
+    }
+    return numbers;
+  },
+  (type, shape) => {
+    const g = makeGeometry(type, shape);
+    return { ...g, ...reversed(g) };
+  },
 );
 
-function makeGeometry(shape: ConvShape, key: string): Geometry {
+/** How many more products the backward convolution may have, because it does not need to add up parts. */
+const TOLERATED_ZEROS = 1.3;
+
+function reversed(g: Geometry): Pick<Geometry, "backwards"> {
+  const before = g.kernel.map((size, i) => (size - 1) * g.dilation[i]! - g.before[i]!) as unknown as Triple;
+  const possible = product(g.stride) === 1 && before.every((zeros) => zeros >= 0);
+  if (!possible || product(g.input) > TOLERATED_ZEROS * product(g.output)) return {};
+  const { channels, outputs, input, output } = g;
+  const work = (g.work / product(output)) * product(input);
+  return { backwards: { ...g, work, before, channels: outputs, outputs: channels, input: output, output: input } };
+}
+
+function makeGeometry(type: FloatName, shape: ConvShape): Geometry {
   const output = shape.input.map((size, i) => {
     return outputSize(size, shape.kernel[i]!, shape.stride[i]!, shape.padding[i]!, shape.dilation[i]!);
   });
+  const { batch, inChannels, outChannels, groups } = shape;
   const common = {
-    key,
-    batch: shape.batch,
-    groups: shape.groups,
-    channels: shape.inChannels / shape.groups,
-    outputs: shape.outChannels / shape.groups,
+    type,
+    work: (batch * inChannels * outChannels * product(shape.kernel) * product(output)) / groups,
+    batch,
+    groups,
+    channels: inChannels / groups,
+    outputs: outChannels / groups,
     stride: triple(shape.stride),
     before: triple(
       shape.padding.map(([before]) => before),

@@ -134,9 +134,9 @@ const KEPT = 64;
 
 /** Keeps what was made for the last shapes; what falls out is released. */
 export class PlanCache<P extends { readonly plans: readonly { readonly block: Block }[] }> {
-  readonly #kept = new Map<string, P>();
+  readonly #kept = new Map<Geometry, P>();
 
-  get(key: string, make: () => P): P {
+  get(key: Geometry, make: () => P): P {
     const known = this.#kept.get(key);
     if (known !== undefined) return known;
     const [oldest] = this.#kept.keys();

@@ -14,7 +14,7 @@ interface SparsePlan {
 const plans = new PlanCache<SparsePlan>();
 
 function sparsePlan(g: Geometry): SparsePlan {
-  return plans.get(g.key, () => {
+  return plans.get(g, () => {
     const layout = interleavedLayout(g);
     const width = g.output[2];
     const block = memory.allocate(PLACES + 4 * layout.rows.length * width);
@@ -37,9 +37,9 @@ function runsOf({ kernel, dilation, channels }: Geometry): Runs {
  * Whether products with the numbers that are not zero alone cost less than all. The share of such numbers is guessed from a
  * sample: the order of additions, but nothing else, depends on what the sample meets.
  */
-function pays(g: Geometry, work: number, runs: Runs, gradOutput: number): boolean {
+function pays(g: Geometry, runs: Runs, gradOutput: number): boolean {
   const count = g.batch * g.groups * g.outputs * product(g.output);
-  const step = Math.floor(count / Math.min(SAMPLE, work / WORTH)) | 1;
+  const step = Math.floor(count / Math.min(SAMPLE, g.work / WORTH)) | 1;
   const { f32 } = memory.heap;
   let used = 0;
   for (let i = 0; i < count; i += step) if (f32[(gradOutput >>> 2) + i] !== 0) used++;
@@ -66,10 +66,10 @@ interface Addresses {
 const chunksOf = (units: number): number => Math.min(units, 64);
 
 /** The gradient of the weights; false, and nothing is done, where the dense kernels are faster or needed. */
-export function sparseWeight(g: Geometry, work: number, { gradOutput, factor, result }: Addresses): boolean {
-  if (work < LEAST) return false;
+export function sparseWeight(g: Geometry, { gradOutput, factor, result }: Addresses): boolean {
+  if (g.work < LEAST) return false;
   const runs = runsOf(g);
-  if (!pays(g, work, runs, gradOutput)) return false;
+  if (!pays(g, runs, gradOutput)) return false;
   const [{ layout, block }, { block: table }] = sparsePlan(g).plans;
   const key = `conv:sparse-weight:${Object.values(runs).join(":")}`;
   engine.module(key, (m) => buildSparseWeight(m, runs));
@@ -103,10 +103,10 @@ function areFinite({ address }: Block): boolean {
 }
 
 /** The gradient of the input, likewise. Runs must be whole vectors, since they are added in place. */
-export function sparseInput(g: Geometry, work: number, { gradOutput, factor, result }: Addresses): boolean {
-  if (work < LEAST || g.channels % 4 !== 0) return false;
+export function sparseInput(g: Geometry, { gradOutput, factor, result }: Addresses): boolean {
+  if (g.work < LEAST || g.channels % 4 !== 0) return false;
   const runs = runsOf(g);
-  if (!pays(g, work, runs, gradOutput)) return false;
+  if (!pays(g, runs, gradOutput)) return false;
   const [{ layout, block }, { block: table }] = sparsePlan(g).plans;
   const key = `conv:sparse-input:${Object.values(runs).join(":")}`;
   engine.module(key, (m) => buildSparseInput(m, runs));

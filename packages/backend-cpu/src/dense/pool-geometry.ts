@@ -43,7 +43,13 @@ export interface PoolGeometry {
 
 /** All that the kernels need. */
 export const poolGeometry: (shape: PoolShape) => PoolGeometry = remember(
-  (s) => `${s.planes} ${s.input} ${s.kernel} ${s.stride} ${s.padding} ${s.dilation} ${s.ceilMode}`,
+  ({ planes, input, kernel, stride, padding, dilation, ceilMode }) => {
+    const numbers = [planes, Number(ceilMode)];
+    for (let i = 0; i < input.length; i++) {
+      numbers.push(input[i]!, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!);
+    }
+    return numbers;
+  },
   makeGeometry,
 );
 
