@@ -55,6 +55,13 @@ export function run(op: UnaryOp | BinaryOp, ...operands: readonly Float32Array[]
   return cpu.readSync!({ ...views[0]!, storage: storage! }) as Float32Array;
 }
 
+export function runInPlace(op: UnaryOp, x: Float32Array): Float32Array {
+  const meta = { shape: [x.length], dtype: "float32" } as const;
+  const view = { ...meta, storage: cpu.upload(x, "float32"), strides: [1], offset: 0 };
+  cpu.runInto({ op, inputs: [view], attrs: {}, outputs: [meta] } as unknown as KernelCall, view);
+  return cpu.readSync!(view) as Float32Array;
+}
+
 /** Bits in the order of the numbers; both zeros are 0. */
 const order = (word: number): number => (word < 0 ? -(word & 0x7fffffff) : word);
 

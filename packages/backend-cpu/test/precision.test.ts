@@ -1,7 +1,7 @@
 import type { BinaryOp, UnaryOp } from "@dl/tensor";
 import { erfc } from "@dl/tensor/testing";
 import { expect, test } from "vitest";
-import { functions, pairFunctions, run, worstOf, worstOfPairs } from "./precision-check.ts";
+import { functions, pairFunctions, run, runInPlace, worstOf, worstOfPairs } from "./precision-check.ts";
 
 test.each(Object.keys(functions) as UnaryOp[])("%s is within 2 units of the last place", (op) => {
   const { units, at } = worstOf(op);
@@ -33,4 +33,19 @@ test("gelu and its slope are as exact as PyTorch's, which are off by 3e-7, betwe
 test("gelu at the edges", () => {
   const x = Float32Array.of(-0, 0, Infinity, -Infinity, NaN, -3e38, 3e38, 2 ** -149, -7);
   expect([...run("gelu", x)]).toEqual([-0, 0, Infinity, NaN, NaN, -0, Math.fround(3e38), 0, -0]);
+});
+
+test("what is unusual is found wherever it stands, in place too", () => {
+  const values = Float32Array.of(NaN, Infinity, -Infinity, -0, 0, -1, 88.5, -95, 2 ** -140, 3e38);
+  for (const op of ["exp", "log"] as const) {
+    const alone = run(op, values);
+    for (const place of [0, 1019, 4096, 9990]) {
+      const x = new Float32Array(10_000).fill(1);
+      x.set(values, place);
+      for (const result of [run(op, x), runInPlace(op, x)]) {
+        expect(result.slice(place, place + values.length)).toEqual(alone);
+        expect(result[(place + 5000) % x.length]).toBe(Math.fround(Math[op](1)));
+      }
+    }
+  }
 });

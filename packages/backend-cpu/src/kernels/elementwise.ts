@@ -7,8 +7,9 @@ import type { Kernel as WasmKernel } from "../runtime/engine.ts";
 import { engine, heap, memory, threads } from "../runtime/index.ts";
 import type { CpuStorage } from "../storage.ts";
 import type { Node } from "./expression.ts";
+import { type Formula, formula, type Pattern } from "./formula.ts";
 import type { Output } from "./kernel.ts";
-import { buildElementwise, type Formula, formula, type Pattern } from "./loops.ts";
+import { buildElementwise } from "./loops.ts";
 import { MOST_OPERANDS, walk } from "./plan.ts";
 
 /** Elements times nodes below which a second thread does not pay. */

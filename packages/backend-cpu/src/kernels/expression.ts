@@ -245,7 +245,7 @@ export function helper(name: Helper, ...args: readonly Node[]): Node {
 /** Negative where |x| exceeds a positive limit, or x is NaN. */
 export function beyond(x: Node, limit: number): Node {
   const word = x.type === "f64" ? new BigInt64Array(Float64Array.of(limit).buffer)[0]! : singleBits(limit);
-  return sub(constant(x.type === "f64" ? "i64" : "i32", word), bits(abs(x)));
+  return xor(sub(constant(x.type === "f64" ? "i64" : "i32", word), bits(x)), bits(x));
 }
 
 /** The bits of a float32 number. */
@@ -276,9 +276,9 @@ export function square(x: Node): Node {
   return known;
 }
 
-/** Horner's rule, highest power first. */
-function horner(x: Node, [first, ...rest]: readonly Node[]): Node {
-  return rest.reduce((sum, c) => fma(sum, x, c), first!);
+/** Horner's rule, highest power first: fewest instructions, each waiting for the one before. */
+export function horner(x: Node, first: Node, ...rest: readonly Operand[]): Node {
+  return rest.reduce<Node>((sum, c) => fma(sum, x, c), first);
 }
 
 /**
@@ -287,12 +287,12 @@ function horner(x: Node, [first, ...rest]: readonly Node[]): Node {
  */
 export function polynomial(x: Node, ...coefficients: readonly number[]): Node {
   const constants = coefficients.map((c) => constant(x.type, c));
-  if (constants.length < 5) return horner(x, constants);
+  if (constants.length < 5) return horner(x, ...(constants as [Node]));
   const single = constants.length % 2;
   const pairs = constants.flatMap((c, i) =>
     i < single ? [c] : i % 2 === single ? [fma(c, x, constants[i + 1]!)] : [],
   );
-  return horner(square(x), pairs);
+  return horner(square(x), ...(pairs as [Node]));
 }
 
 /** `a` with the sign of `b`. */

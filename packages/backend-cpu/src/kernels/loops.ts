@@ -2,83 +2,18 @@
  * The loops of element-wise kernels, around any tree. A module has `flat` for one run of elements, `rows` for many runs at
  * the places that a plan in memory says, and both as tasks for threads.
  */
-import type { DType } from "@dl/tensor";
 import { type Expr, type Func, type FuncRef, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
-import {
-  type Access,
-  access,
-  isVector,
-  loadPacked,
-  loadRepeated,
-  loadReversed,
-  loadScalar,
-  loadStrided,
-  storeFirst,
-  storePacked,
-  storeScalar,
-  storeStrided,
-} from "./access.ts";
-import { input, type Node } from "./expression.ts";
+import { isVector, loadScalar, loadStrided, storeScalar, storeStrided } from "./access.ts";
+import { addFunction, type Building, type Formula, type Pattern, type Procedure, stepOf } from "./formula.ts";
 import { Tools } from "./helpers.ts";
-import { collect, isBytewise, type Lanes, Lowering, lanesOf, type VectorLanes } from "./lower.ts";
-
-type Layout = "packed" | "repeated" | "reversed";
-/** How a run's elements lie: side by side, the same one again and again, or `stride` bytes apart for all operands. */
-export type Pattern = readonly Layout[] | "strided";
-
-/** What is computed, from the operands as they are stored to the result as it is stored. */
-export interface Formula {
-  readonly inputs: readonly Access[];
-  readonly output: Access;
-  readonly root: Node;
-  readonly lanes: Lanes | VectorLanes;
-  /** Nodes that cost something: how much work an element is. */
-  readonly weight: number;
-}
-
-const weightless: ReadonlySet<string> = new Set(["const", "bits", "float"]);
-
-export function formula(inputs: readonly DType[], output: DType, build: (...xs: Node[]) => Node): Formula {
-  const sources = inputs.map((dtype) => access[dtype]);
-  const raw = sources.map((source, i) => input(i, source.raw));
-  const root = access[output].encode(build(...raw.map((x, i) => sources[i]!.decode(x))));
-  const nodes = [...collect([root])].filter(({ op }) => !weightless.has(op));
-  const areBytes = [...sources, access[output]].every(({ bytes }) => bytes === 1);
-  const calls = nodes.filter((node) => node.op === "host" || node.op === "helper").length;
-  return {
-    inputs: sources,
-    output: access[output],
-    root,
-    lanes: areBytes && isBytewise(root) ? 16 : lanesOf(root, ...raw),
-    weight: nodes.length + 20 * calls,
-  };
-}
+import { Lowering } from "./lower.ts";
+import { addPacked } from "./packed-loops.ts";
 
 /** Words of a plan: the header, then three for each operand, then the outer dimensions, innermost first. */
 export const PLAN_RUN = 0;
 export const PLAN_MIDDLE = 1;
 export const PLAN_OUTER = 2;
 export const PLAN_OPERANDS = 4;
-
-/** Bytes from which the engine's own copying is faster than vectors that are not full. */
-const BULK = 256;
-
-type Locals = Readonly<Record<string, Local<"i32">>>;
-type Procedure = FuncRef<readonly string[], undefined>;
-type Writer = (
-  f: Func,
-  pointers: readonly Local<"i32">[],
-  strides: readonly Local<"i32">[],
-  count: Local<"i32">,
-) => void;
-
-/** A kernel under construction. The functions with loops are leaves with one loop each: V8 spills less in those. */
-interface Building {
-  readonly m: Module;
-  readonly what: Formula;
-  readonly pattern: Pattern;
-  readonly tools: Tools;
-}
 
 export function buildElementwise(m: Module, what: Formula, pattern: Pattern): void {
   const building = { m, what, pattern, tools: new Tools(m, [what.root]) };
@@ -92,29 +27,6 @@ function addFlat(building: Building): Procedure {
   if (!isVector(what.lanes)) return addScalar(building);
   if (pattern === "strided") return addStrided(building, what.lanes === 16 ? 4 : what.lanes);
   return addPacked(building, what.lanes, pattern);
-}
-
-/** A function of all operands and a count. */
-function addFunction({ m, what, pattern }: Building, name: string, write: Writer): Procedure {
-  const names = [...what.inputs.map((_, i) => `x${i}`), "out"];
-  const params = pattern === "strided" ? names.flatMap((operand) => [operand, `${operand}Stride`]) : names;
-  const add = name === "flat" ? m.func.bind(m) : m.inner.bind(m);
-  return add(name, [...params, "count"], (f, locals: Locals) => {
-    const strides = pattern === "strided" ? names.map((operand) => locals[`${operand}Stride`]!) : [];
-    write(
-      f,
-      names.map((operand) => locals[operand]!),
-      strides,
-      locals["count"]!,
-    );
-    return undefined;
-  }) as Procedure;
-}
-
-/** Bytes between an operand's elements in patterns without strides. */
-function stepOf({ what, pattern }: Building, operand: number): number {
-  const { bytes } = what.inputs[operand] ?? what.output;
-  return pattern[operand] === "repeated" ? 0 : pattern[operand] === "reversed" ? -bytes : bytes;
 }
 
 function addScalar(building: Building): Procedure {
@@ -153,89 +65,6 @@ function addStrided(building: Building, lanes: 2 | 4): Procedure {
       f.inc(count, op("i32.sub", 0, rounds));
     });
     f.if(count, () => f.call(singles, ...args(), count));
-  });
-}
-
-function isMove({ inputs, output, root }: Formula): boolean {
-  return root.op === "input" && inputs[0]!.bytes === output.bytes;
-}
-
-/** Cheap formulas take four vectors a round, others one. */
-function addPacked(building: Building, lanes: VectorLanes, pattern: Exclude<Pattern, "strided">): Procedure {
-  const { inputs, output, root, weight } = building.what;
-  const sizes = weight <= inputs.length + 8 ? [4, 1] : [1];
-  const loops = sizes.map((vectors) => ({
-    elements: vectors * lanes,
-    loop: addRounds(building, lanes, pattern, vectors),
-  }));
-  const partial = addFunction(building, "partial", (f, pointers, _, count) => {
-    const xs = inputs.map((from, i) => {
-      const pointer = pointers[i]!;
-      return f.let(
-        pattern[i] === "repeated" ? loadRepeated(from, pointer, lanes) : loadRun(from, lanes, pattern[i], pointer),
-      );
-    });
-    const value = new Lowering(f, [root], lanes, building.tools).emit([root], xs)[0] as Expr<"v128">;
-    storeFirst(f, output, lanes, count, pointers.at(-1)!, value);
-  });
-  return addFunction(building, "flat", (f, pointers, _, count) => {
-    const rounds = f.local("i32");
-    if (isMove(building.what) && pattern[0] === "packed" && lanes * output.bytes < 16) {
-      f.if(op("i32.ge_u", count, BULK / output.bytes), () => {
-        f.copy(pointers.at(-1)!, pointers[0]!, op("i32.mul", count, output.bytes));
-        f.return();
-      });
-    }
-    for (const { elements, loop } of loops) {
-      f.if(op("i32.ge_u", count, elements), () => {
-        f.set(rounds, op("i32.div_u", count, elements));
-        f.call(loop, ...pointers, rounds);
-        f.set(rounds, op("i32.mul", rounds, elements));
-        for (const [i, pointer] of pointers.entries()) f.inc(pointer, op("i32.mul", rounds, stepOf(building, i)));
-        f.inc(count, op("i32.sub", 0, rounds));
-      });
-    }
-    f.if(count, () => f.call(partial, ...pointers, count));
-  });
-}
-
-/** A vector of a run, `at` elements on. */
-function loadRun(
-  from: Access,
-  lanes: VectorLanes,
-  layout: Layout | undefined,
-  pointer: Local<"i32">,
-  at = 0,
-): Expr<"v128"> {
-  return layout === "reversed"
-    ? loadReversed(from, lanes, pointer, at)
-    : loadPacked(from, lanes, pointer, at * from.bytes);
-}
-
-function addRounds(
-  building: Building,
-  lanes: VectorLanes,
-  pattern: Exclude<Pattern, "strided">,
-  vectors: number,
-): Procedure {
-  const { inputs, output, root } = building.what;
-  return addFunction(building, `by${vectors * lanes}`, (f, pointers, _, count) => {
-    const lowering = new Lowering(f, [root], lanes, building.tools);
-    const repeated = inputs.map((from, i) =>
-      pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!, lanes)) : undefined,
-    );
-    const out = pointers.at(-1)!;
-    f.while(count, () => {
-      for (let vector = 0; vector < vectors; vector++) {
-        const at = vector * lanes;
-        const xs = inputs.map((from, i) => repeated[i] ?? f.let(loadRun(from, lanes, pattern[i], pointers[i]!, at)));
-        storePacked(f, output, lanes, out, lowering.emit([root], xs)[0] as Expr<"v128">, at * output.bytes);
-      }
-      for (const [i, pointer] of pointers.entries()) {
-        if (repeated[i] === undefined) f.inc(pointer, vectors * lanes * stepOf(building, i));
-      }
-      f.inc(count, -1);
-    });
   });
 }
 

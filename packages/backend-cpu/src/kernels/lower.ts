@@ -70,6 +70,37 @@ export function collect(roots: readonly Node[], found: Set<Node> = new Set()): S
   return found;
 }
 
+export interface Unpatched {
+  readonly value: Node;
+  /** Negative or true where a patch is needed. */
+  readonly signs: readonly Node[];
+}
+
+/** A tree that takes the fast way everywhere, and where it must not. */
+export function withoutPatches(root: Node): Unpatched {
+  const done = new Map<Node, Node>();
+  const signs: Node[] = [];
+  const rebuilt = (node: Node): Node => {
+    const args = node.args.map(visit);
+    if (node.op !== "patch") return args.every((arg, i) => arg === node.args[i]) ? node : { ...node, args };
+    signs.push(args[0]!);
+    return args[1]!;
+  };
+  const visit = (node: Node): Node => {
+    const result = done.get(node) ?? rebuilt(node);
+    done.set(node, result);
+    return result;
+  };
+  return { value: visit(root), signs };
+}
+
+/** A bit for each lane that is negative or true. */
+export function signsOf(type: NodeType, lanes: Lanes | VectorLanes, signs: Expr<"v128">): Expr<"i32"> {
+  if (widthOf(type) === 64) return op("i64x2.bitmask", signs);
+  const all = op("i32x4.bitmask", signs);
+  return lanes === 2 ? op("i32.and", all, 3) : all;
+}
+
 function hasVectorForm(node: Node): boolean {
   if (free.has(node.op)) return true;
   if (node.op === "convert") return vectorConversions[`${node.args[0]!.type}>${node.type}`] !== undefined;
@@ -266,8 +297,7 @@ export class Lowering {
     const shape = widthOf(node.args[0]!.type) === 64 ? "i64x2" : "i32x4";
     const inputs = xs.map((x) => f.let(x));
     const result = f.let(fast!);
-    const all = op(`${shape}.bitmask`, signs!);
-    const holes = f.let(this.#lanes === 2 && shape === "i32x4" ? op("i32.and", all, 3) : all);
+    const holes = f.let(signsOf(node.args[0]!.type, this.#lanes, signs!));
     f.if(holes, () => {
       if (lanesOf(node.fallback!) === this.#lanes) {
         const slow = this.#fallback(node, inputs, this.#lanes) as Expr<"v128">;

@@ -15,6 +15,7 @@ import {
   float,
   fma,
   gt,
+  horner,
   lt,
   mul,
   type Node,
@@ -71,8 +72,8 @@ function scaleInside(x: Node, n: Node): Node {
 }
 
 function expOf({ r, n }: Power, scaled: (x: Node, n: Node) => Node): Node {
-  const q = polynomial(r, 1.38145825e-3, 8.36872403e-3, 4.1668389e-2, 0.166665211, 0.49999994);
-  return scaled(add(fma(square(r), q, r), 1), n);
+  const p = horner(r, constant("f32", 1.38158689e-3), 8.37318413e-3, 4.16685343e-2, 0.166664481, 0.499999911, 1, 1);
+  return scaled(p, n);
 }
 
 export function exp(x: Node): Node {

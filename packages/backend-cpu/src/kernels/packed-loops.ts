@@ -1,0 +1,149 @@
+/** The loops of element-wise kernels over runs without strides. */
+import { call, type Expr, type Func, type FuncRef, i32, type Local, op, select } from "../wasm/emitter.ts";
+import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storePacked } from "./access.ts";
+import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
+import { Lowering, signsOf, type Unpatched, type VectorLanes, withoutPatches } from "./lower.ts";
+
+type Int = Local<"i32">;
+/** Gives back whether there was something unusual. */
+type Rounds = FuncRef<readonly string[], "i32">;
+type Run = readonly Layout[];
+
+/** Bytes from which the engine's own copying is faster than vectors that are not full. */
+const BULK = 256;
+/** Elements between two looks at what was unusual among them. */
+const BLOCK = 1024;
+/** Elements that are computed with patches where some of a block need them: others may be near. */
+const CAREFUL = 4 * BLOCK;
+
+/** Cheap formulas take four vectors a round; others one, or two where the engine joins them. */
+function vectorsOf({ what: { weight, inputs }, m }: Building): number {
+  if (weight <= inputs.length + 8) return 4;
+  return m.options.joined ? 2 : 1;
+}
+
+/**
+ * Formulas with patches are computed without them, block by block, and again with them where a block turns out to need
+ * some: loops without branches are faster, and one test does for many vectors. What is written in place cannot be read
+ * again, so it is computed with patches at once.
+ */
+export function addPacked(building: Building, lanes: VectorLanes, pattern: Run): Procedure {
+  const { what } = building;
+  const unpatched = withoutPatches(what.root);
+  const isPatched = unpatched.signs.length > 0;
+  const vectors = vectorsOf(building);
+  const quick = addRounds(building, lanes, pattern, vectors, unpatched);
+  const single = vectors > 1 || isPatched ? addRounds(building, lanes, pattern, 1) : quick;
+  const partial = addPartial(building, lanes, pattern);
+  return addFunction(building, "flat", (f, pointers, _, count) => {
+    if (isMove(what) && pattern[0] === "packed" && lanes * what.output.bytes < 16) {
+      addBulk(f, pointers, count, what.output.bytes);
+    }
+    const some = f.local("i32");
+    const run = (loop: Rounds, elements: number): Expr<"i32"> =>
+      call(loop, ...pointers, op("i32.div_u", some, elements));
+    /** The next `some` elements, a multiple of `elements`. */
+    const part = (elements: number, size: Expr<"i32">, body: () => void): void => {
+      f.set(some, op("i32.and", size, -elements));
+      body();
+      for (const [i, pointer] of pointers.entries()) f.inc(pointer, op("i32.mul", some, stepOf(building, i)));
+      f.set(count, op("i32.sub", count, some));
+    };
+    const atLeast = (elements: number): Expr<"i32"> => op("i32.ge_u", count, elements);
+    const wide = vectors * lanes;
+    const atMost = (elements: number): Expr<"i32"> => select(atLeast(elements), i32(elements), count);
+    const blocks = (): void =>
+      f.while(atLeast(wide), () =>
+        part(wide, atMost(BLOCK), () =>
+          f.if(run(quick, wide), () => {
+            f.set(some, op("i32.and", atMost(CAREFUL), -wide));
+            f.drop(run(single, lanes));
+          }),
+        ),
+      );
+    if (isPatched) f.if(areApart(pointers), blocks);
+    else if (vectors > 1) f.if(atLeast(wide), () => part(wide, count, () => f.drop(run(quick, wide))));
+    f.if(atLeast(lanes), () => part(lanes, count, () => f.drop(run(single, lanes))));
+    f.if(count, () => f.call(partial, ...pointers, count));
+  });
+}
+
+/** Whether no input is the output. */
+function areApart(pointers: readonly Int[]): Expr<"i32"> {
+  const out = pointers.at(-1)!;
+  return pointers.slice(0, -1).reduce<Expr<"i32">>((all, x) => op("i32.and", all, op("i32.ne", x, out)), i32(1));
+}
+
+function isMove({ inputs, output, root }: Formula): boolean {
+  return root.op === "input" && inputs[0]!.bytes === output.bytes;
+}
+
+function addBulk(f: Func, [from, to]: readonly Int[], count: Int, bytes: number): void {
+  f.if(op("i32.ge_u", count, BULK / bytes), () => {
+    f.copy(to!, from!, op("i32.mul", count, bytes));
+    f.return();
+  });
+}
+
+/** The elements that do not fill a vector. */
+function addPartial(building: Building, lanes: VectorLanes, pattern: Run): Procedure {
+  const { inputs, output, root } = building.what;
+  return addFunction(building, "partial", (f, pointers, _, count) => {
+    const xs = inputs.map((from, i) => {
+      const pointer = pointers[i]!;
+      return f.let(
+        pattern[i] === "repeated" ? loadRepeated(from, pointer, lanes) : loadRun(from, lanes, pattern[i], pointer),
+      );
+    });
+    const value = new Lowering(f, [root], lanes, building.tools).emit([root], xs)[0] as Expr<"v128">;
+    storeFirst(f, output, lanes, count, pointers.at(-1)!, value);
+  });
+}
+
+/** A vector of a run, `at` elements on. */
+function loadRun(
+  from: Access,
+  lanes: VectorLanes,
+  layout: Layout | undefined,
+  pointer: Local<"i32">,
+  at = 0,
+): Expr<"v128"> {
+  return layout === "reversed"
+    ? loadReversed(from, lanes, pointer, at)
+    : loadPacked(from, lanes, pointer, at * from.bytes);
+}
+
+/** All loads of a round come first and all stores last, so that the engine can join vectors. */
+function addRounds(
+  building: Building,
+  lanes: VectorLanes,
+  pattern: Run,
+  vectors: number,
+  { value, signs }: Unpatched = { value: building.what.root, signs: [] },
+): Rounds {
+  const { inputs, output } = building.what;
+  return addFunction(building, `by${vectors * lanes}`, (f, pointers, _, count) => {
+    const lowering = new Lowering(f, [value, ...signs], lanes, building.tools);
+    const repeated = inputs.map((from, i) =>
+      pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!, lanes)) : undefined,
+    );
+    const places = Array.from({ length: vectors }, (_, vector) => vector * lanes);
+    const found = places.map(() => signs.map(() => f.local("v128")));
+    f.while(count, () => {
+      const loaded = places.map((at) =>
+        inputs.map((from, i) => repeated[i] ?? f.let(loadRun(from, lanes, pattern[i], pointers[i]!, at))),
+      );
+      const results = loaded.map((xs) => lowering.emit([value, ...signs], xs).map((x) => f.let(x as Expr<"v128">)));
+      for (const [vector, [result, ...unusual]] of results.entries()) {
+        storePacked(f, output, lanes, pointers.at(-1)!, result!, places[vector]! * output.bytes);
+        for (const [k, sign] of unusual.entries()) f.set(found[vector]![k]!, op("v128.or", found[vector]![k]!, sign));
+      }
+      for (const [i, pointer] of pointers.entries()) {
+        if (repeated[i] === undefined) f.inc(pointer, vectors * lanes * stepOf(building, i));
+      }
+      f.inc(count, -1);
+    });
+    const masks = found.flatMap((locals) => locals.map((local, k) => signsOf(signs[k]!.type, lanes, local)));
+    return masks.reduce((a, b) => op("i32.or", a, b), i32(0));
+  });
+}
