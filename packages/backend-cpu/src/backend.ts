@@ -21,6 +21,7 @@ import type { Output } from "./kernels/kernel.ts";
 import { isReplaced, rows } from "./kernels/native.ts";
 import { reductions } from "./kernels/reductions.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
+import { unpool } from "./kernels/unpooled.ts";
 import { update } from "./kernels/update.ts";
 import { memory } from "./runtime/index.ts";
 import { addressOf, CpuStorage } from "./storage.ts";
@@ -47,8 +48,9 @@ class CpuBackend implements Backend {
     if (call.outputs.length !== 1) return this.#runAll(call);
     const { shape, dtype } = call.outputs[0]!;
     const length = sizeOf(shape);
-    const deferred = length < LONG || isReplaced(call.op) ? undefined : defer(this, call, length);
-    if (deferred) return [deferred];
+    const mayWait = length >= LONG && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op);
+    const waiting = mayWait ? (defer(this, call, length) ?? unpool(this, call, length)) : undefined;
+    if (waiting) return [waiting];
     const storage = new CpuStorage(this, dtype, length);
     launch(call, [{ storage, address: storage.block.address, shape, dtype }]);
     return [storage];
@@ -127,7 +129,7 @@ function launch(call: KernelCall, outputs: readonly Output[]): void {
 }
 
 /** Ops whose kernels see for themselves what their input waits for. */
-const patient: ReadonlySet<string> = new Set(["maxPool", ...Object.keys(reductions)]);
+const patient: ReadonlySet<string> = new Set(["maxPool", "convInput", "convWeight", ...Object.keys(reductions)]);
 
 /** Kernels share their places for operands: none may start while another one collects its own. */
 function settle(inputs: readonly KernelInput[]): void {

@@ -1,8 +1,9 @@
-import type { Attrs, DType, Shape } from "@dl/tensor";
+import { type Attrs, apply, arange, type DType, type Shape, type Tensor } from "@dl/tensor";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { cpu } from "../src/backend.ts";
-import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
+import "../src/index.ts";
+import { getNumThreads, setNumThreads, threads } from "../src/runtime/index.ts";
 import { agree, anyView, floatDTypes, outputsOf, plainView, precision, realize } from "./oracle.ts";
 
 interface Problem {
@@ -119,6 +120,33 @@ function meetsInput({ x, out, attrs }: Pool): boolean {
     ),
   );
 }
+
+test.each(["float16", "bfloat16"] as const)(
+  "gradients of %s that are mostly zeros are computed in float32",
+  (dtype) => {
+    const parallel = vi.spyOn(threads, "parallel");
+    const wholes = (shape: Shape): Tensor =>
+      arange(shape.reduce((size, extent) => size * extent, 1))
+        .remainder(5)
+        .reshape(...shape);
+    const gradient = wholes([4, 16, 20, 20]).sub(3).relu();
+    const [x, weight] = [wholes([4, 8, 22, 22]), wholes([16, 8, 3, 3])];
+    const attrs = { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 };
+    const gradients = (type: DType): unknown[] => {
+      const [g, a, b] = [gradient, x, weight].map((whole) => whole.to(type)) as [Tensor, Tensor, Tensor];
+      const results = [
+        apply("convInput", [g, b], { ...attrs, inputShape: x.shape }),
+        apply("convWeight", [g, a], { ...attrs, weightShape: weight.shape }),
+      ];
+      return results.map((result) => result.to(dtype).toArray());
+    };
+    const expected = gradients("float32");
+    parallel.mockClear();
+    expect(gradients(dtype)).toEqual(expected);
+    const sparse = parallel.mock.calls.filter(([key, name]) => key.startsWith("conv:sparse") && name !== "packWeights");
+    expect(sparse.map(([, name]) => name)).toEqual(["input", "stage", "weight"]);
+  },
+);
 
 describe.each(floatDTypes)("pooling of %s", (dtype) => {
   const tolerance = precision[dtype]!;

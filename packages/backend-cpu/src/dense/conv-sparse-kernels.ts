@@ -43,18 +43,42 @@ function buildStage(m: Module, turn: Turn, check: FuncRef<typeof checkParams, un
   });
 }
 
+const planeParams = ["table", "dy", "positions", "count", "plane", "entries"] as const;
+
+/** The list of one plane: of its `count` numbers or, where there are positions, of so many that are somewhere in it. */
+function planeLister(m: Module): FuncRef<typeof planeParams, "i32"> {
+  const list = lister(m);
+  return m.inner("listPlane", planeParams, (f, p) => {
+    const start = f.let(op("i32.mul", op("i32.mul", p.plane, p.count), 4));
+    const dy = op("i32.add", p.dy, start);
+    const places = f.let(op("i32.add", p.table, PLACES));
+    const end = f.local("i32");
+    f.if(
+      p.positions,
+      () => {
+        f.set(end, call(list, dy, op("i32.add", p.positions, start), p.count, p.table, p.entries));
+        const from = f.let(p.entries);
+        f.while(op("i32.lt_u", from, end), () => {
+          f.store("i32.store", from, load("i32.load", at(places, load("i32.load", from), 4)));
+          f.inc(from, 8);
+        });
+      },
+      () => f.set(end, call(list, dy, places, p.count, p.table, p.entries)),
+    );
+    return end;
+  });
+}
+
 /** `weight`: units are parts of the output channels, by group; the scratch area holds sums, then a list. */
 export function buildSparseWeight(m: Module, runs: Runs): void {
   const turn = turner(m);
   buildStage(m, turn, checker(m));
-  const list = lister(m);
+  const list = planeLister(m);
   const tiles = tiler(m, runs, false);
   const sumBytes = 16 * runs.count * runs.vectors;
-  m.func("weight", ["chunk", "chunks", "plan", "table", "parts", "images", "dy", "dw"], (f, q) => {
-    const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "rowCount", "rowLength", "plane");
-    const { yImage, yChannel, taps } = readPlan(f, q.plan, "yImage", "yChannel", "taps");
-    const places = f.let(op("i32.add", q.table, PLACES));
-    const count = f.let(op("i32.mul", p.rowCount, p.rowLength));
+  const params = ["chunk", "chunks", "plan", "table", "parts", "images", "dy", "positions", "count", "dw"] as const;
+  m.func("weight", params, (f, q) => {
+    const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "plane", "taps");
     const [n, output, sum] = [f.local("i32"), f.local("i32"), f.local("i32")];
     shareOf(f, q, op("i32.mul", p.groups, q.parts), (unit) => {
       const group = f.let(op("i32.div_u", unit, q.parts));
@@ -68,8 +92,9 @@ export function buildSparseWeight(m: Module, runs: Runs): void {
         const image = f.let(at(q.images, at(group, n, p.groups), p.plane));
         f.set(sum, sums);
         f.for(output, first, end, 1, () => {
-          const dy = at(at(q.dy, n, yImage), output, yChannel);
-          f.call(tiles, entries, call(list, dy, places, count, q.table, entries), image, taps, sum);
+          const plane = at(output, n, op("i32.mul", p.groups, p.outputs));
+          const end = call(list, q.table, q.dy, q.positions, q.count, plane, entries);
+          f.call(tiles, entries, end, image, p.taps, sum);
           f.inc(sum, sumBytes);
         });
       });
@@ -92,7 +117,7 @@ export function buildSparseWeight(m: Module, runs: Runs): void {
 export function buildSparseInput(m: Module, runs: Runs): void {
   const turn = turner(m);
   const check = checker(m);
-  const list = lister(m);
+  const list = planeLister(m);
   const tiles = tiler(m, runs, true);
   const taps = runs.count * runs.taps;
   m.func("packWeights", ["chunk", "chunks", "plan", "w", "packed", "table"], (f, q) => {
@@ -104,23 +129,21 @@ export function buildSparseInput(m: Module, runs: Runs): void {
       f.call(check, packed, op("i32.add", packed, size), q.table);
     });
   });
-  m.func("input", ["chunk", "chunks", "plan", "table", "dy", "w", "dx"], (f, q) => {
-    const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "rowCount", "rowLength", "plane");
-    const { xChannel, yChannel, taps: table } = readPlan(f, q.plan, "xChannel", "yChannel", "taps");
-    const count = f.let(op("i32.mul", p.rowCount, p.rowLength));
-    const places = f.let(op("i32.add", q.table, PLACES));
+  m.func("input", ["chunk", "chunks", "plan", "table", "dy", "positions", "count", "w", "dx"], (f, q) => {
+    const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "plane");
+    const { xChannel, taps: table } = readPlan(f, q.plan, "xChannel", "taps");
     const image = f.let(m.scratch());
     const entries = f.let(op("i32.add", image, p.plane));
     const line = f.let(op("i32.shl", p.channels, 2));
-    const [dy, w] = [f.local("i32"), f.local("i32")];
+    const [plane, w] = [f.local("i32"), f.local("i32")];
     shareOf(f, q, op("i32.mul", p.batch, p.groups), (unit) => {
       const dx = f.let(at(q.dx, op("i32.mul", unit, p.channels), xChannel));
-      f.set(dy, at(q.dy, op("i32.mul", unit, p.outputs), yChannel));
+      f.set(plane, op("i32.mul", unit, p.outputs));
       f.set(w, at(q.w, op("i32.mul", op("i32.rem_u", unit, p.groups), p.outputs), op("i32.mul", line, taps)));
       f.fill(image, 0, p.plane);
       f.range(p.outputs, () => {
-        f.call(tiles, entries, call(list, dy, places, count, q.table, entries), image, table, w);
-        f.inc(dy, yChannel);
+        f.call(tiles, entries, call(list, q.table, q.dy, q.positions, q.count, plane, entries), image, table, w);
+        f.inc(plane, 1);
         f.inc(w, op("i32.mul", line, taps));
       });
       f.fill(dx, 0, op("i32.mul", p.channels, xChannel));

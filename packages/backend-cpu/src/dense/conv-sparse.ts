@@ -37,13 +37,13 @@ function runsOf({ kernel, dilation, channels }: Geometry): Runs {
  * Whether products with the numbers that are not zero alone cost less than all. The share of such numbers is guessed from a
  * sample: the order of additions, but nothing else, depends on what the sample meets.
  */
-function pays(g: Geometry, runs: Runs, gradOutput: number): boolean {
-  const count = g.batch * g.groups * g.outputs * product(g.output);
+function pays(g: Geometry, runs: Runs, { address, count: each }: SparseGradient): boolean {
+  const count = g.batch * g.groups * g.outputs * each;
   const step = Math.floor(count / Math.min(SAMPLE, g.work / WORTH)) | 1;
   const { f32 } = memory.heap;
   let used = 0;
-  for (let i = 0; i < count; i += step) if (f32[(gradOutput >>> 2) + i] !== 0) used++;
-  const share = used / Math.ceil(count / step);
+  for (let i = 0; i < count; i += step) if (f32[(address >>> 2) + i] !== 0) used++;
+  const share = (used / Math.ceil(count / step)) * (each / product(g.output));
   return share * runs.count * runs.vectors * 4 < LIMIT * product(g.kernel) * g.channels;
 }
 
@@ -55,8 +55,16 @@ const LIMIT = engine.options.joined ? 0.45 : 0.6;
 /** Below that many products the dense kernels are quick enough. */
 const LEAST = 2 ** 18;
 
+/** The gradient of the output: `count` numbers for each plane, all of them or, where they have positions, some. */
+export interface SparseGradient {
+  readonly address: number;
+  /** 0, or the address of int32 numbers: where in the plane the others are. */
+  readonly positions: number;
+  readonly count: number;
+}
+
 interface Addresses {
-  readonly gradOutput: number;
+  readonly gradOutput: SparseGradient;
   /** The input, or the weights. */
   readonly factor: number;
   /** The gradient of the other one. */
@@ -80,8 +88,9 @@ export function sparseWeight(g: Geometry, { gradOutput, factor, result }: Addres
     if (!areFinite(table)) return false;
     const parts = Math.ceil(g.outputs / OUTPUTS);
     const sums = Math.ceil(g.outputs / parts) * 16 * runs.count * runs.vectors;
-    const args = [block.address, table.address, parts, images.address, gradOutput, result];
-    threads.parallel(key, "weight", chunksOf(g.groups * parts), args, sums + listBytes(g));
+    const { address, positions, count } = gradOutput;
+    const args = [block.address, table.address, parts, images.address, address, positions, count, result];
+    threads.parallel(key, "weight", chunksOf(g.groups * parts), args, sums + listBytes(count));
     return true;
   } finally {
     memory.release(images);
@@ -91,7 +100,7 @@ export function sparseWeight(g: Geometry, { gradOutput, factor, result }: Addres
 /** Output channels in a part: those whose sums are in the caches together. */
 const OUTPUTS = 4;
 
-const listBytes = (g: Geometry): number => 8 * (product(g.output) + 4);
+const listBytes = (count: number): number => 8 * (count + 4);
 
 /** Whether all factors are; takes the flag down. */
 function areFinite({ address }: Block): boolean {
@@ -115,8 +124,9 @@ export function sparseInput(g: Geometry, { gradOutput, factor, result }: Address
     const units = chunksOf(g.groups * g.outputs);
     threads.parallel(key, "packWeights", units, [block.address, factor, packed.address, table.address]);
     if (!areFinite(table)) return false;
-    const args = [block.address, table.address, gradOutput, packed.address, result];
-    threads.parallel(key, "input", chunksOf(g.batch * g.groups), args, 4 * layout.plane + listBytes(g));
+    const { address, positions, count } = gradOutput;
+    const args = [block.address, table.address, address, positions, count, packed.address, result];
+    threads.parallel(key, "input", chunksOf(g.batch * g.groups), args, 4 * layout.plane + listBytes(count));
     return true;
   } finally {
     memory.release(packed);

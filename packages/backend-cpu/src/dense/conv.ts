@@ -13,12 +13,13 @@ import {
 } from "./conv-geometry.ts";
 import { buildInput } from "./conv-input.ts";
 import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
-import { sparseInput, sparseWeight } from "./conv-sparse.ts";
+import { type SparseGradient, sparseInput, sparseWeight } from "./conv-sparse.ts";
 import { buildWeight, tileColumns } from "./conv-weight.ts";
 import { bytesPerElement, elements, type FloatName } from "./element.ts";
 import { tilesFor } from "./tiles.ts";
 
 export { type ConvShape, outputSize } from "./conv-geometry.ts";
+export type { SparseGradient } from "./conv-sparse.ts";
 
 /** Addresses of dense tensors. */
 export interface ConvForward {
@@ -148,11 +149,23 @@ export interface ConvInput {
   readonly gradInput: number;
 }
 
+const whole = (g: Geometry, address: number): SparseGradient => ({ address, positions: 0, count: product(g.output) });
+
+/** The gradient of the input from a few float32 numbers. False, and nothing is done, where {@link convInput} is faster or needed. */
+export function convInputOf(gradOutput: SparseGradient, shape: ConvShape, factor: number, result: number): boolean {
+  return shape.batch > 0 && sparseInput(geometryOf("f32", shape), { gradOutput, factor, result });
+}
+
+/** The gradient of the weights, likewise. */
+export function convWeightOf(gradOutput: SparseGradient, shape: ConvShape, factor: number, result: number): boolean {
+  return sparseWeight(geometryOf("f32", shape), { gradOutput, factor, result });
+}
+
 /** The gradient of the input. */
 export function convInput(type: FloatName, shape: ConvShape, { gradOutput, w, gradInput }: ConvInput): void {
   if (shape.batch === 0) return;
   const g = geometryOf(type, shape);
-  if (type === "f32" && sparseInput(g, { gradOutput, factor: w, result: gradInput })) return;
+  if (type === "f32" && sparseInput(g, { gradOutput: whole(g, gradOutput), factor: w, result: gradInput })) return;
   const { backwards } = g;
   if (backwards) {
     const plan = forwardPlans.get(backwards, () => backwardPlan(g, backwards));
@@ -211,7 +224,7 @@ export interface ConvWeight {
 /** The gradient of the weights. (That of the bias is the sum of the output's gradient over all but its channels.) */
 export function convWeight(type: FloatName, shape: ConvShape, { x, gradOutput, gradWeight }: ConvWeight): void {
   const g = geometryOf(type, shape);
-  if (type === "f32" && sparseWeight(g, { gradOutput, factor: x, result: gradWeight })) return;
+  if (type === "f32" && sparseWeight(g, { gradOutput: whole(g, gradOutput), factor: x, result: gradWeight })) return;
   const { plans, key, sizes, chunks, scratch } = weightPlans.get(g, () => weightPlan(g));
   threads.parallel(key, "weight", chunks, [plans[0].block.address, ...sizes, x, gradOutput, gradWeight], scratch);
 }

@@ -1,33 +1,22 @@
-/** Convolution and its adjoints: calls to the dense kernels. float32 and float64 as they lie, 16-bit floats through float32. */
-import { type Attrs, type DType, fail, type Shape, sameShape, type View } from "@dl/tensor";
-import { type ConvShape, convForward, convInput, convWeight, outputSize } from "../dense/conv.ts";
+/** Convolution and its adjoints: calls to the dense kernels. */
+import { type Attrs, type Shape, sameShape, sizeOf, type View } from "@dl/tensor";
+import {
+  type ConvShape,
+  convForward,
+  convInput,
+  convInputOf,
+  convWeight,
+  convWeightOf,
+  outputSize,
+  type SparseGradient,
+} from "../dense/conv.ts";
 import type { FloatName } from "../dense/element.ts";
-import { addressOf } from "../storage.ts";
+import { addressOf, type CpuStorage } from "../storage.ts";
 import { convert } from "./copy.ts";
+import { inFloats } from "./floats.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { type Temporaries, withTemporaries } from "./temporary.ts";
-
-const floats: { readonly [D in DType]?: FloatName } = { float32: "f32", float64: "f64" };
-
-/** Row-major addresses of the inputs, in a type that there are kernels for. */
-export function inFloats(
-  op: string,
-  inputs: readonly View[],
-  out: Output,
-  body: (type: FloatName, inputs: readonly number[], out: number, temporaries: Temporaries) => void,
-): void {
-  const half = out.dtype === "float16" || out.dtype === "bfloat16";
-  const type = half ? "f32" : floats[out.dtype];
-  if (!type) fail(op, `there is no kernel for ${out.dtype}`, 'Cast to a float dtype with .to("float32")');
-  withTemporaries(out, (temporaries) => {
-    const dtype = half ? "float32" : out.dtype;
-    const addresses = inputs.map((view) => addressOf(temporaries.rowMajor(view, dtype)));
-    if (!half) return body(type, addresses, out.address, temporaries);
-    const wide = temporaries.make(out.shape, dtype);
-    body(type, addresses, wide.address, temporaries);
-    convert(wide, out);
-  });
-}
+import { winnersOf } from "./unpooled.ts";
 
 function shapeOf(x: Shape, weight: Shape, attrs: Attrs<"conv">): ConvShape {
   return {
@@ -47,18 +36,30 @@ export const conv: Kernel<"conv"> = ({ inputs, attrs }, [out]) => {
   const views = inputs as readonly View[];
   const shape = shapeOf(views[0]!.shape, views[1]!.shape, attrs);
   inFloats("conv", views, out!, (type, [x, w, bias], y) => {
-    convForward(type, shape, { x: x!, w: w!, y, ...(bias === undefined ? {} : { bias }) });
+    convForward(type, shape, { x: x!, w: w!, bias: bias ?? 0, y });
   });
 };
+
+function wholeShape(gradient: View, { input, kernel, stride, padding, dilation }: ConvShape): Shape {
+  const space = input.map((size, i) => outputSize(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!));
+  return [...gradient.shape.slice(0, 2), ...space];
+}
+
+/** What is not zero in a gradient that waits, for the kernels that need no more. */
+function sparseGradient(gradient: View, shape: ConvShape): SparseGradient | undefined {
+  if (!sameShape(wholeShape(gradient, shape), gradient.shape)) return undefined;
+  const winners = winnersOf(gradient);
+  if (!winners) return undefined;
+  const [address, positions] = [addressOf(winners.values), addressOf(winners.positions)];
+  return { address, positions, count: sizeOf(winners.values.shape.slice(2)) };
+}
 
 /**
  * The gradient of all that the convolution gives. That of a transposed convolution with output padding may lack the last
  * places; they count as zeros.
  */
 function completed(gradient: View, shape: ConvShape, temporaries: Temporaries): View {
-  const { input, kernel, stride, padding, dilation } = shape;
-  const space = input.map((size, i) => outputSize(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!));
-  const whole = [...gradient.shape.slice(0, 2), ...space];
+  const whole = wholeShape(gradient, shape);
   if (sameShape(whole, gradient.shape)) return gradient;
   const result = temporaries.make(whole, gradient.dtype);
   result.storage.raw.fill(0 as never);
@@ -66,24 +67,48 @@ function completed(gradient: View, shape: ConvShape, temporaries: Temporaries): 
   return result;
 }
 
-export const convInputKernel: Kernel<"convInput"> = ({ inputs, attrs }, [out]) => {
-  const [gradient, weight] = inputs as readonly [View, View];
-  const shape = shapeOf(attrs.inputShape, weight.shape, attrs);
-  withTemporaries(out!, (temporaries) => {
-    const views = [completed(gradient, shape, temporaries), weight];
-    inFloats("convInput", views, out!, (type, [gradOutput, w], gradInput) => {
-      convInput(type, shape, { gradOutput: gradOutput!, w: w!, gradInput });
+/** A gradient from that of the output and another factor, by one kernel or, where few numbers are not zero, by another. */
+interface Adjoint {
+  readonly op: string;
+  readonly dense: (type: FloatName, shape: ConvShape, gradient: number, factor: number, result: number) => void;
+  readonly sparse: typeof convInputOf;
+}
+
+function differentiate(
+  { op, dense, sparse }: Adjoint,
+  [gradient, factor]: readonly View[],
+  shape: ConvShape,
+  out: Output,
+) {
+  void (factor!.storage as CpuStorage).block;
+  withTemporaries(out, (temporaries) => {
+    const few = sparseGradient(gradient!, shape);
+    if (few && sparse(few, shape, addressOf(temporaries.rowMajor(factor!, "float32")), out.address)) return;
+    void (gradient!.storage as CpuStorage).block;
+    inFloats(op, [completed(gradient!, shape, temporaries), factor!], out, (type, [from, by], result) => {
+      dense(type, shape, from!, by!, result);
     });
   });
+}
+
+const input: Adjoint = {
+  op: "convInput",
+  dense: (type, shape, gradOutput, w, gradInput) => convInput(type, shape, { gradOutput, w, gradInput }),
+  sparse: convInputOf,
+};
+
+const weight: Adjoint = {
+  op: "convWeight",
+  dense: (type, shape, gradOutput, x, gradWeight) => convWeight(type, shape, { x, gradOutput, gradWeight }),
+  sparse: convWeightOf,
+};
+
+export const convInputKernel: Kernel<"convInput"> = ({ inputs, attrs }, [out]) => {
+  const views = inputs as readonly View[];
+  differentiate(input, views, shapeOf(attrs.inputShape, views[1]!.shape, attrs), out!);
 };
 
 export const convWeightKernel: Kernel<"convWeight"> = ({ inputs, attrs }, [out]) => {
-  const [gradient, image] = inputs as readonly [View, View];
-  const shape = shapeOf(image.shape, attrs.weightShape, attrs);
-  withTemporaries(out!, (temporaries) => {
-    const views = [completed(gradient, shape, temporaries), image];
-    inFloats("convWeight", views, out!, (type, [gradOutput, x], gradWeight) => {
-      convWeight(type, shape, { x: x!, gradOutput: gradOutput!, gradWeight });
-    });
-  });
+  const views = inputs as readonly View[];
+  differentiate(weight, views, shapeOf(views[1]!.shape, attrs.weightShape, attrs), out!);
 };

@@ -13,7 +13,6 @@ import {
   type UnaryOp,
   type View,
 } from "@dl/tensor";
-import { memory } from "../runtime/index.ts";
 import { CpuStorage, type Pending } from "../storage.ts";
 import { access } from "./access.ts";
 import { Elementwise } from "./elementwise.ts";
@@ -68,7 +67,7 @@ class Deferred implements Pending {
 }
 
 /** A view as it is now: its tensor may be disposed, or move to another device. */
-function seen(x: KernelInput): KernelInput {
+export function seen(x: KernelInput): KernelInput {
   if (typeof x === "number") return x;
   const { storage, shape, strides, offset, dtype } = x;
   return { storage, shape, strides, offset, dtype };
@@ -77,7 +76,6 @@ function seen(x: KernelInput): KernelInput {
 /** The result of a call with one long output, if it can wait; `length` is that of the output. */
 export function defer(backend: Backend, call: KernelCall, length: number): CpuStorage | undefined {
   const meta = call.outputs[0]!;
-  if (length * dtypes[meta.dtype].bytes > memory.limit) return undefined;
   const what = pointwiseOf(call);
   if (!what?.inputs.every((x) => typeof x === "number" || mayKeep(x, length))) return undefined;
   const pending = new Deferred(what.kernel, what.inputs, meta.shape);
@@ -86,7 +84,7 @@ export function defer(backend: Backend, call: KernelCall, length: number): CpuSt
 }
 
 /** What waits must not hold much more memory than its own elements would take, nor read what the user may write unseen. */
-function mayKeep({ storage }: View, length: number): boolean {
+export function mayKeep({ storage }: View, length: number): boolean {
   return storage.length <= 2 * length && !(storage as CpuStorage).isExposed;
 }
 

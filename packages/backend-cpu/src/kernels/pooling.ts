@@ -2,8 +2,8 @@
 import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
 import { averagePool, averagePoolBackward, maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
 import { addressOf } from "../storage.ts";
-import { inFloats } from "./convolution.ts";
 import { waitingSource } from "./deferred.ts";
+import { inFloats } from "./floats.ts";
 import type { Kernel } from "./kernel.ts";
 
 function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode }: Attrs<"maxPool">): PoolShape {
