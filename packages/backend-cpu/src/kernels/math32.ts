@@ -44,13 +44,13 @@ const LN2_LOW = -2.1219444005469057e-4;
 interface Power {
   /** x = n ln 2 + r. */
   readonly r: Node;
-  /** n as an integer, plus the bits of `ROUND`. */
+  /** n + bias as an integer, plus the bits of `ROUND`. */
   readonly n: Node;
 }
 
-function splitPower(x: Node): Power {
-  const shifted = fma(x, Math.LOG2E, ROUND);
-  const whole = sub(shifted, ROUND);
+function splitPower(x: Node, bias = 0): Power {
+  const shifted = fma(x, Math.LOG2E, ROUND + bias);
+  const whole = sub(shifted, ROUND + bias);
   return { r: fma(whole, -LN2_LOW, fma(whole, -LN2_HIGH, x)), n: bits(shifted) };
 }
 
@@ -84,7 +84,7 @@ export function exp(x: Node): Node {
 /** eˣ for x ≤ 0, with 0 for what is no normal number: softmax may meet -∞ in every other place. */
 export function expNegative(x: Node): Node {
   // At -88, n is -127, whose power of two comes out as 0.
-  return expOf(splitPower(pmax(x, -88)), (y, n) => mul(y, powerOfTwo(n)));
+  return expOf(splitPower(pmax(x, -88), 127), (y, n) => mul(y, float(shl(n, 23))));
 }
 
 export function exp2(x: Node): Node {

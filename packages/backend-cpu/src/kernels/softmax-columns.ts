@@ -3,14 +3,14 @@ import { type Expr, type Func, type Local, op } from "../wasm/emitter.ts";
 import { access, isVector, loadPacked, loadScalar, storeFirst, storePacked, storeScalar } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { Lowering } from "./lower.ts";
-import { operands, type Way } from "./softmax-lines.ts";
+import { MOST_RESULTS, operands, type Way } from "./softmax-lines.ts";
 
 type Int = Local<"i32">;
 
 /** Columns of a panel, at most. */
 export const PANEL = 256;
-/** Of scratch, for two folds of float64. */
-export const SCRATCH_BYTES: number = 2 * 8 * PANEL;
+/** Of scratch, for results of float64. */
+export const SCRATCH_BYTES: number = MOST_RESULTS * 8 * PANEL;
 
 export interface Panel {
   /** Of each input and of the output. */
@@ -40,7 +40,9 @@ export class PanelWriter {
 
   write(): void {
     const { folds, output, keeps } = this.#way.trees;
-    folds.forEach((fold, k) => {
+    let known = 0;
+    for (const fold of folds) {
+      const k = known;
       this.#eachTotal(() => this.#setTotal(k, this.#emit([fold.start], [])[0]!));
       this.#eachRow((partial) => {
         const inputs = operands(this.#inputs(), this.#totals(k), this.#total(k));
@@ -48,11 +50,15 @@ export class PanelWriter {
         if (fold.keep) this.#store(element!, partial);
         this.#setTotal(k, next!);
       });
-      this.#eachTotal(() => this.#setTotal(k, this.#emit([fold.finish], operands([], [], this.#total(k)))[0]!));
-    });
+      this.#eachTotal(() => {
+        const results = this.#emit(fold.finish, operands([], [], this.#total(k)));
+        for (const [i, result] of results.entries()) this.#setTotal(k + i, result);
+      });
+      known += fold.finish.length;
+    }
     this.#eachRow((partial) => {
       const kept = keeps ? this.#load(this.#cursors.at(-2)!) : undefined;
-      const inputs = operands(this.#inputs(), this.#totals(folds.length), undefined, kept);
+      const inputs = operands(this.#inputs(), this.#totals(known), undefined, kept);
       this.#store(this.#emit([output], inputs)[0]!, partial);
     });
   }
@@ -94,7 +100,7 @@ export class PanelWriter {
     return this.#cursors.slice(0, -2).map((cursor) => this.#load(cursor));
   }
 
-  /** Of the first `count` folds. */
+  /** The first `count`. */
   #totals(count: number): Local[] {
     return Array.from({ length: count }, (_, fold) => this.#total(fold));
   }

@@ -1,6 +1,6 @@
 /** ★ The softmax family: some folds along a line, each of which may use those before, then the results. */
 import type { SoftmaxOp } from "@dl/tensor";
-import { add, constant, div, input, mul, type Node, pmax, sub } from "./expression.ts";
+import { add, constant, div, fma, input, mul, type Node, neg, pmax, sub } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
 import type { Lanes } from "./lower.ts";
 import { expNegative } from "./math32.ts";
@@ -15,8 +15,8 @@ interface Fold {
   readonly element: (xs: readonly Node[], results: readonly Node[]) => Node;
   /** The elements are kept in the output. */
   readonly keep?: true;
-  /** Of the total, once a line. */
-  readonly finish?: (total: Node) => Node;
+  /** What later folds and the output need of the total, once a line; else the total itself. */
+  readonly finish?: (total: Node) => readonly Node[];
 }
 
 interface Line {
@@ -33,16 +33,23 @@ const sum = { start: 0, combine: add } as const;
 const top = { start: -Infinity, combine: pmax, element: ([x]: readonly Node[]) => x! } as const;
 const powers = ([x]: readonly Node[], [highest]: readonly Node[]): Node => exp(sub(x!, highest!));
 
+/** 1 / total, and what float32 cannot hold of it: products with both are as exact as quotients. float64 is divided. */
+function reciprocal(total: Node): readonly Node[] {
+  if (total.type === "f64") return [total, total];
+  const high = div(1, total);
+  return [high, mul(fma(neg(high), total, 1), high)];
+}
+
 /** One row per op. Inputs as in the table of ops. */
 export const lines: { readonly [K in SoftmaxOp]: Line } = {
   softmax: {
     inputs: 1,
-    folds: [top, { ...sum, element: powers, keep: true }],
-    output: (_, [, total], kept) => div(kept, total!),
+    folds: [top, { ...sum, element: powers, keep: true, finish: reciprocal }],
+    output: (_, [, high, low], kept) => (kept.type === "f64" ? div(kept, high!) : fma(kept, high!, mul(kept, low!))),
   },
   logSoftmax: {
     inputs: 1,
-    folds: [top, { ...sum, element: powers, finish: log }],
+    folds: [top, { ...sum, element: powers, finish: (total) => [log(total)] }],
     output: ([x], [highest, total]) => sub(sub(x!, highest!), total!),
   },
   softmaxBackward: {
@@ -57,19 +64,20 @@ export const lines: { readonly [K in SoftmaxOp]: Line } = {
   },
 };
 
-/** Where trees find their operands: after two inputs come two results. */
+/** Where trees find their operands: after two inputs come the results. */
 const RESULTS = 2;
-const TOTAL = 4;
-const KEPT = 5;
+export const MOST_RESULTS = 3;
+const TOTAL = RESULTS + MOST_RESULTS;
+const KEPT = TOTAL + 1;
 
-interface FoldTrees {
+export interface FoldTrees {
   readonly start: Node;
   readonly element: Node;
   /** The total with the element. */
   readonly next: Node;
   /** Two totals. */
   readonly merge: Node;
-  readonly finish: Node;
+  readonly finish: readonly Node[];
   readonly keep: boolean;
 }
 
@@ -83,10 +91,10 @@ export function treesOf(name: SoftmaxOp, dtype: FloatName): Trees {
   const { folds, output } = lines[name];
   const type = dtype === "float32" ? "f32" : "f64";
   const xs = [input(0, type), input(1, type)];
-  const results = [input(RESULTS, type), input(RESULTS + 1, type)];
+  const results = Array.from({ length: MOST_RESULTS }, (_, i) => input(RESULTS + i, type));
   const total = input(TOTAL, type);
   return {
-    folds: folds.map(({ start, combine, element, keep = false, finish = (x) => x }) => {
+    folds: folds.map(({ start, combine, element, keep = false, finish = (x) => [x] }) => {
       const value = element(xs, results);
       const [next, merge] = [combine(total, value), combine(xs[0]!, xs[1]!)];
       return { start: constant(type, start), element: value, next, merge, finish: finish(total), keep };
@@ -98,7 +106,7 @@ export function treesOf(name: SoftmaxOp, dtype: FloatName): Trees {
 
 /** In the order of the trees' operands. */
 export function operands<T>(xs: readonly T[], results: readonly T[], total?: T, kept?: T): T[] {
-  return [xs[0], xs[1], results[0], results[1], total, kept] as T[];
+  return [xs[0], xs[1], ...Array.from({ length: MOST_RESULTS }, (_, i) => results[i]), total, kept] as T[];
 }
 
 /** What is written, and how. */

@@ -6,7 +6,7 @@ import { access, isVector } from "./access.ts";
 import { Tools } from "./helpers.ts";
 import { PanelWriter } from "./softmax-columns.ts";
 import { type FloatName, lines, treesOf, type Way } from "./softmax-lines.ts";
-import { RowWriter } from "./softmax-rows.ts";
+import { addPasses, writeRow } from "./softmax-rows.ts";
 
 /** Elements of a line are `inner` elements apart; `panel` columns make a unit. */
 const params = ["chunk", "chunks", "units", "x0", "x1", "target", "size", "inner", "panel"] as const;
@@ -15,7 +15,13 @@ type Params = { readonly [K in (typeof params)[number]]: Local<"i32"> };
 /** Exports `columns`, and `rows` where vectors can be used. */
 export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void {
   const trees = treesOf(name, dtype);
-  const folds = trees.folds.flatMap(({ start, element, next, merge, finish }) => [start, element, next, merge, finish]);
+  const folds = trees.folds.flatMap(({ start, element, next, merge, finish }) => [
+    start,
+    element,
+    next,
+    merge,
+    ...finish,
+  ]);
   const tools = new Tools(m, [...folds, trees.output]);
   const way: Way = { inputs: lines[name].inputs, dtype, lanes: dtype === "float32" ? 4 : "scalar", trees, tools };
   const { bytes } = access[dtype];
@@ -32,10 +38,11 @@ export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void
     });
   });
   if (!isVector(way.lanes)) return;
+  const passes = addPasses(m, way);
   m.func("rows", params, (f, p) => {
     const length = f.let(op("i32.mul", p.size, bytes));
     shareOf(f, p, p.units, (unit) =>
-      new RowWriter(f, way, startsOf(f, p, way, op("i32.mul", unit, length)), p.size).write(),
+      writeRow(f, way, passes, startsOf(f, p, way, op("i32.mul", unit, length)), p.size),
     );
   });
 }

@@ -1,96 +1,174 @@
 /** Softmax along contiguous lines of float32: four vectors at once, then one, then the rest under a mask. */
-import { type Expr, type Func, type Local, op, shuffle, v128 } from "../wasm/emitter.ts";
+import {
+  call,
+  type Expr,
+  extract,
+  type Func,
+  type FuncRef,
+  type Local,
+  type Module,
+  op,
+  shuffle,
+  v128,
+} from "../wasm/emitter.ts";
 import { access, loadPacked, storeFirst, storePacked } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { Lowering } from "./lower.ts";
-import { operands, type Way } from "./softmax-lines.ts";
+import { type FoldTrees, operands, type Way } from "./softmax-lines.ts";
 
 type Int = Local<"i32">;
 type Vector = Local<"v128">;
-type Visit = (vector: number, mask?: Vector) => void;
+/** Of the inputs and of the output. */
+type Pointers = readonly Int[];
 
 const LANES = 4;
 const VECTORS = 4;
 const { float32 } = access;
 
-export class RowWriter {
+/** What one pass over a line computes: an element that may be stored, and the total with it. */
+interface Step {
+  readonly element: Node;
+  /** Whether what an earlier step stored is read, and whether elements are stored. */
+  readonly reads: boolean;
+  readonly stores: boolean;
+  readonly fold?: FoldTrees;
+}
+
+/**
+ * A step over rounds of four vectors, from a total to a total, in a function of its own with one loop: V8 spills less in
+ * those.
+ */
+type Pass = FuncRef<readonly string[], "v128">;
+type Passes = readonly { readonly step: Step; readonly pass: Pass }[];
+
+export function addPasses(m: Module, way: Way): Passes {
+  const { folds, output, keeps } = way.trees;
+  let known = 0;
+  const passes = folds.map((fold) => {
+    const step: Step = { element: fold.element, reads: false, stores: fold.keep, fold };
+    const pass = addPass(m, way, step, known);
+    known += fold.finish.length;
+    return { step, pass };
+  });
+  const last: Step = { element: output, reads: keeps, stores: true };
+  return [...passes, { step: last, pass: addPass(m, way, last, known) }];
+}
+
+/** `known`: how many results there are. */
+function addPass(m: Module, way: Way, step: Step, known: number): Pass {
+  const names = [...Array.from({ length: way.inputs }, (_, i) => `x${i}`), "target"];
+  const results = Array.from({ length: known }, (_, i) => `result${i}`);
+  const params = [...names, "rounds", "total:v128", ...results.map((name) => `${name}:f32`)];
+  return m.inner("pass", params, (f, locals: Readonly<Record<string, Local>>) => {
+    const pointers = names.map((name) => locals[name] as Int);
+    const rounds = locals["rounds"] as Int;
+    const splats = results.map((name) => f.let(op("f32x4.splat", locals[name] as Local<"f32">)));
+    const totals = [locals["total"] as Vector, ...f.locals("v128", VECTORS - 1)];
+    const writer = new StepWriter(f, way, step);
+    for (const total of totals.slice(1)) writer.begin(total);
+    f.while(rounds, () => {
+      writer.write(pointers, splats, totals);
+      for (const pointer of pointers) f.inc(pointer, 16 * VECTORS);
+      f.inc(rounds, -1);
+    });
+    return step.fold ? writer.joined(totals) : totals[0]!;
+  }) as unknown as Pass;
+}
+
+/** The code of a step inside one function. Make it before the loop, as a `Lowering`. */
+class StepWriter {
   readonly #f: Func;
   readonly #way: Way;
-  readonly #starts: readonly Int[];
-  readonly #size: Int;
-  readonly #pointers: readonly Int[];
-  readonly #left: Int;
+  readonly #step: Step;
+  readonly #trees: readonly Node[];
+  readonly #lowering: Lowering;
 
-  /** `starts`: of each input and of the output. */
-  constructor(f: Func, way: Way, starts: readonly Int[], size: Int) {
-    [this.#f, this.#way, this.#starts, this.#size] = [f, way, starts, size];
-    this.#pointers = starts.map(() => f.local("i32"));
-    this.#left = f.local("i32");
+  constructor(f: Func, way: Way, step: Step) {
+    [this.#f, this.#way, this.#step] = [f, way, step];
+    this.#trees = step.fold ? [step.element, step.fold.next] : [step.element];
+    this.#lowering = new Lowering(f, this.#trees, LANES, way.tools);
   }
 
-  write(): void {
-    const { folds, output, keeps } = this.#way.trees;
-    const results: Vector[] = [];
-    for (const fold of folds) {
-      const totals = this.#f.locals("v128", VECTORS);
-      const start = this.#emit([fold.start], []);
-      for (const total of totals) this.#f.set(total, start[0]!);
-      this.#each((vector, mask) => {
-        const total = totals[vector]!;
-        const [element, next] = this.#emit([fold.element, fold.next], operands(this.#inputs(vector), results, total));
-        if (fold.keep) this.#store(element!, vector, mask !== undefined);
-        this.#f.set(total, mask ? op("v128.bitselect", next!, total, mask) : next!);
-      });
-      results.push(this.#emit([fold.finish], operands([], [], this.#merged(totals, fold.merge)))[0]!);
-    }
-    this.#each((vector, mask) => {
-      const kept = keeps ? this.#load(this.#pointers.at(-1)!, vector) : undefined;
-      const [value] = this.#emit([output], operands(this.#inputs(vector), results, undefined, kept));
-      this.#store(value!, vector, mask !== undefined);
+  begin(total: Vector): void {
+    if (this.#step.fold) this.#f.set(total, this.emit([this.#step.fold.start], [])[0]!);
+  }
+
+  /** Other trees than those of elements. */
+  emit(trees: readonly Node[], inputs: readonly Expr[]): Vector[] {
+    return this.#kept(new Lowering(this.#f, trees, LANES, this.#way.tools).emit(trees, inputs));
+  }
+
+  /** A vector for each total; all are loaded before any is stored. `left`: how many elements, if less than a vector. */
+  write(pointers: Pointers, known: readonly Vector[], totals: readonly Vector[], left?: Int): void {
+    const loaded = totals.map((total, vector) => {
+      const xs = pointers.map((pointer, i) =>
+        i < this.#way.inputs || this.#step.reads ? this.#load(pointer, vector) : total,
+      );
+      return operands(xs.slice(0, -1), known, total, xs.at(-1));
     });
-  }
-
-  #emit(trees: readonly Node[], inputs: readonly Expr[]): Vector[] {
-    const { lanes, tools } = this.#way;
-    const values = new Lowering(this.#f, trees, lanes, tools).emit(trees, inputs);
-    return values.map((value) => this.#f.let(value as Expr<"v128">));
-  }
-
-  /** `mask` says which lanes are elements where not all are. */
-  #each(visit: Visit): void {
-    const [f, left] = [this.#f, this.#left];
-    for (const [i, pointer] of this.#pointers.entries()) f.set(pointer, this.#starts[i]!);
-    f.set(left, this.#size);
-    for (const vectors of [VECTORS, 1]) {
-      f.while(op("i32.ge_s", left, vectors * LANES), () => {
-        for (let vector = 0; vector < vectors; vector++) visit(vector);
-        for (const pointer of this.#pointers) f.inc(pointer, 16 * vectors);
-        f.inc(left, -vectors * LANES);
-      });
+    const values = loaded.map((inputs) => this.#kept(this.#lowering.emit(this.#trees, inputs)));
+    for (const [vector, [value, next]] of values.entries()) {
+      const total = totals[vector]!;
+      if (this.#step.stores) this.#store(value!, pointers.at(-1)!, vector, left);
+      if (next) this.#f.set(total, left ? op("v128.bitselect", next, total, lanesBelow(left)) : next);
     }
-    const numbers = v128(new Int32Array([0, 1, 2, 3]));
-    f.if(left, () => visit(0, f.let(op("i32x4.lt_s", numbers, op("i32x4.splat", left)))));
   }
 
-  #inputs(vector: number): Vector[] {
-    return this.#pointers.slice(0, -1).map((pointer) => this.#load(pointer, vector));
+  /** The totals as one vector. */
+  joined([first, ...rest]: readonly Vector[]): Vector {
+    const { merge } = this.#step.fold!;
+    return rest.reduce((a, b) => this.emit([merge], [a, b])[0]!, first!);
+  }
+
+  /** The total of all lanes, in every lane. */
+  merged(total: Vector): Vector {
+    const turned = (x: Vector, order: readonly number[]): Vector => this.joined([x, this.#f.let(shuffle(x, x, order))]);
+    return turned(turned(total, [2, 3, 0, 1]), [1, 0, 3, 2]);
+  }
+
+  #kept(values: readonly Expr[]): Vector[] {
+    return values.map((value) => this.#f.let(value as Expr<"v128">));
   }
 
   #load(pointer: Int, vector: number): Vector {
     return this.#f.let(loadPacked(float32, LANES, pointer, 16 * vector));
   }
 
-  #store(value: Vector, vector: number, partial: boolean): void {
-    const target = this.#pointers.at(-1)!;
-    if (partial) storeFirst(this.#f, float32, LANES, this.#left, target, value);
+  #store(value: Vector, target: Int, vector: number, left?: Int): void {
+    if (left) storeFirst(this.#f, float32, LANES, left, target, value);
     else storePacked(this.#f, float32, LANES, target, value, 16 * vector);
   }
+}
 
-  /** The fold of all totals' lanes, in every lane. */
-  #merged(totals: readonly Vector[], merge: Node): Vector {
-    const pair = (a: Vector, b: Vector): Vector => this.#emit([merge], [a, b])[0]!;
-    const [a, b, c, d] = totals as [Vector, Vector, Vector, Vector];
-    const turned = (x: Vector, order: readonly number[]): Vector => pair(x, this.#f.let(shuffle(x, x, order)));
-    return turned(turned(pair(pair(a, b), pair(c, d)), [2, 3, 0, 1]), [1, 0, 3, 2]);
+function lanesBelow(count: Int): Expr<"v128"> {
+  return op("i32x4.lt_s", v128(new Int32Array([0, 1, 2, 3])), op("i32x4.splat", count));
+}
+
+/** `starts`: of each input and of the output. */
+export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, size: Int): void {
+  const known: Vector[] = [];
+  const left = f.local("i32");
+  const total = f.local("v128");
+  const pointers = starts.map(() => f.local("i32"));
+  const elements = VECTORS * LANES;
+  for (const { step, pass } of passes) {
+    const writer = new StepWriter(f, way, step);
+    writer.begin(total);
+    for (const [i, pointer] of pointers.entries()) f.set(pointer, starts[i]!);
+    f.set(left, size);
+    f.if(op("i32.ge_s", left, elements), () => {
+      const scalars = known.map((result) => extract("f32x4.extract_lane", result, 0));
+      const args: readonly Expr[] = [...pointers, op("i32.div_u", left, elements), total, ...scalars];
+      f.set(total, call(pass, ...(args as Int[])));
+      for (const pointer of pointers) f.inc(pointer, op("i32.mul", op("i32.and", left, -elements), float32.bytes));
+      f.set(left, op("i32.and", left, elements - 1));
+    });
+    f.while(op("i32.ge_s", left, LANES), () => {
+      writer.write(pointers, known, [total]);
+      for (const pointer of pointers) f.inc(pointer, 16);
+      f.inc(left, -LANES);
+    });
+    f.if(left, () => writer.write(pointers, known, [total], left));
+    if (step.fold) known.push(...writer.emit(step.fold.finish, operands([], [], writer.merged(total))));
   }
 }
