@@ -1,9 +1,9 @@
 import type { BinaryOp, UnaryOp } from "@dl/tensor";
-import { erfc } from "@dl/tensor/testing";
+import { digamma, erfc, lgamma } from "@dl/tensor/testing";
 import { expect, test } from "vitest";
-import { functions, pairFunctions, run, runInPlace, worstOf, worstOfPairs } from "./precision-check.ts";
+import { aboveZero, functions, pairFunctions, run, runInPlace, worstOf, worstOfPairs } from "./precision-check.ts";
 
-test.each(Object.keys(functions) as UnaryOp[])("%s is within 2 units of the last place", (op) => {
+test.each(Object.keys({ ...functions, ...aboveZero }) as UnaryOp[])("%s is within 2 units of the last place", (op) => {
   const { units, at } = worstOf(op);
   expect(units, `${op}(${at})`).toBeLessThanOrEqual(2);
 });
@@ -48,4 +48,18 @@ test("what is unusual is found wherever it stands, in place too", () => {
       }
     }
   }
+});
+
+test.each([
+  ["lgamma", lgamma],
+  ["digamma", digamma],
+] as const)("%s below 0", (op, truth) => {
+  const x = Float32Array.from({ length: 10_000 }, (_, i) => (-i - 0.5) / 997);
+  for (const [i, y] of run(op, x).entries()) {
+    const wanted = truth(x[i]!);
+    expect(Math.abs(y - wanted), `${op}(${x[i]})`).toBeLessThan(1e-7 * (1 + Math.abs(wanted)));
+  }
+  const poles = Float32Array.of(0, -0, -1, -2, -(2 ** 24), -Infinity);
+  const infinite = [Infinity, Infinity, Infinity, Infinity, Infinity, Infinity];
+  expect([...run(op, poles)]).toEqual(op === "lgamma" ? infinite : [-Infinity, Infinity, NaN, NaN, NaN, NaN]);
 });
