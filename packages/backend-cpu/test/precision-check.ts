@@ -49,7 +49,7 @@ export const functions: { readonly [K in UnaryOp]?: (x: number) => number } = {
 
 /** ★ The truth of functions whose zeros below 0 lie beside the numbers of float32. */
 export const aboveZero: { readonly [K in UnaryOp]?: (x: number) => number } = {
-  lgamma: (x) => (x < Infinity ? lgamma(x) : x),
+  lgamma: (x) => (x === 1 || x === 2 ? 0 : x < Infinity ? lgamma(x) : x),
   digamma,
 };
 

@@ -112,7 +112,7 @@ export const lgamma = wide((x) => {
   const { w, y, turn } = gammaParts(x!);
   const l = log(w);
   const fit = polynomial(y, -3.87460902711e-05, 0.000930607686271, -0.0101404025592, 0.0662932891176, -0.289704279265, 0.892286756869, -1.98950162492, 3.2468874349, -3.87917331825, 3.37518136081, -2.17188698139, 1.33608155547); // biome-ignore format: one list
-  const near = sub(mul(mul(sub(y, 1), sub(y, 2)), fit), select(lt(w, 1), l, 0));
+  const near = sub(select(lt(w, 1), neg(l), 0), mul(mul(sub(y, 1), sub(2, y)), fit));
   const r = div(1, w);
   const series = mul(
     r,
