@@ -21,8 +21,8 @@ import type { Output } from "./kernels/kernel.ts";
 import { isReplaced, rows } from "./kernels/native.ts";
 import { reductions } from "./kernels/reductions.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
-import { unpool } from "./kernels/unpooled.ts";
 import { update } from "./kernels/update.ts";
+import { waitFor } from "./kernels/waiting.ts";
 import { memory } from "./runtime/index.ts";
 import { addressOf, CpuStorage } from "./storage.ts";
 
@@ -48,9 +48,11 @@ class CpuBackend implements Backend {
     if (call.outputs.length !== 1) return this.#runAll(call);
     const { shape, dtype } = call.outputs[0]!;
     const length = sizeOf(shape);
-    const mayWait = length >= LONG && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op);
-    const waiting = mayWait ? (defer(this, call, length) ?? unpool(this, call, length)) : undefined;
-    if (waiting) return [waiting];
+    const mayWait = length >= LONG || call.op === "conv";
+    if (mayWait && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
+      const waiting = defer(this, call, length) ?? waitFor(this, call, length, launch);
+      if (waiting) return [waiting];
+    }
     const storage = new CpuStorage(this, dtype, length);
     launch(call, [{ storage, address: storage.block.address, shape, dtype }]);
     return [storage];

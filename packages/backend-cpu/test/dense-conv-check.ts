@@ -97,8 +97,8 @@ export function check(p: Problem): void {
     expected.dw[j]! += dy.values[k]! * x.values[i]!;
   });
   convForward(type, shape, { x: x.address, w: w.address, bias: bias.address, y: y.address });
-  convInput(type, shape, { gradOutput: dy.address, w: w.address, gradInput: dx.address });
-  convWeight(type, shape, { x: x.address, gradOutput: dy.address, gradWeight: dw.address });
+  convInput(type, shape, { gradOutput: dy.address, factor: w.address, result: dx.address });
+  convWeight(type, shape, { gradOutput: dy.address, factor: x.address, result: dw.address });
   expect(Array.from(y.values)).toEqual(expected.y);
   expect(Array.from(dx.values, (v) => v + 0)).toEqual(expected.dx.map((v) => v + 0));
   expect(Array.from(dw.values, (v) => v + 0)).toEqual(expected.dw.map((v) => v + 0));

@@ -73,8 +73,8 @@ describe("gradients of a convolution whose output's gradient is mostly zeros", (
     const dy = tensor("f32", size.y, 4);
     dy.values.fill(0);
     [x!.values[0], w!.values[0]] = [odd, odd];
-    convInput("f32", image, { gradOutput: dy.address, w: w!.address, gradInput: dx!.address });
-    convWeight("f32", image, { x: x!.address, gradOutput: dy.address, gradWeight: dw!.address });
+    convInput("f32", image, { gradOutput: dy.address, factor: w!.address, result: dx!.address });
+    convWeight("f32", image, { gradOutput: dy.address, factor: x!.address, result: dw!.address });
     expect([dx!.values[0], dw!.values[0], dx!.values.at(-1), dw!.values.at(-1)]).toEqual([
       Number.NaN,
       Number.NaN,
@@ -83,8 +83,8 @@ describe("gradients of a convolution whose output's gradient is mostly zeros", (
     ]);
     // The next call starts from a clean slate.
     [x!.values[0], w!.values[0]] = [1, 1];
-    convInput("f32", image, { gradOutput: dy.address, w: w!.address, gradInput: dx!.address });
-    convWeight("f32", image, { x: x!.address, gradOutput: dy.address, gradWeight: dw!.address });
+    convInput("f32", image, { gradOutput: dy.address, factor: w!.address, result: dx!.address });
+    convWeight("f32", image, { gradOutput: dy.address, factor: x!.address, result: dw!.address });
     expect([dx!.values[0], dw!.values[0]]).toEqual([0, 0]);
   });
 
@@ -96,8 +96,8 @@ describe("gradients of a convolution whose output's gradient is mostly zeros", (
     for (let i = 0; i < size.y; i++) if (i % 5 !== 0) y!.values[i] = 0;
     const run = (count: number) => {
       setNumThreads(count);
-      convInput("f32", shape, { gradOutput: y!.address, w: w!.address, gradInput: dx!.address });
-      convWeight("f32", shape, { x: x!.address, gradOutput: y!.address, gradWeight: dw!.address });
+      convInput("f32", shape, { gradOutput: y!.address, factor: w!.address, result: dx!.address });
+      convWeight("f32", shape, { gradOutput: y!.address, factor: x!.address, result: dw!.address });
       return [...dx!.values, ...dw!.values];
     };
     const before = getNumThreads();

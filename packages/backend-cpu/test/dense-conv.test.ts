@@ -92,8 +92,8 @@ describe("convolution and its adjoints", () => {
     const run = (threads: number) => {
       setNumThreads(threads);
       convForward("f32", shape, { x: x.address, w: w.address, y: y.address });
-      convInput("f32", shape, { gradOutput: y.address, w: w.address, gradInput: dx.address });
-      convWeight("f32", shape, { x: x.address, gradOutput: y.address, gradWeight: dw.address });
+      convInput("f32", shape, { gradOutput: y.address, factor: w.address, result: dx.address });
+      convWeight("f32", shape, { gradOutput: y.address, factor: x.address, result: dw.address });
       return [y, dx, dw].map((t) => t.values.slice());
     };
     const before = getNumThreads();

@@ -2,7 +2,7 @@
 import { fail, type Tensor } from "@dl/tensor";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
-import { pickFirst } from "./role.ts";
+import { stepsOf } from "./role.ts";
 
 function checkName(container: string, name: string): void {
   if (name === "" || name.includes("."))
@@ -191,10 +191,10 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
   }
 
   forward(...input: In): Out {
-    const [first, ...rest] = pickFirst(this.values());
+    const [first, ...rest] = stepsOf(this.values());
     if (!first) return input[0] as Out;
     let x: unknown = first(...input);
-    for (const module of rest) x = module(x);
+    for (const step of rest) x = step(x);
     return x as Out;
   }
 

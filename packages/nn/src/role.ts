@@ -1,4 +1,5 @@
 /** What layers tell the container that runs them, so that it may run them in a better order. */
+import { type Tensor, tidy } from "@dl/tensor";
 import type { Module } from "./module.ts";
 
 /**
@@ -9,13 +10,33 @@ export type Role = "fresh" | "rising" | "risingInPlace" | "largest";
 
 export const ROLE: unique symbol = Symbol("role");
 export const WATCHED: unique symbol = Symbol("watched");
+/** The method of a convolution that gives what max pooling alone will read. */
+export const TO_POOL: unique symbol = Symbol("toPool");
+
+type Step = (...input: unknown[]) => unknown;
+type Feeding = { [TO_POOL](input: Tensor): Tensor };
+
+/** What a container runs one after the other: its modules, and as one step those that gain by that. */
+export function stepsOf(modules: readonly Module[]): Step[] {
+  const order = pickFirst(modules);
+  const steps: Step[] = [];
+  for (let i = 0; i < order.length; i++) {
+    const [module, next] = [order[i]!, order[i + 1]];
+    if (!isFresh(module) || next?.[ROLE] !== "largest" || next[WATCHED]) steps.push(module);
+    else {
+      steps.push((x) => tidy(() => next((module as unknown as Feeding)[TO_POOL](x as Tensor))));
+      i++;
+    }
+  }
+  return steps;
+}
 
 /**
  * Of what rises and the largest elements either may come first, with the same values and gradients; picking first leaves
  * less to do. The only trace is the name of `gradFn`. Modules that hooks watch stay where they are, and so does what
  * changes a tensor that somebody else may have.
  */
-export function pickFirst(modules: readonly Module[]): Module[] {
+function pickFirst(modules: readonly Module[]): Module[] {
   const order = [...modules];
   for (let i = 0; i + 1 < order.length; i++) {
     const [rising, largest] = [order[i]!, order[i + 1]!];

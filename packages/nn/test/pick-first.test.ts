@@ -1,6 +1,6 @@
 import "@dl/autograd";
 import "@dl/backend-cpu";
-import { floatTensor, randn, type Tensor } from "@dl/tensor";
+import { floatTensor, randn, type Tensor, tensor } from "@dl/tensor";
 import { describe, expect, test } from "vitest";
 import { Conv2d, F, Identity, MaxPool1d, MaxPool2d, ReLU, Sequential } from "../src/index.ts";
 
@@ -59,5 +59,42 @@ describe("ReLU before max pooling runs behind it", () => {
       Tensor,
     ];
     expect(pair[1].dtype).toBe("int64");
+  });
+});
+
+describe("a convolution and the max pooling behind it run as one", () => {
+  const same = (net: Sequential, shape: readonly number[]): void => {
+    const [conv, pool] = net.values();
+    const [x, y] = [randn(shape), randn(shape)];
+    y.copy_(x);
+    for (const input of [x, y]) input.requiresGrad_();
+    const ours = net(x);
+    const asWritten = pool!(conv!(y)) as Tensor;
+    expect(last(ours)).toBe(last(asWritten));
+    expect(ours.toArray()).toEqual(asWritten.toArray());
+    ours.square().sum().backward();
+    const gradients = [...net.parameters()].map((parameter) => parameter.grad!.clone());
+    net.zeroGrad();
+    asWritten.square().sum().backward();
+    [x, ...gradients].forEach((gradient, i) => {
+      const expected = i === 0 ? y.grad! : net.parameters()[i - 1]!.grad!;
+      const got = i === 0 ? x.grad! : gradient;
+      expect(got.sub(expected).abs().max().item()).toBeLessThan(1e-3);
+    });
+  };
+
+  test("with the same values and gradients", () => {
+    same(new Sequential(new Conv2d(2, 7, 3), new MaxPool2d(2)), [3, 2, 12, 15]);
+    same(new Sequential(new Conv2d(2, 7, 3, { padding: "same" }), new MaxPool2d(3, { stride: 1 })), [3, 2, 12, 15]);
+    same(new Sequential(new Conv2d(2, 4, 3, { padding: 1, paddingMode: "reflect" }), new MaxPool2d(2)), [2, 12, 15]);
+  });
+
+  test("but not where hooks see what is between", () => {
+    const net = new Sequential(new Conv2d(1, 2, 3), new MaxPool2d(2));
+    const seen: unknown[] = [];
+    net[0]!.registerForwardHook((_, __, output) => void seen.push((output as Tensor).toArray()));
+    const x = randn(1, 1, 6, 6);
+    const result = net(x);
+    expect(F.maxPool2d(tensor(seen[0] as number[][][][]), 2).toArray()).toEqual(result.toArray());
   });
 });

@@ -18,6 +18,7 @@ import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
 import { at, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
 import { packer } from "./gemm-kernels.ts";
+import { planePool2 } from "./pool-max.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
 /** Room for one tile, at the start of the scratch area. */
@@ -171,13 +172,18 @@ export function packWeights(m: Module, e: Element, heights: readonly number[]): 
   });
 }
 
-/** `forward`: units are bands of images, by group, in `splits` parts of the output channels. */
-export function buildForward(m: Module, e: Element): void {
+/**
+ * `forward`: units are bands of images, by group, in `splits` parts of the output channels. Or `pooled`: whole planes of a
+ * block of channels, float32, are pooled while they are near, by windows of 2×2, to `y` and `indices`.
+ */
+export function buildForward(m: Module, e: Element, pooled: boolean): void {
   const rows = Array.from({ length: tilesFor(m.options).tall.rows }, (_, i) => i + 1);
   const stage = stager(m, e);
   const kernels = rows.map((row) => [row, blockKernel(m, e, row)] as const);
   packWeights(m, e, rows);
-  m.func("forward", ["chunk", "chunks", "plan", "splits", "x", "w", "bias", "y"], (f, q) => {
+  const pool = pooled ? planePool2(m) : undefined;
+  const poolParams = ["indices", "inWidth", "outHeight", "outWidth"] as const;
+  m.func("forward", ["chunk", "chunks", "plan", "splits", "x", "w", "bias", "y", ...poolParams], (f, q) => {
     const names = [
       "batch",
       "groups",
@@ -196,6 +202,9 @@ export function buildForward(m: Module, e: Element): void {
     const base = f.local("i32");
     const b = f.local("i32");
     const weightRow = f.let(op("i32.mul", op("i32.mul", p.channels, p.tapCount), e.bytes));
+    const planes = f.let(op("i32.add", m.scratch(), TILE_BYTES));
+    const afterPlanes = f.let(pool ? at(planes, p.yChannel, rows.length) : planes);
+    const pooledPlane = f.let(op("i32.shl", op("i32.mul", q.outHeight, q.outWidth), 2));
     shareOf(f, q, op("i32.mul", op("i32.mul", images, bandCount), q.splits), (unit) => {
       const split = f.let(op("i32.rem_u", unit, q.splits));
       const number = f.let(op("i32.div_u", unit, q.splits));
@@ -207,9 +216,8 @@ export function buildForward(m: Module, e: Element): void {
       const image = f.let(op("i32.div_u", rest, p.groups));
       f.set(base, at(at(q.x, image, p.xImage), op("i32.mul", group, p.channels), p.xChannel));
       f.if(p.staged, () => {
-        const staged = f.let(op("i32.add", m.scratch(), TILE_BYTES));
-        f.call(stage, q.plan, base, staged, p.channels, band);
-        f.set(base, op("i32.sub", staged, op("i32.mul", band, bandStep)));
+        f.call(stage, q.plan, base, afterPlanes, p.channels, band);
+        f.set(base, op("i32.sub", afterPlanes, op("i32.mul", band, bandStep)));
       });
       const [first, end] = partOf(f, p.blockCount, split, q.splits);
       f.for(b, first, end, 1, () => {
@@ -217,12 +225,19 @@ export function buildForward(m: Module, e: Element): void {
         const channel = f.let(op("i32.add", op("i32.mul", group, p.outputs), block.first));
         const bias = f.let(when(q.bias, at(q.bias, channel, e.bytes), 0));
         const w = f.let(at(q.w, channel, weightRow));
-        const c = f.let(at(at(at(q.y, image, p.yImage), channel, p.yChannel), firstRow, p.yRow));
+        const c = f.let(pool ? planes : at(at(at(q.y, image, p.yImage), channel, p.yChannel), firstRow, p.yRow));
         dispatch(
           f,
           block.rows,
           kernels.map(([row, kernel]) => [row, () => f.call(kernel, q.plan, w, base, bias, c, firstRow, rowsEnd)]),
         );
+        if (!pool) return;
+        const to = f.let(op("i32.mul", at(channel, image, op("i32.mul", p.groups, p.outputs)), pooledPlane));
+        f.range(block.rows, () => {
+          f.call(pool, c, at(q.y, to, 1), at(q.indices, to, 1), q.inWidth, q.outHeight, q.outWidth);
+          f.inc(c, p.yChannel);
+          f.inc(to, pooledPlane);
+        });
       });
     });
   });

@@ -25,7 +25,7 @@ export interface ConvShape {
 }
 
 /** Depth, height and width. */
-export type Triple = readonly [number, number, number];
+type Triple = readonly [number, number, number];
 
 export interface Geometry {
   readonly type: FloatName;

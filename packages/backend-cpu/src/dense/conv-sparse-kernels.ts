@@ -27,9 +27,9 @@ function checker(m: Module): FuncRef<typeof checkParams, undefined> {
   });
 }
 
-/** `stage`: units are images, by group. */
+/** `prepare`, of images: units are images, by group. */
 function buildStage(m: Module, turn: Turn, check: FuncRef<typeof checkParams, undefined>): void {
-  m.func("stage", ["chunk", "chunks", "plan", "x", "images", "table"], (f, q) => {
+  m.func("prepare", ["chunk", "chunks", "plan", "x", "images", "table"], (f, q) => {
     const p = readPlan(f, q.plan, "batch", "groups", "channels", "plane", "xChannel");
     shareOf(f, q, op("i32.mul", p.batch, p.groups), (unit) => {
       const image = f.let(at(q.images, unit, p.plane));
@@ -69,6 +69,8 @@ function planeLister(m: Module): FuncRef<typeof planeParams, "i32"> {
   });
 }
 
+const params = ["chunk", "chunks", "plan", "table", "parts", "factor", "dy", "positions", "count", "result"] as const;
+
 /** `weight`: units are parts of the output channels, by group; the scratch area holds sums, then a list. */
 export function buildSparseWeight(m: Module, runs: Runs): void {
   const turn = turner(m);
@@ -76,7 +78,6 @@ export function buildSparseWeight(m: Module, runs: Runs): void {
   const list = planeLister(m);
   const tiles = tiler(m, runs, false);
   const sumBytes = 16 * runs.count * runs.vectors;
-  const params = ["chunk", "chunks", "plan", "table", "parts", "images", "dy", "positions", "count", "dw"] as const;
   m.func("weight", params, (f, q) => {
     const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "plane", "taps");
     const [n, output, sum] = [f.local("i32"), f.local("i32"), f.local("i32")];
@@ -89,7 +90,7 @@ export function buildSparseWeight(m: Module, runs: Runs): void {
       const entries = f.let(at(sums, op("i32.sub", end, first), sumBytes));
       f.fill(sums, 0, op("i32.sub", entries, sums));
       f.for(n, 0, p.batch, 1, () => {
-        const image = f.let(at(q.images, at(group, n, p.groups), p.plane));
+        const image = f.let(at(q.factor, at(group, n, p.groups), p.plane));
         f.set(sum, sums);
         f.for(output, first, end, 1, () => {
           const plane = at(output, n, op("i32.mul", p.groups, p.outputs));
@@ -99,7 +100,7 @@ export function buildSparseWeight(m: Module, runs: Runs): void {
         });
       });
       f.set(sum, sums);
-      const to = f.let(at(q.dw, first, op("i32.mul", p.channels, 4 * runs.count * runs.taps)));
+      const to = f.let(at(q.result, first, op("i32.mul", p.channels, 4 * runs.count * runs.taps)));
       const line = f.let(op("i32.shl", p.channels, 2));
       f.for(output, first, end, 1, () => {
         f.range(runs.count, () => {
@@ -120,7 +121,7 @@ export function buildSparseInput(m: Module, runs: Runs): void {
   const list = planeLister(m);
   const tiles = tiler(m, runs, true);
   const taps = runs.count * runs.taps;
-  m.func("packWeights", ["chunk", "chunks", "plan", "w", "packed", "table"], (f, q) => {
+  m.func("prepare", ["chunk", "chunks", "plan", "w", "packed", "table"], (f, q) => {
     const p = readPlan(f, q.plan, "groups", "channels", "outputs");
     const size = f.let(op("i32.mul", p.channels, 4 * taps));
     shareOf(f, q, op("i32.mul", p.groups, p.outputs), (unit) => {
@@ -129,7 +130,7 @@ export function buildSparseInput(m: Module, runs: Runs): void {
       f.call(check, packed, op("i32.add", packed, size), q.table);
     });
   });
-  m.func("input", ["chunk", "chunks", "plan", "table", "dy", "positions", "count", "w", "dx"], (f, q) => {
+  m.func("input", params, (f, q) => {
     const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "plane");
     const { xChannel, taps: table } = readPlan(f, q.plan, "xChannel", "taps");
     const image = f.let(m.scratch());
@@ -137,9 +138,9 @@ export function buildSparseInput(m: Module, runs: Runs): void {
     const line = f.let(op("i32.shl", p.channels, 2));
     const [plane, w] = [f.local("i32"), f.local("i32")];
     shareOf(f, q, op("i32.mul", p.batch, p.groups), (unit) => {
-      const dx = f.let(at(q.dx, op("i32.mul", unit, p.channels), xChannel));
+      const dx = f.let(at(q.result, op("i32.mul", unit, p.channels), xChannel));
       f.set(plane, op("i32.mul", unit, p.outputs));
-      f.set(w, at(q.w, op("i32.mul", op("i32.rem_u", unit, p.groups), p.outputs), op("i32.mul", line, taps)));
+      f.set(w, at(q.factor, op("i32.mul", op("i32.rem_u", unit, p.groups), p.outputs), op("i32.mul", line, taps)));
       f.fill(image, 0, p.plane);
       f.range(p.outputs, () => {
         f.call(tiles, entries, call(list, q.table, q.dy, q.positions, q.count, plane, entries), image, table, w);

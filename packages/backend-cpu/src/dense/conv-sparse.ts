@@ -6,6 +6,18 @@ import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
 import { buildSparseInput, buildSparseWeight, FLAG, PLACES } from "./conv-sparse-kernels.ts";
 import { lanePacking, type Runs } from "./conv-sparse-tiles.ts";
 
+/** Addresses of dense tensors. */
+export interface ConvGradient {
+  /** [batch, outChannels, ...output] */
+  readonly gradOutput: number;
+  /** If `gradOutput` has only `count` numbers of each plane, and the others are zeros: int32, where they are. */
+  readonly positions?: number;
+  readonly count?: number;
+  /** The weights for the gradient of the input, and the other way round. */
+  readonly factor: number;
+  readonly result: number;
+}
+
 interface SparsePlan {
   /** The second is the table that the kernels share. */
   readonly plans: readonly [Plan, { readonly block: Block }];
@@ -37,12 +49,12 @@ function runsOf({ kernel, dilation, channels }: Geometry): Runs {
  * Whether products with the numbers that are not zero alone cost less than all. The share of such numbers is guessed from a
  * sample: the order of additions, but nothing else, depends on what the sample meets.
  */
-function pays(g: Geometry, runs: Runs, { address, count: each }: SparseGradient): boolean {
+function pays(g: Geometry, runs: Runs, gradOutput: number, each: number): boolean {
   const count = g.batch * g.groups * g.outputs * each;
   const step = Math.floor(count / Math.min(SAMPLE, g.work / WORTH)) | 1;
   const { f32 } = memory.heap;
   let used = 0;
-  for (let i = 0; i < count; i += step) if (f32[(address >>> 2) + i] !== 0) used++;
+  for (let i = 0; i < count; i += step) if (f32[(gradOutput >>> 2) + i] !== 0) used++;
   const share = (used / Math.ceil(count / step)) * (each / product(g.output));
   return share * runs.count * runs.vectors * 4 < LIMIT * product(g.kernel) * g.channels;
 }
@@ -55,52 +67,39 @@ const LIMIT = engine.options.joined ? 0.45 : 0.6;
 /** Below that many products the dense kernels are quick enough. */
 const LEAST = 2 ** 18;
 
-/** The gradient of the output: `count` numbers for each plane, all of them or, where they have positions, some. */
-export interface SparseGradient {
-  readonly address: number;
-  /** 0, or the address of int32 numbers: where in the plane the others are. */
-  readonly positions: number;
-  readonly count: number;
-}
-
-interface Addresses {
-  readonly gradOutput: SparseGradient;
-  /** The input, or the weights. */
-  readonly factor: number;
-  /** The gradient of the other one. */
-  readonly result: number;
-}
-
 const chunksOf = (units: number): number => Math.min(units, 64);
-
-/** The gradient of the weights; false, and nothing is done, where the dense kernels are faster or needed. */
-export function sparseWeight(g: Geometry, { gradOutput, factor, result }: Addresses): boolean {
-  if (g.work < LEAST) return false;
-  const runs = runsOf(g);
-  if (!pays(g, runs, gradOutput)) return false;
-  const [{ layout, block }, { block: table }] = sparsePlan(g).plans;
-  const key = `conv:sparse-weight:${Object.values(runs).join(":")}`;
-  engine.module(key, (m) => buildSparseWeight(m, runs));
-  const images = memory.allocate(4 * g.batch * g.groups * layout.plane);
-  try {
-    const units = chunksOf(g.batch * g.groups);
-    threads.parallel(key, "stage", units, [block.address, factor, images.address, table.address]);
-    if (!areFinite(table)) return false;
-    const parts = Math.ceil(g.outputs / OUTPUTS);
-    const sums = Math.ceil(g.outputs / parts) * 16 * runs.count * runs.vectors;
-    const { address, positions, count } = gradOutput;
-    const args = [block.address, table.address, parts, images.address, address, positions, count, result];
-    threads.parallel(key, "weight", chunksOf(g.groups * parts), args, sums + listBytes(count));
-    return true;
-  } finally {
-    memory.release(images);
-  }
-}
 
 /** Output channels in a part: those whose sums are in the caches together. */
 const OUTPUTS = 4;
 
-const listBytes = (count: number): number => 8 * (count + 4);
+/**
+ * The gradient of the weights or of the input; false, and nothing is done, where the dense kernels are faster or needed.
+ * What is added up in place, the input, must have runs of whole vectors.
+ */
+export function runSparse(g: Geometry, name: "weight" | "input", t: ConvGradient): boolean {
+  const ofWeight = name === "weight";
+  if (g.work < LEAST || !(ofWeight || g.channels % 4 === 0)) return false;
+  const runs = runsOf(g);
+  const { gradOutput, positions = 0, count = product(g.output) } = t;
+  if (!pays(g, runs, gradOutput, count)) return false;
+  const [{ layout, block }, { block: table }] = sparsePlan(g).plans;
+  const key = `conv:sparse-${name}:${Object.values(runs).join(":")}`;
+  engine.module(key, (m) => (ofWeight ? buildSparseWeight : buildSparseInput)(m, runs));
+  const [images, filters] = [g.batch * g.groups, g.groups * g.outputs];
+  const prepared = memory.allocate(4 * (ofWeight ? images * layout.plane : filters * g.channels * product(g.kernel)));
+  try {
+    const places = [block.address, t.factor, prepared.address, table.address];
+    threads.parallel(key, "prepare", chunksOf(ofWeight ? images : filters), places);
+    if (!areFinite(table)) return false;
+    const parts = Math.ceil(g.outputs / OUTPUTS);
+    const sums = ofWeight ? Math.ceil(g.outputs / parts) * 4 * runs.count * runs.vectors : layout.plane;
+    const args = [block.address, table.address, parts, prepared.address, gradOutput, positions, count, t.result];
+    threads.parallel(key, name, chunksOf(ofWeight ? g.groups * parts : images), args, 4 * sums + 8 * (count + 4));
+    return true;
+  } finally {
+    memory.release(prepared);
+  }
+}
 
 /** Whether all factors are; takes the flag down. */
 function areFinite({ address }: Block): boolean {
@@ -109,26 +108,4 @@ function areFinite({ address }: Block): boolean {
   const infinite = i32[flag] !== 0;
   i32[flag] = 0;
   return !infinite;
-}
-
-/** The gradient of the input, likewise. Runs must be whole vectors, since they are added in place. */
-export function sparseInput(g: Geometry, { gradOutput, factor, result }: Addresses): boolean {
-  if (g.work < LEAST || g.channels % 4 !== 0) return false;
-  const runs = runsOf(g);
-  if (!pays(g, runs, gradOutput)) return false;
-  const [{ layout, block }, { block: table }] = sparsePlan(g).plans;
-  const key = `conv:sparse-input:${Object.values(runs).join(":")}`;
-  engine.module(key, (m) => buildSparseInput(m, runs));
-  const packed = memory.allocate(4 * g.groups * g.outputs * g.channels * product(g.kernel));
-  try {
-    const units = chunksOf(g.groups * g.outputs);
-    threads.parallel(key, "packWeights", units, [block.address, factor, packed.address, table.address]);
-    if (!areFinite(table)) return false;
-    const { address, positions, count } = gradOutput;
-    const args = [block.address, table.address, address, positions, count, packed.address, result];
-    threads.parallel(key, "input", chunksOf(g.batch * g.groups), args, 4 * layout.plane + listBytes(count));
-    return true;
-  } finally {
-    memory.release(packed);
-  }
 }

@@ -13,13 +13,14 @@ import {
 } from "./conv-geometry.ts";
 import { buildInput } from "./conv-input.ts";
 import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
-import { type SparseGradient, sparseInput, sparseWeight } from "./conv-sparse.ts";
+import { type ConvGradient, runSparse } from "./conv-sparse.ts";
 import { buildWeight, tileColumns } from "./conv-weight.ts";
 import { bytesPerElement, elements, type FloatName } from "./element.ts";
+import { type PoolShape, poolGeometry } from "./pool-geometry.ts";
 import { tilesFor } from "./tiles.ts";
 
 export { type ConvShape, outputSize } from "./conv-geometry.ts";
-export type { SparseGradient } from "./conv-sparse.ts";
+export type { ConvGradient } from "./conv-sparse.ts";
 
 /** Addresses of dense tensors. */
 export interface ConvForward {
@@ -95,9 +96,41 @@ export function convForward(type: FloatName, shape: ConvShape, { x, w, bias = 0,
 
 const forwardPlans = new PlanCache<PackedPlan>();
 
-function forwardPlan(g: Geometry): PackedPlan {
+function forwardPlan(g: Geometry, layout: Layout = layoutOf(g, bandSize(g)), pooled: boolean = false): PackedPlan {
   const taps = g.channels * product(g.kernel);
-  return convolving(g, layoutOf(g, bandSize(g)), orderOf(g, { count: taps, step: 1, line: taps }));
+  return convolving(g, layout, orderOf(g, { count: taps, step: 1, line: taps }), pooled);
+}
+
+/** Addresses of dense tensors, `y` and the int32 positions those of the pooled planes. */
+export interface ConvMaxPool extends ConvForward {
+  readonly indices: number;
+}
+
+/** Both at once, of float32. False, and nothing is done, where that gains nothing. */
+export function convMaxPool(shape: ConvShape, window: PoolShape, { x, w, bias = 0, y, indices }: ConvMaxPool): boolean {
+  if (shape.batch === 0 || !poolGeometry(window).isHalving) return false;
+  const g = geometryOf("f32", shape);
+  const { pass } = pooledPlans.get(g, () => pooledPlan(g));
+  if (!pass) return false;
+  const [height, width] = window.input as readonly [number, number];
+  runPacked(pass, w, x, bias, y, indices, width, height >> 1, width >> 1);
+  return true;
+}
+
+interface PooledPlan {
+  readonly plans: readonly Plan[];
+  readonly pass?: PackedPlan;
+}
+
+const pooledPlans = new PlanCache<PooledPlan>();
+
+/** Planes are pooled whole: a block of them must stay near, and staging an image for few channels must not cost much. */
+function pooledPlan(g: Geometry): PooledPlan {
+  const layout = layoutOf(g);
+  const isNear = 4 * tall.rows * product(g.output) <= BAND_BYTES;
+  if (!isNear || (layout.staged && bandSize(g) < g.output[bandAxis(g)])) return { plans: [] };
+  const pass = forwardPlan(g, layout, true);
+  return { plans: pass.plans, pass };
 }
 
 /** For the input's gradient. Weights have their channels swapped; taps are in reverse order, so their places are. */
@@ -108,14 +141,15 @@ function backwardPlan(g: Geometry, backwards: Geometry): PackedPlan {
   return convolving(backwards, { ...layout, taps: layout.taps.toReversed() }, orderOf(backwards, order));
 }
 
-function convolving(g: Geometry, layout: Layout, weights: WeightOrder): PackedPlan {
-  const key = `conv:forward:${g.type}`;
-  engine.module(key, (m) => buildForward(m, elements[g.type]));
+function convolving(g: Geometry, layout: Layout, weights: WeightOrder, pooled: boolean = false): PackedPlan {
+  const key = `conv:${pooled ? "pooled" : "forward"}:${g.type}`;
+  engine.module(key, (m) => buildForward(m, elements[g.type], pooled));
   const bytes = bytesPerElement[g.type];
   const images = g.batch * g.groups * layout.bands.count;
   const splits = splitsFor(images, Math.ceil(g.outputs / tall.rows), g.work);
   const plans = [makePlan(g, layout, bytes, blocksOf(g.outputs, tall.rows))] as const;
-  const scratch = TILE_BYTES + (layout.staged ? (g.channels * layout.plane + 16) * bytes : 0);
+  const planes = pooled ? tall.rows * product(g.output) : 0;
+  const scratch = TILE_BYTES + (planes + (layout.staged ? g.channels * layout.plane + 16 : 0)) * bytes;
   const chunks = chunksFor(images * splits, g.work);
   return { plans, key, name: "forward", weights, chunks, scratch, sizes: [splits] };
 }
@@ -142,38 +176,22 @@ function splitsFor(images: number, parts: number, work: number): number {
   return Math.max(1, Math.min(parts, Math.ceil(MOST_UNITS / images), Math.floor(work / images / GRAIN)));
 }
 
-/** Addresses of dense tensors, shaped as for {@link convForward}. */
-export interface ConvInput {
-  readonly gradOutput: number;
-  readonly w: number;
-  readonly gradInput: number;
-}
-
-const whole = (g: Geometry, address: number): SparseGradient => ({ address, positions: 0, count: product(g.output) });
-
-/** The gradient of the input from a few float32 numbers. False, and nothing is done, where {@link convInput} is faster or needed. */
-export function convInputOf(gradOutput: SparseGradient, shape: ConvShape, factor: number, result: number): boolean {
-  return shape.batch > 0 && sparseInput(geometryOf("f32", shape), { gradOutput, factor, result });
-}
-
-/** The gradient of the weights, likewise. */
-export function convWeightOf(gradOutput: SparseGradient, shape: ConvShape, factor: number, result: number): boolean {
-  return sparseWeight(geometryOf("f32", shape), { gradOutput, factor, result });
-}
-
-/** The gradient of the input. */
-export function convInput(type: FloatName, shape: ConvShape, { gradOutput, w, gradInput }: ConvInput): void {
-  if (shape.batch === 0) return;
+/** The gradient of the input. Of a few float32 numbers: false, and nothing is done, where all are needed. */
+export function convInput(type: FloatName, shape: ConvShape, tensors: ConvGradient): boolean {
+  if (shape.batch === 0) return true;
   const g = geometryOf(type, shape);
-  if (type === "f32" && sparseInput(g, { gradOutput: whole(g, gradOutput), factor: w, result: gradInput })) return;
+  if (type === "f32" && runSparse(g, "input", tensors)) return true;
+  const { gradOutput, positions, factor, result } = tensors;
+  if (positions) return false;
   const { backwards } = g;
   if (backwards) {
     const plan = forwardPlans.get(backwards, () => backwardPlan(g, backwards));
-    runPacked(plan, w, gradOutput, 0, gradInput);
+    runPacked(plan, factor, gradOutput, 0, result);
   } else {
     const plan = inputPlans.get(g, () => inputPlan(g));
-    runPacked(plan, w, gradOutput, gradInput);
+    runPacked(plan, factor, gradOutput, result);
   }
+  return true;
 }
 
 const inputPlans = new PlanCache<PackedPlan>();
@@ -214,19 +232,15 @@ function channelsTogether(g: Geometry): number {
   return divisors.reduce((best, count) => (filling(count) > filling(best) ? count : best));
 }
 
-/** Addresses of dense tensors, shaped as for {@link convForward}. */
-export interface ConvWeight {
-  readonly x: number;
-  readonly gradOutput: number;
-  readonly gradWeight: number;
-}
-
-/** The gradient of the weights. (That of the bias is the sum of the output's gradient over all but its channels.) */
-export function convWeight(type: FloatName, shape: ConvShape, { x, gradOutput, gradWeight }: ConvWeight): void {
+/** The gradient of the weights, likewise. (That of the bias is the sum of the output's over all but its channels.) */
+export function convWeight(type: FloatName, shape: ConvShape, tensors: ConvGradient): boolean {
   const g = geometryOf(type, shape);
-  if (type === "f32" && sparseWeight(g, { gradOutput: whole(g, gradOutput), factor: x, result: gradWeight })) return;
+  if (type === "f32" && runSparse(g, "weight", tensors)) return true;
+  const { gradOutput, positions, factor, result } = tensors;
+  if (positions) return false;
   const { plans, key, sizes, chunks, scratch } = weightPlans.get(g, () => weightPlan(g));
-  threads.parallel(key, "weight", chunks, [plans[0].block.address, ...sizes, x, gradOutput, gradWeight], scratch);
+  threads.parallel(key, "weight", chunks, [plans[0].block.address, ...sizes, factor, gradOutput, result], scratch);
+  return true;
 }
 
 /** Into how many parts the weights are cut, if they can be. */

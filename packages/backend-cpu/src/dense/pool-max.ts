@@ -2,7 +2,19 @@
  * Max pooling. Of equal elements the first wins, and NaN wins over all, as in PyTorch. Next to the values it gives the
  * place of each in its plane of the input, as int32.
  */
-import { type Expr, type Func, i32, type Local, load, type Module, op, shuffle, splat, v128 } from "../wasm/emitter.ts";
+import {
+  type Expr,
+  type Func,
+  type FuncRef,
+  i32,
+  type Local,
+  load,
+  type Module,
+  op,
+  shuffle,
+  splat,
+  v128,
+} from "../wasm/emitter.ts";
 import {
   at,
   combine,
@@ -24,6 +36,8 @@ import {
   planeBytes,
   type Window,
 } from "./pool-windows.ts";
+
+const float32 = { name: "f32", bytes: 4 } as Element;
 
 const params = ["chunk", "chunks", "x", "y", "indices", ...geometryParams] as const;
 type Pointers = { readonly x: Int; readonly y: Int; readonly indices: Int };
@@ -124,16 +138,16 @@ export function buildMaxPoolBackward(m: Module, e: Element): void {
 const evens = [0, 2, 4, 6];
 const odds = [1, 3, 5, 7];
 
-/** The two rows of 2×2 windows of float32, four windows at a time; what is over at the end of a row goes one by one. */
+type Extents = Pick<Locals, "inWidth" | "outHeight" | "outWidth">;
+
+/** The two rows of 2×2 windows over a plane, four windows at a time; what is over at the end of a row goes one by one. */
 function forEachQuad(
   f: Func,
-  p: Locals,
+  { inWidth, outHeight, outWidth }: Extents,
+  { x: plane, y, indices }: Pointers,
   quad: (places: Expr<"v128">, x: Int, below: Int, y: Int, indices: Int) => void,
   single: (place: Int, x: Int, below: Int, y: Int, indices: Int) => void,
-  atPlane: (x: Int) => void = () => {},
 ): void {
-  const e = { name: "f32", bytes: 4 } as Element;
-  const { x: plane, y, indices, toPlane } = planePointers(f, e, p);
   const place = f.local("i32");
   const rest = f.local("i32");
   const x = f.local("i32");
@@ -146,23 +160,19 @@ function forEachQuad(
     f.inc(indices, 4 * windows);
     f.inc(rest, -windows);
   };
-  shareOf(f, p, p.planes, (number) => {
-    toPlane(number);
-    atPlane(plane);
-    f.range(p.outHeight, (row) => {
-      f.set(place, op("i32.mul", row, op("i32.shl", p.inWidth, 1)));
-      f.set(x, at(plane, place, 4));
-      f.set(below, at(x, p.inWidth, 4));
-      f.set(rest, p.outWidth);
-      f.while(op("i32.ge_s", rest, 4), () => {
-        const places = op("i32x4.add", op("i32x4.splat", place), v128(new Int32Array([0, 2, 4, 6])));
-        quad(places, x, below, y, indices);
-        advance(4);
-      });
-      f.while(rest, () => {
-        single(place, x, below, y, indices);
-        advance(1);
-      });
+  f.range(outHeight, (row) => {
+    f.set(place, op("i32.mul", row, op("i32.shl", inWidth, 1)));
+    f.set(x, at(plane, place, 4));
+    f.set(below, at(x, inWidth, 4));
+    f.set(rest, outWidth);
+    f.while(op("i32.ge_s", rest, 4), () => {
+      const places = op("i32x4.add", op("i32x4.splat", place), v128(new Int32Array([0, 2, 4, 6])));
+      quad(places, x, below, y, indices);
+      advance(4);
+    });
+    f.while(rest, () => {
+      single(place, x, below, y, indices);
+      advance(1);
     });
   });
 }
@@ -198,10 +208,11 @@ function latestOfQuad(f: Func, [a, ...others]: Quad, width: Expr<"v128">): reado
   return [best, distance];
 }
 
-/** `maxPool2` or `reluMaxPool2`: windows of 2×2 side by side over one channel's rows, of float32. */
-export function buildMaxPool2(m: Module, relu: boolean): void {
-  const f32 = { name: "f32", bytes: 4 } as Element;
-  m.func(relu ? "reluMaxPool2" : "maxPool2", params, (f, p) => {
+const planeParams = ["x", "y", "indices", "inWidth", "outHeight", "outWidth"] as const;
+
+/** Windows of 2×2 side by side over one plane of float32. */
+export function planePool2(m: Module, relu = false): FuncRef<typeof planeParams, undefined> {
+  return m.inner("planePool2", planeParams, (f, p) => {
     const width = f.let(op("i32x4.splat", p.inWidth));
     const sum = f.local("v128");
     const number = f.local("f32");
@@ -209,6 +220,7 @@ export function buildMaxPool2(m: Module, relu: boolean): void {
     const winner = f.local("i32");
     forEachQuad(
       f,
+      p,
       p,
       (first, x, below, y, indices) => {
         const quad = [x, below].flatMap((row) => {
@@ -237,7 +249,7 @@ export function buildMaxPool2(m: Module, relu: boolean): void {
         ] as const;
         for (const [row, offset, distance] of candidates) {
           see(f, number, load("f32.load", row, offset), relu);
-          f.if(wins(f32, number, largest), () => {
+          f.if(wins(float32, number, largest), () => {
             f.set(largest, number);
             f.set(winner, op("i32.add", place, distance));
           });
@@ -249,6 +261,18 @@ export function buildMaxPool2(m: Module, relu: boolean): void {
   });
 }
 
+/** `maxPool2` or `reluMaxPool2`. */
+export function buildMaxPool2(m: Module, relu: boolean): void {
+  const pool = planePool2(m, relu);
+  m.func(relu ? "reluMaxPool2" : "maxPool2", params, (f, p) => {
+    const { x, y, indices, toPlane } = planePointers(f, float32, p);
+    shareOf(f, p, p.planes, (number) => {
+      toPlane(number);
+      f.call(pool, x, y, indices, p.inWidth, p.outHeight, p.outWidth);
+    });
+  });
+}
+
 /** `maxPool2Backward`: writes every element of the input's gradient once, instead of zeros first and sums after. */
 export function buildMaxPool2Backward(m: Module): void {
   m.func("maxPool2Backward", params, (f, p) => {
@@ -257,31 +281,36 @@ export function buildMaxPool2Backward(m: Module): void {
     const planeSize = f.let(op("i32.mul", op("i32.mul", p.inHeight, p.inWidth), 4));
     const distance = f.local("v128");
     const gradient = f.local("v128");
-    forEachQuad(
-      f,
-      p,
-      (first, x, below, y, indices) => {
-        f.set(distance, op("i32x4.sub", load("v128.load", indices), first));
-        f.set(gradient, load("v128.load", y));
-        const width = f.let(op("i32x4.splat", p.inWidth));
-        const at = (offset: Expr<"v128">) => f.let(op("v128.and", gradient, op("i32x4.eq", distance, offset)));
-        const upper = [at(splat("i32x4", 0)), at(splat("i32x4", 1))] as const;
-        const lower = [at(width), at(op("i32x4.add", width, splat("i32x4", 1)))] as const;
-        for (const [row, [left, right]] of [
-          [x, upper],
-          [below, lower],
-        ] as const) {
-          f.store("v128.store", row, shuffle(left, right, [0, 4, 1, 5]));
-          f.store("v128.store", row, shuffle(left, right, [2, 6, 3, 7]), 16);
-        }
-      },
-      (place, x, below, y, indices) => {
-        for (const row of [x, below]) f.store("i64.store", row, 0);
-        const target = at(x, op("i32.sub", load("i32.load", indices), place), 4);
-        f.store("f32.store", target, load("f32.load", y));
-      },
+    const pointers = planePointers(f, float32, p);
+    shareOf(f, p, p.planes, (number) => {
+      pointers.toPlane(number);
       // A row or column that no window covers.
-      (plane) => f.if(op("i32.eqz", exact), () => f.fill(plane, 0, planeSize)),
-    );
+      f.if(op("i32.eqz", exact), () => f.fill(pointers.x, 0, planeSize));
+      forEachQuad(
+        f,
+        p,
+        pointers,
+        (first, x, below, y, indices) => {
+          f.set(distance, op("i32x4.sub", load("v128.load", indices), first));
+          f.set(gradient, load("v128.load", y));
+          const width = f.let(op("i32x4.splat", p.inWidth));
+          const at = (offset: Expr<"v128">) => f.let(op("v128.and", gradient, op("i32x4.eq", distance, offset)));
+          const upper = [at(splat("i32x4", 0)), at(splat("i32x4", 1))] as const;
+          const lower = [at(width), at(op("i32x4.add", width, splat("i32x4", 1)))] as const;
+          for (const [row, [left, right]] of [
+            [x, upper],
+            [below, lower],
+          ] as const) {
+            f.store("v128.store", row, shuffle(left, right, [0, 4, 1, 5]));
+            f.store("v128.store", row, shuffle(left, right, [2, 6, 3, 7]), 16);
+          }
+        },
+        (place, x, below, y, indices) => {
+          for (const row of [x, below]) f.store("i64.store", row, 0);
+          const target = at(x, op("i32.sub", load("i32.load", indices), place), 4);
+          f.store("f32.store", target, load("f32.load", y));
+        },
+      );
+    });
   });
 }

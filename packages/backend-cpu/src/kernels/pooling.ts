@@ -1,19 +1,36 @@
 /** Pooling: calls to the dense kernels, whose positions are int32. */
 import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
+import { convMaxPool } from "../dense/conv.ts";
 import { averagePool, averagePoolBackward, maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
 import { addressOf } from "../storage.ts";
+import { convShapeOf } from "./convolution.ts";
 import { waitingSource } from "./deferred.ts";
 import { inFloats } from "./floats.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Kernel, Output } from "./kernel.ts";
+import { withTemporaries } from "./temporary.ts";
+import { waitingCall } from "./waiting.ts";
 
 function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode }: Attrs<"maxPool">): PoolShape {
   const lead = x.length - kernel.length;
   return { planes: sizeOf(x.slice(0, lead)), input: x.slice(lead), kernel, stride, padding, dilation, ceilMode };
 }
 
+/** A convolution that waits for this is done with it. */
+function convolvePooled(x: View, window: PoolShape, out: Output, positions: Output): boolean {
+  const call = waitingCall(x, "conv");
+  if (!call) return false;
+  const [image, weight, bias] = call.inputs as readonly View[];
+  const shape = convShapeOf(image!.shape, weight!.shape, call.attrs);
+  return withTemporaries(out, (temporaries) => {
+    const [input, w, b] = [image!, weight!, bias].map((view) => view && addressOf(temporaries.rowMajor(view)));
+    return convMaxPool(shape, window, { x: input!, w: w!, bias: b ?? 0, y: out.address, indices: positions.address });
+  });
+}
+
 /** A ReLU that still waits is left waiting: the windows look at what it would read. */
 export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positions]) => {
   const [x] = inputs as readonly [View];
+  if (convolvePooled(x, shapeOf(x.shape, attrs), out!, positions!)) return;
   const source = waitingSource(x, "relu");
   inFloats("maxPool", [source ?? x], out!, (type, [input], output) => {
     const relu = source !== undefined;

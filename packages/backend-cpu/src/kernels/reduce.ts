@@ -11,7 +11,7 @@ import { type FoldPlan, keptFirst, planFold } from "./fold-plan.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import type { FoldOp } from "./reductions.ts";
 import { withTemporaries } from "./temporary.ts";
-import { winnersOf } from "./unpooled.ts";
+import { winnersOf } from "./waiting.ts";
 
 /** Elements from which the work is cut for threads, and how many are worth a unit. */
 const PARALLEL = 2 ** 16;
@@ -124,7 +124,7 @@ function reduce<K extends FoldOp>(op: K): Kernel<K> {
     const given = inputs[0] as View;
     // A sum over whole planes leaves out their zeros.
     const winners = op === "sum" && given.shape.every((_, dim) => dim < 2 || dims.includes(dim)) && winnersOf(given);
-    const x = winners ? winners.values : given;
+    const x = winners ? winners[0] : given;
     const source = lookThrough(x);
     if (source) new Fold(op, source.view.dtype, out!.dtype, source).run(source.view, dims, out!);
     else {

@@ -1,8 +1,8 @@
-/** The gradient of max pooling waits: what is made of its few numbers must be what is made of it when it is there. */
+/** Calls that wait for kernels that know them: what comes of both at once must be what comes of one after the other. */
 import { type Attrs, applyAll, memory, type Shape, scope, type Tensor, tensor } from "@dl/tensor";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import "../src/index.ts";
-import { threads } from "../src/runtime/index.ts";
+import { getNumThreads, setNumThreads, threads } from "../src/runtime/index.ts";
 
 /** Small whole numbers, for which every order of addition gives the same sum; most are zeros if so wanted. */
 function values(seed: number, shape: Shape, zeros = false): Tensor<"float32"> {
@@ -83,11 +83,73 @@ function backwards({ x, weight, y, conv, window }: Layers, change: (factor: Tens
   };
 }
 
-describe("gradients of a convolution from a pooling's that waits", () => {
-  const parallel = vi.spyOn(threads, "parallel");
-  beforeEach(() => void parallel.mockClear());
-  const ran = (name: string): boolean => parallel.mock.calls.some(([key]) => key.startsWith(name));
+const parallel = vi.spyOn(threads, "parallel");
+beforeEach(() => void parallel.mockClear());
+const ran = (name: string): boolean => parallel.mock.calls.some(([key]) => key.startsWith(name));
 
+describe("max pooling over a convolution that waits for it", () => {
+  const sides = (stride: number, padding: number): Attrs<"conv"> => ({
+    ...{ stride: [stride, stride], padding: [padding, padding], dilation: [1, 1], groups: 1 },
+  });
+  const usual = { x: [3, 5, 13, 19], weight: [15, 5, 3, 3], attrs: sides(1, 0), window: plain };
+  test.each([
+    ["as it lies", true, usual],
+    ["one image", true, { ...usual, x: [1, 5, 28, 28] }],
+    ["a kernel of one", true, { ...usual, weight: [15, 5, 1, 1] }],
+    ["padding and stride, of many images", true, { ...usual, x: [9, 5, 13, 19], attrs: sides(2, 1) }],
+    ["groups", true, { ...usual, x: [9, 15, 13, 19], attrs: { ...sides(1, 1), groups: 3 } }],
+    ["padding, of one large image", false, { ...usual, x: [1, 5, 60, 40], attrs: sides(1, 1) }],
+    ["planes that are too large", false, { ...usual, x: [1, 2, 160, 160], weight: [7, 2, 3, 3] }],
+    ["windows that overlap", false, { ...usual, window: { ...plain, kernel: [3, 3] } }],
+    ["no image", false, { ...usual, x: [0, 5, 13, 19] }],
+  ] as const)("%s", (_, fused, { x, weight, attrs, window }) => {
+    scope(() => {
+      const inputs = [values(1, x), values(2, weight), values(3, [weight[0]])];
+      inputs[0]!.div_(7);
+      if (inputs[0]!.numel() > 0) inputs[0]!.view(-1).narrow(0, 3, 1).fill_(Number.NaN);
+      const pool = (pooled: boolean, bias: boolean): unknown[] => {
+        const [convolved] = applyAll("conv", bias ? inputs : inputs.slice(0, 2), { ...attrs, pooled });
+        return applyAll("maxPool", [convolved!], window).map(elements);
+      };
+      const expected = [pool(false, true), pool(false, false)];
+      parallel.mockClear();
+      expect([pool(true, true), pool(true, false)]).toEqual(expected);
+      expect([ran("conv:pooled"), ran("pool")]).toEqual([fused, !fused]);
+    });
+  });
+
+  test("others read it as it was, too", () => {
+    scope(() => {
+      const inputs = [values(1, usual.x), values(2, usual.weight)];
+      const convolve = (pooled: boolean) => applyAll("conv", inputs, { ...usual.attrs, pooled })[0]!;
+      const expected = elements(convolve(false));
+      const waiting = [convolve(true), convolve(true).narrow(1, 0, 2)] as const;
+      for (const input of inputs) input.fill_(1);
+      expect(elements(waiting[0])).toEqual(expected);
+      expect(elements(waiting[1])).toEqual(elements(waiting[0].narrow(1, 0, 2)));
+      const double = inputs.map((input) => input.to("float64"));
+      const [wide] = applyAll("conv", double, { ...usual.attrs, pooled: true });
+      expect(elements(applyAll("maxPool", [wide!], plain)[0]!)).toEqual(new Float64Array(3 * 15 * 5 * 8).fill(45));
+    });
+  });
+
+  test("the same bits on one thread and on several", async () => {
+    const inputs = [values(1, [9, 5, 28, 28]).div(7), values(2, usual.weight)];
+    const before = getNumThreads();
+    const run = (count: number): unknown[] => {
+      setNumThreads(count);
+      const [convolved] = applyAll("conv", inputs, { ...usual.attrs, pooled: true });
+      return applyAll("maxPool", [convolved!], plain).map(elements);
+    };
+    const alone = run(1);
+    run(3);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(run(3)).toEqual(alone);
+    setNumThreads(before);
+  });
+});
+
+describe("gradients of a convolution from a pooling's that waits", () => {
   test.each(cases)("%s", (_, layers) => {
     scope(() => {
       const { waiting, gradients } = backwards(layers);
