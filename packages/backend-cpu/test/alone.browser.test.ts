@@ -1,6 +1,6 @@
 /** A page without cross-origin isolation: memory is not shared, one thread does everything. */
 import { getNumThreads, setNumThreads } from "@dl/backend-cpu";
-import { rand } from "@dl/tensor";
+import { rand, zeros } from "@dl/tensor";
 import { expect, test } from "vitest";
 
 test("there is one thread, however many are asked for", () => {
@@ -16,4 +16,8 @@ test("kernels that would split their work run whole", async () => {
   const column = Array.from(await y.select(1, 299).data(), Number);
   const last = row.reduce((sum, value, i) => sum + value * column[i]!, 0);
   expect(product[product.length - 1]).toBeCloseTo(last, 3);
+});
+
+test("beyond 4 GiB, the remedy is to ask for wide memory", () => {
+  expect(() => zeros(40000, 36000)).toThrow(/take a smaller dtype, or raise the limit with DL_MEMORY64=1$/);
 });

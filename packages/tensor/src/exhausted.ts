@@ -8,6 +8,8 @@ export interface Shortage {
   readonly needed: number;
   /** Bytes that may be held. */
   readonly limit: number;
+  /** Bytes that one block may have, where those are fewer. */
+  readonly largest?: number;
   /** How many blocks of which size, in bytes, are in use. */
   readonly blocks: Iterable<readonly [size: number, count: number]>;
   /** How the limit is raised, where it can be. */
@@ -45,9 +47,11 @@ export function explainShortage(error: unknown, op: string, outputs: readonly Te
   return new ExhaustedError(error.shortage, ` for ${op}, which makes ${made}`);
 }
 
-function remedy({ needed, limit, raise }: Shortage): string {
+function remedy({ needed, limit, largest = limit, raise }: Shortage): string {
   const raised = raise ? `, or raise ${raise}` : "";
-  if (needed > limit) return `Split the work into parts, or take a smaller dtype${raised}`;
+  const parts = "Split the work into parts, or take a smaller dtype";
+  if (needed > largest && largest < limit) return `One tensor holds ${readable(largest)} at most. ${parts}`;
+  if (needed > limit) return `${parts}${raised}`;
   return (
     "In a loop that never awaits, put scope(() => …) around each step, since forgotten tensors are found between " +
     `macrotasks only; else free results with using or dispose(), await between steps, make the batch smaller${raised}`

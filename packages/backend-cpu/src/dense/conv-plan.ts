@@ -4,7 +4,7 @@
  */
 import type { Block } from "../runtime/block.ts";
 import { memory } from "../runtime/index.ts";
-import { type Expr, type Func, type Local, load } from "../wasm/emitter.ts";
+import { type Expr, type Func, type Local, load, op } from "../wasm/emitter.ts";
 import { type Geometry, type Layout, product } from "./conv-geometry.ts";
 
 /** The numbers, in order of their place in memory. */
@@ -47,7 +47,7 @@ const fieldNames = [
   "phaseCount",
   // From one column of a phase to the next, in the dense input.
   "step",
-  // Tables: offsets of the rows, of the taps of one channel, of the taps of all channels; phases of 3 numbers.
+  // Tables, which follow: offsets of the rows, of the taps of one channel, of the taps of all channels; phases of 3 numbers.
   "rows",
   "taps",
   "allTaps",
@@ -56,13 +56,18 @@ const fieldNames = [
 
 export type Field = (typeof fieldNames)[number];
 
+const tables: ReadonlySet<Field> = new Set(["rows", "taps", "allTaps", "phases"]);
+
 /** Fields of the plan at `plan`, each in a local. */
 export function readPlan<const F extends readonly Field[]>(
   f: Func,
   plan: Expr<"i32">,
   ...names: F
 ): { readonly [N in F[number]]: Local<"i32"> } {
-  const locals = names.map((name) => [name, f.let(load("i32.load", plan, 4 * fieldNames.indexOf(name)))]);
+  const locals = names.map((name) => {
+    const number = load("i32.load", plan, 4 * fieldNames.indexOf(name));
+    return [name, f.let(tables.has(name) ? op("i32.add", plan, number) : number)];
+  });
   return Object.fromEntries(locals);
 }
 
@@ -89,14 +94,15 @@ export function makePlan(geometry: Geometry, layout: Layout, bytes: number, bloc
   const { input, output, channels, outputs, groups } = geometry;
   const { rows, taps, phases, plane, bands } = layout;
   const allTaps = Array.from({ length: channels }, (_, c) => taps.map((tap) => tap + c * plane)).flat();
-  const tables = { rows, taps, allTaps, phases: phases.flatMap((p) => [p.source, p.target, p.count]) };
-  const length = fieldNames.length + Object.values(tables).reduce((sum, table) => sum + table.length, 0);
+  const ranges = phases.flatMap((p) => [p.source, p.target, p.count]);
+  const length = fieldNames.length + rows.length + taps.length + allTaps.length + ranges.length;
   const block = memory.allocate(4 * length);
   const { i32 } = memory.heap;
-  let next = (block.address >>> 2) + fieldNames.length;
+  const first = block.address / 4;
+  let next = fieldNames.length;
   const place = (table: readonly number[], scale: number): number => {
     const start = next;
-    for (const value of table) i32[next++] = value * scale;
+    for (const value of table) i32[first + next++] = value * scale;
     return 4 * start;
   };
   const [x, y] = [product(input), product(output)];
@@ -120,12 +126,12 @@ export function makePlan(geometry: Geometry, layout: Layout, bytes: number, bloc
     ...{ rows: place(rows, bytes), taps: place(taps, bytes), allTaps: place(allTaps, bytes) },
     // Counts stay counts.
     phases: place(
-      tables.phases.map((value, i) => (i % 3 === 2 ? value : value * bytes)),
+      ranges.map((value, i) => (i % 3 === 2 ? value : value * bytes)),
       1,
     ),
   };
   fieldNames.forEach((name, i) => {
-    i32[(block.address >>> 2) + i] = numbers[name];
+    i32[first + i] = numbers[name];
   });
   return { geometry, layout, block };
 }

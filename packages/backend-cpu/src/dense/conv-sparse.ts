@@ -31,8 +31,8 @@ function sparsePlan(g: Geometry): SparsePlan {
     const width = g.output[2];
     const block = memory.allocate(PLACES + 4 * layout.rows.length * width);
     memory.heap.u8.set(lanePacking, block.address);
-    memory.heap.i32[(block.address + FLAG) >>> 2] = 0;
-    let next = (block.address + PLACES) >>> 2;
+    memory.heap.i32[(block.address + FLAG) / 4] = 0;
+    let next = (block.address + PLACES) / 4;
     for (const row of layout.rows) {
       for (let x = 0; x < width; x++) memory.heap.i32[next++] = 4 * (row + x * g.stride[2] * g.channels);
     }
@@ -54,7 +54,7 @@ function pays(g: Geometry, runs: Runs, gradOutput: number, each: number): boolea
   const step = Math.floor(count / Math.min(SAMPLE, g.work / WORTH)) | 1;
   const { f32 } = memory.heap;
   let used = 0;
-  for (let i = 0; i < count; i += step) if (f32[(gradOutput >>> 2) + i] !== 0) used++;
+  for (let i = 0; i < count; i += step) if (f32[gradOutput / 4 + i] !== 0) used++;
   const share = (used / Math.ceil(count / step)) * (each / product(g.output));
   return share * runs.count * runs.vectors * 4 < LIMIT * product(g.kernel) * g.channels;
 }
@@ -104,7 +104,7 @@ export function runSparse(g: Geometry, name: "weight" | "input", t: ConvGradient
 /** Whether all factors are; takes the flag down. */
 function areFinite({ address }: Block): boolean {
   const { i32 } = memory.heap;
-  const flag = (address + FLAG) >>> 2;
+  const flag = (address + FLAG) / 4;
   const infinite = i32[flag] !== 0;
   i32[flag] = 0;
   return !infinite;

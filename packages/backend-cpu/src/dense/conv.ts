@@ -288,7 +288,7 @@ function weightPlan(g: Geometry): WeightPlan {
 function pixelTable(g: Geometry, layout: Layout, images: number): Block {
   const imageStep = layout.staged ? g.channels * layout.plane : g.groups * g.channels * product(g.input);
   const block = memory.allocate(4 * images * product(g.output));
-  let next = block.address >>> 2;
+  let next = block.address / 4;
   for (let image = 0; image < images; image++) {
     for (const row of layout.rows) {
       for (let x = 0; x < g.output[2]; x++)

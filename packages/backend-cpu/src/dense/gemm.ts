@@ -228,7 +228,7 @@ function roundUp(value: number, multiple: number): number {
 function offsetTable({ count, a, b, c }: Batch, bytes: number, transposed: boolean): Block {
   const table = memory.allocate(12 * count);
   const { i32 } = memory.heap;
-  const base = table.address >>> 2;
+  const base = table.address / 4;
   const [first, second] = transposed ? [b, a] : [a, b];
   for (let i = 0; i < count; i++) {
     i32[base + 3 * i] = first[i]! * bytes;

@@ -19,7 +19,7 @@ const PARALLEL_ELEMENTS = 2 ** 14;
 const REVERSED = 3;
 const numbers = memory.allocate(8 * MOST_OPERANDS);
 /** Of the operands of the call that is being launched, the output last; as WebAssembly sees them. */
-const addresses = new Int32Array(MOST_OPERANDS);
+const addresses = new (heap.wide ? Float64Array : Int32Array)(MOST_OPERANDS);
 
 interface Variant {
   readonly key: string;

@@ -2,14 +2,24 @@
  * The loops of element-wise kernels, around any tree. A module has `flat` for one run of elements, `rows` for many runs at
  * the places that a plan in memory says, and both as tasks for threads.
  */
-import { type Expr, type Func, type FuncRef, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
+import {
+  type Expr,
+  type Func,
+  type FuncRef,
+  type Local,
+  load,
+  loadAddress,
+  type Module,
+  op,
+  select,
+} from "../wasm/emitter.ts";
 import { isVector, loadScalar, loadStrided, storeScalar, storeStrided } from "./access.ts";
 import { addFunction, type Building, type Formula, type Pattern, type Procedure, stepOf } from "./formula.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 import { addPacked } from "./packed-loops.ts";
 
-/** Words of a plan: the header, then three for each operand, then the outer dimensions, innermost first. */
+/** Words of a plan: the header, then four for each operand, then the outer dimensions, innermost first. */
 export const PLAN_RUN = 0;
 export const PLAN_MIDDLE = 1;
 export const PLAN_OUTER = 2;
@@ -93,9 +103,10 @@ function addRows(m: Module, operands: number, pattern: Pattern, flat: FuncRef): 
   const rows = m.func("rows", ["plan", "from", "to"], (f, { plan, from, to }) => {
     const word = (index: number): Local<"i32"> => f.let(load("i32.load", plan, 4 * index));
     const [run, middle, outerRank] = [word(PLAN_RUN), word(PLAN_MIDDLE), word(PLAN_OUTER)];
-    const part = (which: number) => Array.from({ length: operands }, (_, k) => word(PLAN_OPERANDS + 3 * k + which));
-    const [bases, strides, steps] = [part(0), part(1), part(2)];
+    const part = (which: number) => Array.from({ length: operands }, (_, k) => word(PLAN_OPERANDS + 4 * k + which));
     const pointers = f.locals("i32", operands);
+    const bases = pointers.map((_, k) => f.let(loadAddress(plan, 4 * (PLAN_OPERANDS + 4 * k))));
+    const [strides, steps] = [part(2), part(3)];
     const [outer, first, count] = f.locals("i32", 3) as [Local<"i32">, Local<"i32">, Local<"i32">];
     f.while(op("i32.lt_u", from, to), () => {
       f.set(outer, op("i32.div_u", from, middle));
@@ -131,7 +142,7 @@ function addOuterOffsets(
   rank: Local<"i32">,
   pointers: readonly Local<"i32">[],
 ): void {
-  const at = f.let(op("i32.add", plan, 4 * (PLAN_OPERANDS + 3 * operands)));
+  const at = f.let(op("i32.add", plan, 4 * (PLAN_OPERANDS + 4 * operands)));
   const [index, rest] = f.locals("i32", 2) as [Local<"i32">, Local<"i32">];
   f.range(rank, () => {
     f.set(rest, op("i32.div_u", outer, load("i32.load", at)));

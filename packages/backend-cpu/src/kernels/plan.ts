@@ -118,7 +118,7 @@ class Walk {
   }
 
   /** Writes the plan down for operands at `addresses` and gives its address. It holds until the next one is written. */
-  write(addresses: Int32Array): number {
+  write(addresses: Int32Array | Float64Array): number {
     const words = heap.i32;
     const at = block.address >>> 2;
     const rank = this.#rank;
@@ -128,7 +128,8 @@ class Walk {
     let to = at + PLAN_OPERANDS;
     for (let k = 0; k < this.#operands; k++) {
       const strides = this.#strides[k]!;
-      words[to++] = addresses[k]!;
+      heap.putAddress(to, addresses[k]!);
+      to += 2;
       words[to++] = strides[rank - 1]!;
       words[to++] = rank > 1 ? strides[rank - 2]! : 0;
     }

@@ -293,21 +293,21 @@ function addCount({ m, records }: Order): FuncRef<readonly ["from", "size", "tab
   });
 }
 
-/** Records in the order of one byte; equal ones keep theirs. Counts become addresses. */
+/** Records in the order of one byte; equal ones keep theirs. Counts become places. */
 function addDeal({ m, records }: Order): FuncRef<readonly ["from", "to", "size", "table", "digit"], undefined> {
   return m.inner("deal", ["from", "to", "size", "table", "digit"], (f, p) => {
-    const [slot, place] = f.locals("i32", 2) as [Address, Address];
+    const [slot, place, next] = f.locals("i32", 3) as [Address, Address, Address];
     f.set(slot, p.table);
     f.range(BUCKETS, () => {
       f.set(place, op("i32.mul", load("i32.load", slot), records.bytes));
-      f.store("i32.store", slot, p.to);
-      f.inc(p.to, place);
+      f.store("i32.store", slot, next);
+      f.inc(next, place);
       f.inc(slot, 4);
     });
     f.while(p.size, () => {
       f.set(slot, at(p.table, load("i32.load8_u", op("i32.add", p.from, p.digit)), 4));
       f.set(place, load("i32.load", slot));
-      move(records, f, place, p.from);
+      move(records, f, op("i32.add", p.to, place), p.from);
       f.store("i32.store", slot, op("i32.add", place, records.bytes));
       f.inc(p.from, records.bytes);
       f.inc(p.size, -1);

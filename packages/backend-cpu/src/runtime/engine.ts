@@ -38,7 +38,9 @@ export class Engine {
     }
     this.memory = memory;
     this.features = features;
-    this.options = { shared: memory.heap.shared, relaxed: features.relaxedSimd, joined: features.joinedVectors };
+    const { shared, wide } = memory.heap;
+    // V8 does not join vectors over wide memory.
+    this.options = { shared, wide, relaxed: features.relaxedSimd, joined: features.joinedVectors && !wide };
   }
 
   /**

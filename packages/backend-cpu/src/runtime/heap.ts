@@ -1,11 +1,15 @@
 /**
  * The one memory that everything lives in, and typed arrays over all of it. The views are replaced when it grows: read
- * them from the heap each time (`heap.f32[address >>> 2]`), never keep one over an allocation.
+ * them from the heap each time (`heap.f32[address / 4]`), never keep one over an allocation.
  */
-import { builtin } from "./host.ts";
+import { PAGES, WIDE_PAGES } from "../wasm/emitter.ts";
+import { builtin, environment } from "./host.ts";
 
 const PAGE = 65536;
-const MAXIMUM_PAGES = [65536, 32768, 16384, 8192, 2048];
+const MAXIMUM_PAGES = [PAGES, 32768, 16384, 8192, 2048];
+const MAXIMUM_WIDE_PAGES = [WIDE_PAGES, WIDE_PAGES / 2];
+/** Offsets within a block of wide memory are numbers of 32 bits with a sign. */
+const LARGEST_OFFSET = 2 ** 31;
 
 /** Addresses below this belong to the runtime (see `layout.ts`); the end is kept free, so that vectors may read over. */
 const TAIL_GUARD = 256;
@@ -14,7 +18,11 @@ export class Heap {
   readonly memory: WebAssembly.Memory;
   /** Whether workers can see the memory. */
   readonly shared: boolean;
+  /** Whether addresses have 64 bits. */
+  readonly wide: boolean;
   readonly maximumBytes: number;
+  /** The most bytes that one block may have. */
+  readonly largestBlock: number;
   f32!: Float32Array;
   f64!: Float64Array;
   i64!: BigInt64Array;
@@ -26,11 +34,13 @@ export class Heap {
   u8!: Uint8Array;
 
   /** @throws if the host has no WebAssembly. */
-  constructor(shared: boolean = canShare()) {
-    const [memory, pages] = reserve(shared);
+  constructor(shared: boolean = canShare(), wide: boolean = environment("DL_MEMORY64") === "1") {
+    const [memory, pages] = reserve(shared, wide ? [...MAXIMUM_WIDE_PAGES, ...MAXIMUM_PAGES] : MAXIMUM_PAGES);
     this.memory = memory;
     this.shared = shared;
+    this.wide = pages > PAGES;
     this.maximumBytes = pages * PAGE - TAIL_GUARD;
+    this.largestBlock = this.wide ? LARGEST_OFFSET : this.maximumBytes;
     this.refresh();
   }
 
@@ -64,10 +74,16 @@ export class Heap {
     this.u8 = new Uint8Array(buffer);
   }
 
+  /** Writes an address down for kernels, at an index of `i32`; they read it with `loadAddress`. */
+  putAddress(index: number, address: number): void {
+    this.i32[index] = address;
+    this.i32[index + 1] = address / 2 ** 32;
+  }
+
   #growTo(bytes: number): boolean {
     const pages = Math.ceil((bytes + TAIL_GUARD) / PAGE) - this.memory.buffer.byteLength / PAGE;
     try {
-      if (pages > 0) this.memory.grow(pages);
+      if (pages > 0) this.memory.grow((this.wide ? BigInt(pages) : pages) as number);
       return true;
     } catch {
       return false;
@@ -82,12 +98,11 @@ function canShare(): boolean {
 }
 
 /** Only addresses are reserved here; pages cost memory once they are written. */
-function reserve(shared: boolean): [WebAssembly.Memory, number] {
+function reserve(shared: boolean, maxima: readonly number[]): [WebAssembly.Memory, number] {
   let failure: unknown;
-  for (const maximum of MAXIMUM_PAGES) {
+  for (const maximum of maxima) {
     try {
-      const memory = new WebAssembly.Memory({ initial: 64, maximum, shared });
-      return [memory, maximum];
+      return [create(shared, maximum), maximum];
     } catch (error) {
       failure = error;
     }
@@ -98,4 +113,19 @@ function reserve(shared: boolean): [WebAssembly.Memory, number] {
       cause: failure,
     },
   );
+}
+
+function create(shared: boolean, maximum: number): WebAssembly.Memory {
+  if (maximum <= PAGES) return new WebAssembly.Memory({ initial: 64, maximum, shared });
+  const wide = { initial: 64n, maximum: BigInt(maximum), shared, address: "i64" };
+  return new WebAssembly.Memory(wide as unknown as WebAssembly.MemoryDescriptor);
+}
+
+/** Whether the host has memory with addresses of 64 bits: Node 24, Chromium and Firefox do. */
+export function offersWide(): boolean {
+  try {
+    return create(false, PAGES + 1) !== undefined;
+  } catch {
+    return false;
+  }
 }

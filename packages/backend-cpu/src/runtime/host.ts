@@ -11,7 +11,7 @@ export function builtin<N extends keyof Builtins>(name: N): Builtins[N] | undefi
   return globalThis.process?.getBuiltinModule?.(name) as Builtins[N] | undefined;
 }
 
-/** An environment variable; undefined where there are none. */
+/** An environment variable or, as in browsers, a global variable of that name. */
 export function environment(name: string): string | undefined {
-  return globalThis.process?.env?.[name];
+  return globalThis.process?.env?.[name] ?? (globalThis as { readonly [name: string]: unknown })[name]?.toString();
 }

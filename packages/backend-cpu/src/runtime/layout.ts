@@ -5,7 +5,7 @@ export const CONTROL = 64;
 /** Float64 arguments of the task that runs. */
 export const TASK_ARGUMENTS = 512;
 export const MAX_ARGUMENTS = 32;
-/** One i32 for each thread: the address of its scratch area. */
+/** Eight bytes for each thread: the address of its scratch area. */
 export const SCRATCH_TABLE = 1024;
 export const MAX_THREADS = 256;
 /** The first byte that the allocator may hand out. */

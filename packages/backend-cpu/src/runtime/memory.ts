@@ -8,7 +8,7 @@
  */
 import { failExhausted, Pressure } from "@dl/tensor";
 import { Block, Page, Span } from "./block.ts";
-import { Heap } from "./heap.ts";
+import { Heap, offersWide } from "./heap.ts";
 import { ARENA_START } from "./layout.ts";
 import { CLASS_COUNT, classOf, sizeOf } from "./size-classes.ts";
 
@@ -24,7 +24,7 @@ interface Gap {
 export interface MemoryOptions {
   /** The memory to manage; by default a new one, shared between threads where the host allows it. */
   readonly heap?: Heap;
-  /** The most bytes that may be held; by default all that the host offers, up to 4 GiB. */
+  /** The most bytes that may be held; by default all that the heap can have. */
   readonly limit?: number;
 }
 
@@ -75,7 +75,7 @@ export class Memory {
    * @throws TensorError if the limit or the host does not allow it
    */
   allocate(bytes: number): Block {
-    if (!(bytes >= 0 && bytes <= this.heap.maximumBytes)) this.#exhausted(bytes);
+    if (!(bytes >= 0 && bytes <= this.heap.largestBlock)) this.#exhausted(bytes);
     const sizeClass = classOf(bytes);
     const block = this.#free[sizeClass]!.pop() ?? this.#fresh(sizeClass);
     block.held = true;
@@ -247,7 +247,9 @@ export class Memory {
 
   #exhausted(needed: number): never {
     const blocks = [...this.#held].map((count, sizeClass) => [sizeOf(sizeClass), count] as const);
-    const raise = this.limit < this.heap.maximumBytes ? "setMemoryLimit(bytes)" : undefined;
-    return failExhausted({ device: "cpu", needed, limit: this.limit, blocks, raise });
+    const { maximumBytes, largestBlock: largest, wide } = this.heap;
+    const lifted = wide || !offersWide() ? undefined : "the limit with DL_MEMORY64=1";
+    const raise = this.limit < maximumBytes ? "setMemoryLimit(bytes)" : lifted;
+    return failExhausted({ device: "cpu", needed, limit: this.limit, largest, blocks, raise });
   }
 }

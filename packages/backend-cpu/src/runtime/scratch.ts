@@ -22,7 +22,7 @@ export class Scratch {
       if (area !== undefined) this.#memory.release(area);
       const block = this.#memory.allocate(bytes);
       this.#areas[thread] = block;
-      this.#memory.heap.i32[(SCRATCH_TABLE >> 2) + thread] = block.address;
+      this.#memory.heap.putAddress(SCRATCH_TABLE / 4 + 2 * thread, block.address);
     }
   }
 }

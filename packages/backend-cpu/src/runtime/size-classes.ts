@@ -4,9 +4,9 @@
  */
 const ALIGNMENT = 64;
 
-export const CLASS_COUNT = 104;
+export const CLASS_COUNT = 112;
 
-/** The class whose blocks hold `bytes` (0 to 4 GiB). */
+/** The class whose blocks hold `bytes` (0 to 16 GiB). */
 export function classOf(bytes: number): number {
   const units = Math.ceil(bytes / ALIGNMENT);
   if (units <= 4) return units <= 1 ? 0 : units - 1;

@@ -67,7 +67,7 @@ function run() {
 
 port.onmessage = ({ data }) => {
   if (data.module !== undefined) {
-    const env = { memory, scratch: ${SCRATCH_TABLE} + 4 * thread };
+    const env = { memory, scratch: ${SCRATCH_TABLE} + 8 * thread };
     modules[data.id] = Object.values(new WebAssembly.Instance(data.module, { env, math: Math }).exports);
     return;
   }

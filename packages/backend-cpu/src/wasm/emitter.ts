@@ -15,9 +15,19 @@
  *
  * Names and types of instructions are checked by the compiler; a number stands for a constant of the type wanted.
  */
-import { pushAll, pushName, pushSection, pushSized, pushUnsigned, typeCode, type ValType } from "./encoding.ts";
+import { holdsAddress, pushAs } from "./addresses.ts";
+import {
+  type Code,
+  pushAll,
+  pushName,
+  pushSection,
+  pushSized,
+  pushUnsigned,
+  typeCode,
+  type ValType,
+} from "./encoding.ts";
 import { Func, type FuncRef, type ParamLocals, paramTypes } from "./func.ts";
-import { type Expr, local } from "./values.ts";
+import { type Expr, loadAddress } from "./values.ts";
 
 export { call, Func, type FuncRef } from "./func.ts";
 export {
@@ -29,6 +39,7 @@ export {
   i64,
   type Local,
   load,
+  loadAddress,
   loadLane,
   type Operand,
   type OpName,
@@ -38,7 +49,6 @@ export {
   select,
   shuffle,
   splat,
-  tee,
   v128,
   when,
 } from "./values.ts";
@@ -50,17 +60,34 @@ export interface ModuleOptions {
   readonly relaxed: boolean;
   /** The engine joins neighbouring vectors, see `Features`. */
   readonly joined?: boolean;
+  /** Addresses of the memory have 64 bits, see `addresses.ts`. */
+  readonly wide?: boolean;
 }
 
 interface Declared {
   readonly ref: FuncRef;
   readonly exported: boolean;
-  readonly body: Func;
+  /** The types of the locals that are not parameters. */
+  readonly locals: readonly ValType[];
+  readonly code: Code;
+}
+
+/** A body once it ran. */
+interface Written {
+  readonly code: Code;
+  /** Of all locals, first the parameters. */
+  readonly types: readonly ValType[];
+  readonly result: ValType | undefined;
+  readonly returns: ValType | undefined;
 }
 
 /** What the body of a function returns: its result, if it has one. */
 type Outcome = Expr | void;
 type ResultOf<R> = R extends Expr<infer T> ? T : undefined;
+
+/** The most that engines allow: 4 GiB, and 16 GiB. */
+export const PAGES: number = 2 ** 16;
+export const WIDE_PAGES: number = 2 ** 18;
 
 /** The functions of `Math`, which modules may import: each takes and gives float64. */
 export type MathFunction = { [K in keyof Math]: Math[K] extends (...args: number[]) => number ? K : never }[keyof Math];
@@ -79,14 +106,15 @@ export class Module {
   /** Imports `Math.<name>`. All imports come before the first function. */
   importMath<const P extends readonly `${string}:f64`[]>(name: MathFunction, params: P): FuncRef<P, "f64"> {
     if (this.#functions.length > 0) throw new Error(`importMath: ${name} comes after a function. Import it first.`);
-    const ref: FuncRef<P, "f64"> = { index: this.#imports.length, name, params, result: "f64" };
+    const types = paramTypes(params);
+    const ref: FuncRef<P, "f64"> = { index: this.#imports.length, name, params, result: "f64", types, returns: "f64" };
     this.#imports.push(ref as unknown as FuncRef);
     return ref;
   }
 
   /**
    * Adds an exported function. Parameters are names, i32 unless they say otherwise (`"x:f32"`); `body` gets them as
-   * locals by name, and what it returns is the function's result.
+   * locals by name, and what it returns is the function's result. It may run several times.
    */
   func<const P extends readonly string[], R extends Outcome>(
     name: string,
@@ -108,12 +136,12 @@ export class Module {
   /** The address of this thread's scratch area (see `runtime/scratch.ts`): reserve it before the kernel runs. */
   scratch(): Expr<"i32"> {
     this.#usesScratch = true;
-    return {
+    return loadAddress({
       type: "i32",
       emit(code) {
-        code.push(0x23, 0x00, 0x28, 2, 0); // global.get 0, i32.load
+        code.push(0x23, 0x00); // global.get 0
       },
-    };
+    });
   }
 
   /** The finished module. */
@@ -141,14 +169,25 @@ export class Module {
     body: (f: Func, params: ParamLocals<P>) => R,
     exported: boolean,
   ): FuncRef<P, ResultOf<R>> {
-    const types = paramTypes(params);
-    const func = new Func(params.length, this.options.relaxed);
-    const locals = Object.fromEntries(params.map((param, i) => [param.split(":")[0]!, local(types[i]!, i)]));
-    const result = body(func, locals as ParamLocals<P>);
-    result?.emit(func.code);
-    const ref = { index: this.#imports.length + this.#functions.length, name, params, result: result?.type };
-    this.#functions.push({ ref, exported, body: func });
-    return ref as FuncRef<P, ResultOf<R>>;
+    const { code, types, result, returns } = this.#write(params, body, new Set());
+    const index = this.#imports.length + this.#functions.length;
+    const ref: FuncRef = { index, name, params, result, types: types.slice(0, params.length), returns };
+    const isEntry = ref.types.every((type, i) => type === paramTypes(params)[i]);
+    this.#functions.push({ ref, exported: exported && isEntry, locals: types.slice(params.length), code });
+    if (exported && !isEntry) this.#functions.push(entryOf(ref));
+    return ref as unknown as FuncRef<P, ResultOf<R>>;
+  }
+
+  /** Writes a function, and again until all addresses among its locals are known. */
+  #write(params: readonly string[], body: (f: Func, params: never) => Outcome, addresses: Set<number>): Written {
+    const known = addresses.size;
+    const f = new Func(this.options, addresses);
+    const locals = paramTypes(params).map((type, i) => [params[i]!.split(":")[0]!, f.local(type)] as const);
+    const value = body(f, Object.fromEntries(locals) as never) as Expr | undefined;
+    const returns = value && (holdsAddress(value) ? "i64" : value.type);
+    if (value) pushAs(f.code, returns!, value);
+    if (addresses.size > known) return this.#write(params, body, addresses);
+    return { code: f.code, types: f.types, result: value?.type, returns };
   }
 
   #importSection(types: readonly number[]): number[] {
@@ -162,8 +201,9 @@ export class Module {
     });
     pushName(content, "env");
     pushName(content, "memory");
-    content.push(2, this.options.shared ? 3 : 1, 1);
-    pushUnsigned(content, 65536);
+    const { shared, wide } = this.options;
+    content.push(2, (shared ? 3 : 1) + (wide ? 4 : 0), 1);
+    pushUnsigned(content, wide ? WIDE_PAGES : PAGES);
     if (this.#usesScratch) {
       pushName(content, "env");
       pushName(content, "scratch");
@@ -195,12 +235,26 @@ export class Module {
   }
 }
 
+/** What JavaScript calls in the place of `callee`: addresses are plain numbers there. */
+function entryOf(callee: FuncRef): Declared {
+  const declared = paramTypes(callee.params);
+  const types = callee.types.map((type, i) => (type === declared[i] ? type : "f64"));
+  const code: Code = [];
+  types.forEach((type, i) => {
+    code.push(0x20, i);
+    if (type !== callee.types[i]) code.push(0xfc, 0x06); // i64.trunc_sat_f64_s
+  });
+  code.push(0x10);
+  pushUnsigned(code, callee.index);
+  return { ref: { ...callee, index: callee.index + 1, types }, exported: true, locals: [], code };
+}
+
 class TypeTable {
   readonly #rows: FuncRef[] = [];
   readonly #byKey = new Map<string, number>();
 
   index(ref: FuncRef): number {
-    const key = `${paramTypes(ref.params)}>${ref.result}`;
+    const key = `${ref.types}>${ref.returns}`;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     this.#byKey.set(key, this.#rows.length);
@@ -210,8 +264,8 @@ class TypeTable {
   section(): number[] {
     return vector(this.#rows, (content, ref) => {
       content.push(0x60);
-      pushTypes(content, paramTypes(ref.params));
-      pushTypes(content, ref.result === undefined ? [] : [ref.result]);
+      pushTypes(content, ref.types);
+      pushTypes(content, ref.returns === undefined ? [] : [ref.returns]);
     });
   }
 }
@@ -232,9 +286,9 @@ function vector<T>(items: readonly T[], push: (content: number[], item: T) => vo
 }
 
 /** Locals come in runs of one type. */
-function pushBody(out: number[], { body }: Declared): void {
+function pushBody(out: number[], { locals, code }: Declared): void {
   const runs: [ValType, number][] = [];
-  for (const type of body.localTypes) {
+  for (const type of locals) {
     const last = runs.at(-1);
     if (last?.[0] === type) last[1]++;
     else runs.push([type, 1]);
@@ -243,7 +297,7 @@ function pushBody(out: number[], { body }: Declared): void {
     pushUnsigned(part, count);
     part.push(typeCode[type]);
   });
-  pushAll(content, body.code);
+  pushAll(content, code);
   content.push(0x0b);
   pushSized(out, content);
 }

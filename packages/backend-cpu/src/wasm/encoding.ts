@@ -4,6 +4,12 @@ export type ValType = "i32" | "i64" | "f32" | "f64" | "v128";
 
 export const typeCode: { readonly [T in ValType]: number } = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
+/** The bytes of a function. */
+export interface Code extends Array<number> {
+  /** Whether addresses have 64 bits. */
+  isWide?: boolean;
+}
+
 const text = new TextEncoder();
 
 export function pushUnsigned(out: number[], value: number): void {

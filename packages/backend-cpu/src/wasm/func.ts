@@ -1,5 +1,6 @@
 /** Statements: what a function does in order. Labels are objects, so that a branch never counts depths by hand. */
-import { pushCode, pushUnsigned, type ValType } from "./encoding.ts";
+import { holdsAddress, pushAddress, pushAs, pushCondition, WRAP } from "./addresses.ts";
+import { type Code, pushCode, pushUnsigned, type ValType } from "./encoding.ts";
 import { laneStoreOps, storeOps } from "./opcodes-memory.ts";
 import { asExpr, type Expr, type Local, local, type Operand, op, pushMemoryOp } from "./values.ts";
 
@@ -25,15 +26,18 @@ export interface FuncRef<
   readonly name: string;
   readonly params: P;
   readonly result: R;
+  /** The parameters and the result as they are: addresses may be i64. */
+  readonly types: readonly ValType[];
+  readonly returns: ValType | undefined;
 }
 
 export function paramTypes(params: readonly string[]): ValType[] {
   return params.map((param) => (param.split(":")[1] ?? "i32") as ValType);
 }
 
-function pushCall(code: number[], callee: FuncRef, args: readonly Operand[]): void {
+function pushCall(code: Code, callee: FuncRef, args: readonly Operand[]): void {
   paramTypes(callee.params).forEach((type, i) => {
-    asExpr(type, args[i]!, callee.name).emit(code);
+    pushAs(code, callee.types[i]!, asExpr(type, args[i]!, callee.name));
   });
   code.push(0x10);
   pushUnsigned(code, callee.index);
@@ -44,31 +48,39 @@ export function call<P extends readonly string[], R extends ValType>(
   callee: FuncRef<P, R>,
   ...args: Arguments<P>
 ): Expr<R> {
-  return { type: callee.result, emit: (code) => pushCall(code, callee, args) };
+  const emit = (code: Code): void => pushCall(code, callee, args);
+  if (callee.returns === callee.result) return { type: callee.result, emit };
+  const emitCut = (code: Code): void => {
+    emit(code);
+    code.push(WRAP);
+  };
+  return { type: callee.result, emit: emitCut, wide: { isAddress: true, emit } };
 }
 
 /** The body of a function while it is being written; `Module.func` makes it. */
 export class Func {
-  readonly code: number[] = [];
-  readonly #paramCount: number;
-  readonly #locals: ValType[] = [];
+  readonly code: Code = [];
+  readonly #locals: Local[] = [];
   readonly #relaxed: boolean;
+  readonly #addresses: Set<number>;
   #depth = 0;
 
-  constructor(paramCount: number, relaxed: boolean) {
-    this.#paramCount = paramCount;
+  constructor({ relaxed, wide }: { readonly relaxed: boolean; readonly wide?: boolean }, addresses: Set<number>) {
     this.#relaxed = relaxed;
+    this.#addresses = addresses;
+    if (wide) this.code.isWide = true;
   }
 
-  /** The types of the locals that are not parameters. */
-  get localTypes(): readonly ValType[] {
-    return this.#locals;
+  /** The types of all locals, first the parameters. */
+  get types(): ValType[] {
+    return this.#locals.map((local) => (holdsAddress(local) ? "i64" : local.type));
   }
 
-  /** A new local, zero on entry to the function. */
+  /** A new local, zero on entry to the function; the first ones are the parameters. */
   local<T extends ValType>(type: T): Local<T> {
-    this.#locals.push(type);
-    return local(type, this.#paramCount + this.#locals.length - 1);
+    const made = local(type, this.#locals.length, this.#addresses);
+    this.#locals.push(made);
+    return made;
   }
 
   locals<T extends ValType>(type: T, count: number): Local<T>[] {
@@ -83,7 +95,7 @@ export class Func {
   }
 
   set<T extends ValType>(target: Local<T>, value: Operand<T>): void {
-    asExpr(target.type, value, "set").emit(this.code);
+    pushAs(this.code, holdsAddress(target) ? "i64" : target.type, asExpr(target.type, value, "set"));
     this.code.push(0x21);
     pushUnsigned(this.code, target.index);
   }
@@ -101,7 +113,7 @@ export class Func {
     offset = 0,
   ): void {
     const [opcode, alignment, type] = storeOps[name];
-    asExpr("i32", address, name).emit(this.code);
+    pushAddress(this.code, asExpr("i32", address, name));
     asExpr(type as ValType, value, name).emit(this.code);
     pushMemoryOp(this.code, opcode, alignment, offset);
   }
@@ -115,7 +127,7 @@ export class Func {
     offset = 0,
   ): void {
     const [opcode, alignment] = laneStoreOps[name];
-    asExpr("i32", address, name).emit(this.code);
+    pushAddress(this.code, asExpr("i32", address, name));
     vector.emit(this.code);
     pushMemoryOp(this.code, opcode, alignment, offset);
     this.code.push(lane);
@@ -123,13 +135,15 @@ export class Func {
 
   /** `memory.fill`: sets `bytes` bytes from `address` to `value`. */
   fill(address: Operand<"i32">, value: Operand<"i32">, bytes: Operand<"i32">): void {
-    for (const operand of [address, value, bytes]) asExpr("i32", operand, "memory.fill").emit(this.code);
+    pushAddress(this.code, asExpr("i32", address));
+    asExpr("i32", value).emit(this.code);
+    pushAddress(this.code, asExpr("i32", bytes));
     this.code.push(0xfc, 0x0b, 0);
   }
 
   /** `memory.copy`: the ranges may overlap. */
   copy(target: Operand<"i32">, source: Operand<"i32">, bytes: Operand<"i32">): void {
-    for (const operand of [target, source, bytes]) asExpr("i32", operand, "memory.copy").emit(this.code);
+    for (const operand of [target, source, bytes]) pushAddress(this.code, asExpr("i32", operand, "memory.copy"));
     this.code.push(0xfc, 0x0a, 0, 0);
   }
 
@@ -144,7 +158,7 @@ export class Func {
   }
 
   if(condition: Operand<"i32">, then: (exit: Label) => void, otherwise?: (exit: Label) => void): void {
-    asExpr("i32", condition, "if").emit(this.code);
+    pushCondition(this.code, asExpr("i32", condition, "if"));
     this.#nest(0x04, (exit) => {
       then(exit);
       if (otherwise === undefined) return;
@@ -159,7 +173,7 @@ export class Func {
   }
 
   brIf(label: Label, condition: Operand<"i32">): void {
-    asExpr("i32", condition, "brIf").emit(this.code);
+    pushCondition(this.code, asExpr("i32", condition, "brIf"));
     this.code.push(0x0d);
     pushUnsigned(this.code, this.#depth - label.depth);
   }

@@ -7,7 +7,21 @@
  * ```
  */
 import {
+  comparisons,
+  EXTEND,
+  holdsAddress,
+  linear,
+  pushAddress,
+  pushAs,
+  pushCondition,
+  pushWide,
+  type Wide,
+  WRAP,
+  wideOf,
+} from "./addresses.ts";
+import {
   bytesOf,
+  type Code,
   pushAll,
   pushCode,
   pushSigned,
@@ -23,7 +37,9 @@ import { relaxedOps, simdOps } from "./opcodes-simd.ts";
 /** Something that leaves one value of type `T` on the stack. */
 export interface Expr<T extends ValType = ValType> {
   readonly type: T;
-  emit(code: number[]): void;
+  /** The same number in 64 bits, if it is an i32 that can have them. */
+  readonly wide?: Wide;
+  emit(code: Code): void;
 }
 
 /** A local variable or a parameter. */
@@ -89,19 +105,28 @@ export function signatureOf(name: OpName): { readonly operands: readonly ValType
   return instructions.get(name)!;
 }
 
-function expr<T extends ValType>(type: T, emit: (code: number[]) => void): Expr<T> {
-  return { type, emit };
+function expr<T extends ValType>(type: T, emit: (code: Code) => void, wide?: Wide | undefined): Expr<T> {
+  return wide ? { type, emit, wide } : { type, emit };
 }
 
 /** Applies a plain instruction. @throws if a number stands where `v128` is wanted and the name has no lane shape. */
 export function op<N extends OpName>(name: N, ...operands: Operands<N>): Expr<Result<N>> {
   const instruction = instructions.get(name)!;
-  return expr(instruction.result as Result<N>, (code) => {
+  const emit = (code: Code): void => {
+    if (code.isWide && comparisons.has(name) && operands.some(holdsAddress)) {
+      emitWide(code);
+      return;
+    }
     instruction.operands.forEach((type, i) => {
       asExpr(type, (operands as readonly Operand[])[i]!, name).emit(code);
     });
     pushCode(code, instruction.code);
-  });
+  };
+  const emitWide = (code: Code): void => {
+    for (const operand of operands as readonly Operand<"i32">[]) pushWide(code, asExpr("i32", operand));
+    pushCode(code, instructions.get(`i64${name.slice(3)}`)!.code);
+  };
+  return expr(instruction.result as Result<N>, emit, linear.has(name) ? wideOf(operands, emitWide) : undefined);
 }
 
 export function i32(value: number): Expr<"i32"> {
@@ -190,7 +215,7 @@ type Loaded<N extends LoadName> = (typeof loadOps)[N][2];
 export function load<N extends LoadName>(name: N, address: Operand<"i32">, offset = 0): Expr<Loaded<N>> {
   const [opcode, alignment, type] = loadOps[name];
   return expr(type as Loaded<N>, (code) => {
-    asExpr("i32", address, name).emit(code);
+    pushAddress(code, asExpr("i32", address, name));
     pushMemoryOp(code, opcode, alignment, offset);
   });
 }
@@ -205,7 +230,7 @@ export function loadLane(
 ): Expr<"v128"> {
   const [opcode, alignment] = laneLoadOps[name];
   return expr("v128", (code) => {
-    asExpr("i32", address, name).emit(code);
+    pushAddress(code, asExpr("i32", address, name));
     vector.emit(code);
     pushMemoryOp(code, opcode, alignment, offset);
     code.push(lane);
@@ -260,43 +285,61 @@ export function shuffle(a: Expr<"v128">, b: Expr<"v128">, lanes: readonly number
 
 /** `condition ? a : b`; both are computed. At least one of them must be a tree, which gives the type. */
 export function select<T extends ValType>(condition: Operand<"i32">, a: Expr<T>, b: Operand<T>): Expr<T> {
-  return expr(a.type, (code) => {
-    a.emit(code);
-    asExpr(a.type, b, "select").emit(code);
-    asExpr("i32", condition, "select").emit(code);
-    code.push(0x1c, 1, typeCode[a.type]);
+  const other = asExpr(a.type, b, "select");
+  return choice(a, other, (code, type) => {
+    pushAs(code, type, a);
+    pushAs(code, type, other);
+    pushCondition(code, asExpr("i32", condition, "select"));
+    code.push(0x1c, 1, typeCode[type]);
   });
 }
 
 /** `condition ? a : b`; only one of them is computed. */
 export function when<T extends ValType>(condition: Operand<"i32">, a: Expr<T>, b: Operand<T>): Expr<T> {
-  return expr(a.type, (code) => {
-    asExpr("i32", condition, "when").emit(code);
-    code.push(0x04, typeCode[a.type]);
-    a.emit(code);
+  const other = asExpr(a.type, b, "when");
+  return choice(a, other, (code, type) => {
+    pushCondition(code, asExpr("i32", condition, "when"));
+    code.push(0x04, typeCode[type]);
+    pushAs(code, type, a);
     code.push(0x05);
-    asExpr(a.type, b, "when").emit(code);
+    pushAs(code, type, other);
     code.push(0x0b);
   });
 }
 
-/** Assigns to a local and gives the value. */
-export function tee<T extends ValType>(local: Local<T>, value: Operand<T>): Expr<T> {
-  return expr(local.type, (code) => {
-    asExpr(local.type, value, "tee").emit(code);
-    code.push(0x22);
-    pushUnsigned(code, local.index);
-  });
+function choice<T extends ValType>(a: Expr<T>, b: Expr<T>, push: (code: Code, type: ValType) => void): Expr<T> {
+  const wide = a.type === "i32" ? wideOf([a, b], (code) => push(code, "i64")) : undefined;
+  return expr(a.type, (code) => push(code, a.type), wide);
 }
 
-/** Reads a local; `Func` makes these. */
-export function local<T extends ValType>(type: T, index: number): Local<T> {
+/** Reads a local; `Func` makes these. `addresses` are the locals of the function that have 64 bits. */
+export function local<T extends ValType>(type: T, index: number, addresses: Set<number>): Local<T> {
+  const emit = (code: Code): void => {
+    code.push(0x20);
+    pushUnsigned(code, index);
+  };
+  if (type !== "i32") return { type, index, emit };
+  const isAddress = addresses.has(index);
+  const emitWide = (code: Code): void => {
+    emit(code);
+    if (isAddress) return;
+    addresses.add(index);
+    code.push(EXTEND);
+  };
+  const emitCut = (code: Code): void => {
+    emit(code);
+    code.push(WRAP);
+  };
+  return { type, index, emit: isAddress ? emitCut : emit, wide: { isAddress, emit: emitWide } };
+}
+
+/** An address that is kept in memory, in eight bytes, of which the first four count where memory is not wide. */
+export function loadAddress(address: Operand<"i32">, offset = 0): Expr<"i32"> {
+  const narrow = load("i32.load", address, offset);
+  const wide = load("i64.load", address, offset);
   return {
-    type,
-    index,
-    emit(code) {
-      code.push(0x20);
-      pushUnsigned(code, index);
-    },
+    type: "i32",
+    emit: narrow.emit,
+    wide: { isAddress: true, emit: wide.emit },
   };
 }
