@@ -176,8 +176,8 @@ function layoutOf(shape: Shape, strides: Shape): number {
 /** Puts a number where kernels read it, as an element of `dtype`. */
 function putNumber(slot: number, dtype: DType, value: number): number {
   const address = numbers.address + 8 * slot;
-  if (dtype === "float32") heap.f32[address >>> 2] = value;
-  else if (dtype === "float64") heap.f64[address >>> 3] = value;
+  if (dtype === "float32") heap.f32[address / 4] = value;
+  else if (dtype === "float64") heap.f64[address / 8] = value;
   else if (dtype === "int64") putInt64(address, value);
   else encode(new dtypes[dtype].array(heap.memory.buffer, address, 1), 0, dtype, value);
   return address;
@@ -186,6 +186,6 @@ function putNumber(slot: number, dtype: DType, value: number): number {
 /** Two words are many times faster than a bigint. */
 function putInt64(address: number, value: number): void {
   const whole = Math.trunc(value);
-  heap.i32[address >>> 2] = whole;
-  heap.i32[(address >>> 2) + 1] = Math.floor(whole / 2 ** 32);
+  heap.i32[address / 4] = whole;
+  heap.i32[address / 4 + 1] = Math.floor(whole / 2 ** 32);
 }

@@ -51,9 +51,9 @@ function walk({ op, key, build, cut, dim, table, index, values, self = table }: 
     addressOf(table), addressOf(index), addressOf(values), addressOf(copiesFirst ? table : self), failure.address,
   ];
   engine.module(key, build);
-  heap.i32[failure.address >>> 2] = 0;
+  heap.i32[failure.address / 4] = 0;
   threads.parallel(key, "walk", values.data.length < PARALLEL ? 1 : Math.min(outer * parts, MAX_CHUNKS), args);
-  if (heap.i32[failure.address >>> 2] !== 0) refuse(op, index, size, dim);
+  if (heap.i32[failure.address / 4] !== 0) refuse(op, index, size, dim);
 }
 
 /** How many parts an outer position has, and how much each. Columns and rows of the table cost all parts something. */

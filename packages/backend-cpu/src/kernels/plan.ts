@@ -120,7 +120,7 @@ class Walk {
   /** Writes the plan down for operands at `addresses` and gives its address. It holds until the next one is written. */
   write(addresses: Int32Array | Float64Array): number {
     const words = heap.i32;
-    const at = block.address >>> 2;
+    const at = block.address / 4;
     const rank = this.#rank;
     words[at + PLAN_RUN] = this.run;
     words[at + PLAN_MIDDLE] = rank > 1 ? this.#sizes[rank - 2]! : 1;
