@@ -7,13 +7,6 @@
 import type { Code, ValType } from "./encoding.ts";
 import type { Expr } from "./values.ts";
 
-/** An i32 with 64 bits. */
-export interface Wide {
-  /** Whether it is made of an address. */
-  readonly isAddress: boolean;
-  emit(code: Code): void;
-}
-
 /** What leads from numbers to an address; the instruction of i64 has the same name. */
 export const linear: ReadonlySet<string> = new Set(["add", "sub", "mul", "shl"].map((name) => `i32.${name}`));
 
@@ -21,38 +14,27 @@ const signs = ["lt", "le", "gt", "ge"].flatMap((name) => [`${name}_s`, `${name}_
 /** What must see all bits of an address. */
 export const comparisons: ReadonlySet<string> = new Set(["eqz", "eq", "ne", ...signs].map((name) => `i32.${name}`));
 
-export function holdsAddress(operand: unknown): boolean {
-  return typeof operand === "object" && (operand as Expr).wide?.isAddress === true;
-}
-
-/** Made of others. */
-export function wideOf(parts: readonly unknown[], emit: (code: Code) => void): Wide {
-  return {
-    get isAddress() {
-      return parts.some(holdsAddress);
-    },
-    emit,
-  };
-}
-
-/** `i64.extend_i32_s` */
+/** `i64.extend_i32_s`, `i32.wrap_i64` */
 export const EXTEND = 0xac;
-/** `i32.wrap_i64` */
 export const WRAP = 0xa7;
 
+export function isAddress(operand: unknown): boolean {
+  return typeof operand === "object" && (operand as Expr).isAddress?.() === true;
+}
+
+/** An i32 with 64 bits. */
 export function pushWide(code: Code, value: Expr): void {
-  if (value.wide) {
-    value.wide.emit(code);
-    return;
+  if (value.emitWide) value.emitWide(code);
+  else {
+    value.emit(code);
+    code.push(EXTEND);
   }
-  value.emit(code);
-  code.push(EXTEND);
 }
 
 /** Where a parameter, a result or a local has this type. */
 export function pushAs(code: Code, type: ValType, value: Expr): void {
-  if (type === "i64" && value.type === "i32") pushWide(code, value);
-  else value.emit(code);
+  if (type === value.type) value.emit(code);
+  else pushWide(code, value);
 }
 
 export function pushAddress(code: Code, value: Expr): void {
@@ -61,6 +43,8 @@ export function pushAddress(code: Code, value: Expr): void {
 }
 
 export function pushCondition(code: Code, value: Expr): void {
-  pushAs(code, holdsAddress(value) ? "i64" : "i32", value);
-  if (holdsAddress(value)) code.push(0x42, 0, 0x52); // i64.const 0, i64.ne
+  if (code.isWide && isAddress(value)) {
+    pushWide(code, value);
+    code.push(0x42, 0, 0x52); // i64.const 0, i64.ne
+  } else value.emit(code);
 }

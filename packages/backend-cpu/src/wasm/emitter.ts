@@ -15,7 +15,7 @@
  *
  * Names and types of instructions are checked by the compiler; a number stands for a constant of the type wanted.
  */
-import { holdsAddress, pushAs } from "./addresses.ts";
+import { isAddress, pushAs } from "./addresses.ts";
 import {
   type Code,
   pushAll,
@@ -169,11 +169,12 @@ export class Module {
     body: (f: Func, params: ParamLocals<P>) => R,
     exported: boolean,
   ): FuncRef<P, ResultOf<R>> {
-    const { code, types, result, returns } = this.#write(params, body, new Set());
+    const addresses = new Set<number>();
+    const { code, types, result, returns } = this.#write(params, body, addresses);
     const index = this.#imports.length + this.#functions.length;
     const ref: FuncRef = { index, name, params, result, types: types.slice(0, params.length), returns };
-    const isEntry = ref.types.every((type, i) => type === paramTypes(params)[i]);
-    this.#functions.push({ ref, exported: exported && isEntry, locals: types.slice(params.length), code });
+    const isEntry = exported && !params.some((_, i) => addresses.has(i));
+    this.#functions.push({ ref, exported: isEntry, locals: types.slice(params.length), code });
     if (exported && !isEntry) this.#functions.push(entryOf(ref));
     return ref as unknown as FuncRef<P, ResultOf<R>>;
   }
@@ -184,7 +185,7 @@ export class Module {
     const f = new Func(this.options, addresses);
     const locals = paramTypes(params).map((type, i) => [params[i]!.split(":")[0]!, f.local(type)] as const);
     const value = body(f, Object.fromEntries(locals) as never) as Expr | undefined;
-    const returns = value && (holdsAddress(value) ? "i64" : value.type);
+    const returns = value && (isAddress(value) ? "i64" : value.type);
     if (value) pushAs(f.code, returns!, value);
     if (addresses.size > known) return this.#write(params, body, addresses);
     return { code: f.code, types: f.types, result: value?.type, returns };

@@ -1,8 +1,8 @@
 /** Statements: what a function does in order. Labels are objects, so that a branch never counts depths by hand. */
-import { holdsAddress, pushAddress, pushAs, pushCondition, WRAP } from "./addresses.ts";
+import { isAddress, pushAddress, pushAs, pushCondition, WRAP } from "./addresses.ts";
 import { type Code, pushCode, pushUnsigned, type ValType } from "./encoding.ts";
 import { laneStoreOps, storeOps } from "./opcodes-memory.ts";
-import { asExpr, type Expr, type Local, local, type Operand, op, pushMemoryOp } from "./values.ts";
+import { asExpr, type Expr, type Local, type Operand, op, pushMemoryOp, Variable } from "./values.ts";
 
 /** A place to branch to: the end of a `block`, the start of a `loop`. */
 export interface Label {
@@ -54,7 +54,7 @@ export function call<P extends readonly string[], R extends ValType>(
     emit(code);
     code.push(WRAP);
   };
-  return { type: callee.result, emit: emitCut, wide: { isAddress: true, emit } };
+  return { type: callee.result, emit: emitCut, emitWide: emit, isAddress: () => true };
 }
 
 /** The body of a function while it is being written; `Module.func` makes it. */
@@ -73,12 +73,12 @@ export class Func {
 
   /** The types of all locals, first the parameters. */
   get types(): ValType[] {
-    return this.#locals.map((local) => (holdsAddress(local) ? "i64" : local.type));
+    return this.#locals.map((local) => (isAddress(local) ? "i64" : local.type));
   }
 
   /** A new local, zero on entry to the function; the first ones are the parameters. */
   local<T extends ValType>(type: T): Local<T> {
-    const made = local(type, this.#locals.length, this.#addresses);
+    const made = new Variable(type, this.#locals.length, this.#addresses);
     this.#locals.push(made);
     return made;
   }
@@ -95,7 +95,7 @@ export class Func {
   }
 
   set<T extends ValType>(target: Local<T>, value: Operand<T>): void {
-    pushAs(this.code, holdsAddress(target) ? "i64" : target.type, asExpr(target.type, value, "set"));
+    pushAs(this.code, isAddress(target) ? "i64" : target.type, asExpr(target.type, value, "set"));
     this.code.push(0x21);
     pushUnsigned(this.code, target.index);
   }

@@ -9,15 +9,13 @@
 import {
   comparisons,
   EXTEND,
-  holdsAddress,
+  isAddress,
   linear,
   pushAddress,
   pushAs,
   pushCondition,
   pushWide,
-  type Wide,
   WRAP,
-  wideOf,
 } from "./addresses.ts";
 import {
   bytesOf,
@@ -37,9 +35,10 @@ import { relaxedOps, simdOps } from "./opcodes-simd.ts";
 /** Something that leaves one value of type `T` on the stack. */
 export interface Expr<T extends ValType = ValType> {
   readonly type: T;
-  /** The same number in 64 bits, if it is an i32 that can have them. */
-  readonly wide?: Wide;
   emit(code: Code): void;
+  /** The same number in 64 bits, if it is an i32 that may have them, and whether it is made of an address. */
+  emitWide?(code: Code): void;
+  isAddress?(): boolean;
 }
 
 /** A local variable or a parameter. */
@@ -105,28 +104,57 @@ export function signatureOf(name: OpName): { readonly operands: readonly ValType
   return instructions.get(name)!;
 }
 
-function expr<T extends ValType>(type: T, emit: (code: Code) => void, wide?: Wide | undefined): Expr<T> {
-  return wide ? { type, emit, wide } : { type, emit };
+function expr<T extends ValType>(type: T, emit: (code: Code) => void): Expr<T> {
+  return { type, emit };
 }
 
 /** Applies a plain instruction. @throws if a number stands where `v128` is wanted and the name has no lane shape. */
 export function op<N extends OpName>(name: N, ...operands: Operands<N>): Expr<Result<N>> {
-  const instruction = instructions.get(name)!;
-  const emit = (code: Code): void => {
-    if (code.isWide && comparisons.has(name) && operands.some(holdsAddress)) {
-      emitWide(code);
+  return new Applied(name, operands as readonly Operand[], instructions.get(name)!) as Expr as Expr<Result<N>>;
+}
+
+/** There are many of these: methods cost less than closures. */
+class Applied implements Expr {
+  readonly type: ValType;
+  readonly #name: OpName;
+  readonly #operands: readonly Operand[];
+  readonly #instruction: Instruction;
+
+  constructor(name: OpName, operands: readonly Operand[], instruction: Instruction) {
+    this.type = instruction.result;
+    this.#name = name;
+    this.#operands = operands;
+    this.#instruction = instruction;
+  }
+
+  emit(code: Code): void {
+    if (code.isWide && comparisons.has(this.#name) && this.#operands.some(isAddress)) {
+      this.#emitTwin(code);
       return;
     }
-    instruction.operands.forEach((type, i) => {
-      asExpr(type, (operands as readonly Operand[])[i]!, name).emit(code);
+    this.#instruction.operands.forEach((type, i) => {
+      asExpr(type, this.#operands[i]!, this.#name).emit(code);
     });
-    pushCode(code, instruction.code);
-  };
-  const emitWide = (code: Code): void => {
-    for (const operand of operands as readonly Operand<"i32">[]) pushWide(code, asExpr("i32", operand));
-    pushCode(code, instructions.get(`i64${name.slice(3)}`)!.code);
-  };
-  return expr(instruction.result as Result<N>, emit, linear.has(name) ? wideOf(operands, emitWide) : undefined);
+    pushCode(code, this.#instruction.code);
+  }
+
+  emitWide(code: Code): void {
+    if (linear.has(this.#name)) this.#emitTwin(code);
+    else {
+      this.emit(code);
+      code.push(EXTEND);
+    }
+  }
+
+  isAddress(): boolean {
+    return linear.has(this.#name) && this.#operands.some(isAddress);
+  }
+
+  /** The instruction of the same name for i64. */
+  #emitTwin(code: Code): void {
+    for (const operand of this.#operands) pushWide(code, asExpr("i32", operand));
+    pushCode(code, instructions.get(`i64${this.#name.slice(3)}`)!.code);
+  }
 }
 
 export function i32(value: number): Expr<"i32"> {
@@ -308,38 +336,52 @@ export function when<T extends ValType>(condition: Operand<"i32">, a: Expr<T>, b
 }
 
 function choice<T extends ValType>(a: Expr<T>, b: Expr<T>, push: (code: Code, type: ValType) => void): Expr<T> {
-  const wide = a.type === "i32" ? wideOf([a, b], (code) => push(code, "i64")) : undefined;
-  return expr(a.type, (code) => push(code, a.type), wide);
+  return {
+    type: a.type,
+    emit: (code) => push(code, a.type),
+    emitWide: (code) => push(code, "i64"),
+    isAddress: () => isAddress(a) || isAddress(b),
+  };
 }
 
-/** Reads a local; `Func` makes these. `addresses` are the locals of the function that have 64 bits. */
-export function local<T extends ValType>(type: T, index: number, addresses: Set<number>): Local<T> {
-  const emit = (code: Code): void => {
+/** Reads a local; `Func` makes these. */
+export class Variable<T extends ValType> implements Local<T> {
+  readonly type: T;
+  readonly index: number;
+  /** The locals of the function that have 64 bits. */
+  readonly #addresses: Set<number>;
+  readonly #isAddress: boolean;
+
+  constructor(type: T, index: number, addresses: Set<number>) {
+    this.type = type;
+    this.index = index;
+    this.#addresses = addresses;
+    this.#isAddress = addresses.has(index);
+  }
+
+  emit(code: Code): void {
     code.push(0x20);
-    pushUnsigned(code, index);
-  };
-  if (type !== "i32") return { type, index, emit };
-  const isAddress = addresses.has(index);
-  const emitWide = (code: Code): void => {
-    emit(code);
-    if (isAddress) return;
-    addresses.add(index);
+    pushUnsigned(code, this.index);
+    if (this.#isAddress) code.push(WRAP);
+  }
+
+  /** If it has 32 bits, the function is written once more. */
+  emitWide(code: Code): void {
+    code.push(0x20);
+    pushUnsigned(code, this.index);
+    if (this.#isAddress) return;
+    this.#addresses.add(this.index);
     code.push(EXTEND);
-  };
-  const emitCut = (code: Code): void => {
-    emit(code);
-    code.push(WRAP);
-  };
-  return { type, index, emit: isAddress ? emitCut : emit, wide: { isAddress, emit: emitWide } };
+  }
+
+  isAddress(): boolean {
+    return this.#isAddress;
+  }
 }
 
 /** An address that is kept in memory, in eight bytes, of which the first four count where memory is not wide. */
 export function loadAddress(address: Operand<"i32">, offset = 0): Expr<"i32"> {
-  const narrow = load("i32.load", address, offset);
-  const wide = load("i64.load", address, offset);
-  return {
-    type: "i32",
-    emit: narrow.emit,
-    wide: { isAddress: true, emit: wide.emit },
-  };
+  const { emit } = load("i32.load", address, offset);
+  const { emit: emitWide } = load("i64.load", address, offset);
+  return { type: "i32", emit, emitWide, isAddress: () => true };
 }
