@@ -101,44 +101,38 @@ export const erfinv = wide((y) => {
   return select(lt(abs(y!), 1), inside, outside);
 });
 
-/** What Γ's functions have in common: x ≥ 0 or its mirror image, brought to [1, 3) from below. */
-function gammaParts(x: Node): { readonly w: Node; readonly y: Node; readonly turn: Node } {
+/** What Γ's functions have in common: x ≥ 0 or its mirror image, and that less 2, up to 1 from either side. */
+function gammaParts(x: Node): { readonly w: Node; readonly t: Node; readonly turn: Node } {
   const w = select(lt(x, 0), sub(1, x), x);
-  return { w, y: select(lt(w, 1), add(w, 1), w), turn: sub(x, nearest(x)) };
+  return { w, t: sub(w, select(lt(w, 1), f64(1), 2)), turn: sub(x, nearest(x)) };
 }
 
 /** log |Γ(x)|: fits about its zeros 1 and 2 and of Stirling's series from 3 on, the reflection with sin πx below 0. */
 export const lgamma = wide((x) => {
-  const { w, y, turn } = gammaParts(x!);
+  const { w, t, turn } = gammaParts(x!);
   const l = log(w);
-  const fit = polynomial(y, -3.87460902711e-05, 0.000930607686271, -0.0101404025592, 0.0662932891176, -0.289704279265, 0.892286756869, -1.98950162492, 3.2468874349, -3.87917331825, 3.37518136081, -2.17188698139, 1.33608155547); // biome-ignore format: one list
-  const near = sub(select(lt(w, 1), neg(l), 0), mul(mul(sub(y, 1), sub(2, y)), fit));
+  const fit = polynomial(t, -3.87461e-5, 7.81937e-5, -5.23887e-5, 1.305874e-4, -4.255997e-4, 9.443358e-4, -2.1020505e-3, 4.991547e-3, -1.23849768e-2, 3.29656274e-2, -0.100317273, 0.4227843262); // biome-ignore format: one list
+  const near = sub(select(lt(w, 1), neg(l), 0), mul(mul(add(t, 1), sub(0, t)), fit));
   const r = div(1, w);
-  const series = mul(
-    r,
-    polynomial(square(r), -0.000455706124492, 0.000784932723895, -0.0027775952506, 0.0833333327297),
-  );
+  const series = mul(r, polynomial(square(r), -4.557e-4, 7.8493e-4, -2.777595e-3, 8.33333327e-2));
   const far = add(sub(mul(sub(w, 0.5), l), w), add(series, Math.log(2 * Math.PI) / 2));
   const above = select(lt(w, 3), near, far);
-  const sine = mul(turn, polynomial(square(turn), -0.00702216366587, 0.0820464789506, -0.599251330143, 2.55016324032, -5.16771276212, 3.14159265352)); // biome-ignore format: one list
+  const sine = mul(turn, polynomial(square(turn), -7.022e-3, 8.2046e-2, -0.5992513, 2.55016324, -5.167712762, Math.PI));
   const below = sub(sub(Math.log(Math.PI), log(abs(sine))), above);
   return select(eq(abs(x!), INFINITY), abs(x!), select(lt(x!, 0), below, above));
 });
 
 /** The derivative of lgamma: fits about its zero and of the series, the reflection with π cot πx below 0. */
 export const digamma = wide((x) => {
-  const { w, y, turn } = gammaParts(x!);
+  const { w, t, turn } = gammaParts(x!);
   const r = div(1, w);
-  const fit = polynomial(y, 0.000216512755875, -0.00561044842144, 0.0663958958378, -0.474992583781, 2.29112554883, -7.86624554107, 19.7728525345, -36.836029798, 50.8588413098, -51.4184701882, 37.0679602145, -18.2227216429, 6.01705828065); // biome-ignore format: one list
-  const near = sub(mul(sub(y, 1.4616321449683622), fit), select(lt(w, 1), r, 0));
-  const series = mul(
-    square(r),
-    polynomial(square(r), -0.00297870388666, 0.00389558709074, -0.00833182974694, 0.0833333284074),
-  );
+  const fit = polynomial(t, 2.165128e-4, -4.141423e-4, 1.253981e-4, -3.108694e-4, 1.5094018e-3, -2.9772001e-3, 5.4990123e-3, -1.12656073e-2, 2.34559543e-2, -4.95604338e-2, 0.1089994075, -0.2607386116, 0.7853075433); // biome-ignore format: one list
+  const near = sub(mul(add(t, 0.5383678550316378), fit), select(lt(w, 1), r, 0));
+  const series = mul(square(r), polynomial(square(r), -2.9787e-3, 3.89559e-3, -8.33183e-3, 8.33333284e-2));
   const far = sub(sub(log(w), mul(r, 0.5)), series);
   const above = select(lt(w, 3), near, far);
-  const cotangent = div(polynomial(square(turn), -6.12814468005, 0.0545165122552, -2.48473650617, -1.94764075072, -2.03873189286, -2.16451488553, -3.28986975632, 1.00000000328), turn); // biome-ignore format: one list
-  const below = select(eq(turn, 0), f64(Number.NaN), sub(above, cotangent));
+  const cotangent = polynomial(square(turn), -6.12814, 5.452e-2, -2.48474, -1.94764, -2.038732, -2.1645149, -3.28986976, 1.000000003); // biome-ignore format: one list
+  const below = select(eq(turn, 0), f64(Number.NaN), sub(above, div(cotangent, turn)));
   return select(lt(x!, 0), below, above);
 });
 
