@@ -215,7 +215,7 @@ export function erf(x: Node): Node {
   const s = mul(t, t);
   const high = fma(t, -1.7285347e-5, 3.83197126e-4);
   const low = fma(t, -3.88396438e-3, 2.42546219e-2);
-  const p = polynomialOn(t, fma(high, s, low), -1.06777877e-1, -6.34846687e-1, -1.28717512e-1);
+  const p = horner(t, fma(high, s, low), -1.06777877e-1, -6.34846687e-1, -1.28717512e-1);
   const far = sub(1, expOf(splitPower(fma(p, t, neg(t))), scaleInside));
   const q = polynomial(
     square(x),
@@ -227,11 +227,6 @@ export function erf(x: Node): Node {
     1.28379166e-1,
   );
   return select(gt(size, 0.927734375), copySign(far, x), fma(q, x, x));
-}
-
-/** Horner's rule from a first coefficient that is itself an expression. */
-function polynomialOn(x: Node, first: Node, ...coefficients: readonly number[]): Node {
-  return coefficients.reduce((sum, c) => fma(sum, x, c), first);
 }
 
 /** Up to the limit of t the cube of a polynomial, which keeps its precision as it falls; 0 at the limit. */
