@@ -40,6 +40,11 @@ export const elementwise: readonly (readonly [name: string, bytes: number, peers
   ["rand", 4],
   ["cat", 8],
   ["transpose", 8],
+  ["max-i64", 8],
+  ["linspace", 4],
+  ["randperm", 8],
+  ["unique", 8],
+  ["searchsorted", 12],
 ];
 
 interface Convolution {

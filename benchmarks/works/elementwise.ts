@@ -1,5 +1,5 @@
 import * as nn from "@dl/nn";
-import { cat, noGrad, rand, randn, scope, type Tensor, where } from "@dl/tensor";
+import { cat, linspace, noGrad, rand, randn, randperm, scope, type Tensor, where } from "@dl/tensor";
 import { attempt, measure, type Spec } from "../lib/timing.ts";
 import { floats, integers, touch } from "./tensors.ts";
 
@@ -58,6 +58,11 @@ export const table: Readonly<Record<string, readonly [inputs: readonly Make[], o
   rand: [[], () => rand(n)],
   cat: [[() => floats(3, [n / 2]), () => floats(4, [n / 2])], (x, y) => cat([x, y])],
   transpose: [[square], (x) => x.t().contiguous()],
+  "max-i64": [[picks], (x) => x.max(-1)],
+  linspace: [[], () => linspace(0, 1, n)],
+  randperm: [[], () => randperm(n)],
+  unique: [[picks], (x) => x.unique()],
+  searchsorted: [[() => linspace(-4, 4, 1000), flat], (bounds, x) => bounds.searchsorted(x)],
 };
 
 /** Makes the inputs of one case when its turn comes, and frees them after it. */

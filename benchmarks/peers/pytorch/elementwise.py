@@ -78,6 +78,11 @@ TABLE = {
     "rand": ([], lambda: torch.rand(N)),
     "cat": ([lambda: floats(3, N // 2), lambda: floats(4, N // 2)], lambda x, y: torch.cat([x, y])),
     "transpose": ([square], lambda x: x.t().contiguous()),
+    "max-i64": ([picks], lambda x: x.max(-1)),
+    "linspace": ([], lambda: torch.linspace(0, 1, N)),
+    "randperm": ([], lambda: torch.randperm(N)),
+    "unique": ([picks], torch.unique),
+    "searchsorted": ([lambda: torch.linspace(-4, 4, 1000), flat], torch.searchsorted),
 }
 
 

@@ -86,3 +86,11 @@ test.each(allDTypes)("arange and full of %s", (dtype) => {
     agree("full", [], { shape: [size, 2], dtype, value: start }, [{ shape: [size, 2], dtype }]);
   }
 });
+
+test.each(floatDTypes)("evenly spaced %s end where they should", (dtype) => {
+  for (const size of [0, 1, 2, 3, 7, 10, 100_001]) {
+    const [start, end] = [-1.7, 12.3];
+    const attrs = { shape: [size], dtype, start, step: size > 1 ? (end - start) / (size - 1) : 0, end };
+    agree("arange", [], attrs, [{ shape: [size], dtype }]);
+  }
+});

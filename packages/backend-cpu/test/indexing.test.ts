@@ -98,3 +98,19 @@ test("nothing is picked and nothing is placed by no indices", () => {
   agree("indexSelect", [x, none], { dim: 0 }, [{ shape: [0, 3], dtype: "float32" }]);
   agree("indexAdd", [x, none, plainView([0, 3], "float32")], { dim: 0 }, [{ shape: [4, 3], dtype: "float32" }]);
 });
+
+describe("one number at many positions", () => {
+  const [size, count] = [50, 100_003];
+  const one: Spec = { shape: [count], strides: [0], offset: 0, dtype: "int64", values: [3] };
+  const output = [{ shape: [size], dtype: "int64" }] as const;
+
+  test("is counted, upon what is there", () => {
+    agree("indexAdd", [plainView([size], "int64"), below(size, [count]), one], { dim: 0 }, [...output]);
+  });
+
+  test("is refused outside", () => {
+    const index = below(size, [count]);
+    const inputs = [plainView([size], "int64"), { ...index, values: index.values.with(count - 1, size) }, one];
+    expect(() => outputsOf("indexAdd", inputs, { dim: 0 }, [...output])).toThrow(`index ${size} is out of range`);
+  });
+});

@@ -1,7 +1,8 @@
 /** int64 to floats and back, over the whole range: rounded once, to nearest even, and cut at the ends. */
-import type { DType, KernelCall } from "@dl/tensor";
+import { type DType, type KernelCall, tensor } from "@dl/tensor";
 import { expect, test } from "vitest";
 import { cpu } from "../src/backend.ts";
+import "../src/index.ts";
 
 type Raw = Float32Array | Float64Array | BigInt64Array;
 
@@ -47,4 +48,10 @@ test.each(["float32", "float64"] as const)("%s to int64", (dtype) => {
     const cut = Number.isNaN(x) ? 0 : Math.trunc(Math.max(-(2 ** 63), Math.min(x, 2 ** 63)));
     expect(got[i], `${x}`).toBe(cut >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(cut));
   }
+});
+
+test("places among numbers beyond doubles", () => {
+  const numbers = tensor([2n ** 60n, 2n ** 60n + 1n], { device: "cpu" });
+  expect(numbers.searchsorted(numbers).toArray()).toEqual([0, 1]);
+  expect(numbers.searchsorted(numbers, { right: true }).toArray()).toEqual([1, 2]);
 });

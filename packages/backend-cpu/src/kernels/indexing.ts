@@ -7,6 +7,7 @@ import { convert, copyPacked } from "./copy.ts";
 import { buildCheck, buildPick, buildPickRows, buildPlace, buildPlaceRows, type Placing } from "./indexing-loops.ts";
 import type { Kernel } from "./kernel.ts";
 import { part } from "./movement.ts";
+import { isTally, tally } from "./tally.ts";
 import { viewOf, withTemporaries } from "./temporary.ts";
 
 /** Elements below which a second thread does not pay, and those of a unit that reads. */
@@ -176,5 +177,11 @@ function indexed<K extends "indexAdd" | "indexCopy">(op: K, placing: "add" | "re
   };
 }
 
-export const indexAdd: Kernel<"indexAdd"> = laidOut(overArrays(indexed("indexAdd", "add"), asNumbers));
+const addAll = laidOut(overArrays(indexed("indexAdd", "add"), asNumbers));
+
+export const indexAdd: Kernel<"indexAdd"> = (call, [out]) => {
+  const [self, , source] = call.inputs as readonly [View, View, View];
+  // Where an index is outside, the way of all others says which.
+  if (!(isTally(source, self) && tally(call.inputs as readonly View[], out!, failure.address))) addAll(call, [out!]);
+};
 export const indexCopy: Kernel<"indexCopy"> = laidOut(overArrays(indexed("indexCopy", "replace"), asStored));

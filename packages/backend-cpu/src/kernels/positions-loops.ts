@@ -1,7 +1,7 @@
 /** The loops that look for extremes: along any lines, and along long packed ones. */
 import type { DType } from "@dl/tensor";
 import { shareOf } from "../dense/element.ts";
-import { type Expr, extract, type Func, type Local, load, type Module, op, splat } from "../wasm/emitter.ts";
+import { type Expr, type Func, type Local, load, type Module, op, shuffle, splat } from "../wasm/emitter.ts";
 import { access, loadScalar } from "./access.ts";
 import { and, eq, gt, input, isFloatType, isNan, lt, type Node, type NumberType, or } from "./expression.ts";
 import { placeOf } from "./fold-loops.ts";
@@ -56,25 +56,33 @@ export function buildPositions(m: Module, name: PositionOp, dtype: DType): void 
 /** Lines that are long enough, and packed: first their extreme, in lanes, then where it is first, or where NaN is. */
 export const LONG = 16;
 const ROUND = 4;
-const pick = { argmax: "f32x4.pmax", argmin: "f32x4.pmin" } as const;
+const vectors = {
+  float32: { shape: "f32x4", mask: "i32x4", shift: 2 },
+  float64: { shape: "f64x2", mask: "i64x2", shift: 3 },
+} as const;
+type Vectors = (typeof vectors)[keyof typeof vectors];
+const pick = { argmax: "pmax", argmin: "pmin" } as const;
 
-export function buildLines(m: Module, name: PositionOp): void {
+export function buildLines(m: Module, name: PositionOp, dtype: DType): void {
+  const wide = vectors[dtype as keyof typeof vectors];
+  const { shape, mask, shift } = wide;
   m.func("positions", params, (f, p) => {
     const tops = f.locals("v128", ROUND);
     const [vector, nans] = f.locals("v128", 2) as [Local<"v128">, Local<"v128">];
     const [rest, end] = f.locals("i32", 2) as [Local<"i32">, Local<"i32">];
     const take = (address: Expr<"i32">, offset: number, top: Local<"v128">): void => {
       f.set(vector, load("v128.load", address, offset));
-      f.set(top, op(pick[name], top, vector));
-      f.set(nans, op("v128.or", nans, op("f32x4.ne", vector, vector)));
+      f.set(top, op(`${shape}.${pick[name]}`, top, vector));
+      f.set(nans, op("v128.or", nans, op(`${shape}.ne`, vector, vector)));
     };
     shareOf(f, p, p.units, (unit) => {
       const line = f.let(placeOf(p, unit));
       const at = f.let(line);
+      const bytes = f.let(op("i32.shl", p.inner, shift));
       for (const top of tops) f.set(top, load("v128.load", line));
       f.set(nans, splat("i32x4", 0));
-      f.set(end, op("i32.add", line, op("i32.shl", op("i32.sub", p.inner, 4), 2)));
-      f.set(rest, op("i32.shr_u", p.inner, 4));
+      f.set(end, op("i32.add", line, op("i32.sub", bytes, 16)));
+      f.set(rest, op("i32.div_u", bytes, 16 * ROUND));
       f.while(rest, () => {
         for (const [k, top] of tops.entries()) take(at, 16 * k, top);
         f.inc(at, 16 * ROUND);
@@ -85,7 +93,7 @@ export function buildLines(m: Module, name: PositionOp): void {
         f.inc(at, 16);
       });
       take(end, 0, tops[0]!);
-      const top = f.let(extremeOf(f, name, tops));
+      const top = extremeOf(f, name, wide, tops);
       const find = (test: (x: Local<"v128">) => Expr<"v128">): void => {
         f.set(at, line);
         f.set(vector, load("v128.load", line));
@@ -94,23 +102,23 @@ export function buildLines(m: Module, name: PositionOp): void {
           f.if(op("i32.gt_u", at, end), () => f.set(at, end));
           f.set(vector, load("v128.load", at));
         });
-        f.set(rest, op("i32.ctz", op("i32x4.bitmask", test(vector))));
+        f.set(rest, op("i32.ctz", op(`${mask}.bitmask`, test(vector))));
       };
       f.if(
         op("v128.any_true", nans),
-        () => find((x) => op("f32x4.ne", x, x)),
-        () => find((x) => op("f32x4.eq", x, op("f32x4.splat", top))),
+        () => find((x) => op(`${shape}.ne`, x, x)),
+        () => find((x) => op(`${shape}.eq`, x, top)),
       );
-      const found = op("i32.add", op("i32.shr_u", op("i32.sub", at, line), 2), rest);
+      const found = op("i32.add", op("i32.shr_u", op("i32.sub", at, line), shift), rest);
       f.store("i64.store", op("i32.add", p.target, op("i32.shl", unit, 3)), op("i64.extend_i32_u", found));
     });
   });
 }
 
-/** The extreme of all lanes, if none is NaN. */
-function extremeOf(f: Func, name: PositionOp, tops: readonly Local<"v128">[]): Expr<"f32"> {
-  const best = f.let(tops.slice(1).reduce<Expr<"v128">>((a, b) => op(pick[name], a, b), tops[0]!));
-  const compare = name === "argmax" ? "f32.max" : "f32.min";
-  const lane = (i: number): Expr<"f32"> => extract("f32x4.extract_lane", best, i);
-  return op(compare, op(compare, lane(0), lane(1)), op(compare, lane(2), lane(3)));
+/** The extreme of all lanes in every lane, if none is NaN: lanes meet those half a vector away, then their neighbours. */
+function extremeOf(f: Func, name: PositionOp, { shape }: Vectors, tops: readonly Local<"v128">[]): Local<"v128"> {
+  const better = (a: Expr<"v128">, b: Expr<"v128">): Local<"v128"> => f.let(op(`${shape}.${pick[name]}`, a, b));
+  const best = tops.slice(1).reduce(better, tops[0]!);
+  const halves = better(best, shuffle(best, best, [2, 3, 0, 1]));
+  return shape === "f64x2" ? halves : better(halves, shuffle(halves, halves, [1, 0, 3, 2]));
 }

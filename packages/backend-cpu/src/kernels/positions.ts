@@ -50,7 +50,7 @@ function launch(name: PositionOp, x: View, kept: readonly Level[], inner: Level,
 
 function wayOf({ dtype }: View, kept: readonly Level[], inner: Level): keyof typeof builders {
   if (kept.at(-1)?.stride === 1) return "abreast";
-  return dtype === "float32" && inner.stride === 1 && inner.size >= LONG ? "lines" : "any";
+  return (dtype === "float32" || dtype === "float64") && inner.stride === 1 && inner.size >= LONG ? "lines" : "any";
 }
 
 export const argmax: Kernel<"argmax"> = positions("argmax");

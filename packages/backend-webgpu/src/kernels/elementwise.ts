@@ -59,10 +59,16 @@ export const full: Kernel<"full"> = (engine, { op, attrs: { shape, dtype, value 
   engine.express(op, ([x]) => x!, [value], dtype, dtype, sizeOf(shape)),
 ];
 
-export const arange: Kernel<"arange"> = (engine, { op, attrs: { shape, dtype, start, step } }) => {
+export const arange: Kernel<"arange"> = (engine, { op, attrs: { shape, dtype, start, step, end } }) => {
   const kind = kindOf(dtype);
-  const row: Row = ([first, by], i) => `${first} + ${convert(`bitcast<i32>(${i})`, "int", kind)} * ${by}`;
-  return [engine.express(op, row, [start, step], dtype, dtype, sizeOf(shape))];
+  const count = sizeOf(shape);
+  const times = (i: string, by: string): string => `${convert(`bitcast<i32>(${i})`, "int", kind)} * ${by}`;
+  if (end === undefined) {
+    return [engine.express(op, ([first, by], i) => `${first} + ${times(i, by!)}`, [start, step], dtype, dtype, count)];
+  }
+  const row: Row = ([first, by, last, top], i) =>
+    `select(${last} - (${top} - ${convert(`bitcast<i32>(${i})`, "int", kind)}) * ${by}, ${first} + ${times(i, by!)}, 2 * ${i} < ${count})`;
+  return [engine.express(op, row, [start, step, end, count - 1], dtype, dtype, count)];
 };
 
 /** Words as operands: they are read as the 32 bits that they are. */

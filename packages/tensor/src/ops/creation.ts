@@ -275,12 +275,25 @@ export function linspace<D extends DType = "float32">(
 ): Tensor<D> {
   checkShape("linspace", [steps]);
   const dtype = options.dtype ?? state.defaultDType;
-  const values = new (dtype === "float32" ? Float32Array : Float64Array)(steps);
-  const [first, last] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
-  const step = steps > 1 ? (last - first) / (steps - 1) : 0;
-  // From both ends, so that the last value is exactly `end`.
-  for (let i = 0; i < steps; i++) values[i] = i < steps / 2 ? first + i * step : last - (steps - 1 - i) * step;
-  return fromArray(isFloat(dtype) ? values : values.map(Math.trunc), [steps], { ...options, dtype: dtype as D });
+  checkDType("linspace", dtype);
+  if (!isFloat(dtype)) return wholeLinspace(Math.trunc(start), Math.trunc(end), steps, options);
+  const step = steps > 1 ? (end - start) / (steps - 1) : 0;
+  const [made] = applyAll("arange", [], { shape: [steps], dtype, start, step, end }, options.device);
+  return finish(made as Tensor<D>, options);
+}
+
+/** In float64 wherever the tensor goes: what is a little less than a whole number would be cut to the one below. */
+function wholeLinspace<D extends DType>(
+  start: number,
+  end: number,
+  steps: number,
+  options: TensorOptions<D>,
+): Tensor<D> {
+  const step = steps > 1 ? (end - start) / (steps - 1) : 0;
+  const values = new Float64Array(steps);
+  for (let i = 0; i < steps; i++)
+    values[i] = Math.trunc(i < steps / 2 ? start + i * step : end - (steps - 1 - i) * step);
+  return fromArray(values, [steps], options);
 }
 
 /** The identity matrix, n × m. @see https://pytorch.org/docs/stable/generated/torch.eye.html */

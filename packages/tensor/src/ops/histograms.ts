@@ -21,8 +21,10 @@ export const histc = composite(
       .mul(bins)
       .floor();
     const inside = x.ge(low).logicalAnd(x.le(high));
-    const index = where(inside, place.clamp(0, bins - 1), 0).to("int64");
-    return x.newZeros(bins).indexAdd(0, index, inside.to(x.dtype));
+    const index = where(inside, place.clamp(0, bins - 1), bins).to("int64");
+    return tally(index, bins + 1)
+      .narrow(0, 0, bins)
+      .to(x.dtype);
   },
 );
 
@@ -77,6 +79,12 @@ function equalBins(x: Tensor, bins: number, range: readonly number[] | null): Te
   return linspace(from, to, bins + 1, { dtype: x.dtype, device: x.device });
 }
 
+/** How often each whole number below `size` occurs. */
+export function tally(numbers: Tensor, size: number): Tensor {
+  const one = numbers.newFull([1], 1, { dtype: "int64" });
+  return one.newZeros(size).indexAdd(0, numbers, one.expand(numbers.numel()));
+}
+
 /** How often each whole number from 0 occurs, or the sum of its weights. @see https://pytorch.org/docs/stable/generated/torch.bincount.html */
 export const bincount = composite(
   "bincount(input, weights?, minlength?)",
@@ -87,11 +95,8 @@ export const bincount = composite(
     const empty = input.numel() === 0;
     if (!empty && input.amin().item() < 0) fail("bincount", "needs numbers ≥ 0");
     const size = Math.max(empty ? 0 : input.amax().item() + 1, minlength);
-    const counted = weights
-      ? isFloat(weights.dtype)
-        ? weights
-        : weights.to("float64")
-      : input.newFull(input.shape, 1, { dtype: "int64" });
+    if (!weights) return tally(input.to("int64"), size);
+    const counted = isFloat(weights.dtype) ? weights : weights.to("float64");
     return counted.newZeros(size).indexAdd(0, input.to("int64"), counted);
   },
 );

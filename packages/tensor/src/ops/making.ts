@@ -3,35 +3,41 @@ import { type DType, dtypes, isFloat, resultType as resultOf } from "../dtype.ts
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { getDefaultDtype } from "../registry.ts";
+import { tidy } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { fromArray, linspace, type TensorOptions } from "./creation.ts";
+import { peek } from "./reading.ts";
 
 function triangleIndices(
   rows: number,
   columns: number,
-  inside: (row: number, column: number) => boolean,
+  /** The columns of a row: from, to. */
+  span: (row: number) => readonly [number, number],
   options: TensorOptions,
 ): Tensor {
-  const pairs: [number, number][] = [];
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) if (inside(row, column)) pairs.push([row, column]);
-  }
-  const flat = BigInt64Array.from([...pairs.map(([row]) => BigInt(row)), ...pairs.map(([, column]) => BigInt(column))]);
   const dtype: DType = options.dtype ?? "int64";
   if (dtypes[dtype].kind === "float") fail("triangle indices", `need a whole-number dtype, got ${dtype}`);
-  return fromArray(flat, [2, pairs.length], { ...options, dtype });
+  const spans = Array.from({ length: rows }, (_, row) => span(row).map((at) => Math.min(Math.max(at, 0), columns)));
+  const count = spans.reduce((sum, [from, to]) => sum + to! - from!, 0);
+  const flat = new Int32Array(2 * count);
+  let at = 0;
+  for (const [row, [from, to]] of spans.entries()) {
+    flat.fill(row, at, at + to! - from!);
+    for (let column = from!; column < to!; column++) flat[count + at++] = column;
+  }
+  return fromArray(flat, [2, count], { ...options, dtype });
 }
 
 /** [2, n] positions of the lower triangle. @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html */
 export function trilIndices(row: number, col: number, ...rest: TriangleRest): Tensor {
   const [offset, options] = readRest(rest);
-  return triangleIndices(row, col, (r, c) => c - r <= offset, options);
+  return triangleIndices(row, col, (r) => [0, r + offset + 1], options);
 }
 
 /** [2, n] positions of the upper triangle. @see https://pytorch.org/docs/stable/generated/torch.triu_indices.html */
 export function triuIndices(row: number, col: number, ...rest: TriangleRest): Tensor {
   const [offset, options] = readRest(rest);
-  return triangleIndices(row, col, (r, c) => c - r >= offset, options);
+  return triangleIndices(row, col, (r) => [r + offset, col], options);
 }
 
 type TriangleOptions = TensorOptions & { readonly offset?: number };
@@ -56,8 +62,10 @@ export function logspace(
   const [base, options] = typeof rest[0] === "object" ? [10, rest[0]] : [rest[0] ?? 10, rest[1] as TensorOptions];
   const dtype = options?.dtype ?? getDefaultDtype();
   const [from, to] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
-  const exponents = linspace(from, to, steps, { dtype: "float64" }).toArray() as number[];
-  const values = Float64Array.from(exponents, (exponent) => base ** exponent);
+  const values = tidy(() => {
+    const exponents = peek(linspace(from, to, steps, { dtype: "float64" }), "logspace") as Float64Array;
+    return exponents.map((exponent) => base ** exponent);
+  });
   return fromArray(isFloat(dtype) ? values : values.map(Math.trunc), [steps], { ...options, dtype });
 }
 

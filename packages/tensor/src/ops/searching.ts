@@ -1,12 +1,14 @@
 /** Answers that depend on the order or equality of elements. They are found on the host, so these ops read their input. */
 
-import { dtypes } from "../dtype.ts";
+import { dtypes, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { nonzero as positionsOf } from "./advanced.ts";
-import { fromArray, ones, tensor } from "./creation.ts";
+import { where } from "./arithmetic.ts";
+import { fromArray, ones, tensor, zeros } from "./creation.ts";
 import { sort } from "./gathering.ts";
+import { tally } from "./histograms.ts";
 import { cat } from "./joining.ts";
 import { peek } from "./reading.ts";
 import { composite, op } from "./signature.ts";
@@ -71,17 +73,10 @@ export const searchsorted = composite(
   ): Tensor => {
     const wanted = values instanceof Tensor ? values : tensor(values, { dtype: input.dtype, device: input.device });
     checkRows(input, wanted);
-    const rows = sorter ? input.gather(-1, sorter) : input;
-    const [sorted, list] = [valuesOf(rows, "searchsorted"), valuesOf(wanted, "searchsorted")];
-    const size = input.shape.at(-1)!;
-    const lane = input.ndim === 1 ? list.length : (wanted.shape.at(-1) ?? 1);
-    const behind = side ? side === "right" : right;
-    const found = new Int32Array(list.length);
-    for (let i = 0; i < list.length; i++) {
-      const start = input.ndim === 1 ? 0 : Math.floor(i / lane) * size;
-      found[i] = bisect(sorted, start, size, list[i]!, behind);
-    }
-    return wholeNumbers(found, wanted.shape, input, outInt32 ? "int32" : "int64");
+    const rows = (sorter ? input.gather(-1, sorter) : input).detach();
+    const list = input.ndim === 1 ? wanted.reshape(-1) : wanted;
+    const found = bisect(rows, list.detach(), side ? side === "right" : right);
+    return found.view(wanted.shape).to(outInt32 ? "int32" : "int64");
   },
 );
 
@@ -92,16 +87,21 @@ function checkRows(sorted: Tensor, wanted: Tensor): void {
   }
 }
 
-/** How many of the sorted elements come before a value, or not behind it. */
-function bisect(sorted: ArrayLike<Value>, start: number, size: number, value: Value, behind: boolean): number {
-  let [low, high] = [0, size];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const x = sorted[start + middle]!;
-    if (behind ? !before(value, x) : before(x, value)) low = middle + 1;
-    else high = middle;
+/** How many of the sorted elements come before a value, or not behind it: of all values at once. NaN is the largest. */
+function bisect(sorted: Tensor, values: Tensor, behind: boolean): Tensor {
+  let found: Tensor = zeros(values.shape, { dtype: "int64", device: sorted.device });
+  let half = 1;
+  for (let left = sorted.shape.at(-1)!; left > 0; left -= half) {
+    half = Math.max(left >> 1, 1);
+    // Of a vector any part is at hand, of rows it would be copied.
+    const x =
+      sorted.ndim === 1
+        ? sorted.narrow(0, half - 1, sorted.shape[0]! - half + 1).gather(0, found)
+        : sorted.gather(-1, found.add(half - 1));
+    const isBefore = behind ? values.ge(x).logicalOr(values.isnan()) : x.ge(values).logicalOr(x.isnan()).logicalNot();
+    found = where(isBefore, found.add(half), found);
   }
-  return low;
+  return found;
 }
 
 /** The interval between `boundaries` that each element lies in. @see https://pytorch.org/docs/stable/generated/torch.bucketize.html */
@@ -113,21 +113,22 @@ export const bucketize = op(
   },
 );
 
+/** Elements for each number of the range, from which counting pays. */
+const SPARSE = 64;
+
 /** The tensor alone, or with the parts asked for. */
 export type Unique = Tensor | [output: Tensor, ...rest: Tensor[]];
 
-/** Slices of a dimension (or single elements) with an order between them. */
+/** Slices of a dimension with an order between them. */
 interface Slices {
   readonly x: Tensor;
   readonly dim: number;
   readonly count: number;
   readonly compare: (a: number, b: number) => number;
-  readonly inverseShape: readonly number[];
 }
 
-function slicesOf(name: string, input: Tensor, dim: number | null): Slices {
-  const x = dim === null ? input.reshape(-1) : input;
-  const at = dim === null ? 0 : normalizeDim(name, dim, input.ndim);
+function slicesOf(name: string, x: Tensor, dim: number): Slices {
+  const at = normalizeDim(name, dim, x.ndim);
   const count = x.shape[at]!;
   const values = valuesOf(x.transpose(at, 0), name);
   const size = sizeOf(x.shape.toSpliced(at, 1));
@@ -139,7 +140,7 @@ function slicesOf(name: string, input: Tensor, dim: number | null): Slices {
     }
     return 0;
   };
-  return { x, dim: at, count, compare, inverseShape: dim === null ? input.shape : [count] };
+  return { x, dim: at, count, compare };
 }
 
 /** Equal neighbours in `order` become one; a slice's number, and each one's size. */
@@ -157,11 +158,11 @@ function collect(slices: Slices, order: readonly number[], withInverse: boolean,
   });
   const { x } = slices;
   const output = x.indexSelect(slices.dim, wholeNumbers(firsts, [firsts.length], x));
-  const rest = [
-    ...(withInverse ? [wholeNumbers(inverse, slices.inverseShape, x)] : []),
-    ...(withCounts ? [wholeNumbers(sizes, [sizes.length], x)] : []),
-  ];
-  return rest.length > 0 ? [output, ...rest] : output;
+  return withParts(
+    output,
+    withInverse && wholeNumbers(inverse, [slices.count], x),
+    withCounts && wholeNumbers(sizes, [sizes.length], x),
+  );
 }
 
 /**
@@ -184,28 +185,62 @@ export const unique = composite(
   },
 );
 
-/** Elements sorted, of equal neighbours the first; how many firsts there are up to an element is its number. */
 function uniqueElements(input: Tensor, withInverse: boolean, withCounts: boolean): Unique {
-  const x = input.reshape(-1);
-  const { values, indices } = sort(x.detach());
-  const isFirst = ones([x.numel()], { dtype: "bool", device: x.device });
-  if (x.numel() > 1)
-    isFirst
-      .narrow(0, 1, x.numel() - 1)
-      .copy_(values.narrow(0, 1, x.numel() - 1).ne(values.narrow(0, 0, x.numel() - 1)));
+  const x = input.detach().reshape(-1);
+  const range = isFloat(x.dtype) || x.numel() === 0 ? undefined : [x.amin(), x.amax()].map((end) => Number(end.item()));
+  if (range && (range[1]! - range[0]!) * SPARSE < x.numel()) {
+    return uniqueCounted(x.to("int64").sub(range[0]!), range, input, withInverse, withCounts);
+  }
+  const { values, indices } = sort(x);
+  return collectRuns(input, values, indices, withInverse, withCounts);
+}
+
+/** Whole numbers in a narrow range are counted instead of sorted. */
+function uniqueCounted(
+  places: Tensor,
+  [low, high]: readonly number[],
+  input: Tensor,
+  withInverse: boolean,
+  withCounts: boolean,
+): Unique {
+  const counts = tally(places, high! - low! + 1);
+  const found = positionsOf(counts).view(-1);
+  const output = found.add(low!).to(input.dtype);
+  const inverse = withInverse && counts.ne(0).cumsum(0).sub(1).indexSelect(0, places).view(input.shape);
+  return withParts(output, inverse, withCounts && counts.indexSelect(0, found));
+}
+
+/** Of equal neighbours the first; how many firsts there are up to an element is its number. */
+function collectRuns(
+  input: Tensor,
+  values: Tensor,
+  indices: Tensor | null,
+  withInverse: boolean,
+  withCounts: boolean,
+): Unique {
+  const [x, count] = [input.reshape(-1), input.numel()];
+  const isFirst = ones([count], { dtype: "bool", device: x.device });
+  if (count > 1)
+    isFirst.narrow(0, 1, count - 1).copy_(values.narrow(0, 1, count - 1).ne(values.narrow(0, 0, count - 1)));
   const firsts = positionsOf(isFirst).view(-1);
-  const output = x.indexSelect(0, indices.indexSelect(0, firsts));
-  const rest = [
-    ...(withInverse ? [indices.scatter(0, indices, isFirst.cumsum(0).sub(1)).view(input.shape)] : []),
-    ...(withCounts ? [cat([firsts, wholeNumbers([x.numel()], [1], x)]).diff()] : []),
-  ];
-  return rest.length > 0 ? [output, ...rest] : output;
+  const output = x.indexSelect(0, indices ? indices.indexSelect(0, firsts) : firsts);
+  const numbers = withInverse && isFirst.cumsum(0).sub(1);
+  return withParts(
+    output,
+    numbers && (indices ? indices.scatter(0, indices, numbers) : numbers).view(input.shape),
+    withCounts && cat([firsts, wholeNumbers([count], [1], x)]).diff(),
+  );
+}
+
+function withParts(output: Tensor, inverse: Tensor | false, counts: Tensor | false): Unique {
+  return inverse || counts ? [output, ...(inverse ? [inverse] : []), ...(counts ? [counts] : [])] : output;
 }
 
 /** Runs of equal elements as one each. @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html */
 export const uniqueConsecutive = composite(
   "uniqueConsecutive(input, returnInverse?, returnCounts?, dim?)",
   (input: Tensor, returnInverse: boolean = false, returnCounts: boolean = false, dim: number | null = null): Unique => {
+    if (dim === null) return collectRuns(input, input.detach().reshape(-1), null, returnInverse, returnCounts);
     const slices = slicesOf("uniqueConsecutive", input, dim);
     const order = Array.from({ length: slices.count }, (_, i) => i);
     return collect(slices, order, returnInverse, returnCounts);

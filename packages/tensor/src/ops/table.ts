@@ -193,8 +193,14 @@ export interface OtherOps {
   topk: { readonly dim: number; readonly k: number; readonly largest: boolean };
   /** [] → one value everywhere. */
   full: { readonly shape: Shape; readonly dtype: DType; readonly value: number };
-  /** [] → start + i * step. */
-  arange: { readonly shape: Shape; readonly dtype: DType; readonly start: number; readonly step: number };
+  /** [] → start + i * step; with an `end`, the second half is counted back from there. */
+  arange: {
+    readonly shape: Shape;
+    readonly dtype: DType;
+    readonly start: number;
+    readonly step: number;
+    readonly end?: number;
+  };
   /** [] → Philox-4x32-10 numbers; the same on every device for a seed and an offset. */
   random: {
     readonly shape: Shape;

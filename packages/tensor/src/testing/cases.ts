@@ -251,7 +251,10 @@ export const opCases: OpCases = {
   ],
   topk: [{ inputs: [{ shape: [3, 6] }], attrs: { dim: 1, k: 2, largest: true } }],
   full: [{ inputs: [], attrs: { shape: [2, 3], dtype: "float32", value: 1.5 } }],
-  arange: [{ inputs: [], attrs: { shape: [5], dtype: "float32", start: 1, step: 0.5 } }],
+  arange: [
+    { inputs: [], attrs: { shape: [5], dtype: "float32", start: 1, step: 0.5 } },
+    { inputs: [], attrs: { shape: [23], dtype: "float32", start: -1, step: 2 / 22, end: 1 } },
+  ],
   random: [
     { inputs: [], attrs: { shape: [3, 5], dtype: "float32", distribution: "uniform", seed: [7, 1], offset: 3 } },
     { inputs: [], attrs: { shape: [9], dtype: "float32", distribution: "normal", seed: [7, 1], offset: 3 } },

@@ -60,7 +60,11 @@ export const kernels: { readonly [K in keyof OtherOps]: Kernel<K> } = {
   sort: ([x], { dim, descending }) => sorted(x!, dim, descending, undefined),
   topk: ([x], { dim, k, largest }) => sorted(x!, dim, largest, k),
   full: (_, { shape, value }) => [new Array<number>(sizeOf(shape)).fill(value)],
-  arange: (_, { shape, start, step }) => [Array.from({ length: sizeOf(shape) }, (__, i) => start + i * step)],
+  arange: (_, { shape: [size], start, step, end }) => [
+    Array.from({ length: size! }, (__, i) =>
+      end === undefined || 2 * i < size! ? start + i * step : end - (size! - 1 - i) * step,
+    ),
+  ],
   random: (_, attrs) => [random(attrs)],
 };
 
