@@ -7,6 +7,7 @@ import { isFloat } from "./dtype.ts";
 import { fail } from "./errors.ts";
 import { applyAll } from "./ops/apply.ts";
 import { fromArray, parseSizes, type SizesAndOptions, type TensorOptions } from "./ops/creation.ts";
+import { tidy } from "./scope.ts";
 import { checkShape, type Shape, sizeOf } from "./shape.ts";
 import { state } from "./state.ts";
 import type { Tensor } from "./tensor.ts";
@@ -113,19 +114,29 @@ export function randint<D extends DType = "int64">(
 export function randperm<D extends DType = "int64">(n: number, options: RandomOptions<D> = {}): Tensor<D> {
   const { generator, ...rest } = options;
   const order = permutation(n, generator);
-  return fromArray(order, [n], { ...rest, dtype: options.dtype ?? ("int64" as D) });
+  // What is uploaded narrow is widened where it lies.
+  const made = tidy(() => fromArray(order, [n], { device: rest.device }).to(options.dtype ?? ("int64" as D)));
+  if (rest.requiresGrad) made.requiresGrad = true;
+  return made as Tensor<D>;
 }
+
+/** Places that are drawn at once: then the processor waits for many of them at the same time. */
+const PICKS = 1024;
 
 /** The numbers of {@link randperm} on the host. */
 export function permutation(n: number, generator: Generator = defaultGenerator): Int32Array {
   const order = new Int32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;
   const next = words(generator.take(n));
-  for (let i = n - 1; i > 0; i--) {
-    const j = Math.floor((next() / 2 ** 32) * (i + 1));
-    const last = order[i]!;
-    order[i] = order[j]!;
-    order[j] = last;
+  const picks = new Int32Array(Math.min(n, PICKS));
+  for (let end = n - 1; end > 0; end -= picks.length) {
+    const count = Math.min(end, picks.length);
+    for (let k = 0; k < count; k++) picks[k] = Math.floor((next() / 2 ** 32) * (end - k + 1));
+    for (let k = 0; k < count; k++) {
+      const last = order[end - k]!;
+      order[end - k] = order[picks[k]!]!;
+      order[picks[k]!] = last;
+    }
   }
   return order;
 }

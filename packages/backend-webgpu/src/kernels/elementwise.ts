@@ -60,15 +60,15 @@ export const full: Kernel<"full"> = (engine, { op, attrs: { shape, dtype, value 
 ];
 
 export const arange: Kernel<"arange"> = (engine, { op, attrs: { shape, dtype, start, step, end } }) => {
-  const kind = kindOf(dtype);
   const count = sizeOf(shape);
-  const times = (i: string, by: string): string => `${convert(`bitcast<i32>(${i})`, "int", kind)} * ${by}`;
-  if (end === undefined) {
-    return [engine.express(op, ([first, by], i) => `${first} + ${times(i, by!)}`, [start, step], dtype, dtype, count)];
-  }
-  const row: Row = ([first, by, last, top], i) =>
-    `select(${last} - (${top} - ${convert(`bitcast<i32>(${i})`, "int", kind)}) * ${by}, ${first} + ${times(i, by!)}, 2 * ${i} < ${count})`;
-  return [engine.express(op, row, [start, step, end, count - 1], dtype, dtype, count)];
+  const place = (i: string): string => convert(`bitcast<i32>(${i})`, "int", kindOf(dtype));
+  const ahead: Row = ([first, by], i) => `${first} + ${place(i)} * ${by}`;
+  if (end === undefined) return [engine.express(op, ahead, [start, step], dtype, dtype, count)];
+  const fromBothEnds: Row = (xs, i) => {
+    const [, by, last, top] = xs;
+    return `select(${last} - (${top} - ${place(i)}) * ${by}, ${ahead(xs, i)}, 2 * ${place(i)} <= ${top})`;
+  };
+  return [engine.express(`${op} to`, fromBothEnds, [start, step, end, count - 1], dtype, dtype, count)];
 };
 
 /** Words as operands: they are read as the 32 bits that they are. */
