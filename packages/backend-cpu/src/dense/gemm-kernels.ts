@@ -76,6 +76,9 @@ interface FinishedTile {
   readonly addRow: Local<"i32">;
 }
 
+/** Steps of many lines that are copied at a time: rows a power of two apart share the few places of one set of a cache. */
+const STEPS = 8;
+
 /**
  * Packs `n` lines of `count` elements into panels of `width` lines, interleaved: the first elements of all lines, then
  * the second ones. `line` is the stride from line to line, `step` along a line. The last panel is filled with zeros.
@@ -87,17 +90,39 @@ export function packer(m: Module, e: Element, width: number): FuncRef<PackParams
     const k = f.local("i32");
     const s = f.local("i32");
     const full = f.local("i32");
+    const ready = f.local("i32");
 
     /** Lines lie side by side: whole vectors, the last of which overlaps where they do not fill the width. */
-    const copyVectors = (): void => {
-      const starts = Array.from(
-        { length: Math.ceil(width / lanes) },
-        (_, j) => Math.min(j * lanes, width - lanes) * bytes,
-      );
-      f.for(k, 0, count, 1, () => {
-        for (const start of starts) f.store("v128.store", target, load("v128.load", s, start), start);
+    const starts = Array.from(
+      { length: Math.ceil(width / lanes) },
+      (_, j) => Math.min(j * lanes, width - lanes) * bytes,
+    );
+    const copyStep = (to: Local<"i32">, from: Local<"i32">, offset: number): void => {
+      for (const start of starts) f.store("v128.store", to, load("v128.load", from, start), offset + start);
+      f.inc(from, step);
+    };
+    /** Few steps of all whole panels, then the next few: a cache line is used up before others push it out. */
+    const copySteps = (): void => {
+      const [to, from] = [f.local("i32"), f.local("i32")];
+      const end = f.let(op("i32.sub", n, width - 1));
+      f.set(ready, op("i32.and", count, -STEPS));
+      f.for(k, 0, ready, STEPS, () => {
+        f.set(to, at(target, k, width * bytes));
+        f.set(s, at(source, k, step));
+        f.for(first, 0, end, width, () => {
+          f.set(from, s);
+          for (let i = 0; i < STEPS; i++) copyStep(to, from, i * width * bytes);
+          f.inc(to, op("i32.mul", count, width * bytes));
+          f.inc(s, width * bytes);
+        });
+      });
+    };
+    const copyRest = (): void => {
+      f.set(s, at(s, ready, step));
+      f.set(target, at(target, ready, width * bytes));
+      f.for(k, ready, count, 1, () => {
+        copyStep(target, s, 0);
         f.inc(target, width * bytes);
-        f.inc(s, step);
       });
     };
     /** Elements of a line lie side by side: `lanes` steps of all lines at once, transposed. */
@@ -116,6 +141,8 @@ export function packer(m: Module, e: Element, width: number): FuncRef<PackParams
             for (const [i, v] of transposed(f, vectors).entries()) {
               f.store("v128.store", target, v, (i * width + j) * bytes);
             }
+          } else if (group === 2) {
+            storePairs(f, target, vectors, { offset: j * bytes, pitch: width * bytes });
           } else {
             vectors.forEach((vector, row) => {
               for (let i = 0; i < lanes; i++)
@@ -154,6 +181,7 @@ export function packer(m: Module, e: Element, width: number): FuncRef<PackParams
       });
     };
 
+    if (width >= lanes) f.if(op("i32.eq", line, bytes), copySteps);
     f.for(first, 0, n, width, () => {
       f.set(s, at(source, first, line));
       f.set(k, 0);
@@ -162,7 +190,7 @@ export function packer(m: Module, e: Element, width: number): FuncRef<PackParams
         op("i32.lt_s", rest, width),
         () => zeros(rest),
         () => {
-          if (width >= lanes) f.if(op("i32.eq", line, bytes), copyVectors);
+          if (width >= lanes) f.if(op("i32.eq", line, bytes), copyRest);
           f.if(op("i32.and", op("i32.eq", step, bytes), op("i32.eqz", k)), transpose);
           scalars();
         },
@@ -183,4 +211,21 @@ function transposed(f: Func, rows: readonly Local<"v128">[]): Expr<"v128">[] {
     [2, 6, 3, 7],
   ].map((lanes) => [f.let(shuffle(a, b, lanes)), f.let(shuffle(c, d, lanes))]);
   return interleaved.flatMap(([x, y]) => [shuffle(x!, y!, [0, 1, 4, 5]), shuffle(x!, y!, [2, 3, 6, 7])]);
+}
+
+/** Two rows of four elements, transposed: pairs, `pitch` bytes apart. */
+function storePairs(
+  f: Func,
+  target: Local<"i32">,
+  rows: readonly Local<"v128">[],
+  { offset, pitch }: { readonly offset: number; readonly pitch: number },
+): void {
+  const [a, b] = rows as [Local<"v128">, Local<"v128">];
+  for (const [half, lanes] of [
+    [0, 4, 1, 5],
+    [2, 6, 3, 7],
+  ].entries()) {
+    const pairs = f.let(shuffle(a, b, lanes));
+    for (const i of [0, 1]) f.storeLane("v128.store64_lane", target, pairs, i, offset + (2 * half + i) * pitch);
+  }
 }
