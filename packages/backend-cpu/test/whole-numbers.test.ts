@@ -1,5 +1,5 @@
 /** int64 to floats and back, over the whole range: rounded once, to nearest even, and cut at the ends. */
-import { type DType, type KernelCall, tensor } from "@dl/tensor";
+import { arange, type DType, type KernelCall, tensor } from "@dl/tensor";
 import { expect, test } from "vitest";
 import { cpu } from "../src/backend.ts";
 import "../src/index.ts";
@@ -54,4 +54,9 @@ test("places among numbers beyond doubles", () => {
   const numbers = tensor([2n ** 60n, 2n ** 60n + 1n], { device: "cpu" });
   expect(numbers.searchsorted(numbers).toArray()).toEqual([0, 1]);
   expect(numbers.searchsorted(numbers, { right: true }).toArray()).toEqual([1, 2]);
+});
+
+test("many numbers are counted", () => {
+  const counts = arange(20_000, { device: "cpu" }).remainder(7).bincount();
+  expect(counts.toArray()).toEqual([2858, 2857, 2857, 2857, 2857, 2857, 2857]);
 });

@@ -54,12 +54,16 @@ function buildTally(m: Module): void {
   });
 }
 
+function asRow({ storage, dtype, shape, strides, offset }: View): View {
+  return { storage, dtype, shape: [1, ...shape], strides: [0, ...strides], offset };
+}
+
 /** `out` = `self` with `value`'s one number added at each index; whether all of them were inside. */
 export function tally([self, index, value]: readonly View[], out: Output, failure: number): boolean {
   return withTemporaries(out, (temporaries) => {
     const [size, count] = [self!.shape[0]!, index!.shape[0]!];
     const tables = temporaries.make([ROWS, size], "int64");
-    convert({ ...self!, shape: [1, size], strides: [0, self!.strides[0]!] }, part(tables, [1, size], [ROWS - 1, 0]));
+    convert(asRow(self!), part(tables, [1, size], [ROWS - 1, 0]));
     engine.module("tally", buildTally);
     heap.i32[failure >>> 2] = 0;
     const args = [count, size, addressOf(temporaries.rowMajor(index!)), addressOf(value!), tables.address, failure];
