@@ -1,7 +1,7 @@
 /** Backward passes: what they reach, what they keep, what they refuse. */
 import { backward, grad } from "@dl/autograd";
 import "@dl/backend-cpu";
-import { floatTensor, memory, ones, randn, scope, type Tensor, tensor } from "@dl/tensor";
+import { arange, floatTensor, memory, ones, randn, scope, type Tensor, tensor, where } from "@dl/tensor";
 import { describe, expect, test } from "vitest";
 
 const leaf = (...values: number[]): Tensor => floatTensor(values, { requiresGrad: true });
@@ -259,5 +259,31 @@ describe("grad", () => {
       return y.item();
     });
     expect(orders).toEqual([32, 48, 48, 24]);
+  });
+});
+
+describe("the median of many", () => {
+  const n = 2 ** 17 + 3;
+  const misleading = arange(n).remainder(8).ne(0);
+  const lines: { readonly [what: string]: () => Tensor } = {
+    random: () => randn(n),
+    sorted: () => arange(n).to("float32"),
+    equal: () => ones(n),
+    "a few numbers": () => randn(n).mul(2).round(),
+    "another eighth": () => where(misleading, randn(n), 9),
+    infinite: () => where(misleading, Number.NEGATIVE_INFINITY, randn(n)),
+    "with NaN": () => where(misleading, randn(n), Number.NaN),
+    "float64, an even number": () => randn(n + 1, { dtype: "float64" }),
+  };
+  test.each(Object.keys(lines))("is the element that sorting finds: %s", (what) => {
+    const [x, y] = [lines[what]!(), lines[what]!()];
+    y.copy_(x);
+    const [all, line] = [x.requiresGrad_().median(), y.requiresGrad_().median(0).values];
+    expect(all.item()).toBe(line.item());
+    expect(all.shape).toEqual([]);
+    all.backward();
+    line.backward();
+    expect(x.grad!.equal(y.grad!)).toBe(true);
+    expect(x.detach().nanmedian().item()).toBe(x.detach().nanmedian(0).values.item());
   });
 });

@@ -60,6 +60,9 @@ describe("pooling", () => {
     const x = arange(7).to("float32").view(1, 1, 7);
     expect(F.adaptiveAvgPool1d(x, 3).toArray()).toEqual([[[1, 3, 5]]]);
     expect(F.adaptiveAvgPool2d(ones(1, 2, 5, 7), [3, null]).shape).toEqual([1, 2, 3, 7]);
+    expect(F.adaptiveAvgPool2d(x.view(1, 7, 1), 1).toArray()).toEqual([[[3]]]);
+    const infinite = tensor([0, 1, 2, 3, 4, 5, Number.POSITIVE_INFINITY]).view(1, 7);
+    expect(F.adaptiveAvgPool1d(infinite, 4).toArray()).toEqual([[0.5, 2, 4, Number.POSITIVE_INFINITY]]);
   });
 
   it("refuses padding beyond half of the kernel", () => {
@@ -113,7 +116,18 @@ describe("binary cross entropy", () => {
 
   it("is limited where it would be infinite, and refuses what is no probability", () => {
     expect(F.binaryCrossEntropy(tensor([0.0001]).mul(0), ones(1)).item()).toBe(100);
-    expect(() => F.binaryCrossEntropy(tensor([1.5]), ones(1))).toThrow(/must lie in \[0, 1\], got 1.5/);
+    const one = ones(1, { requiresGrad: true });
+    F.binaryCrossEntropy(one, ones(1)).backward();
+    expect(one.grad!.item()).toBe(0);
+    expect(
+      F.binaryCrossEntropy(tensor([0.5, Number.NaN]), ones(2), { reduction: "none" })
+        .isnan()
+        .toArray(),
+    ).toEqual([false, true]);
+    for (const wrong of [1.5, -0.25, Number.NEGATIVE_INFINITY]) {
+      const given = tensor([0.5, Number.NaN, wrong, 0]);
+      expect(() => F.binaryCrossEntropy(given, ones(4))).toThrow(`must lie in [0, 1], got ${wrong}`);
+    }
   });
 });
 
@@ -148,6 +162,7 @@ describe("padding", () => {
     expect(F.pad(x, [2, 1], "reflect").toArray()).toEqual([[3, 2, 1, 2, 3, 2]]);
     expect(F.pad(x, [2, 1], "replicate").toArray()).toEqual([[1, 1, 1, 2, 3, 3]]);
     expect(F.pad(x, [2, 1], "circular").toArray()).toEqual([[2, 3, 1, 2, 3, 1]]);
+    expect(F.pad(x, [3, 0], "circular").toArray()).toEqual([[1, 2, 3, 1, 2, 3]]);
     expect(F.pad(x, [-1, 1], { value: 9 }).toArray()).toEqual([[2, 3, 9]]);
     expect(() => F.pad(x, [3, 0], "reflect")).toThrow(/too large for dimension 1/);
   });

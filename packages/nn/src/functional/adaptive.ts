@@ -1,15 +1,18 @@
 /** Pooling to a given output size: window i of n spans ⌊i · size / n⌋ up to ⌈(i + 1) · size / n⌉. */
 import {
   composite,
+  type DType,
   fail,
+  fromArray,
   type OpFunction,
   showShape,
   type Tensor,
   type ValuesIndices,
   valuesIndices,
+  where,
 } from "@dl/tensor";
 import { avgPool1d, avgPool2d, avgPool3d } from "./pooling.ts";
-import { applyTaps, indexTensor, planePositions } from "./positions.ts";
+import { indexTensor, planePositions } from "./positions.ts";
 import { layoutOf } from "./sizes.ts";
 
 type Rank = 1 | 2 | 3;
@@ -43,6 +46,12 @@ function adaptiveAvgPool(
   const body = (input: Tensor, outputSize: AdaptiveSize): Tensor => {
     const wanted = targets(name, input, outputSize, rank);
     const sizes = input.shape.slice(-rank);
+    if (wanted.every((count) => count === 1) && !sizes.includes(0)) {
+      return input.mean(
+        sizes.map((_, i) => i - rank),
+        true,
+      );
+    }
     if (sizes.every((size, i) => wanted[i]! > 0 && size % wanted[i]! === 0)) {
       return fixed[rank](
         input,
@@ -54,15 +63,27 @@ function adaptiveAvgPool(
   return composite(`${name}(input, outputSize)`, body) as never;
 }
 
-/** Window means along one dimension, as a sum over the places within a window. */
+/** Window means along one dimension: all windows are picked at once, as long as the longest, and summed as far as they go. */
 function averageAlong(x: Tensor, dim: number, count: number): Tensor {
   if (count === 0) return x.narrow(dim, 0, 0);
   const spans = windows(x.shape[dim]!, count);
-  const places = Array.from({ length: Math.max(...spans.map((span) => span.length)) }, (_, k) => k);
-  return applyTaps(x, dim, {
-    sources: places.map((k) => spans.map((span) => span[Math.min(k, span.length - 1)]!)),
-    weights: places.map((k) => spans.map((span) => (k < span.length ? 1 / span.length : 0))),
-  });
+  const longest = Math.max(...spans.map((span) => span.length));
+  const places = Array.from({ length: longest }, (_, k) => k);
+  const sources = spans.flatMap((span) => places.map((k) => span[Math.min(k, span.length - 1)]!));
+  const picked = x.indexSelect(dim, indexTensor(sources, [sources.length], x));
+  const beside = (values: number[], sizes: readonly number[], dtype: DType): Tensor =>
+    fromArray(Float64Array.from(values), [...sizes, ...x.shape.slice(dim + 1).map(() => 1)], {
+      dtype,
+      device: x.device,
+    });
+  const counted = beside(
+    spans.flatMap((span) => places.map((k) => Number(k < span.length))),
+    [count, longest],
+    "bool",
+  );
+  const parts = where(counted, picked.view(x.shape.toSpliced(dim, 1, count, longest)), 0);
+  const lengths = spans.map((span) => span.length);
+  return parts.sum(dim + 1).div(beside(lengths, [count], x.dtype));
 }
 
 /** The mean of each of `outputSize` windows of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html */

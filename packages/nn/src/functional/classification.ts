@@ -184,7 +184,7 @@ export const binaryCrossEntropy = composite(
   "binaryCrossEntropy(input, target, weight?, reduction?)",
   (input: Tensor, target: Tensor, weight?: Tensor | null, reduction: Reduction = "mean"): Tensor => {
     checkSameShape("binaryCrossEntropy", input, target);
-    const edge = someCertain(input) ? input.detach().mul(rest(input.detach())).lt(smallest) : null;
+    const edge = certainPlaces(input);
     const inside = edge ? where(edge, 0.5, input) : input;
     const smooth = target
       .mul(inside.log())
@@ -196,21 +196,19 @@ export const binaryCrossEntropy = composite(
   "BinaryCrossEntropyBackward0",
 );
 
-/** Looks at probabilities where the host can: that they are some, and whether any is (almost) 0 or 1. */
-function someCertain(input: Tensor): boolean {
-  if (!input.backend.hostMemory || (input.dtype !== "float32" && input.dtype !== "float64")) return true;
-  let found = false;
-  for (const value of peek(input, "binaryCrossEntropy") as Float32Array) {
-    if (value < 0 || value > 1) {
-      fail(
-        "binaryCrossEntropy",
-        `inputs must lie in [0, 1], got ${value}`,
-        "Use binaryCrossEntropyWithLogits for scores",
-      );
-    }
-    found ||= value * (1 - value) < smallest;
+/** Where probabilities are (almost) 0 or 1; `null` where the host can tell that none is. */
+function certainPlaces(input: Tensor): Tensor | null {
+  const at = input.detach();
+  const edge = at.mul(rest(at)).lt(smallest);
+  if (!input.backend.hostMemory) return edge;
+  // Outside of [0, 1] the product is negative.
+  if (!edge.any().item()) return null;
+  const outside = at.lt(0).logicalOr(at.gt(1));
+  if (outside.any().item()) {
+    const got = at.maskedSelect(outside).narrow(0, 0, 1).item();
+    fail("binaryCrossEntropy", `inputs must lie in [0, 1], got ${got}`, "Use binaryCrossEntropyWithLogits for scores");
   }
-  return found;
+  return edge;
 }
 
 /**

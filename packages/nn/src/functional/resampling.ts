@@ -73,6 +73,8 @@ function tapsOf(axis: Axis, rule: Rule): Taps {
   };
 }
 
+const growth = ({ count, size }: Axis): number => count / size;
+
 export type Amount = number | readonly number[] | null | undefined;
 
 function axesOf(input: Tensor, size: Amount, scaleFactor: Amount, alignCorners: boolean, recompute: boolean): Axis[] {
@@ -128,7 +130,9 @@ export const interpolate = composite(
         `mode "${mode}" needs ${row.ranks.map((r) => `${r + 2}-d`).join(" or ")} input, got ${showShape(input.shape)}`,
       );
     }
-    return axes.reduce((x, axis, i) => applyTaps(x, i + 2, tapsOf(axis, row.rule)), input);
+    // What makes more of them comes last, and rows, which are cheaper to pick than columns, behind those.
+    const order = [...axes.keys()].sort((a, b) => growth(axes[a]!) - growth(axes[b]!) || b - a);
+    return order.reduce((x, i) => applyTaps(x, i + 2, tapsOf(axes[i]!, row.rule)), input);
   },
 );
 
