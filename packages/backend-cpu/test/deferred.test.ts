@@ -120,6 +120,34 @@ test("roundings in between are kept: bfloat16, whole numbers, comparisons", () =
   }
 });
 
+const narrowSteps: readonly ((x: Tensor, y: Tensor) => Tensor)[] = [
+  (x, y) => x.add(y),
+  (x, y) => x.sub(y).abs(),
+  (x, y) => x.mul(y),
+  (x, y) => x.maximum(y),
+  (x, y) => x.minimum(y).neg(),
+  (x) => x.clamp(3, 100),
+  (x, y) => where(x.gt(y), x, y),
+  (x, y) => x.bitwiseXor(y).relu(),
+  (x, y) => where(x.le(2).logicalOr(y.ne(x)), y, x),
+  (x) => x.to("int8"),
+  (x) => x.to("uint8"),
+  (x) => x.to("int16"),
+];
+
+test("chains of narrow whole numbers wrap between their steps", () => {
+  const dtypes = fc.constantFrom("int8", "uint8", "int16");
+  const steps = fc.array(fc.constantFrom(...narrowSteps), { minLength: 2, maxLength: 5 });
+  const check = (dtype: "int8" | "uint8" | "int16", chosen: typeof narrowSteps): void =>
+    scope(() => {
+      const [x, y] = [3, 5].map((seed) => values(seed, [rows, columns]).mul(11000).to("int32").to(dtype));
+      const chain = (a: Tensor, b: Tensor): Tensor => chosen.reduce((sum, step) => step(sum, b.to(sum.dtype)), a);
+      const short = cat(Array.from({ length: rows }, (_, i) => chain(x!.select(0, i), y!.select(0, i))));
+      for (let time = 0; time < 2; time++) expect(bytes(chain(x!, y!)).equals(bytes(short))).toBe(true);
+    });
+  fc.assert(fc.property(dtypes, steps, check), { numRuns: 60 });
+});
+
 /** Chains of one tensor, and what folds them. */
 const chains: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   square: (x) => x.square(),

@@ -182,21 +182,38 @@ describe("layouts that matter for speed", () => {
   });
 });
 
-test.each(["int8", "uint8", "bool"] as const)("%s in vectors of bytes wraps and compares like numbers", (dtype) => {
-  const [least, range] = { int8: [-128, 256], uint8: [0, 256], bool: [0, 2] }[dtype] as [number, number];
-  const draw: Draw = (random) => least + Math.floor(random() * range);
-  const view = (seed: number): Spec => plainView([1003], dtype, seed, draw);
-  for (const second of [view(2), { ...plainView([1], dtype, 3, draw), shape: [1003], strides: [0] }]) {
-    for (const op of ["add", "sub", "bitwiseXor", "bitwiseOr"] as const) {
-      if (takes(op, "same", dtype)) agree(op, [view(1), second], {}, [{ shape: [1003], dtype }]);
-    }
-    for (const op of ["eq", "ne", "logicalAnd", "logicalXor"] as const) {
-      agree(op, [view(1), second], {}, [{ shape: [1003], dtype: "bool" }]);
-    }
-    const condition = plainView([1003], "bool", 4, counts);
-    agree("where", [condition, view(1), second], {}, [{ shape: [1003], dtype }]);
+const narrow = ["int8", "uint8", "int16", "bool"] as const;
+const inPairs: readonly BinaryOp[] = [
+  ...(["add", "sub", "mul", "maximum", "minimum", "bitwiseAnd", "bitwiseOr", "bitwiseXor"] as const),
+  ...(["eq", "ne", "lt", "le", "gt", "ge", "logicalAnd", "logicalOr", "logicalXor"] as const),
+];
+
+test.each(narrow)("%s side by side wraps and compares like numbers, all pairs of bytes", (dtype) => {
+  const all = (of: (i: number) => number): Spec => {
+    const values = Array.from({ length: 65536 + 3 }, (_, i) => of(i & 0xffff));
+    return { shape: [values.length], dtype, strides: [1], offset: 0, values };
+  };
+  const [least, range] = { int8: [-128, 256], uint8: [0, 256], int16: [-32768, 65536], bool: [0, 2] }[dtype] as [
+    number,
+    number,
+  ];
+  const x = all((i) => least + (i % range));
+  const y = all((i) => least + (range > 256 ? Math.imul(i, 40503) & 0xffff : Math.floor(i / range) % range));
+  const output = (rule: string, { shape } = x) => [{ shape, dtype: rule === "same" ? dtype : ("bool" as const) }];
+  const some = { ...x, shape: [1003] };
+  const ends = [least, least + range - 1].map((value): Spec => ({ ...some, strides: [0], values: [value] }));
+  for (const op of inPairs) {
+    const rule = binaryOps[op].dtype;
+    if (!takes(op, rule, dtype)) continue;
+    agree(op, [x, y], {}, output(rule));
+    for (const end of ends) agree(op, [some, end], {}, output(rule, some));
   }
-  agree("logicalNot", [view(5)], {}, [{ shape: [1003], dtype: "bool" }]);
+  for (const op of ["neg", "abs", "sign", "relu", "square", "bitwiseNot", "logicalNot", "signbit"] as const) {
+    const rule = unaryOps[op].dtype;
+    if (takes(op, rule, dtype)) agree(op, [x], {}, output(rule));
+  }
+  const condition: Spec = { ...all((i) => (i >> 3) & 1), dtype: "bool" };
+  agree("where", [condition, x, y], {}, output("same"));
 });
 
 test("powers with exponents that have ways of their own", () => {

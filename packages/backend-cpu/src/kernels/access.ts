@@ -103,6 +103,7 @@ type Address = Expr<"i32">;
 export function loadPacked({ bytes, signed }: Access, lanes: VectorLanes, address: Address, offset = 0): Expr<"v128"> {
   const total = bytes * lanes;
   if (bytes === 2 && lanes === 4) return load(signed ? "v128.load16x4_s" : "v128.load16x4_u", address, offset);
+  if (bytes === 1 && lanes === 8) return load(signed ? "v128.load8x8_s" : "v128.load8x8_u", address, offset);
   if (total === 16) return load("v128.load", address, offset);
   if (total === 8) return load("v128.load64_zero", address, offset);
   const packed =
@@ -152,12 +153,11 @@ export function loadStrided(
   return widen(packed, bytes, signed);
 }
 
-function widen(packed: Expr<"v128">, bytes: number, signed: boolean, lanes?: VectorLanes): Expr<"v128"> {
-  if (lanes === 16) return packed;
+function widen(packed: Expr<"v128">, bytes: number, signed: boolean, lanes: VectorLanes = 4): Expr<"v128"> {
+  if (bytes >= 4 || bytes * lanes === 16) return packed;
   const sign = signed ? "s" : "u";
-  if (bytes === 2) return op(`i32x4.extend_low_i16x8_${sign}`, packed);
-  if (bytes === 1) return op(`i32x4.extend_low_i16x8_${sign}`, op(`i16x8.extend_low_i8x16_${sign}`, packed));
-  return packed;
+  const half = bytes === 1 ? op(`i16x8.extend_low_i8x16_${sign}`, packed) : packed;
+  return lanes === 8 ? half : op(`i32x4.extend_low_i16x8_${sign}`, half);
 }
 
 /** `lanes` packed elements of which the first is the last, `offset` elements ahead of `address`. */
@@ -167,9 +167,10 @@ export function loadReversed(from: Access, lanes: VectorLanes, address: Address,
   return shuffle(loaded, loaded, last);
 }
 
-/** Lanes of 32 bits cut to the element's width, side by side at the low end. */
-function narrow(value: Expr<"v128">, bytes: number, lanes?: VectorLanes): Expr<"v128"> {
-  if (lanes === 16) return value;
+/** Lanes of 32 bits or less cut to the element's width, side by side at the low end. */
+function narrow(value: Expr<"v128">, bytes: number, lanes: VectorLanes = 4): Expr<"v128"> {
+  if (bytes * lanes === 16) return value;
+  if (lanes === 8) return shuffle(value, value, [0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14]);
   if (bytes === 2) return shuffle(value, value, [0, 1, 4, 5, 8, 9, 12, 13, 0, 1, 4, 5, 8, 9, 12, 13]);
   if (bytes === 1) return shuffle(value, value, [0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12]);
   return value;

@@ -18,6 +18,8 @@ type BinaryInstruction =
   | "rem"
   | "pmin"
   | "pmax"
+  | "min"
+  | "max"
   | "and"
   | "or"
   | "xor"
@@ -29,6 +31,12 @@ export type HostFunction = "acos" | "acosh" | "asin" | "asinh" | "atan" | "atan2
 
 /** Functions with loops of their own, written in `helpers.ts`; scalar only. */
 export type Helper = "gcd" | "power" | "fmod";
+
+/** An element as it is stored, where that is narrower than the number it is loaded as. */
+export interface Element {
+  readonly bytes: number;
+  readonly signed: boolean;
+}
 
 export interface Node {
   readonly type: NodeType;
@@ -47,6 +55,8 @@ export interface Node {
   readonly args: readonly Node[];
   /** An input's index, a constant's value, the name of a host function or a helper. */
   readonly detail?: number | bigint | HostFunction | Helper;
+  /** Of an input, if that is known. */
+  readonly element?: Element;
   /** `patch`: what replaces the lanes in question, over the args after the second. */
   readonly fallback?: Node;
 }
@@ -154,14 +164,16 @@ function signMask(x: Node): Node {
 /** The larger; NaN if either is NaN. */
 export function max(a: Operand, b: Operand): Node {
   const [x, y] = pair(a, b);
-  if (!isFloatType(x.type)) return select(lt(x, y), y, x);
+  if (x.type === "i32") return node("i32", "max", x, y);
+  if (x.type === "i64") return select(lt(x, y), y, x);
   return y.op === "const" ? pmax(x, y) : select(ne(x, x), x, pmax(y, x));
 }
 
 /** The smaller; NaN if either is NaN. */
 export function min(a: Operand, b: Operand): Node {
   const [x, y] = pair(a, b);
-  if (!isFloatType(x.type)) return select(lt(y, x), y, x);
+  if (x.type === "i32") return node("i32", "min", x, y);
+  if (x.type === "i64") return select(lt(y, x), y, x);
   return y.op === "const" ? pmin(x, y) : select(ne(x, x), x, pmin(y, x));
 }
 

@@ -4,7 +4,8 @@ import type { Expr, Func, FuncRef, Local, Module } from "../wasm/emitter.ts";
 import { type Access, access } from "./access.ts";
 import { input, type Node } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
-import { collect, isBytewise, type Lanes, lanesOf, type VectorLanes } from "./lower.ts";
+import { collect, type Lanes, lanesOf } from "./lower.ts";
+import { type NarrowLanes, narrowLanesOf } from "./narrow.ts";
 
 export type Layout = "packed" | "repeated" | "reversed";
 /** How a run's elements lie: side by side, the same one again and again, or `stride` bytes apart for all operands. */
@@ -15,7 +16,9 @@ export interface Formula {
   readonly inputs: readonly Access[];
   readonly output: Access;
   readonly root: Node;
-  readonly lanes: Lanes | VectorLanes;
+  readonly lanes: Lanes;
+  /** Instead of `lanes`, where elements lie side by side. */
+  readonly narrow: NarrowLanes | undefined;
   /** Nodes that cost something: how much work an element is. */
   readonly weight: number;
 }
@@ -24,16 +27,19 @@ const weightless: ReadonlySet<string> = new Set(["const", "bits", "float"]);
 
 export function formula(inputs: readonly DType[], output: DType, build: (...xs: Node[]) => Node): Formula {
   const sources = inputs.map((dtype) => access[dtype]);
-  const raw = sources.map((source, i) => input(i, source.raw));
+  const raw = sources.map((element, i): Node => ({ ...input(i, element.raw), element }));
   const root = access[output].encode(build(...raw.map((x, i) => sources[i]!.decode(x))));
   const nodes = [...collect([root])].filter(({ op }) => !weightless.has(op));
-  const areBytes = [...sources, access[output]].every(({ bytes }) => bytes === 1);
   const calls = nodes.filter((node) => node.op === "host" || node.op === "helper").length;
   return {
     inputs: sources,
     output: access[output],
     root,
-    lanes: areBytes && isBytewise(root) ? 16 : lanesOf(root, ...raw),
+    lanes: lanesOf(root, ...raw),
+    narrow: narrowLanesOf(
+      root,
+      [...sources, access[output]].map(({ bytes }) => bytes),
+    ),
     weight: nodes.length + 20 * calls,
   };
 }

@@ -35,8 +35,8 @@ export function buildElementwise(m: Module, what: Formula, pattern: Pattern): vo
 function addFlat(building: Building): Procedure {
   const { what, pattern } = building;
   if (!isVector(what.lanes)) return addScalar(building);
-  if (pattern === "strided") return addStrided(building, what.lanes === 16 ? 4 : what.lanes);
-  return addPacked(building, what.lanes, pattern);
+  if (pattern === "strided") return addStrided(building, what.lanes);
+  return addPacked(building, what.narrow ?? what.lanes, pattern);
 }
 
 function addScalar(building: Building): Procedure {

@@ -15,7 +15,6 @@ import {
   type OpName,
   op,
   replace,
-  type Shape,
   select,
   shuffle,
   splat,
@@ -24,40 +23,29 @@ import {
 import { instructionNames } from "../wasm/values.ts";
 import { type HostFunction, type Node, type NodeType, type NumberType, widthOf } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
+import { Narrow, type NarrowLanes } from "./narrow.ts";
 
 /** `scalar`: one element at a time; 2 or 4: so many in a vector. */
 export type Lanes = "scalar" | 2 | 4;
-/** Elements in a vector; 16 where whole numbers stay single bytes. */
-export type VectorLanes = 2 | 4 | 16;
+/** Elements in a vector. */
+export type VectorLanes = 2 | 4 | NarrowLanes;
 
 const known: ReadonlySet<string> = new Set(instructionNames);
 const shapes = { f32: "f32x4", f64: "f64x2", i32: "i32x4", i64: "i64x2" } as const;
-const signed = new Set(["div", "rem", "shr", "lt", "le", "gt", "ge"]);
+const narrowShapes = { 8: "i16x8", 16: "i8x16" } as const;
+const signed = new Set(["div", "rem", "shr", "lt", "le", "gt", "ge", "min", "max"]);
 const bitwise = new Set(["and", "or", "xor", "not"]);
 const free = new Set(["input", "const", "select", "fma", "patch", "bits", "float"]);
+
+function isNarrow(lanes: Lanes | VectorLanes): lanes is NarrowLanes {
+  return lanes === 8 || lanes === 16;
+}
 
 /** How many elements of a tree are computed at once. */
 export function lanesOf(...roots: readonly Node[]): Lanes {
   const nodes = collect(roots);
   if (![...nodes].every(hasVectorForm)) return "scalar";
   return [...nodes].some((node) => widthOf(node.type) === 64) ? 2 : 4;
-}
-
-const bytewise = new Set(["input", "const", "select", "and", "or", "xor"]);
-const wrapping = new Set(["add", "sub", "not"]);
-
-/** Whether bytes give what their widened numbers would: sums wrap at the end only, and what is compared never does. */
-export function isBytewise(root: Node): boolean {
-  return (wrapping.has(root.op) ? root.args : [root]).every((node) => [...collect([node])].every(isByte));
-}
-
-function isByte({ op, type, args }: Node): boolean {
-  if (type !== "i32" && type !== "m32") return false;
-  return (
-    bytewise.has(op) ||
-    (op === "not" && type === "m32") ||
-    ((op === "eq" || op === "ne") && args.every(({ type }) => type === "i32"))
-  );
 }
 
 /** All nodes of some trees, without those of fallbacks. */
@@ -108,15 +96,15 @@ function hasVectorForm(node: Node): boolean {
   return known.has(vectorName(node));
 }
 
-function suffix({ op, args }: Node): string {
+function suffix({ op, args }: Node, unsigned = false): string {
   if (args[0]!.type.startsWith("f")) return op;
   if (op === "shrUnsigned") return "shr_u";
-  return signed.has(op) ? `${op}_s` : op;
+  return signed.has(op) ? `${op}_${unsigned ? "u" : "s"}` : op;
 }
 
-function vectorName(node: Node, lanes?: Lanes | VectorLanes): string {
+function vectorName(node: Node): string {
   if (bitwise.has(node.op)) return `v128.${node.op}`;
-  return `${lanes === 16 ? "i8x16" : shapes[node.args[0]!.type as NumberType]}.${suffix(node)}`;
+  return `${shapes[node.args[0]!.type as NumberType]}.${suffix(node)}`;
 }
 
 const low = (x: Expr<"v128">): Expr<"v128"> => shuffle(x, x, [0, 2, 0, 2]);
@@ -164,6 +152,7 @@ function instruction(name: string, ...operands: readonly Expr[]): Expr {
 export class Lowering {
   readonly #f: Func;
   readonly #lanes: Lanes | VectorLanes;
+  readonly #narrow: Narrow | undefined;
   readonly #tools: Tools;
   readonly #constants = new Map<Node, Local>();
   readonly #uses = new Map<Node, number>();
@@ -171,6 +160,7 @@ export class Lowering {
   constructor(f: Func, roots: readonly Node[], lanes: Lanes | VectorLanes, tools: Tools) {
     this.#f = f;
     this.#lanes = lanes;
+    this.#narrow = isNarrow(lanes) ? new Narrow(lanes) : undefined;
     this.#tools = tools;
     for (const root of roots) this.#count(root);
     if (lanes !== "scalar") this.#hoistConstants();
@@ -214,6 +204,7 @@ export class Lowering {
 
   #vector(node: Node, args: readonly Expr<"v128">[]): Expr {
     const [a, b, c] = args as [Expr<"v128">, Expr<"v128">, Expr<"v128">];
+    const name = this.#nameOf(node);
     switch (node.op) {
       case "select":
         return this.#blend(node, a, b, c);
@@ -227,12 +218,22 @@ export class Lowering {
       case "shl":
       case "shr":
       case "shrUnsigned":
-        return instruction(vectorName(node), a, i32(Number(node.args[1]!.detail)));
+        return this.#shift(name, a, Number(node.args[1]!.detail));
       case "patch":
         return this.#patchLanes(node, args);
       default:
-        return instruction(vectorName(node, this.#lanes), ...args);
+        return instruction(name, ...args);
     }
+  }
+
+  #nameOf(node: Node): string {
+    if (!this.#narrow || bitwise.has(node.op)) return vectorName(node);
+    return `${narrowShapes[this.#lanes as NarrowLanes]}.${suffix(node, this.#narrow.isUnsigned(node))}`;
+  }
+
+  #shift(name: string, x: Expr<"v128">, by: number): Expr {
+    const distance = this.#narrow?.distance(by) ?? by;
+    return distance === 0 ? x : instruction(name, x, i32(distance));
   }
 
   /** Where zeros are chosen, masks need no blending. */
@@ -258,6 +259,8 @@ export class Lowering {
         return from === "m32" || from === "m64"
           ? op("i32.eqz", a as Expr<"i32">)
           : instruction(`${from}.xor`, a, scalarConstant({ ...node, op: "const", detail: -1 }));
+      case "min":
+      case "max":
       case "pmin":
       case "pmax":
         return this.#pick(node, a, b);
@@ -274,8 +277,8 @@ export class Lowering {
 
   #pick(node: Node, a: Expr, b: Expr): Expr {
     const [x, y] = [this.#f.let(a), this.#f.let(b)];
-    const type = node.type as "f32" | "f64";
-    const condition = node.op === "pmax" ? instruction(`${type}.lt`, x, y) : instruction(`${type}.lt`, y, x);
+    const less = `${node.type}.${node.type === "i32" ? "lt_s" : "lt"}`;
+    const condition = node.op.endsWith("max") ? instruction(less, x, y) : instruction(less, y, x);
     return select(condition as Expr<"i32">, y, x);
   }
 
@@ -340,7 +343,7 @@ function scalarConstant({ type, detail }: Node): Expr {
 function vectorConstant({ type, detail }: Node, lanes: Lanes | VectorLanes): Expr<"v128"> {
   if (type === "m32" || type === "m64") return splat("i32x4", detail ? -1 : 0);
   if (type === "i64") return v128(new BigInt64Array(2).fill(BigInt(detail as number | bigint)));
-  return splat(lanes === 16 ? "i8x16" : (shapes[type] as Shape), Number(detail));
+  return splat(isNarrow(lanes) ? narrowShapes[lanes] : shapes[type], Number(detail));
 }
 
 export function extractLane(type: NodeType, vector: Expr<"v128">, lane: number): Expr {
