@@ -1,6 +1,6 @@
 /** Average pooling. The divisor is the window's size, with or without padding, unless another one is given. */
-import { type Expr, type Func, type Module, op, select, splat } from "../wasm/emitter.ts";
-import { at, combine, type Element, type Int, loadScalar, type Scalar, storeScalar } from "./element.ts";
+import { type Expr, type Func, load, type Module, op, select, splat } from "../wasm/emitter.ts";
+import { at, combine, type Element, type Int, loadScalar, type Scalar, storeScalar, sumLanes } from "./element.ts";
 import { geometryParams } from "./pool-geometry.ts";
 import {
   forEachElement,
@@ -35,15 +35,22 @@ export function buildAveragePool(m: Module, e: Element): void {
   m.func("averagePool", params, (f, p) => {
     const { x, y, toPlane } = planePointers(f, e, p);
     const sum = f.local(e.name);
+    const sums = f.local("v128");
     const output = (window: Window): void => {
       f.set(sum, 0);
-      forEachElement(f, p, window, (index) => {
-        f.set(sum, combine(e.name, "add", sum, loadScalar(e.name, at(x, index, e.bytes))));
-      });
-      storeScalar(f, e.name, y, divide(e, sum, divisorOf(f, e, p, window)));
+      f.set(sums, splat(e.shape, 0));
+      const vector = (index: Int) => f.set(sums, op(`${e.shape}.add`, sums, load("v128.load", at(x, index, e.bytes))));
+      forEachElement(
+        f,
+        p,
+        window,
+        (index) => f.set(sum, combine(e.name, "add", sum, loadScalar(e.name, at(x, index, e.bytes)))),
+        { lanes: e.lanes, body: vector },
+      );
+      const total = combine(e.name, "add", sum, sumLanes(e, sums));
+      storeScalar(f, e.name, y, divide(e, total, divisorOf(f, e, p, window)));
       f.inc(y, e.bytes);
     };
-    const sums = f.local("v128");
     const four = (window: Window): void => {
       f.set(sums, splat("f32x4", 0));
       forEachElement(f, p, window, (index) => {
@@ -62,6 +69,7 @@ export function buildAveragePoolBackward(m: Module, e: Element): void {
   m.func("averagePoolBackward", params, (f, p) => {
     const { x, y, bytes, toPlane } = planePointers(f, e, p);
     const part = f.local(e.name);
+    const parts = f.local("v128");
     forEachOutput(f, p, {
       plane(number) {
         toPlane(number);
@@ -69,10 +77,16 @@ export function buildAveragePoolBackward(m: Module, e: Element): void {
       },
       output(window) {
         f.set(part, divide(e, loadScalar(e.name, y), divisorOf(f, e, p, window)));
-        forEachElement(f, p, window, (index) => {
+        f.set(parts, op(`${e.shape}.splat`, part as never));
+        const one = (index: Int): void => {
           const target = f.let(at(x, index, e.bytes));
           storeScalar(f, e.name, target, combine(e.name, "add", loadScalar(e.name, target), part));
-        });
+        };
+        const vector = (index: Int): void => {
+          const target = f.let(at(x, index, e.bytes));
+          f.store("v128.store", target, op(`${e.shape}.add`, load("v128.load", target), parts));
+        };
+        forEachElement(f, p, window, one, { lanes: e.lanes, body: vector });
         f.inc(y, e.bytes);
       },
     });

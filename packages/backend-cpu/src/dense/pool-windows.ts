@@ -95,19 +95,35 @@ function rangeOf(f: Func, p: PoolLocals, axis: (typeof axes)[number], index: Int
   return { start, first, end: min(f, op("i32.add", start, reach), p[`in${axis}`]), step };
 }
 
+/** Neighbours of a row, taken together where so many are left and none is stepped over. */
+interface Together {
+  readonly lanes: number;
+  readonly body: (index: Int) => void;
+}
+
 /** Every element of a window that lies inside the input: its index in the plane. */
 export function forEachElement(
   f: Func,
   p: PoolLocals,
   [depth, height, width]: Window,
   body: (index: Int) => void,
+  together?: Together,
 ): void {
   const [z, y, x] = [f.local("i32"), f.local("i32"), f.local("i32")];
   f.for(z, depth.first, depth.end, depth.step, () => {
     f.for(y, height.first, height.end, height.step, () => {
       const row = f.let(op("i32.mul", at(y, z, p.inHeight), p.inWidth));
       const index = f.let(op("i32.add", row, width.first));
-      f.for(x, width.first, width.end, width.step, () => {
+      f.set(x, width.first);
+      if (together) {
+        const { lanes } = together;
+        f.while(op("i32.le_s", op("i32.add", x, lanes), width.end), () => {
+          together.body(index);
+          f.inc(index, lanes);
+          f.inc(x, lanes);
+        });
+      }
+      f.for(x, x, width.end, width.step, () => {
         body(index);
         f.inc(index, width.step);
       });

@@ -14,12 +14,12 @@ import {
   ge,
   gt,
   isNan,
-  lt,
   mul,
   type Node,
   type NumberType,
   ne,
   or,
+  pmax,
   select,
   shl,
   shrUnsigned,
@@ -84,7 +84,7 @@ function toHalf(x: Node): Node {
   const word = bits(x);
   const size = and(word, 0x7fffffff);
   const exponent = and(size, 0x7f800000);
-  const bias = select(lt(exponent, 0x38800000), constant("i32", 0x38800000), exponent);
+  const bias = bits(pmax(float(exponent), 2 ** -14));
   const scaled = mul(mul(float(size), 2 ** 112), 2 ** -110);
   const rounded = bits(add(scaled, float(add(bias, 0x07800000))));
   const finite = add(and(shrUnsigned(rounded, 13), 0x7c00), and(rounded, 0x0fff));
