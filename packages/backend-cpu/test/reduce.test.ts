@@ -112,6 +112,25 @@ test("large sums are cut into parts and lose next to nothing", () => {
   }
 });
 
+test.each([
+  ["int8", -128, 127],
+  ["uint8", 0, 255],
+  ["int16", -32768, 32767],
+  ["bool", 0, 1],
+] as const)("extremes of %s in every lane, among numbers of the other sign", (dtype, least, most) => {
+  for (const op of ["amax", "amin"] as const) {
+    for (const [width, other, extreme] of [
+      [131, least, least + 1],
+      [128, most, most - 1],
+      [65, 0, op === "amax" ? most : least],
+    ] as const) {
+      const values = Array.from({ length: width * width }, (_, i) => (i % (width + 1) === 0 ? extreme : other));
+      const x: Spec = { shape: [width, width], dtype, strides: [width, 1], offset: 0, values };
+      for (const dims of [[1], [0], [0, 1]]) check(op, x, dims);
+    }
+  }
+});
+
 test("NaN wins, infinities count", () => {
   const awkward = (random: () => number): number => {
     const x = random();
