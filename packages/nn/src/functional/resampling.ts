@@ -130,7 +130,7 @@ export const interpolate = composite(
         `mode "${mode}" needs ${row.ranks.map((r) => `${r + 2}-d`).join(" or ")} input, got ${showShape(input.shape)}`,
       );
     }
-    // What makes more of them comes last, and rows, which are cheaper to pick than columns, behind those.
+    // The least growth first; of equals columns, since rows are cheaper to pick once there are more.
     const order = [...axes.keys()].sort((a, b) => growth(axes[a]!) - growth(axes[b]!) || b - a);
     return order.reduce((x, i) => applyTaps(x, i + 2, tapsOf(axes[i]!, row.rule)), input);
   },
