@@ -45,7 +45,6 @@ export {
   type OpName,
   op,
   replace,
-  type Shape,
   select,
   shuffle,
   splat,
