@@ -6,7 +6,8 @@ import type { DType } from "./dtype.ts";
 import { isFloat } from "./dtype.ts";
 import { fail } from "./errors.ts";
 import { applyAll } from "./ops/apply.ts";
-import { fromArray, parseSizes, type SizesAndOptions, type TensorOptions } from "./ops/creation.ts";
+import { arange, fromArray, parseSizes, type SizesAndOptions, type TensorOptions } from "./ops/creation.ts";
+import { getBackend } from "./registry.ts";
 import { tidy } from "./scope.ts";
 import { checkShape, type Shape, sizeOf } from "./shape.ts";
 import { state } from "./state.ts";
@@ -112,33 +113,46 @@ export function randint<D extends DType = "int64">(
 
 /** 0 … n − 1 in random order. @see https://pytorch.org/docs/stable/generated/torch.randperm.html */
 export function randperm<D extends DType = "int64">(n: number, options: RandomOptions<D> = {}): Tensor<D> {
-  const { generator, ...rest } = options;
-  const order = permutation(n, generator);
-  // What is uploaded narrow is widened where it lies.
-  const made = tidy(() => fromArray(order, [n], { device: rest.device }).to(options.dtype ?? ("int64" as D)));
-  if (rest.requiresGrad) made.requiresGrad = true;
+  const { generator = defaultGenerator, device, dtype = "int64" as D } = options;
+  const made = tidy(() => shuffled(n, generator, device).to(dtype));
+  if (options.requiresGrad) made.requiresGrad = true;
   return made as Tensor<D>;
 }
 
-/** Places that are drawn at once: then the processor waits for many of them at the same time. */
-const PICKS = 1024;
+/** In narrow numbers, made where the tensor lies if the host can swap them there: they are widened later. */
+function shuffled(n: number, generator: Generator, device: string | undefined): Tensor {
+  const backend = getBackend(device);
+  if (!backend.hostMemory) return fromArray(permutation(n, generator), [n], { device });
+  const order = arange(n, { dtype: "int32", device });
+  const attrs = { shape: [n], dtype: "int32", distribution: "words", ...generator.take(n) } as const;
+  const [drawn] = applyAll("random", [], attrs, device);
+  const [places, picks] = [order, drawn!].map(({ storage }) => backend.hostMemory!(storage)) as [
+    Int32Array,
+    Int32Array,
+  ];
+  shuffle(places, picks);
+  return order;
+}
 
 /** The numbers of {@link randperm} on the host. */
 export function permutation(n: number, generator: Generator = defaultGenerator): Int32Array {
   const order = new Int32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;
   const next = words(generator.take(n));
-  const picks = new Int32Array(Math.min(n, PICKS));
-  for (let end = n - 1; end > 0; end -= picks.length) {
-    const count = Math.min(end, picks.length);
-    for (let k = 0; k < count; k++) picks[k] = Math.floor((next() / 2 ** 32) * (end - k + 1));
-    for (let k = 0; k < count; k++) {
-      const last = order[end - k]!;
-      order[end - k] = order[picks[k]!]!;
-      order[picks[k]!] = last;
-    }
-  }
+  shuffle(order, new Int32Array(n).map(next));
   return order;
+}
+
+/** `picks` are a word for each place, from the last on. All are drawn before any are swapped: then the swaps' loads overlap. */
+function shuffle(order: Int32Array, picks: Int32Array): void {
+  const n = order.length;
+  for (let i = 0; i < n - 1; i++) picks[i] = Math.floor(((picks[i]! >>> 0) / 2 ** 32) * (n - i));
+  for (let i = 0; i < n - 1; i++) {
+    const [last, pick] = [n - 1 - i, picks[i]!];
+    const held = order[last]!;
+    order[last] = order[pick]!;
+    order[pick] = held;
+  }
 }
 
 /** The generator's 32-bit words on the host, one at a time. */

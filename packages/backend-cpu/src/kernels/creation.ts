@@ -1,5 +1,5 @@
 /** Tensors from nothing: random numbers, and numbers in a row. */
-import { type DType, dtypes, type FloatDType, sizeOf } from "@dl/tensor";
+import { type DType, dtypes, sizeOf } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
 import { type Expr, type Func, i32, type Local, type Module, op, select, splat, v128 } from "../wasm/emitter.ts";
 import { type Access, access, storePacked, storeScalar } from "./access.ts";
@@ -17,7 +17,7 @@ const STEPS = 512;
 
 export const random: Kernel<"random"> = ({ attrs }, [out]) => {
   const { distribution, seed, offset } = attrs;
-  const dtype = out!.dtype as FloatDType;
+  const { dtype } = out!;
   const count = sizeOf(out!.shape);
   if (count === 0) return;
   const key = `random ${distribution} ${dtype}`;

@@ -2,7 +2,7 @@
  * Random numbers as vectors: blocks of Philox-4x32-10, four to a vector; a word becomes a number of 24 bits, two of them one of
  * 53. Bit for bit what `philox` of the core says.
  */
-import type { Attrs, FloatDType } from "@dl/tensor";
+import type { Attrs, DType } from "@dl/tensor";
 import { type Expr, extract, type Func, type Local, type Module, op, shuffle, splat, v128 } from "../wasm/emitter.ts";
 import { access, storePacked, storeScalar } from "./access.ts";
 import { add, convert, input, mul, type Node, shrUnsigned, sqrt, sub } from "./expression.ts";
@@ -24,11 +24,12 @@ const GROUPS = 2;
 export const WORDS: number = 16 * GROUPS;
 
 /** Exports `fill`: a chunk is `per` steps, of `bytes` bytes in all chunks together. Needs 4 · WORDS bytes of scratch. */
-export function buildRandom(m: Module, dtype: FloatDType, distribution: Distribution): void {
+export function buildRandom(m: Module, dtype: DType, distribution: Distribution): void {
   const trees = dtype === "float64" ? doubles : singles(dtype);
   const tools = new Tools(m, Object.values(trees));
   const size = WORDS * (dtype === "float64" ? 4 : access[dtype].bytes);
-  const write = dtype === "float64" ? writeDoubles : writeSingles(dtype);
+  const writeNumbers = dtype === "float64" ? writeDoubles : writeSingles(dtype);
+  const write = distribution === "words" ? writeWords : writeNumbers;
   const group = m.inner("group", ["target", "counter:i64", "key0", "key1"], (f, p) => {
     const words = blocks(f, p.counter, p.key0, p.key1);
     write(f, words, p.target, distribution, trees, tools);
@@ -131,7 +132,7 @@ function normalOf(type: "f32" | "f64"): Pick<Trees, "cosine" | "sine"> {
   return { cosine: mul(radius, cosine), sine: mul(radius, sine) };
 }
 
-function singles(dtype: FloatDType): Trees {
+function singles(dtype: DType): Trees {
   return {
     uniform: mul(convert(shrUnsigned(input(0, "i32"), 8), "f32"), 2 ** -24),
     ...normalOf("f32"),
@@ -157,7 +158,11 @@ type Write = (
   tools: Tools,
 ) => void;
 
-function writeSingles(dtype: FloatDType): Write {
+const writeWords: Write = (f, words, target) => {
+  for (const [i, row] of words.entries()) f.store("v128.store", target, row, 16 * i);
+};
+
+function writeSingles(dtype: DType): Write {
   return (f, words, target, distribution, trees, tools) => {
     const run = (roots: readonly Node[], ...inputs: readonly Expr[]): Vector[] =>
       new Lowering(f, roots, lanesOf(...roots), tools).emit(roots, inputs).map((x) => f.let(x as Expr<"v128">));

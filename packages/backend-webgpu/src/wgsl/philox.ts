@@ -1,4 +1,5 @@
 /** Philox-4x32-10 and what is drawn from it: the same numbers as on every other device. */
+import type { Attrs } from "@dl/tensor";
 import type { Row } from "../cell.ts";
 
 export const philox: Readonly<Record<string, string>> = {
@@ -26,6 +27,9 @@ export const philox: Readonly<Record<string, string>> = {
   dl_uniform: `fn dl_uniform(i: u32, offset: vec2u, seed: vec2u) -> f32 {
   return dl_unit(dl_draw(i, offset, seed)[i & 3u]);
 }`,
+  dl_words: `fn dl_words(i: u32, offset: vec2u, seed: vec2u) -> i32 {
+  return bitcast<i32>(dl_draw(i, offset, seed)[i & 3u]);
+}`,
   // Box and Muller: a pair of words makes a pair of numbers.
   dl_normal: `fn dl_normal(i: u32, offset: vec2u, seed: vec2u) -> f32 {
   let words = dl_draw(i, offset, seed);
@@ -36,7 +40,7 @@ export const philox: Readonly<Record<string, string>> = {
 };
 
 /** Operands, as 32-bit words: the seed's low and high, the offset's low and high. */
-export function draw(distribution: "uniform" | "normal"): Row {
+export function draw(distribution: Attrs<"random">["distribution"]): Row {
   const pair = (low: string, high: string): string => `vec2u(bitcast<u32>(${low}), bitcast<u32>(${high}))`;
   return ([s0, s1, o0, o1], i) => `dl_${distribution}(${i}, ${pair(o0!, o1!)}, ${pair(s0!, s1!)})`;
 }

@@ -201,11 +201,11 @@ export interface OtherOps {
     readonly step: number;
     readonly end?: number;
   };
-  /** [] → Philox-4x32-10 numbers; the same on every device for a seed and an offset. */
+  /** [] → Philox-4x32-10 numbers, or its words as they are in int32; the same on every device for a seed and an offset. */
   random: {
     readonly shape: Shape;
     readonly dtype: DType;
-    readonly distribution: "uniform" | "normal";
+    readonly distribution: "uniform" | "normal" | "words";
     readonly seed: readonly [number, number];
     readonly offset: number;
   };

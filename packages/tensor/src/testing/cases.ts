@@ -258,5 +258,6 @@ export const opCases: OpCases = {
   random: [
     { inputs: [], attrs: { shape: [3, 5], dtype: "float32", distribution: "uniform", seed: [7, 1], offset: 3 } },
     { inputs: [], attrs: { shape: [9], dtype: "float32", distribution: "normal", seed: [7, 1], offset: 3 } },
+    { inputs: [], attrs: { shape: [9], dtype: "int32", distribution: "words", seed: [7, 1], offset: 3 } },
   ],
 };

@@ -165,6 +165,7 @@ function random({ shape, dtype, distribution, seed, offset }: Attrs<"random">): 
   const words = (i: number): number => philox(offset + Math.floor(i / 4), seed)[i % 4]!;
   const uniform = (i: number): number =>
     wide ? ((words(2 * i) >>> 5) * 2 ** 26 + (words(2 * i + 1) >>> 6)) / 2 ** 53 : (words(i) >>> 8) / 2 ** 24;
+  if (distribution === "words") return Array.from({ length: size }, (_, i) => words(i) | 0);
   if (distribution === "uniform") return Array.from({ length: size }, (_, i) => uniform(i));
   return Array.from({ length: size }, (_, i) => {
     const pair = i - (i % 2);
