@@ -30,3 +30,19 @@ test("moments are those of the distributions", () => {
   expect(n.std().item()).toBeCloseTo(1, 1);
   expect([...permutation(50)].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i));
 });
+
+test.each([0, 1, 2, 50, 2049])("randperm of %i swaps each place from the last with one drawn before it", (n) => {
+  const generator = new Generator().manualSeed(7);
+  const state = generator.getState();
+  const drawn = randperm(n, { generator }).toArray();
+  const after = generator.getState();
+  expect([...permutation(n, generator.setState(state))]).toEqual(drawn);
+  expect(generator.getState()).toEqual(after);
+  const expected = Array.from({ length: n }, (_, i) => i);
+  const words = Array.from({ length: Math.ceil(n / 4) }, (_, i) => [...philox(i, [7, 0])]).flat();
+  for (let last = n - 1; last > 0; last--) {
+    const pick = Math.floor((words[n - 1 - last]! / 2 ** 32) * (last + 1));
+    [expected[last], expected[pick]] = [expected[pick]!, expected[last]!];
+  }
+  expect(drawn).toEqual(expected);
+});
