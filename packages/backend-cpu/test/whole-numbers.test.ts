@@ -1,5 +1,5 @@
 /** int64 to floats and back, over the whole range: rounded once, to nearest even, and cut at the ends. */
-import { arange, type DType, type KernelCall, tensor } from "@dl/tensor";
+import { arange, type DType, type KernelCall, type Tensor, tensor } from "@dl/tensor";
 import { expect, test } from "vitest";
 import { cpu } from "../src/backend.ts";
 import "../src/index.ts";
@@ -54,6 +54,13 @@ test("places among numbers beyond doubles", () => {
   const numbers = tensor([2n ** 60n, 2n ** 60n + 1n], { device: "cpu" });
   expect(numbers.searchsorted(numbers).toArray()).toEqual([0, 1]);
   expect(numbers.searchsorted(numbers, { right: true }).toArray()).toEqual([1, 2]);
+});
+
+test("distinct numbers beyond doubles, which are too close for counting by their distance", () => {
+  const numbers = tensor([2n ** 60n + 5n, 2n ** 60n + 1n, 2n ** 60n + 1n], { device: "cpu" });
+  const [values, counts] = numbers.unique({ returnCounts: true }) as Tensor[];
+  expect(values!.tolist()).toEqual([2n ** 60n + 1n, 2n ** 60n + 5n]);
+  expect(counts!.toArray()).toEqual([2, 1]);
 });
 
 test("many numbers are counted", () => {

@@ -188,7 +188,7 @@ export const unique = composite(
 function uniqueElements(input: Tensor, withInverse: boolean, withCounts: boolean): Unique {
   const x = input.detach().reshape(-1);
   const range = isFloat(x.dtype) || x.numel() === 0 ? undefined : [x.amin(), x.amax()].map((end) => Number(end.item()));
-  if (range && (range[1]! - range[0]!) * SPARSE < x.numel()) {
+  if (range?.every(Number.isSafeInteger) && (range[1]! - range[0]!) * SPARSE < x.numel()) {
     return uniqueCounted(x.to("int64").sub(range[0]!), range, input, withInverse, withCounts);
   }
   const { values, indices } = sort(x);
