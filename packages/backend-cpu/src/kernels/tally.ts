@@ -65,10 +65,11 @@ export function tally([self, index, value]: readonly View[], out: Output, failur
     const tables = temporaries.make([ROWS, size], "int64");
     convert(asRow(self!), part(tables, [1, size], [ROWS - 1, 0]));
     engine.module("tally", buildTally);
-    heap.i32[failure >>> 2] = 0;
+    heap.i32[failure / 4] = 0;
     const args = [count, size, addressOf(temporaries.rowMajor(index!)), addressOf(value!), tables.address, failure];
     threads.parallel("tally", "tally", CHUNKS, args);
+    if (heap.i32[failure / 4] !== 0) return false;
     folds.sum({ op: "sum", inputs: [tables], attrs: { dims: [0], keepdim: false }, outputs: [out] }, [out]);
-    return heap.i32[failure >>> 2] === 0;
+    return true;
   });
 }

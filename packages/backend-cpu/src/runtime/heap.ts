@@ -121,7 +121,7 @@ function create(shared: boolean, maximum: number): WebAssembly.Memory {
   return new WebAssembly.Memory(wide as unknown as WebAssembly.MemoryDescriptor);
 }
 
-/** Whether the host has memory with addresses of 64 bits: Node 24, Chromium and Firefox do. */
+/** Whether the host has memory with addresses of 64 bits: Node 24 and Chromium do. */
 export function offersWide(): boolean {
   try {
     return create(false, PAGES + 1) !== undefined;

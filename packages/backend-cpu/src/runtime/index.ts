@@ -43,7 +43,7 @@ export function getMemoryLimit(): number {
  * Sets how many bytes tensors on the CPU may hold; 4 GiB, or less where the host reserves less, unless said. Beyond it,
  * operations throw an error that tells what is held. What is held already stays. With the environment variable (in
  * browsers the global variable) `DL_MEMORY64=1`, set before this package is imported, it is 16 GiB where the host has that:
- * Node 24, Chromium, Firefox. One tensor may hold 2 GiB of them. Matrix products and convolutions are slower then.
+ * Node 24, Chromium. One tensor may hold 2 GiB of them. Matrix products and convolutions are slower then.
  *
  * @throws TensorError unless `bytes` is a positive number
  */
