@@ -65,6 +65,7 @@ export {
 export * as special from "./ops/special.ts";
 export * from "./ops/stacking.ts";
 export * from "./ops/table.ts";
+export { collectTaps } from "./ops/taps.ts";
 export { updateParameters } from "./ops/update.ts";
 export * from "./ops/views.ts";
 export { Pressure } from "./pressure.ts";

@@ -1,14 +1,29 @@
 /** Derivatives of convolution and pooling: each kernel's gradients are its sisters. */
-import { apply, type Shape, type Tensor } from "@dl/tensor";
+import { apply, collectTaps, type Shape, type Taps, type Tensor } from "@dl/tensor";
 import { A, B, noGradient, POSITIONS, type Rules } from "./rule.ts";
 
-type WindowOp = "conv" | "convInput" | "convWeight" | "maxPool" | "maxPoolBackward" | "avgPool" | "avgPoolBackward";
+type WindowOp =
+  | "conv"
+  | "convInput"
+  | "convWeight"
+  | "maxPool"
+  | "maxPoolBackward"
+  | "avgPool"
+  | "avgPoolBackward"
+  | "resample";
 
 const spatial = (rank: number): string => `${rank - 2}D`;
 
 /** An input of convInput much larger than its gradient needs (a large output padding) has room for more windows. */
 const cut = (x: Tensor, shape: Shape): Tensor =>
   shape.reduce((part, size, dim) => (part.shape[dim] === size ? part : part.narrow(dim, 0, size)), x);
+
+/** The taps of the gradient: what an output took from a source goes back there. */
+function reversed({ bounds, sources, weights }: Taps, size: number): Taps {
+  const outputs = new Int32Array(sources.length);
+  for (let i = 0; i + 1 < bounds.length; i++) outputs.fill(i, bounds[i]!, bounds[i + 1]!);
+  return collectTaps(size, sources, outputs, weights);
+}
 
 export const windows: Rules<WindowOp> = {
   conv: {
@@ -63,5 +78,14 @@ export const windows: Rules<WindowOp> = {
   avgPoolBackward: {
     name: (_, shape) => `AvgPool${spatial(shape.length)}BackwardBackward0`,
     wrt: [{ reads: 0, vjp: (g, _, { attrs }) => apply("avgPool", [g], attrs) }],
+  },
+  resample: {
+    wrt: [
+      {
+        reads: 0,
+        vjp: (g, _, { attrs: { dim, taps }, shape }) =>
+          apply("resample", [g], { dim, taps: reversed(taps, shape[dim]!) }),
+      },
+    ],
   },
 };

@@ -11,6 +11,7 @@ import { pointwise } from "./pointwise.ts";
 import { avgPoolBackwardKernel, avgPoolKernel, maxPoolBackwardKernel, maxPoolKernel } from "./pooling.ts";
 import { argmax, argmin } from "./positions.ts";
 import { folds } from "./reduce.ts";
+import { resample } from "./resample.ts";
 import { scans } from "./scan.ts";
 import { softmaxes } from "./softmax.ts";
 import * as sorting from "./sorting.ts";
@@ -31,6 +32,7 @@ export const kernels: Kernels = {
   maxPoolBackward: maxPoolBackwardKernel,
   avgPool: avgPoolKernel,
   avgPoolBackward: avgPoolBackwardKernel,
+  resample,
   ...folds,
   argmax,
   argmin,

@@ -10,6 +10,7 @@ import { matmul } from "./matmul.ts";
 import { cat, pad } from "./movement.ts";
 import { avgPool, avgPoolBackward, maxPool, maxPoolBackward } from "./pooling.ts";
 import { reduceKernel } from "./reduce.ts";
+import { resample } from "./resample.ts";
 import { scanKernel } from "./scan.ts";
 import { softmaxKernel } from "./softmax.ts";
 import { sort, topk } from "./sort.ts";
@@ -51,4 +52,5 @@ export const kernels: { readonly [K in KernelOp | SoftmaxOp]: Kernel<K> } = {
   maxPoolBackward,
   avgPool,
   avgPoolBackward,
+  resample,
 };

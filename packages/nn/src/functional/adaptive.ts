@@ -1,7 +1,8 @@
 /** Pooling to a given output size: window i of n spans ⌊i · size / n⌋ up to ⌈(i + 1) · size / n⌉. */
 import {
+  apply,
+  collectTaps,
   composite,
-  type DType,
   fail,
   fromArray,
   type OpFunction,
@@ -9,7 +10,6 @@ import {
   type Tensor,
   type ValuesIndices,
   valuesIndices,
-  where,
 } from "@dl/tensor";
 import { avgPool1d, avgPool2d, avgPool3d } from "./pooling.ts";
 import { indexTensor, planePositions } from "./positions.ts";
@@ -58,32 +58,19 @@ function adaptiveAvgPool(
         sizes.map((size, i) => size / wanted[i]!),
       );
     }
-    return wanted.reduce((x, count, i) => averageAlong(x, input.ndim - rank + i, count), input);
+    const spans = sizes.map((size, i) => windows(size, wanted[i]!));
+    const sums = spans.reduce((x, along, i) => sumAlong(x, input.ndim - rank + i, along), input);
+    const lengths = spans.map((along) => along.map((span) => span.length));
+    const areas = lengths.reduce((all, along) => all.flatMap((area) => along.map((length) => area * length)), [1]);
+    return sums.div(fromArray(Float64Array.from(areas), wanted, { dtype: input.dtype, device: input.device }));
   };
   return composite(`${name}(input, outputSize)`, body) as never;
 }
 
-/** Window means along one dimension: all windows are picked at once, as long as the longest, and summed as far as they go. */
-function averageAlong(x: Tensor, dim: number, count: number): Tensor {
-  if (count === 0) return x.narrow(dim, 0, 0);
-  const spans = windows(x.shape[dim]!, count);
-  const longest = Math.max(...spans.map((span) => span.length));
-  const places = Array.from({ length: longest }, (_, k) => k);
-  const sources = spans.flatMap((span) => places.map((k) => span[Math.min(k, span.length - 1)]!));
-  const picked = x.indexSelect(dim, indexTensor(sources, [sources.length], x));
-  const beside = (values: number[], sizes: readonly number[], dtype: DType): Tensor =>
-    fromArray(Float64Array.from(values), [...sizes, ...x.shape.slice(dim + 1).map(() => 1)], {
-      dtype,
-      device: x.device,
-    });
-  const counted = beside(
-    spans.flatMap((span) => places.map((k) => Number(k < span.length))),
-    [count, longest],
-    "bool",
-  );
-  const parts = where(counted, picked.view(x.shape.toSpliced(dim, 1, count, longest)), 0);
-  const lengths = spans.map((span) => span.length);
-  return parts.sum(dim + 1).div(beside(lengths, [count], x.dtype));
+/** Sums of windows along one dimension. */
+function sumAlong(x: Tensor, dim: number, spans: readonly (readonly number[])[]): Tensor {
+  const outputs = spans.flatMap((span, i) => span.map(() => i));
+  return apply("resample", [x], { dim, taps: collectTaps(spans.length, outputs, spans.flat()) });
 }
 
 /** The mean of each of `outputSize` windows of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html */

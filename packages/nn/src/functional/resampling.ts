@@ -1,7 +1,7 @@
 /** Images made larger or smaller: every mode but "area" is a weighted sum of a few neighbours along each dimension. */
-import { composite, fail, showShape, type Tensor } from "@dl/tensor";
+import { apply, collectTaps, composite, fail, showShape, type Taps, type Tensor } from "@dl/tensor";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./adaptive.ts";
-import { applyTaps, type Taps } from "./positions.ts";
+import { indexTensor } from "./positions.ts";
 
 export type InterpolationMode = "nearest" | "nearest-exact" | "linear" | "bilinear" | "bicubic" | "trilinear" | "area";
 
@@ -66,11 +66,19 @@ const rules: {
 
 function tapsOf(axis: Axis, rule: Rule): Taps {
   const rows = Array.from({ length: axis.count }, (_, i) => rule(axis, i));
-  const places = rows[0]!.map((_, k) => k);
-  return {
-    sources: places.map((k) => rows.map((row) => row[k]![0])),
-    weights: places.map((k) => rows.map((row) => row[k]![1])),
-  };
+  const taps = rows.flat();
+  return collectTaps(
+    axis.count,
+    rows.flatMap((row, i) => row.map(() => i)),
+    taps.map(([source]) => source),
+    taps.map(([, weight]) => weight),
+  );
+}
+
+/** Along one dimension; whole numbers have nearest neighbours only. */
+function resampled(x: Tensor, dim: number, taps: Taps): Tensor {
+  if (x.isFloatingPoint()) return apply("resample", [x], { dim, taps });
+  return x.indexSelect(dim, indexTensor(taps.sources, [taps.sources.length], x));
 }
 
 const growth = ({ count, size }: Axis): number => count / size;
@@ -130,9 +138,12 @@ export const interpolate = composite(
         `mode "${mode}" needs ${row.ranks.map((r) => `${r + 2}-d`).join(" or ")} input, got ${showShape(input.shape)}`,
       );
     }
-    // The least growth first; of equals columns, since rows are cheaper to pick once there are more.
-    const order = [...axes.keys()].sort((a, b) => growth(axes[a]!) - growth(axes[b]!) || b - a);
-    return order.reduce((x, i) => applyTaps(x, i + 2, tapsOf(axes[i]!, row.rule)), input);
+    // The least growth first; of equals the last where there are more elements afterwards, since it is the slowest.
+    const order = [...axes.keys()].sort((a, b) => {
+      const [one, other] = [growth(axes[a]!), growth(axes[b]!)];
+      return one - other || (one > 1 ? b - a : a - b);
+    });
+    return order.reduce((x, i) => resampled(x, i + 2, tapsOf(axes[i]!, row.rule)), input);
   },
 );
 

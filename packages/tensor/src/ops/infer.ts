@@ -32,6 +32,7 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   maxPoolBackward: ([grad], { inputShape }) => withShape(grad!, inputShape),
   avgPool: ([x], attrs) => withShape(x!, poolShape("avgPool", x!.shape, attrs)),
   avgPoolBackward: ([grad], { inputShape }) => withShape(grad!, inputShape),
+  resample: ([x], { dim, taps }) => withShape(x!, x!.shape.with(dim, taps.bounds.length - 1)),
   gather: ([x, index]) => withShape(x!, index!.shape),
   scatter: like,
   indexSelect: ([x, index], { dim }) => withShape(x!, x!.shape.with(dim, index!.shape[0]!)),

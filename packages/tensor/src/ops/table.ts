@@ -149,6 +149,13 @@ export interface AvgPoolAttrs extends PoolAttrs {
   readonly divisor: number;
 }
 
+/** What each output of a line sums: those from `bounds[i]` up to `bounds[i + 1]` of the elements at `sources`, by `weights`. */
+export interface Taps {
+  readonly bounds: ArrayLike<number>;
+  readonly sources: ArrayLike<number>;
+  readonly weights: ArrayLike<number>;
+}
+
 export type ScatterReduce = "replace" | "add" | "prod" | "amax" | "amin";
 
 /** Operations with a kernel of their own. Comments give the inputs; spatial dimensions are the last ones. */
@@ -178,6 +185,8 @@ export interface OtherOps {
   avgPool: AvgPoolAttrs;
   /** [gradient] */
   avgPoolBackward: AvgPoolAttrs & { readonly inputShape: Shape };
+  /** [x] → weighted sums along `dim`. */
+  resample: { readonly dim: number; readonly taps: Taps };
   /** `[x, index]`: `out[i][j] = x[index[i][j]][j]` for dim 0. */
   gather: { readonly dim: number };
   /** `[self, index, source]`: the inverse of gather; `includeSelf` false starts the reduced places from nothing. */

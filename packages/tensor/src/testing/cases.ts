@@ -138,6 +138,8 @@ const strided = { stride: [2, 1], padding: [1, 2], dilation: [1, 2], groups: 2 }
 const pool2d = { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1], ceilMode: false };
 const odd = { kernel: [3, 2], stride: [2, 1], padding: [1, 0], dilation: [1, 2], ceilMode: true };
 const average = { countIncludePad: true, divisor: 0 };
+/** An output of nothing, of one element, and of three, one of them twice. */
+const taps = { bounds: [0, 2, 2, 3, 6], sources: [1, 2, 4, 0, 3, 3], weights: [1, -2, 0.5, 0.25, 2, 1] };
 const index = (shape: Shape, values: readonly number[]): InputSpec => ({ shape, dtype: "int64", values });
 
 export const opCases: OpCases = {
@@ -231,6 +233,12 @@ export const opCases: OpCases = {
     },
   ],
   avgPoolBackward: [{ inputs: [{ shape: [2, 3, 3, 4] }], attrs: { ...pool2d, ...average, inputShape: [2, 3, 6, 8] } }],
+  resample: [
+    [[2, 5], 1],
+    [[18, 7], 1],
+    [[2, 5, 3], 1],
+    [[6, 22], 0],
+  ].map(([shape, dim]) => ({ inputs: [{ shape: shape as Shape }], attrs: { dim: dim as number, taps } })),
   gather: [{ inputs: [{ shape: [3, 4] }, index([3, 2], [0, 3, 1, 1, 2, 0])], attrs: { dim: 1 } }],
   scatter: [
     {

@@ -42,6 +42,15 @@ export const kernels: { readonly [K in keyof OtherOps]: Kernel<K> } = {
     averages(out!.shape, grad!.shape, attrs, (o, at, divisor) => (data[at]! += grad!.data[o]! / divisor));
     return [data];
   },
+  resample: ([x], { dim, taps }, [out]) => [
+    [...coordinates(out!.shape)].map((at) => {
+      let sum = 0;
+      for (let k = taps.bounds[at[dim]!]!; k < taps.bounds[at[dim]! + 1]!; k++) {
+        sum += taps.weights[k]! * x!.data[flatIndex(at.with(dim, taps.sources[k]!), stridesOf(x!.shape))]!;
+      }
+      return sum;
+    }),
+  ],
   gather: ([x, index], { dim }) => [
     [...coordinates(index!.shape)].map((at, i) => {
       const to = at.with(dim, inside("gather", index!.data[i]!, x!.shape[dim]!, dim));
