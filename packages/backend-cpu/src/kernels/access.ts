@@ -7,22 +7,25 @@ import { type Expr, type Func, type Local, load, loadLane, op, shuffle, splat } 
 import {
   add,
   and,
+  beyond,
   bits,
   constant,
   convert,
   float,
-  ge,
   gt,
   isNan,
+  max,
   mul,
   type Node,
   type NumberType,
   ne,
   or,
-  pmax,
+  patch,
   select,
   shl,
   shrUnsigned,
+  singleBits,
+  sub,
 } from "./expression.ts";
 import type { Lanes, VectorLanes } from "./lower.ts";
 
@@ -50,7 +53,7 @@ const plain = (raw: NumberType, bytes: Access["bytes"], signed = true): Access =
 export const access: { readonly [D in DType]: Access } = {
   float32: plain("f32", 4),
   float64: plain("f64", 8),
-  float16: { bytes: 2, raw: "i32", signed: false, decode: fromHalf, encode: (x) => toHalf(toFloat32(x)) },
+  float16: { bytes: 2, raw: "i32", signed: true, decode: fromHalf, encode: (x) => toHalf(toFloat32(x)) },
   bfloat16: {
     bytes: 2,
     raw: "i32",
@@ -74,27 +77,33 @@ export const access: { readonly [D in DType]: Access } = {
 
 /** The exponent is moved by a multiplication, which also gets subnormals right; infinities and NaN need theirs filled. */
 function fromHalf(raw: Node): Node {
-  const size = mul(float(shl(and(raw, 0x7fff), 13)), 2 ** 112);
-  const filled = select(ge(size, 65536), or(bits(size), 0x7f800000), bits(size));
-  return float(or(filled, shl(and(raw, 0x8000), 16)));
+  const value = mul(float(and(shl(raw, 13), -0x70002000)), 2 ** 112);
+  return patch(beyond(value, 65504), value, (x) => float(or(bits(x), 0x7f800000)), value);
 }
 
-/** Adding a power of two, chosen by the exponent, rounds the fraction off to nearest even. */
+/**
+ * Adding a power of two, chosen by the exponent, rounds the fraction off to nearest even; a little more than that power, so
+ * that the exponent's low bits come out right. Bits above the lower 16 are not stored.
+ */
 function toHalf(x: Node): Node {
   const word = bits(x);
   const size = and(word, 0x7fffffff);
-  const exponent = and(size, 0x7f800000);
-  const bias = bits(pmax(float(exponent), 2 ** -14));
-  const scaled = mul(mul(float(size), 2 ** 112), 2 ** -110);
-  const rounded = bits(add(scaled, float(add(bias, 0x07800000))));
-  const finite = add(and(shrUnsigned(rounded, 13), 0x7c00), and(rounded, 0x0fff));
-  return or(shrUnsigned(and(word, -0x80000000), 16), select(gt(size, 0x7f800000), constant("i32", 0x7e00), finite));
+  const sign = and(shrUnsigned(word, 16), 0x8000);
+  const power = add(max(and(word, 0x7f800000), singleBits(2 ** -14)), singleBits(2 ** 13) - singleBits(1) + 0x800);
+  const rounded = bits(add(float(size), float(power)));
+  const finite = or(add(shrUnsigned(rounded, 13), rounded), sign);
+  const tooLarge = sub(singleBits(65520) - 1, size);
+  return patch(tooLarge, finite, notFinite, size, sign);
+}
+
+function notFinite(size: Node, sign: Node): Node {
+  return or(select(gt(size, 0x7f800000), constant("i32", 0x7e00), 0x7c00), sign);
 }
 
 function toBrain(x: Node): Node {
   const word = bits(x);
   const rounded = shrUnsigned(add(add(word, 0x7fff), and(shrUnsigned(word, 16), 1)), 16);
-  return select(isNan(x), constant("i32", 0x7fc0), rounded);
+  return patch(isNan(x), rounded, () => constant("i32", 0x7fc0));
 }
 
 type Address = Expr<"i32">;

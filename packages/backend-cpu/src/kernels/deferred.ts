@@ -26,6 +26,8 @@ import { launch, pointwiseOf } from "./pointwise.ts";
 export const LONG = 2 ** 15;
 /** Nodes of a formula that costs less than a pass over memory: it is repeated rather than its result written. */
 const CHEAP = 8;
+/** What a pass over memory costs, by {@link costOf}. */
+const PASS = CHEAP / 4;
 /** Nodes of a fused formula at most, and fused formulas that are compiled at most. */
 const MOST_WORK = 256;
 const MOST_KERNELS = 512;
@@ -211,15 +213,20 @@ function fuse(
   return known.kernel === null ? undefined : { kernel: known.kernel, inputs: chain.inputs };
 }
 
-/** `null` where the chain as a whole cannot be computed on vectors, though its ops can. */
+/** What an element costs: nodes, by how many elements are computed at once. */
+function costOf({ what: { weight, lanes } }: Elementwise): number {
+  return weight / (lanes === "scalar" ? 1 : lanes);
+}
+
+/** `null` where the chain as a whole takes fewer elements at once than its ops do, and that costs more than passes over memory. */
 function fusedKernel(name: string, { steps, inputs }: Chain): Elementwise | null {
   const types = inputs.map((_, i) => {
     const reader = steps.find(({ operands }) => operands.includes(i))!;
     return reader.kernel.inputs[reader.operands.indexOf(i)]!;
   });
   const kernel = new Elementwise(name, types, steps.at(-1)!.kernel.output, (...xs) => build(steps, xs));
-  const scalar = kernel.what.lanes === "scalar" && steps.every((step) => step.kernel.what.lanes !== "scalar");
-  return scalar ? null : kernel;
+  const apart = steps.reduce((sum, step) => sum + costOf(step.kernel), (steps.length - 1) * PASS);
+  return costOf(kernel) > apart ? null : kernel;
 }
 
 /** The formulas of all steps, one into the other; in between, elements are rounded as if they had been stored. */
@@ -235,7 +242,7 @@ function build(steps: readonly Step[], xs: readonly Node[]): Node {
 function stored({ output }: Elementwise, value: Node): Node {
   const { bytes, signed, encode, decode } = access[output];
   const raw = encode(value);
-  if (bytes >= 4 || dtypes[output].kind !== "int") return decode(raw);
+  if (bytes >= 4 || !(dtypes[output].kind === "int" || output === "float16")) return decode(raw);
   const unused = 32 - 8 * bytes;
   return decode((signed ? shr : shrUnsigned)(shl(raw, unused), unused));
 }

@@ -1,5 +1,16 @@
 /** The loops of element-wise kernels over runs without strides. */
-import { call, type Expr, type Func, type FuncRef, i32, type Local, op, select } from "../wasm/emitter.ts";
+import {
+  call,
+  type Expr,
+  type Func,
+  type FuncRef,
+  i32,
+  type Local,
+  load,
+  type Module,
+  op,
+  select,
+} from "../wasm/emitter.ts";
 import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storePacked } from "./access.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
 import { Lowering, signsOf, type Unpatched, type VectorLanes, withoutPatches } from "./lower.ts";
@@ -15,10 +26,14 @@ const BULK = 256;
 const BLOCK = 1024;
 /** Elements that are computed with patches where some of a block need them: others may be near. */
 const CAREFUL = 4 * BLOCK;
+/** Bytes of a line of the caches. */
+const LINE = 64;
+
+const isCheap = ({ weight, inputs }: Formula): boolean => weight <= inputs.length + 8;
 
 /** Cheap formulas take four vectors a round; others one, or two where the engine joins them. */
-function vectorsOf({ what: { weight, inputs }, m }: Building): number {
-  if (weight <= inputs.length + 8) return 4;
+function vectorsOf({ what, m }: Building): number {
+  if (isCheap(what)) return 4;
   return m.options.joined ? 2 : 1;
 }
 
@@ -28,13 +43,14 @@ function vectorsOf({ what: { weight, inputs }, m }: Building): number {
  * again, so it is computed with patches at once.
  */
 export function addPacked(building: Building, lanes: VectorLanes, pattern: Run): Procedure {
-  const { what } = building;
+  const { what, m } = building;
   const unpatched = withoutPatches(what.root);
   const isPatched = unpatched.signs.length > 0;
   const vectors = vectorsOf(building);
   const quick = addRounds(building, lanes, pattern, vectors, unpatched);
   const single = vectors > 1 || isPatched ? addRounds(building, lanes, pattern, 1) : quick;
   const partial = addPartial(building, lanes, pattern);
+  const near = isLatent(building) ? addNear(m) : undefined;
   return addFunction(building, "flat", (f, pointers, _, count) => {
     if (isMove(what) && pattern[0] === "packed" && lanes * what.output.bytes < 16) {
       addBulk(f, pointers, count, what.output.bytes);
@@ -54,17 +70,43 @@ export function addPacked(building: Building, lanes: VectorLanes, pattern: Run):
     const atMost = (elements: number): Expr<"i32"> => select(atLeast(elements), i32(elements), count);
     const blocks = (): void =>
       f.while(atLeast(wide), () =>
-        part(wide, atMost(BLOCK), () =>
+        part(wide, atMost(BLOCK), () => {
+          for (const [i, { bytes }] of what.inputs.entries()) {
+            if (near && bytes === 8 && pattern[i] === "packed")
+              f.drop(call(near, pointers[i]!, op("i32.shr_u", some, 3)));
+          }
           f.if(run(quick, wide), () => {
             f.set(some, op("i32.and", atMost(CAREFUL), -wide));
             f.drop(run(single, lanes));
-          }),
-        ),
+          });
+        }),
       );
     if (isPatched) f.if(areApart(pointers), blocks);
+    else if (near) blocks();
     else if (vectors > 1) f.if(atLeast(wide), () => part(wide, count, () => f.drop(run(quick, wide))));
     f.if(atLeast(lanes), () => part(lanes, count, () => f.drop(run(single, lanes))));
     f.if(count, () => f.call(partial, ...pointers, count));
+  });
+}
+
+/**
+ * Whether so few elements are under way at once that each line of memory is waited for: then a block's lines are touched in
+ * a loop of their own before it is computed.
+ */
+function isLatent({ what }: Building): boolean {
+  return !isCheap(what) && what.inputs.some(({ bytes }) => bytes === 8);
+}
+
+/** Loads a word of each line. */
+function addNear(m: Module): FuncRef<readonly ["from", "lines"], "i32"> {
+  return m.inner("near", ["from", "lines"], (f, { from, lines }) => {
+    const all = f.local("i32");
+    f.while(lines, () => {
+      f.set(all, op("i32.or", all, load("i32.load", from)));
+      f.inc(from, LINE);
+      f.inc(lines, -1);
+    });
+    return all;
   });
 }
 
