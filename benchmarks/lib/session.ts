@@ -22,7 +22,7 @@ const specOf = (session: Session, work: string, cases: readonly Case[], threads:
   work,
   cases: cases.map(({ name, size }) => ({ name, size })),
   threads,
-  warm: session.quick ? 0.1 : budgetOf(0.4, cases.length),
+  warm: session.quick ? 0.1 : budgetOf(1.2, cases.length),
   budget: session.quick ? 0.1 : budgetOf(1.2, cases.length),
   quick: session.quick,
 });

@@ -23,6 +23,10 @@ export function fill(type: ScalarName, length: number, seed: number): number {
   return address;
 }
 
+function clear(values: Numbers, oneOf: number): void {
+  for (let i = 0; i < values.length; i++) if (((i * 2654435761) >>> 16) % oneOf > 0) values[i] = 0 as never;
+}
+
 export interface Problem {
   readonly type: ScalarName;
   readonly m: number;
@@ -33,6 +37,8 @@ export interface Problem {
   readonly transposeB: boolean;
   readonly gap: number;
   readonly mode: "plain" | "accumulate" | "bias";
+  /** Of so many numbers of A, one is not zero. */
+  readonly oneOf?: number;
 }
 
 /** What `gemm` does with big products only. */
@@ -46,13 +52,14 @@ export function check(problem: Problem): void {
 
 /** Multiplies, and compares with three loops. */
 function compare(
-  { type, m, n, k, count, transposeA, transposeB, gap, mode }: Problem,
+  { type, m, n, k, count, transposeA, transposeB, gap, mode, oneOf }: Problem,
   multiply: (type: ScalarName, call: GemmCall) => void,
 ): void {
   const strides = (rows: number, columns: number, transposed: boolean) =>
     transposed ? { rowStride: 1, columnStride: rows + gap } : { rowStride: columns + gap, columnStride: 1 };
   const sizes = { a: (m + gap) * (k + gap) * 2, b: (k + gap) * (n + gap) * 2, c: m * (n + gap) };
   const a = { address: fill(type, sizes.a * count, 1), ...strides(m, k, transposeA) };
+  if (oneOf !== undefined) clear(view(type, a.address, sizes.a * count), oneOf);
   const b = { address: fill(type, sizes.b * count, 2), ...strides(k, n, transposeB) };
   const c = { address: fill(type, sizes.c * count, 3), rowStride: n + gap };
   const bias = fill(type, n, 4);

@@ -7,6 +7,7 @@ export function checkVariant(): void {
   for (const type of ["f32", "f64"] as const) {
     checkGemm({ ...plain, type, m: 64, n: 67, k: 65, count: 2 });
     checkTogether({ ...plain, type, m: 130, n: 67, k: 515, count: 1 });
+    checkGemm({ ...plain, type, m: 100, n: 260, k: 150, count: 1, oneOf: 3 });
     checkGemm({ ...plain, type, m: 3, n: 67, k: 65, count: 1, transposeB: true });
     for (const [outChannels, width] of [
       [14, 13],

@@ -2,33 +2,16 @@
  * The two gradients of a convolution for output gradients that are mostly zeros, as those behind max pooling and ReLU are.
  * Images and weights lie with their channels side by side: a row of a window is one run of memory. Of float32.
  */
-import { call, type FuncRef, i32, load, type Module, op, splat } from "../wasm/emitter.ts";
+import { call, type FuncRef, i32, load, type Module, op } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
-import { lister, type Runs, tiler } from "./conv-sparse-tiles.ts";
+import { type Runs, tiler } from "./conv-sparse-tiles.ts";
 import { forEachRun } from "./conv-stage.ts";
 import { at, type Int, partOf, shareOf } from "./element.ts";
 import { type Turn, turner } from "./turned.ts";
-
-/** The table that all kernels share: {@link lanePacking}, a flag, and where the window of each pixel is. */
-export const FLAG = 256;
-export const PLACES: number = FLAG + 16;
-
-const checkParams = ["from", "end", "table"] as const;
-
-/** Sets the flag if a number is infinite or NaN: times zero it would not be zero. */
-function checker(m: Module): FuncRef<typeof checkParams, undefined> {
-  return m.inner("check", checkParams, (f, p) => {
-    const zeros = f.local("v128");
-    f.while(op("i32.lt_u", p.from, p.end), () => {
-      f.set(zeros, op("f32x4.add", zeros, op("f32x4.mul", load("v128.load", p.from), splat("f32x4", 0))));
-      f.inc(p.from, 16);
-    });
-    f.if(op("v128.any_true", op("f32x4.ne", zeros, zeros)), () => f.store("i32.store", p.table, 1, FLAG));
-  });
-}
+import { type Check, checker, lister, PLACES } from "./zeros.ts";
 
 /** `prepare`, of images: units are images, by group. */
-function buildStage(m: Module, turn: Turn, check: FuncRef<typeof checkParams, undefined>): void {
+function buildStage(m: Module, turn: Turn, check: Check): void {
   m.func("prepare", ["chunk", "chunks", "plan", "x", "images", "table"], (f, q) => {
     const p = readPlan(f, q.plan, "batch", "groups", "channels", "plane", "xChannel");
     shareOf(f, q, op("i32.mul", p.batch, p.groups), (unit) => {

@@ -1,51 +1,12 @@
 /** Micro kernels over a list of numbers that are not zero: each entry is the place of a window in bytes, and the number. */
-import { type Expr, type FuncRef, load, type Module, op, shuffle, splat } from "../wasm/emitter.ts";
-import { at, type Int } from "./element.ts";
+import { type FuncRef, load, type Module, op } from "../wasm/emitter.ts";
+import type { Int } from "./element.ts";
 
 /** What a window sees: `count` runs of memory, of `vectors` vectors each; `taps` of its places in a run. */
 export interface Runs {
   readonly count: number;
   readonly vectors: number;
   readonly taps: number;
-}
-
-/** For each set of lanes, which bytes put them side by side; for `i8x16.swizzle`. */
-export const lanePacking: readonly number[] = Array.from({ length: 16 }, (_, set) => {
-  const bytes = [0, 1, 2, 3].flatMap((lane) => ((set >> lane) & 1 ? [0, 1, 2, 3].map((byte) => 4 * lane + byte) : []));
-  return Array.from({ length: 16 }, (_, i) => bytes[i] ?? 0);
-}).flat();
-
-const listParams = ["dy", "places", "count", "packing", "entries"] as const;
-
-/** Writes the list of a plane and gives its end. No branch: what holds zeros is written over by the next entries. */
-export function lister(m: Module): FuncRef<typeof listParams, "i32"> {
-  return m.inner("list", listParams, (f, p) => {
-    const [values, bytes] = [f.local("v128"), f.local("v128")];
-    const [value, set] = [f.local("f32"), f.local("i32")];
-    const advance = (lanes: number, used: Expr<"i32">): void => {
-      f.inc(p.entries, op("i32.shl", used, 3));
-      f.inc(p.dy, 4 * lanes);
-      f.inc(p.places, 4 * lanes);
-      f.inc(p.count, -lanes);
-    };
-    f.while(op("i32.ge_s", p.count, 4), () => {
-      f.set(values, load("v128.load", p.dy));
-      f.set(set, op("i32x4.bitmask", op("f32x4.ne", values, splat("f32x4", 0))));
-      f.set(bytes, load("v128.load", at(p.packing, set, 16)));
-      const places = f.let(op("i8x16.swizzle", load("v128.load", p.places), bytes));
-      f.set(values, op("i8x16.swizzle", values, bytes));
-      f.store("v128.store", p.entries, shuffle(places, values, [0, 4, 1, 5]));
-      f.store("v128.store", p.entries, shuffle(places, values, [2, 6, 3, 7]), 16);
-      advance(4, op("i32.popcnt", set));
-    });
-    f.while(p.count, () => {
-      f.set(value, load("f32.load", p.dy));
-      f.store("i32.store", p.entries, load("i32.load", p.places));
-      f.store("f32.store", p.entries, value, 4);
-      advance(1, op("f32.ne", value, 0));
-    });
-    return p.entries;
-  });
 }
 
 const starts = ["x0", "x1", "x2", "x3", "x4", "x5"] as const;

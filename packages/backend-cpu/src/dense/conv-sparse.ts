@@ -3,8 +3,9 @@ import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import { type Geometry, interleavedLayout, product } from "./conv-geometry.ts";
 import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
-import { buildSparseInput, buildSparseWeight, FLAG, PLACES } from "./conv-sparse-kernels.ts";
-import { lanePacking, type Runs } from "./conv-sparse-tiles.ts";
+import { buildSparseInput, buildSparseWeight } from "./conv-sparse-kernels.ts";
+import type { Runs } from "./conv-sparse-tiles.ts";
+import { areFinite, makeTable } from "./zeros.ts";
 
 /** Addresses of dense tensors. */
 export interface ConvGradient {
@@ -28,14 +29,8 @@ const plans = new PlanCache<SparsePlan>();
 function sparsePlan(g: Geometry): SparsePlan {
   return plans.get(g, () => {
     const layout = interleavedLayout(g);
-    const width = g.output[2];
-    const block = memory.allocate(PLACES + 4 * layout.rows.length * width);
-    memory.heap.u8.set(lanePacking, block.address);
-    memory.heap.i32[(block.address + FLAG) / 4] = 0;
-    let next = (block.address + PLACES) / 4;
-    for (const row of layout.rows) {
-      for (let x = 0; x < width; x++) memory.heap.i32[next++] = 4 * (row + x * g.stride[2] * g.channels);
-    }
+    const columns = Array.from({ length: g.output[2] }, (_, x) => x * g.stride[2] * g.channels);
+    const block = makeTable(Array.from(layout.rows).flatMap((row) => columns.map((column) => 4 * (row + column))));
     return { plans: [makePlan(g, layout, 4, blocksOf(1, 1)), { block }] };
   });
 }
@@ -99,13 +94,4 @@ export function runSparse(g: Geometry, name: "weight" | "input", t: ConvGradient
   } finally {
     memory.release(prepared);
   }
-}
-
-/** Whether all factors are; takes the flag down. */
-function areFinite({ address }: Block): boolean {
-  const { i32 } = memory.heap;
-  const flag = (address + FLAG) / 4;
-  const infinite = i32[flag] !== 0;
-  i32[flag] = 0;
-  return !infinite;
 }

@@ -5,6 +5,7 @@ import { bytesPerElement, elements, type FloatName, type ScalarName } from "./el
 import { CACHED_BYTES } from "./gemm-direct.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
 import { multiplyPanels, packedScratch } from "./gemm-panels.ts";
+import { isSparse, multiplySparse } from "./gemm-sparse.ts";
 
 /** A matrix in memory. Strides are in elements, and may be 0 or negative; swap them to transpose. */
 export interface MatrixView {
@@ -72,8 +73,13 @@ const FEW_ROWS = 16;
  * @throws RangeError if memory for packing is not to be had.
  */
 export function gemm(type: ScalarName, call: GemmCall): void {
+  if (call.m === 0 || call.n === 0 || call.batch?.count === 0) return;
+  if (type === "f32" && isSparse(call)) multiplySparse(call, (part) => multiplyDense(type, part));
+  else multiplyDense(type, call);
+}
+
+function multiplyDense(type: ScalarName, call: GemmCall): void {
   const batch = call.batch?.count ?? 1;
-  if (call.m === 0 || call.n === 0 || batch === 0) return;
   const product = chooseWay(type, call);
   if (product.mode === TOGETHER) multiplyTogether(type as FloatName, call);
   else multiplyUnits(type, call, product, batch);

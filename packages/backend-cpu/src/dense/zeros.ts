@@ -1,0 +1,94 @@
+/** What the kernels that pass over zeros have in common: lists of the other numbers, and whether all factors are finite. */
+import type { Block } from "../runtime/block.ts";
+import { memory } from "../runtime/index.ts";
+import { type Expr, type FuncRef, load, type Module, op, shuffle, splat } from "../wasm/emitter.ts";
+import { at } from "./element.ts";
+
+/** The table of such a kernel: {@link lanePacking}, a flag, and the places that its lists are to name. */
+const FLAG = 256;
+export const PLACES: number = FLAG + 16;
+
+/** A table with those places, in bytes. @throws RangeError if there is no memory for it. */
+export function makeTable(places: ArrayLike<number>): Block {
+  const block = memory.allocate(PLACES + 4 * places.length);
+  memory.heap.u8.set(lanePacking, block.address);
+  memory.heap.i32[(block.address + FLAG) / 4] = 0;
+  memory.heap.i32.set(places, (block.address + PLACES) / 4);
+  return block;
+}
+
+/** Whether all numbers that were checked with this table are finite; takes the flag down. */
+export function areFinite({ address }: Block): boolean {
+  const { i32 } = memory.heap;
+  const flag = (address + FLAG) / 4;
+  const infinite = i32[flag] !== 0;
+  i32[flag] = 0;
+  return !infinite;
+}
+
+const checkParams = ["from", "end", "table"] as const;
+export type Check = FuncRef<typeof checkParams, undefined>;
+
+/** Sets the flag if a number is infinite or NaN: times zero it would not be zero. Four sums hide each other's latency. */
+export function checker(m: Module): Check {
+  return m.inner("check", checkParams, (f, p) => {
+    const zeros = f.locals("v128", 4);
+    const add = (zero: (typeof zeros)[number], offset: number): void => {
+      f.set(zero, op("f32x4.add", zero, op("f32x4.mul", load("v128.load", p.from, offset), splat("f32x4", 0))));
+    };
+    f.while(op("i32.ge_u", op("i32.sub", p.end, p.from), 64), () => {
+      for (const [i, zero] of zeros.entries()) add(zero, 16 * i);
+      f.inc(p.from, 64);
+    });
+    f.while(op("i32.lt_u", p.from, p.end), () => {
+      add(zeros[0]!, 0);
+      f.inc(p.from, 16);
+    });
+    const total = f.let(zeros.reduce<Expr<"v128">>((sum, zero) => op("f32x4.add", sum, zero), splat("f32x4", 0)));
+    f.if(op("v128.any_true", op("f32x4.ne", total, total)), () => f.store("i32.store", p.table, 1, FLAG));
+  });
+}
+
+/** For each set of lanes, which bytes put them side by side; for `i8x16.swizzle`. */
+const lanePacking: readonly number[] = Array.from({ length: 16 }, (_, set) => {
+  const bytes = [0, 1, 2, 3].flatMap((lane) => ((set >> lane) & 1 ? [0, 1, 2, 3].map((byte) => 4 * lane + byte) : []));
+  return Array.from({ length: 16 }, (_, i) => bytes[i] ?? 0);
+}).flat();
+
+const listParams = ["dy", "places", "count", "packing", "entries"] as const;
+
+export type List = FuncRef<typeof listParams, "i32">;
+
+/**
+ * Writes the list of `count` numbers, each with its place, and gives its end. No branch: what holds zeros is written over
+ * by the next entries, so up to 32 bytes beyond the end are written too.
+ */
+export function lister(m: Module): List {
+  return m.inner("list", listParams, (f, p) => {
+    const [values, bytes] = [f.local("v128"), f.local("v128")];
+    const [value, set] = [f.local("f32"), f.local("i32")];
+    const advance = (lanes: number, used: Expr<"i32">): void => {
+      f.inc(p.entries, op("i32.shl", used, 3));
+      f.inc(p.dy, 4 * lanes);
+      f.inc(p.places, 4 * lanes);
+      f.inc(p.count, -lanes);
+    };
+    f.while(op("i32.ge_s", p.count, 4), () => {
+      f.set(values, load("v128.load", p.dy));
+      f.set(set, op("i32x4.bitmask", op("f32x4.ne", values, splat("f32x4", 0))));
+      f.set(bytes, load("v128.load", at(p.packing, set, 16)));
+      const places = f.let(op("i8x16.swizzle", load("v128.load", p.places), bytes));
+      f.set(values, op("i8x16.swizzle", values, bytes));
+      f.store("v128.store", p.entries, shuffle(places, values, [0, 4, 1, 5]));
+      f.store("v128.store", p.entries, shuffle(places, values, [2, 6, 3, 7]), 16);
+      advance(4, op("i32.popcnt", set));
+    });
+    f.while(p.count, () => {
+      f.set(value, load("f32.load", p.dy));
+      f.store("i32.store", p.entries, load("i32.load", p.places));
+      f.store("f32.store", p.entries, value, 4);
+      advance(1, op("f32.ne", value, 0));
+    });
+    return p.entries;
+  });
+}
