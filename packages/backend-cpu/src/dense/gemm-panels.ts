@@ -93,18 +93,19 @@ function packAndMultiply(e: Element, key: string, p: PanelProduct, pa: number): 
   const pb = pa + roundUp(m, wide.rows) * k * e.bytes;
   const depth = evenly(k, panelDepth(e, wide), e.lanes);
   const packs = Math.ceil(m / PACK_ROWS) + Math.ceil(n / PACK_COLUMNS);
-  run(key, "pack", packs, [m, n, k, depth, a, aRow, aColumn, b, bRow, bColumn, pa, pb]);
+  run(key, "pack", packs, 0, [m, n, k, depth, a, aRow, aColumn, b, bRow, bColumn, pa, pb]);
   const rows = evenly(m, BLOCK_ROWS, wide.rows);
   const rowBlocks = Math.ceil(m / rows);
   const { least, most } = BLOCK_COLUMNS;
   const columns = evenly(n, Math.min(most, Math.max(least, (n * rowBlocks) / BLOCKS)), wide.vectors * e.lanes);
   const blocks = rowBlocks * Math.ceil(n / columns);
-  run(key, "multiply", blocks, [rows, columns, m, n, k, depth, pa, pb, c, cRow, add, addRow]);
+  const scratch = TILE_BYTES + (k > depth ? rows * columns * e.bytes : 0);
+  run(key, "multiply", blocks, scratch, [rows, columns, m, n, k, depth, pa, pb, c, cRow, add, addRow]);
 }
 
 /** One thread goes through all units in one call. */
-function run(key: string, name: string, units: number, args: readonly number[]): void {
-  threads.parallel(key, name, threads.count === 1 ? 1 : units, args, TILE_BYTES);
+function run(key: string, name: string, units: number, scratch: number, args: readonly number[]): void {
+  threads.parallel(key, name, threads.count === 1 ? 1 : units, args, scratch);
 }
 
 /** The size of equal parts, none above `limit`, in whole multiples. */
