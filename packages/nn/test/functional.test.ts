@@ -56,6 +56,64 @@ describe("pooling", () => {
     expect(back.ne(0).sum().item()).toBe(values.numel());
   });
 
+  it("averages over windows of any size, with padding counted or not", () => {
+    const values = [3, 1, 4, 1, 5, 9, 2];
+    const x = tensor(values).to("float32").view(1, 1, 7);
+    for (const [kernel, stride, padding] of [
+      [2, 2, 0],
+      [3, 1, 1],
+      [4, 3, 2],
+      [3, 5, 0],
+    ] as const) {
+      for (const ceilMode of [false, true]) {
+        for (const countIncludePad of [false, true]) {
+          for (const divisorOverride of [null, 3]) {
+            const expected: number[] = [];
+            for (
+              let start = -padding;
+              start + (ceilMode ? 0 : kernel - 1) < 7 + (ceilMode ? 0 : padding);
+              start += stride
+            ) {
+              const end = Math.min(start + kernel, 7 + padding);
+              const inside = values.slice(Math.max(start, 0), Math.max(Math.min(end, 7), 0));
+              const sum = inside.reduce((a, b) => a + b, 0);
+              expected.push(Math.fround(sum / (divisorOverride ?? (countIncludePad ? end - start : inside.length))));
+            }
+            const options = { stride, padding, ceilMode, countIncludePad, divisorOverride };
+            // In ceil mode as many windows as reach the end, and no more.
+            const got = F.avgPool1d(x, kernel, options).flatten().toArray() as number[];
+            expect(got).toEqual(expected.slice(0, got.length));
+            expect(got.length).toBe(
+              ceilMode
+                ? Math.min(expected.length, Math.ceil((7 + 2 * padding - kernel) / stride) + 1)
+                : expected.length,
+            );
+            const plane = F.avgPool2d(x.view(1, 1, 1, 7).expand(1, 1, 7, 7), [1, kernel], {
+              ...options,
+              stride: [1, stride],
+              padding: [0, padding],
+            });
+            expect(plane.select(2, 3).flatten().toArray()).toEqual(got);
+          }
+        }
+      }
+    }
+    expect(() => F.avgPool1d(x, 8)).toThrow(/a window of \[8\] does not fit into \[1, 1, 7\]/);
+  });
+
+  it("averages of 16-bit floats are rounded once, and do not overflow", () => {
+    const x = ones(1, 1, 9, 9).mul(1001).to("float16");
+    expect(F.avgPool2d(x, 9).item()).toBe(1001);
+    expect(F.adaptiveAvgPool2d(x, [2, 3]).amax().item()).toBe(1001);
+  });
+
+  it("adaptive maxima say where they are", () => {
+    const x = tensor([5, 1, 7, 2, Number.NaN, 3, 6]).view(1, 7);
+    const [values, indices] = F.adaptiveMaxPool1d(x, 3, { returnIndices: true });
+    expect(values.toArray()).toEqual([[7, Number.NaN, Number.NaN]]);
+    expect(indices.toArray()).toEqual([[2, 4, 4]]);
+  });
+
   it("adaptive averages cover everything evenly", () => {
     const x = arange(7).to("float32").view(1, 1, 7);
     expect(F.adaptiveAvgPool1d(x, 3).toArray()).toEqual([[[1, 3, 5]]]);

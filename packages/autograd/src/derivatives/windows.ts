@@ -2,15 +2,7 @@
 import { apply, collectTaps, type Shape, type Taps, type Tensor } from "@dl/tensor";
 import { A, B, noGradient, POSITIONS, type Rules } from "./rule.ts";
 
-type WindowOp =
-  | "conv"
-  | "convInput"
-  | "convWeight"
-  | "maxPool"
-  | "maxPoolBackward"
-  | "avgPool"
-  | "avgPoolBackward"
-  | "resample";
+type WindowOp = "conv" | "convInput" | "convWeight" | "maxPool" | "maxPoolBackward" | "resample";
 
 const spatial = (rank: number): string => `${rank - 2}D`;
 
@@ -69,22 +61,14 @@ export const windows: Rules<WindowOp> = {
       noGradient,
     ],
   },
-  avgPool: {
-    name: (_, shape) => `AvgPool${spatial(shape.length)}Backward0`,
-    wrt: [
-      { reads: 0, vjp: (g, _, { attrs, shape }) => apply("avgPoolBackward", [g], { ...attrs, inputShape: shape }) },
-    ],
-  },
-  avgPoolBackward: {
-    name: (_, shape) => `AvgPool${spatial(shape.length)}BackwardBackward0`,
-    wrt: [{ reads: 0, vjp: (g, _, { attrs }) => apply("avgPool", [g], attrs) }],
-  },
   resample: {
     wrt: [
       {
         reads: 0,
-        vjp: (g, _, { attrs: { dim, taps }, shape }) =>
-          apply("resample", [g], { dim, taps: reversed(taps, shape[dim]!) }),
+        vjp: (g, _, { attrs: { stages }, shape }) =>
+          apply("resample", [g], {
+            stages: stages.map(({ dim, taps }) => ({ dim, taps: reversed(taps, shape[dim]!) })).reverse(),
+          }),
       },
     ],
   },

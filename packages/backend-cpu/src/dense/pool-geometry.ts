@@ -10,10 +10,11 @@ export interface PoolShape {
   readonly kernel: readonly number[];
   readonly stride: readonly number[];
   readonly padding: readonly number[];
-  /** Ignored by average pooling. */
   readonly dilation: readonly number[];
   /** Windows may start within the input and end beyond its padding. */
   readonly ceilMode: boolean;
+  /** How many windows divide the input, whatever the others say. */
+  readonly adaptive?: readonly number[];
 }
 
 /** The spatial size of the output of one dimension. */
@@ -43,10 +44,10 @@ export interface PoolGeometry {
 
 /** All that the kernels need. */
 export const poolGeometry: (shape: PoolShape) => PoolGeometry = remember(
-  ({ planes, input, kernel, stride, padding, dilation, ceilMode }) => {
+  ({ planes, input, kernel, stride, padding, dilation, ceilMode, adaptive }) => {
     const numbers = [planes, Number(ceilMode)];
     for (let i = 0; i < input.length; i++) {
-      numbers.push(input[i]!, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!);
+      numbers.push(input[i]!, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!, adaptive?.[i] ?? -1);
     }
     return numbers;
   },
@@ -54,20 +55,23 @@ export const poolGeometry: (shape: PoolShape) => PoolGeometry = remember(
 );
 
 function makeGeometry(shape: PoolShape): PoolGeometry {
-  const { planes, input, kernel, stride, padding, dilation, ceilMode } = shape;
-  const output = input.map((size, i) => {
+  const { planes, input, kernel, stride, padding, dilation, ceilMode, adaptive } = shape;
+  const pooled = input.map((size, i) => {
     return pooledSize(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!, ceilMode);
   });
+  const output = adaptive ?? pooled;
   const triple = (values: readonly number[], missing: number) => [-3, -2, -1].map((i) => values.at(i) ?? missing);
-  const ones = [input, output, kernel, stride, dilation].map((values) => triple(values, 1));
+  const steps = adaptive ? input.map(() => 0) : stride;
+  const ones = [input, output, kernel, steps, dilation].map((values) => triple(values, 1));
   const inside = padding.every((size) => size === 0) && (!ceilMode || input.every((size) => size % 2 === 0));
   return {
-    work: [planes, ...kernel, ...output].reduce((a, b) => a * b, 1),
-    isHalving: inside && `${kernel} ${stride} ${dilation}` === "2,2 2,2 1,1",
+    work: (adaptive ? input : [...kernel, ...output]).reduce((a, b) => a * b, planes),
+    isHalving: !adaptive && inside && `${kernel} ${stride} ${dilation}` === "2,2 2,2 1,1",
     args: [planes, ...ones.flat(), ...triple(padding, 0)],
   };
 }
 
+/** Strides of 0: windows divide the input. */
 export const geometryParams = [
   "planes",
   ...(["inDepth", "inHeight", "inWidth", "outDepth", "outHeight", "outWidth"] as const),

@@ -8,7 +8,7 @@ export type PoolLocals = { readonly [N in (typeof geometryParams)[number] | "chu
 const axes = ["Depth", "Height", "Width"] as const;
 
 /** Where a window lies along one axis. */
-export interface Range {
+interface Range {
   /** Before clipping; negative in the padding. */
   readonly start: Int;
   /** Its first and last (exclusive) element inside the input. */
@@ -71,7 +71,7 @@ function fitsFour(p: PoolLocals, { start, step }: Range, x: Int): Expr<"i32"> {
     op("i32.ge_s", start, 0),
     op("i32.lt_s", end, p.inWidth),
     op("i32.le_s", op("i32.add", x, 4), p.outWidth),
-    op("i32.le_s", p.strideWidth, 2),
+    op("i32.lt_u", op("i32.sub", p.strideWidth, 1), 2),
   ];
   return conditions.reduce((a, b) => op("i32.and", a, b));
 }
@@ -92,13 +92,15 @@ function rangeOf(f: Func, p: PoolLocals, axis: (typeof axes)[number], index: Int
     f.set(first, at(start, op("i32.div_s", missing, step), step));
   });
   const reach = op("i32.add", op("i32.mul", op("i32.sub", p[`kernel${axis}`], 1), step), 1);
-  return { start, first, end: min(f, op("i32.add", start, reach), p[`in${axis}`]), step };
-}
-
-/** Neighbours of a row, taken together where so many are left and none is stepped over. */
-interface Together {
-  readonly lanes: number;
-  readonly body: (index: Int) => void;
+  const end = min(f, op("i32.add", start, reach), p[`in${axis}`]);
+  f.if(op("i32.eqz", p[`stride${axis}`]), () => {
+    const [size, count] = [p[`in${axis}`], p[`out${axis}`]].map((value) => f.let(op("i64.extend_i32_u", value)));
+    const before = f.let(op("i64.mul", op("i64.extend_i32_u", index), size!));
+    const upTo = op("i64.sub", op("i64.add", before, op("i64.add", size!, count!)), 1);
+    f.set(first, op("i32.wrap_i64", op("i64.div_u", before, count!)));
+    f.set(end, op("i32.wrap_i64", op("i64.div_u", upTo, count!)));
+  });
+  return { start, first, end, step };
 }
 
 /** Every element of a window that lies inside the input: its index in the plane. */
@@ -107,23 +109,13 @@ export function forEachElement(
   p: PoolLocals,
   [depth, height, width]: Window,
   body: (index: Int) => void,
-  together?: Together,
 ): void {
   const [z, y, x] = [f.local("i32"), f.local("i32"), f.local("i32")];
   f.for(z, depth.first, depth.end, depth.step, () => {
     f.for(y, height.first, height.end, height.step, () => {
       const row = f.let(op("i32.mul", at(y, z, p.inHeight), p.inWidth));
       const index = f.let(op("i32.add", row, width.first));
-      f.set(x, width.first);
-      if (together) {
-        const { lanes } = together;
-        f.while(op("i32.le_s", op("i32.add", x, lanes), width.end), () => {
-          together.body(index);
-          f.inc(index, lanes);
-          f.inc(x, lanes);
-        });
-      }
-      f.for(x, x, width.end, width.step, () => {
+      f.for(x, width.first, width.end, width.step, () => {
         body(index);
         f.inc(index, width.step);
       });

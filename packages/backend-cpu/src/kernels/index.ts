@@ -8,7 +8,7 @@ import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { pointwise } from "./pointwise.ts";
-import { avgPoolBackwardKernel, avgPoolKernel, maxPoolBackwardKernel, maxPoolKernel } from "./pooling.ts";
+import { maxPoolBackwardKernel, maxPoolKernel } from "./pooling.ts";
 import { argmax, argmin } from "./positions.ts";
 import { folds } from "./reduce.ts";
 import { resample } from "./resample.ts";
@@ -30,8 +30,6 @@ export const kernels: Kernels = {
   convWeight: convWeightKernel,
   maxPool: maxPoolKernel,
   maxPoolBackward: maxPoolBackwardKernel,
-  avgPool: avgPoolKernel,
-  avgPoolBackward: avgPoolBackwardKernel,
   resample,
   ...folds,
   argmax,

@@ -1,7 +1,7 @@
 /** Pooling: calls to the dense kernels, whose positions are int32. */
 import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
 import { convMaxPool } from "../dense/conv.ts";
-import { averagePool, averagePoolBackward, maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
+import { maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
 import { addressOf } from "../storage.ts";
 import { convShapeOf } from "./convolution.ts";
 import { waitingSource } from "./deferred.ts";
@@ -10,9 +10,9 @@ import type { Kernel, Output } from "./kernel.ts";
 import { withTemporaries } from "./temporary.ts";
 import { waitingCall } from "./waiting.ts";
 
-function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode }: Attrs<"maxPool">): PoolShape {
-  const lead = x.length - kernel.length;
-  return { planes: sizeOf(x.slice(0, lead)), input: x.slice(lead), kernel, stride, padding, dilation, ceilMode };
+function shapeOf(x: Shape, attrs: Attrs<"maxPool">): PoolShape {
+  const lead = x.length - attrs.kernel.length;
+  return { ...attrs, planes: sizeOf(x.slice(0, lead)), input: x.slice(lead) };
 }
 
 /** A convolution that waits for this is done with it. */
@@ -54,20 +54,5 @@ export const maxPoolBackwardKernel: Kernel<"maxPoolBackward"> = ({ inputs, attrs
   inFloats("maxPoolBackward", [grad], out!, (type, [gradOutput], gradInput, temporaries) => {
     const indices = addressOf(temporaries.rowMajor(positions, "int32"));
     maxPoolBackward(type, shape, { gradOutput: gradOutput!, indices, gradInput });
-  });
-};
-
-export const avgPoolKernel: Kernel<"avgPool"> = ({ inputs, attrs }, [out]) => {
-  const [x] = inputs as readonly View[];
-  const options = { countIncludePad: attrs.countIncludePad, divisorOverride: attrs.divisor };
-  inFloats("avgPool", [x!], out!, (type, [input], output) => {
-    averagePool(type, shapeOf(x!.shape, attrs), { input: input!, output }, options);
-  });
-};
-
-export const avgPoolBackwardKernel: Kernel<"avgPoolBackward"> = ({ inputs, attrs }, [out]) => {
-  const options = { countIncludePad: attrs.countIncludePad, divisorOverride: attrs.divisor };
-  inFloats("avgPoolBackward", inputs as readonly View[], out!, (type, [gradOutput], gradInput) => {
-    averagePoolBackward(type, shapeOf(attrs.inputShape, attrs), { gradOutput: gradOutput!, gradInput }, options);
   });
 };

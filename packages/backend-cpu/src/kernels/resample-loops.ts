@@ -1,19 +1,20 @@
 /**
  * Weighted sums of rows, each of them a list of taps: rows of elements that lie side by side, or of what sixteen lines have
- * at the same place, once they are turned.
+ * at the same place, once they are turned. A task is one stage, or all stages over a few planes that stay in the caches.
  */
 import {
   at,
   combine,
   type Element,
-  type Int,
   loadScalar,
+  partOf,
   shareOf,
   min as smaller,
   storeScalar,
 } from "../dense/element.ts";
 import { turner } from "../dense/turned.ts";
-import { type FuncRef, load, type Module, op, select } from "../wasm/emitter.ts";
+import { type Func, type FuncRef, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
+import type { Arguments } from "../wasm/func.ts";
 
 /** Lines that are turned together. */
 export const LINES = 16;
@@ -25,17 +26,17 @@ const WIDE = 4;
 const sumParams = ["x", "y", "tap", "weight", "end"] as const;
 type Sum = FuncRef<typeof sumParams, undefined>;
 
-// biome-ignore format: by meaning
-const params = [
-  "chunk", "chunks", "units", "outer", "size", "count", "inner", "x", "y", "bounds", "taps", "weights",
-] as const;
-type Params = { readonly [K in (typeof params)[number]]: Int };
+/** What a stage is, in words: from where its tables lie, `bounds`, `taps` and `weights` are as many bytes away. */
+export const stageWords = ["turned", "outer", "size", "count", "inner", "bounds", "taps", "weights", "to"] as const;
+const walkParams = ["x", "y", "from", "to", "scratch", "stage", "outer"] as const;
+type Walk = FuncRef<typeof walkParams, undefined>;
 
-/** `rows`: units are rows of the output; `turned`: sixteen lines each. */
+/** `stage`: units are rows of the output, or sixteen lines each; `planes`: they are a few planes. */
 export function buildResample(m: Module, e: Element): void {
   const sums = [vectors(m, e, WIDE), vectors(m, e, 1), single(m, e)] as const;
-  addRows(m, e, sums);
-  if (e.name === "f32") addTurned(m, sums[0]);
+  const walks = [rows(m, e, sums), ...(e.name === "f32" ? [turned(m, sums[0])] : [])];
+  addStage(m, walks);
+  addPlanes(m, walks);
 }
 
 /** y[…] = Σ weight · (x + tap)[…] over some vectors. */
@@ -43,19 +44,13 @@ function vectors(m: Module, e: Element, count: number): Sum {
   return m.inner(`vectors${count}`, sumParams, (f, { x, y, tap, weight, end }) => {
     const sums = f.locals("v128", count);
     const row = f.local("i32");
-    const step = (isFirst: boolean): void => {
+    eachTap(f, e, tap, weight, end, (isFirst) => {
       const factor = f.let(load(e.loadSplat, weight));
       f.set(row, op("i32.add", x, load("i32.load", tap)));
       for (const [i, sum] of sums.entries()) {
         const value = load("v128.load", row, 16 * i);
         f.set(sum, isFirst ? op(`${e.shape}.mul`, value, factor) : f.madd(e.shape, value, factor, sum));
       }
-      f.inc(tap, 4);
-      f.inc(weight, e.bytes);
-    };
-    f.if(op("i32.lt_u", tap, end), () => {
-      step(true);
-      f.while(op("i32.lt_u", tap, end), () => step(false));
     });
     for (const [i, sum] of sums.entries()) f.store("v128.store", y, sum, 16 * i);
   });
@@ -64,79 +59,146 @@ function vectors(m: Module, e: Element, count: number): Sum {
 function single(m: Module, e: Element): Sum {
   return m.inner("single", sumParams, (f, { x, y, tap, weight, end }) => {
     const sum = f.local(e.name);
-    const product = () =>
-      combine(e.name, "mul", loadScalar(e.name, op("i32.add", x, load("i32.load", tap))), loadScalar(e.name, weight));
-    const next = (): void => {
-      f.inc(tap, 4);
-      f.inc(weight, e.bytes);
-    };
-    f.if(op("i32.lt_u", tap, end), () => {
-      f.set(sum, product() as never);
-      next();
-      f.while(op("i32.lt_u", tap, end), () => {
-        f.set(sum, combine(e.name, "add", sum, product()) as never);
-        next();
-      });
+    eachTap(f, e, tap, weight, end, (isFirst) => {
+      const value = loadScalar(e.name, op("i32.add", x, load("i32.load", tap)));
+      const product = combine(e.name, "mul", value, loadScalar(e.name, weight));
+      f.set(sum, (isFirst ? product : combine(e.name, "add", sum, product)) as never);
     });
     storeScalar(f, e.name, y, sum);
   });
 }
 
-/** The addresses of an output's first tap and weight, and of the first tap that is not its own. */
-function tapsOf(p: Params, e: { readonly bytes: number }, index: Int) {
-  const bound = (offset: number) => load("i32.load", at(p.bounds, index, 4), offset);
-  return [at(p.taps, bound(0), 4), at(p.weights, bound(0), e.bytes), at(p.taps, bound(4), 4)] as const;
+/** The first is not added to anything: a sum that began with 0 would lose the sign of −0. */
+function eachTap(
+  f: Func,
+  e: Element,
+  tap: Local<"i32">,
+  weight: Local<"i32">,
+  end: Local<"i32">,
+  body: (isFirst: boolean) => void,
+): void {
+  const step = (isFirst: boolean): void => {
+    body(isFirst);
+    f.inc(tap, 4);
+    f.inc(weight, e.bytes);
+  };
+  f.if(op("i32.lt_u", tap, end), () => {
+    step(true);
+    f.while(op("i32.lt_u", tap, end), () => step(false));
+  });
 }
 
-/** Blocks of a row; the last of them may overlap the one before. */
-function addRows(m: Module, e: Element, [wide, narrow, single]: readonly [Sum, Sum, Sum]): void {
-  m.func("rows", params, (f, p) => {
-    const rowBytes = f.let(op("i32.mul", p.inner, e.bytes));
+/** The words of a stage, and the taps of its outputs. */
+function stageAt(f: Func, stage: Local<"i32">, e: { readonly bytes: number }) {
+  const word = (name: (typeof stageWords)[number]) => load("i32.load", stage, 4 * stageWords.indexOf(name));
+  const [size, count, inner] = [f.let(word("size")), f.let(word("count")), f.let(word("inner"))];
+  const table = (name: "bounds" | "taps" | "weights") => f.let(op("i32.add", stage, word(name)));
+  const [bounds, taps, weights] = [table("bounds"), table("taps"), table("weights")];
+  const tapsOf = (index: Local<"i32">) => {
+    const bound = (offset: number) => load("i32.load", at(bounds, index, 4), offset);
+    return [at(taps, bound(0), 4), at(weights, bound(0), e.bytes), at(taps, bound(4), 4)] as const;
+  };
+  return { size, count, inner, tapsOf };
+}
+
+/** Rows of the output in blocks; the last block of a row may overlap the one before. */
+function rows(m: Module, e: Element, [wide, narrow, single]: readonly [Sum, Sum, Sum]): Walk {
+  return m.inner("rows", walkParams, (f, p) => {
+    const { size, count, inner, tapsOf } = stageAt(f, p.stage, e);
+    const rowBytes = f.let(op("i32.mul", inner, e.bytes));
     const column = f.local("i32");
-    shareOf(f, p, p.units, (unit) => {
-      const outer = f.let(op("i32.div_u", unit, p.count));
-      const [tap, weight, end] = tapsOf(p, e, f.let(op("i32.sub", unit, op("i32.mul", outer, p.count))));
+    f.for(p.from, p.from, p.to, 1, () => {
+      const outer = f.let(op("i32.div_u", p.from, count));
+      const [tap, weight, end] = tapsOf(f.let(op("i32.sub", p.from, op("i32.mul", outer, count))));
       const own = [f.let(tap), f.let(weight), f.let(end)] as const;
-      const [x, y] = [f.let(at(p.x, op("i32.mul", outer, p.size), rowBytes)), f.let(at(p.y, unit, rowBytes))];
+      const [x, y] = [f.let(at(p.x, op("i32.mul", outer, size), rowBytes)), f.let(at(p.y, p.from, rowBytes))];
       const blocks = (sum: Sum, bytes: number): void => {
+        const last = f.let(op("i32.sub", rowBytes, bytes));
         f.set(column, 0);
         f.while(op("i32.lt_u", column, rowBytes), () => {
-          const last = f.let(op("i32.sub", rowBytes, bytes));
           f.set(column, select(op("i32.lt_u", column, last), column, last));
           f.call(sum, op("i32.add", x, column), op("i32.add", y, column), ...own);
           f.inc(column, bytes);
         });
       };
-      const short = (): void => f.if(op("i32.ge_u", rowBytes, 16), () => blocks(narrow, 16), () => blocks(single, e.bytes)); // biome-ignore format: short
-      f.if(op("i32.ge_u", rowBytes, 16 * WIDE), () => blocks(wide, 16 * WIDE), short);
+      f.block((done) => {
+        for (const [sum, bytes] of [
+          [wide, 16 * WIDE],
+          [narrow, 16],
+        ] as const) {
+          f.if(op("i32.ge_u", rowBytes, bytes), () => {
+            blocks(sum, bytes);
+            f.br(done);
+          });
+        }
+        blocks(single, e.bytes);
+      });
     });
   });
 }
 
 /** Sums are turned back a tile at a time while they are near, four lines together, since lines may be far apart. */
-function addTurned(m: Module, sum: Sum): void {
+function turned(m: Module, sum: Sum): Walk {
   const turn = turner(m);
   const pitch = 4 * LINES;
-  m.func("turned", params, (f, p) => {
-    const sums = f.let(m.scratch());
+  return m.inner("turned", walkParams, (f, p) => {
+    const { size, count, tapsOf } = stageAt(f, p.stage, { bytes: 4 });
+    const sums = p.scratch;
     const lines = f.let(op("i32.add", sums, TILE * pitch));
-    const [lineBytes, sumBytes] = [f.let(op("i32.mul", p.size, 4)), f.let(op("i32.mul", p.count, 4))];
+    const [lineBytes, sumBytes] = [f.let(op("i32.mul", size, 4)), f.let(op("i32.mul", count, 4))];
     const [tile, line] = [f.local("i32"), f.local("i32")];
-    shareOf(f, p, p.units, (unit) => {
-      const first = f.let(op("i32.mul", unit, LINES));
+    f.for(p.from, p.from, p.to, 1, () => {
+      const first = f.let(op("i32.mul", p.from, LINES));
       const height = smaller(f, op("i32.sub", p.outer, first), LINES);
-      f.call(turn, at(p.x, first, lineBytes), lines, lineBytes, pitch, p.size, height);
+      f.call(turn, at(p.x, first, lineBytes), lines, lineBytes, pitch, size, height);
       const y = f.let(at(p.y, first, sumBytes));
-      f.for(tile, 0, p.count, TILE, () => {
-        const width = smaller(f, op("i32.sub", p.count, tile), TILE);
+      f.for(tile, 0, count, TILE, () => {
+        const width = smaller(f, op("i32.sub", count, tile), TILE);
         f.range(width, (i) => {
-          const taps = tapsOf(p, { bytes: 4 }, f.let(op("i32.add", tile, i)));
-          f.call(sum, lines, at(sums, i, pitch), ...taps);
+          f.call(sum, lines, at(sums, i, pitch), ...tapsOf(f.let(op("i32.add", tile, i))));
         });
         f.for(line, 0, height, 4, () => {
           const to = at(at(y, line, sumBytes), tile, 4);
           f.call(turn, at(sums, line, 4), to, pitch, sumBytes, smaller(f, op("i32.sub", height, line), 4), width);
         });
+      });
+    });
+  });
+}
+
+/** Runs a stage as its first word says: over rows, or over lines. */
+function walkStage(f: Func, [rows, turned]: readonly Walk[], args: Arguments<typeof walkParams>, stage: Local<"i32">) {
+  const overRows = (): void => f.call(rows!, ...args);
+  if (turned) f.if(load("i32.load", stage), () => f.call(turned, ...args), overRows);
+  else overRows();
+}
+
+function addStage(m: Module, walks: readonly Walk[]): void {
+  m.func("stage", ["chunk", "chunks", "units", "outer", "x", "y", "stage"], (f, p) => {
+    const [from, to] = partOf(f, p.units, p.chunk, p.chunks);
+    walkStage(f, walks, [p.x, p.y, from, to, m.scratch(), p.stage, p.outer], p.stage);
+  });
+}
+
+/** `per` planes at a time go through all stages; in between they lie in the thread's scratch. */
+function addPlanes(m: Module, walks: readonly Walk[]): void {
+  const params = ["chunk", "chunks", "units", "per", "planes", "x", "y", "xPlane", "yPlane", "stages", "end"] as const;
+  m.func("planes", params, (f, p) => {
+    const scratch = f.let(m.scratch());
+    const [stage, from, to, outer, units] = [0, 1, 2, 3, 4].map(() => f.local("i32")) as Local<"i32">[];
+    shareOf(f, p, p.units, (unit) => {
+      const first = f.let(op("i32.mul", unit, p.per));
+      const planes = smaller(f, op("i32.sub", p.planes, first), p.per);
+      f.set(from!, at(p.x, first, p.xPlane));
+      f.for(stage!, p.stages, p.end, 4 * stageWords.length, () => {
+        const word = (name: (typeof stageWords)[number]) => load("i32.load", stage!, 4 * stageWords.indexOf(name));
+        const isLast = op("i32.eq", op("i32.add", stage!, 4 * stageWords.length), p.end);
+        f.if(isLast, () => f.set(to!, at(p.y, first, p.yPlane)), () => f.set(to!, op("i32.add", scratch, word("to")))); // biome-ignore format: short
+        f.set(outer!, op("i32.mul", planes, word("outer")));
+        f.set(units!, op("i32.mul", outer!, word("count")));
+        f.if(word("turned"), () => f.set(units!, op("i32.div_u", op("i32.add", outer!, LINES - 1), LINES)));
+        walkStage(f, walks, [from!, to!, 0, units!, scratch, stage!, outer!], stage!);
+        f.set(from!, to!);
       });
     });
   });

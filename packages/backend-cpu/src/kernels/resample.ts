@@ -1,11 +1,14 @@
-/** Weighted sums along one dimension. Taps are written down as distances in bytes; lines that lie packed are turned first. */
-import type { Taps, View } from "@dl/tensor";
-import { elements } from "../dense/element.ts";
+/**
+ * Weighted sums along dimensions, one after the other. Where there are many planes, a few go through all stages while they
+ * are near; else each stage is shared out by rows. Lines that lie packed are turned first.
+ */
+import { type Shape, sizeOf, type Taps, type View } from "@dl/tensor";
+import { elements, type FloatName } from "../dense/element.ts";
 import { engine, heap, threads } from "../runtime/index.ts";
 import { axisOf } from "./array-kernel.ts";
 import { inFloats } from "./floats.ts";
 import type { Kernel } from "./kernel.ts";
-import { buildResample, LINES, TILE } from "./resample-loops.ts";
+import { buildResample, LINES, stageWords, TILE } from "./resample-loops.ts";
 import type { Temporaries } from "./temporary.ts";
 
 /** Products that are worth a chunk of their own. */
@@ -14,37 +17,137 @@ const MAX_CHUNKS = 64;
 /** Elements of the longest line that is turned, and lines from which that pays. */
 const LONGEST = 2 ** 14;
 const FEWEST = 3;
+/** Bytes between stages that stay in the caches, and units of planes that are enough for all threads. */
+const NEAR = 2 ** 18;
+const MANY = 16;
+const STAGE = 4 * stageWords.length;
 
-export const resample: Kernel<"resample"> = ({ inputs, attrs: { dim, taps } }, [out]) => {
-  const [x] = inputs as readonly [View];
-  const { outer, size, inner } = axisOf(x.shape, dim);
-  const count = out!.shape[dim]!;
-  if (outer * inner * count === 0) return;
-  inFloats("resample", [x], out!, (type, [input], output, temporaries) => {
+interface Stage {
+  readonly taps: Taps;
+  readonly outer: number;
+  readonly size: number;
+  readonly count: number;
+  readonly inner: number;
+  readonly turned: boolean;
+  readonly work: number;
+}
+
+/** A call with the addresses of its input and output. */
+interface Task {
+  readonly type: FloatName;
+  readonly bytes: number;
+  readonly stages: readonly Stage[];
+  readonly planes: number;
+  readonly x: number;
+  readonly y: number;
+  readonly temporaries: Temporaries;
+}
+
+export const resample: Kernel<"resample"> = ({ inputs, attrs }, [out]) => {
+  const [view] = inputs as readonly [View];
+  if (sizeOf(out!.shape) === 0) return;
+  inFloats("resample", [view], out!, (type, [x], y, temporaries) => {
     const { bytes } = elements[type];
-    const turns = type === "f32" && inner === 1 && outer >= FEWEST && size <= LONGEST;
-    const tables = write(temporaries, taps, (turns ? LINES : inner) * bytes, bytes === 8);
-    const units = turns ? Math.ceil(outer / LINES) : outer * count;
-    const work = outer * inner * Math.max(size, count, taps.sources.length);
-    const key = `resample ${type}`;
-    engine.module(key, (m) => buildResample(m, elements[type]));
-    const chunks = Math.max(1, Math.min(units, MAX_CHUNKS, Math.floor(work / GRAIN)));
-    const args = [units, outer, size, count, inner, input!, output, ...tables];
-    threads.parallel(key, turns ? "turned" : "rows", chunks, args, turns ? (size + TILE) * LINES * bytes : 0);
+    engine.module(keyOf(type), (m) => buildResample(m, elements[type]));
+    const planes = sizeOf(view.shape.slice(0, Math.min(...attrs.stages.map(({ dim }) => dim))));
+    const task = { type, bytes, stages: stagesOf(view.shape, attrs.stages, type), planes, x: x!, y, temporaries };
+    const between = Math.max(0, ...task.stages.slice(0, -1).map((stage) => bytesOf(stage.count, stage, task)));
+    if (between > 0 && between <= NEAR && planes >= MANY) overPlanes(task, between);
+    else overStages(task);
   });
 };
 
-/** The addresses of the bounds, the distances of sources that lie `step` bytes apart, and the weights. */
-function write(temporaries: Temporaries, { bounds, sources, weights }: Taps, step: number, double: boolean): number[] {
-  const length = sources.length;
-  const room = temporaries.make([bounds.length + length + (double ? 2 : 1) * length + 1], "int32");
-  const words = room.address / 4;
-  const view = heap.i32;
-  for (let i = 0; i < bounds.length; i++) view[words + i] = bounds[i]!;
-  const distances = words + bounds.length;
-  for (let k = 0; k < length; k++) view[distances + k] = sources[k]! * step;
-  const first = Math.ceil((distances + length) / 2) * 2;
-  const factors = double ? heap.f64 : heap.f32;
-  for (let k = 0; k < length; k++) factors[(double ? first / 2 : first) + k] = weights[k]!;
-  return [words * 4, distances * 4, first * 4];
+const keyOf = (type: FloatName): string => `resample ${type}`;
+const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
+/** Bytes of one plane, before or after a stage. */
+function bytesOf(length: number, { outer, inner }: Stage, { planes, bytes }: Task): number {
+  return (outer / planes) * length * inner * bytes;
+}
+
+function stagesOf(
+  shape: Shape,
+  stages: readonly { readonly dim: number; readonly taps: Taps }[],
+  type: FloatName,
+): Stage[] {
+  let from = shape;
+  return stages.map(({ dim, taps }) => {
+    const { outer, size, inner } = axisOf(from, dim);
+    const count = taps.bounds.length - 1;
+    from = from.with(dim, count);
+    const turned = type === "f32" && inner === 1 && outer >= FEWEST && size <= LONGEST;
+    const work = outer * inner * Math.max(size, count, taps.sources.length);
+    return { taps, outer, size, count, inner, turned, work };
+  });
+}
+
+/** As many planes at a time as are near together; what lies between stages is kept in two places in turn. */
+function overPlanes(task: Task, between: number): void {
+  const { stages, planes, x, y } = task;
+  const per = Math.max(1, Math.min(Math.floor(NEAR / between), Math.floor(planes / MANY)));
+  const turning = turningBytes(task);
+  const table = write(
+    task,
+    stages.map((_, i) => turning + (i % 2) * between * per),
+  );
+  const [first, last] = [stages[0]!, stages.at(-1)!];
+  const sizes = [bytesOf(first.size, first, task), bytesOf(last.count, last, task)];
+  const units = Math.ceil(planes / per);
+  const work = total(stages.map((stage) => stage.work));
+  const args = [units, per, planes, x, y, ...sizes, table, table + STAGE * stages.length];
+  run(task, "planes", units, work, args, turning + 2 * between * per);
+}
+
+function overStages(task: Task): void {
+  const { stages, temporaries, type, y } = task;
+  const table = write(task, []);
+  let from = task.x;
+  for (const [i, { outer, count, inner, turned, work }] of stages.entries()) {
+    const units = turned ? Math.ceil(outer / LINES) : outer * count;
+    const isLast = i === stages.length - 1;
+    const dtype = type === "f32" ? "float32" : "float64";
+    const to = isLast ? y : temporaries.make([outer, count, inner], dtype).address;
+    run(task, "stage", units, work, [units, outer, from, to, table + STAGE * i], turningBytes(task));
+    from = to;
+  }
+}
+
+function turningBytes({ stages, bytes }: Task): number {
+  const sizes = stages.filter(({ turned }) => turned).map(({ size }) => size);
+  return sizes.length === 0 ? 0 : (Math.max(...sizes) + TILE) * LINES * bytes;
+}
+
+function run(
+  { type }: Task,
+  name: "stage" | "planes",
+  units: number,
+  work: number,
+  args: readonly number[],
+  scratch: number,
+): void {
+  const chunks = Math.max(1, Math.min(units, MAX_CHUNKS, Math.floor(work / GRAIN)));
+  threads.parallel(keyOf(type), name, chunks, args, scratch);
+}
+
+/** Writes down what the stages are, `places` for what they make in scratch; then their weights, bounds and distances. */
+function write({ stages, planes, bytes, temporaries }: Task, places: readonly number[]): number {
+  const wide = bytes / 4;
+  const even = (words: number): number => Math.ceil(words / 2) * 2;
+  const lengths = stages.map(({ count, taps }) => even(taps.sources.length * (wide + 1) + count + 1));
+  let at = even((STAGE / 4) * stages.length);
+  const { address } = temporaries.make([at + total(lengths)], "int32");
+  const factors = wide === 2 ? heap.f64 : heap.f32;
+  for (const [i, { taps, outer, size, count, inner, turned }] of stages.entries()) {
+    const [stage, weights] = [address / 4 + (STAGE / 4) * i, address / 4 + at];
+    const bounds = weights + taps.sources.length * wide;
+    const distances = bounds + count + 1;
+    const tables = [bounds, distances, weights].map((table) => 4 * (table - stage));
+    heap.i32.set([Number(turned), outer / planes, size, count, inner, ...tables, places[i] ?? 0], stage);
+    factors.set(taps.weights, weights / wide);
+    heap.i32.set(taps.bounds, bounds);
+    const step = (turned ? LINES : inner) * bytes;
+    for (let k = 0; k < taps.sources.length; k++) heap.i32[distances + k] = taps.sources[k]! * step;
+    at += lengths[i]!;
+  }
+  return address;
 }

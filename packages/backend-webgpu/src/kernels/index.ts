@@ -8,7 +8,7 @@ import { gather, indexAdd, indexCopy, indexSelect, scatter } from "./indexing.ts
 import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
 import { cat, pad } from "./movement.ts";
-import { avgPool, avgPoolBackward, maxPool, maxPoolBackward } from "./pooling.ts";
+import { maxPool, maxPoolBackward } from "./pooling.ts";
 import { reduceKernel } from "./reduce.ts";
 import { resample } from "./resample.ts";
 import { scanKernel } from "./scan.ts";
@@ -50,7 +50,5 @@ export const kernels: { readonly [K in KernelOp | SoftmaxOp]: Kernel<K> } = {
   convWeight,
   maxPool,
   maxPoolBackward,
-  avgPool,
-  avgPoolBackward,
   resample,
 };

@@ -1,6 +1,6 @@
-/** Pooling: an invocation an output; backwards one an input (averages) or a plane (maxima), so that nothing is added at once. */
-import { type AvgPoolAttrs, type PoolAttrs, type Shape, sizeOf } from "@dl/tensor";
-import type { Cell, CellView } from "../cell.ts";
+/** Max pooling: an invocation an output; backwards one a plane, so that nothing is added at once. */
+import { type PoolAttrs, type Shape, sizeOf } from "@dl/tensor";
+import type { CellView } from "../cell.ts";
 import type { Engine } from "../engine.ts";
 import { whole } from "../layout.ts";
 import { Program, type Reader, workgroup } from "../program.ts";
@@ -18,12 +18,13 @@ interface Windows {
   readonly stride: readonly string[];
   readonly padding: readonly string[];
   readonly dilation: readonly string[];
+  readonly adaptive: boolean;
 }
 
 function windows(program: Program, x: Shape, out: Shape, attrs: PoolAttrs): Windows {
   const rank = attrs.kernel.length;
   const all = (list: Shape): string[] => list.map((value) => program.word(value));
-  program.note(rank);
+  program.note(`${rank} ${attrs.adaptive ? "adaptive" : ""}`);
   return {
     planes: program.word(sizeOf(x.slice(0, -rank))),
     x: all(x.slice(-rank)),
@@ -32,6 +33,7 @@ function windows(program: Program, x: Shape, out: Shape, attrs: PoolAttrs): Wind
     stride: all(attrs.stride),
     padding: all(attrs.padding),
     dilation: all(attrs.dilation),
+    adaptive: attrs.adaptive !== undefined,
   };
 }
 
@@ -60,8 +62,12 @@ function eachTap(
   at: readonly string[],
   body: (inner: Scope, place: readonly string[]) => void,
 ): void {
-  const start = at.map((i, d) => scope.let(`${i} * ${w.stride[d]} - ${w.padding[d]}`));
-  nest(scope, "k", w.kernel, (loop, k) => {
+  const start = at.map((i, d) =>
+    scope.let(w.adaptive ? `${i} * ${w.x[d]} / ${w.out[d]}` : `${i} * ${w.stride[d]} - ${w.padding[d]}`),
+  );
+  const end = (i: string, d: number): string => `((${i} + 1u) * ${w.x[d]} + ${w.out[d]} - 1u) / ${w.out[d]}`;
+  const extents = w.adaptive ? at.map((i, d) => scope.let(`${end(i, d)} - ${start[d]}`)) : w.kernel;
+  nest(scope, "k", extents, (loop, k) => {
     const place = k.map((i, d) => loop.let(`${start[d]} + ${i} * ${w.dilation[d]}`));
     loop.block(`if (${inside(place, w.x)})`, (inner) => body(inner, place));
   });
@@ -113,67 +119,6 @@ export const maxPoolBackward: Kernel<"maxPoolBackward"> = (engine, call) => {
       const at = inner.let(`${start} + bitcast<u32>(${readPlace(inner, from)})`);
       inner.line(`b${slot}[${at}] = ${wrap(dtype, `b${slot}[${at}] + ${read(inner, from)}`)};`);
     });
-  });
-  return [out];
-};
-
-/** How many elements an output place divides by; `counted` are those inside the picture. */
-function divisor(scope: Scope, w: Windows, attrs: AvgPoolAttrs, given: string, at: readonly string[]): string {
-  if (attrs.divisor) return given;
-  const extents = at.map((i, d) => {
-    const start = scope.let(`bitcast<i32>(${i} * ${w.stride[d]} - ${w.padding[d]})`);
-    const end = `${start} + bitcast<i32>(${w.kernel[d]})`;
-    const limit = `bitcast<i32>(${w.x[d]})`;
-    if (attrs.countIncludePad) return scope.let(`min(${end}, ${limit} + bitcast<i32>(${w.padding[d]})) - ${start}`);
-    return scope.let(`min(${end}, ${limit}) - max(${start}, 0)`);
-  });
-  return extents.join(" * ");
-}
-
-function averaging(name: string, dtype: string, attrs: AvgPoolAttrs): { program: Program; given: string } {
-  const program = new Program(`${name} ${dtype} ${attrs.countIncludePad} ${attrs.divisor !== 0}`);
-  return { program, given: program.word(attrs.divisor) };
-}
-
-export const avgPool: Kernel<"avgPool"> = (engine, call) => {
-  const [x] = views(call) as [CellView];
-  const { shape, dtype } = call.outputs[0]!;
-  const { program, given } = averaging("avgPool", dtype, call.attrs);
-  const read = bound(engine, program, x);
-  const w = windows(program, x.shape, shape, call.attrs);
-  const out = engine.allocate(dtype, sizeOf(shape));
-  const write = program.write(whole(out));
-  forEach(engine, program, sizeOf(shape), (scope, index) => {
-    const [plane, ...at] = unravel(scope, index, [w.planes, ...w.out]) as [string, ...string[]];
-    scope.line(`var sum = ${scalarOf(dtype)}(0);`);
-    eachTap(scope, w, at, (inner, place) => inner.line(`sum += ${read(inner, ravel(inner, plane, place, w.x))};`));
-    write(scope, index, wrap(dtype, `sum / ${scalarOf(dtype)}(${divisor(scope, w, call.attrs, given, at)})`));
-  });
-  return [out];
-};
-
-export const avgPoolBackward: Kernel<"avgPoolBackward"> = (engine, call) => {
-  const [gradient] = views(call) as [CellView];
-  const { shape, dtype } = call.outputs[0]!;
-  const { program, given } = averaging("avgPoolBackward", dtype, call.attrs);
-  const read = bound(engine, program, gradient);
-  const w = windows(program, shape, gradient.shape, call.attrs);
-  const out: Cell = engine.allocate(dtype, sizeOf(shape));
-  const write = program.write(whole(out));
-  forEach(engine, program, sizeOf(shape), (scope, index) => {
-    const [plane, ...at] = unravel(scope, index, [w.planes, ...w.x]) as [string, ...string[]];
-    scope.line(`var sum = ${scalarOf(dtype)}(0);`);
-    nest(scope, "k", w.kernel, (loop, k) => {
-      // The output whose window has this pixel under this tap, if the stride meets it.
-      const shifted = at.map((i, d) => loop.let(`${i} + ${w.padding[d]} - ${k[d]} * ${w.dilation[d]}`));
-      const from = shifted.map((i, d) => loop.let(`${i} / ${w.stride[d]}`));
-      const meets = shifted.map((i, d) => `${i} == ${from[d]} * ${w.stride[d]}`);
-      loop.block(`if (${[...meets, inside(from, w.out)].join(" && ")})`, (inner) => {
-        const share = `${scalarOf(dtype)}(${divisor(inner, w, call.attrs, given, from)})`;
-        inner.line(`sum += ${read(inner, ravel(inner, plane, from, w.out))} / ${share};`);
-      });
-    });
-    write(scope, index, wrap(dtype, "sum"));
   });
   return [out];
 };

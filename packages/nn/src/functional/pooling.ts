@@ -1,10 +1,10 @@
 /** Maxima, means and norms over windows. */
 import {
-  apply,
   applyAll,
   composite,
   fail,
   type OpFunction,
+  type PoolAttrs,
   scatter,
   showShape,
   type Tensor,
@@ -12,6 +12,7 @@ import {
   valuesIndices,
   zeros,
 } from "@dl/tensor";
+import { averages, type Span } from "./averages.ts";
 import { batchwise, each, layoutOf, type Size } from "./sizes.ts";
 import { throughFloat64 } from "./whole.ts";
 
@@ -67,6 +68,18 @@ export interface MaxOptions {
   readonly returnIndices?: boolean;
 }
 
+/** The largest of each window, of a batch or a single sample. */
+export function largest(name: string, input: Tensor, attrs: PoolAttrs, returnIndices: boolean): Tensor | ValuesIndices {
+  const rank = attrs.kernel.length;
+  const x = input.ndim === rank + 1 ? input.unsqueeze(0) : input;
+  if (x.ndim !== rank + 2 || x.shape.indexOf(0, 1) >= 0) {
+    const layouts = `${layoutOf(rank, true)} or ${layoutOf(rank, false)}`;
+    fail(name, `needs ${layouts}, only N may be 0, got ${showShape(input.shape)}`);
+  }
+  const [values, indices] = applyAll("maxPool", [x], attrs).map((out) => (x === input ? out : out.squeeze(0)));
+  return returnIndices ? valuesIndices(values!, indices!.to("int64")) : values!;
+}
+
 function maxPool(rank: Rank): MaxPool {
   const name = `maxPool${rank}d`;
   const body = (
@@ -81,13 +94,7 @@ function maxPool(rank: Rank): MaxPool {
       ceilMode,
     };
     checkWindow(name, attrs);
-    const x = input.ndim === rank + 1 ? input.unsqueeze(0) : input;
-    if (x.ndim !== rank + 2 || x.shape.indexOf(0, 1) >= 0) {
-      const layouts = `${layoutOf(rank, true)} or ${layoutOf(rank, false)}`;
-      fail(name, `needs ${layouts}, only N may be 0, got ${showShape(input.shape)}`);
-    }
-    const [values, indices] = applyAll("maxPool", [x], attrs).map((out) => (x === input ? out : out.squeeze(0)));
-    return returnIndices ? valuesIndices(values!, indices!.to("int64")) : values!;
+    return largest(name, input, attrs, returnIndices);
   };
   return composite(
     `${name}(input, kernelSize, stride?, padding?, dilation?, ceilMode?, returnIndices?)`,
@@ -113,6 +120,27 @@ export type AvgArguments = [
   divisorOverride?: number | null,
 ];
 
+/** The windows along each spatial dimension. In `ceilMode` the last one must still start inside the input or its left padding. */
+function spansOf(
+  name: string,
+  { shape }: Tensor,
+  { kernel, stride, padding }: Window,
+  ceilMode: boolean,
+  countIncludePad: boolean,
+): Span[][] {
+  return kernel.map((extent, d) => {
+    const [size, step, pad] = [shape[d + 2]!, stride[d]!, padding[d]!];
+    const steps = (ceilMode ? Math.ceil : Math.floor)((size + 2 * pad - extent) / step) + 1;
+    const count = ceilMode && (steps - 1) * step >= size + pad ? steps - 1 : steps;
+    if (count < 1) fail(name, `a window of ${showShape(kernel)} does not fit into ${showShape(shape)}`);
+    return Array.from({ length: count }, (_, i): Span => {
+      const start = i * step - pad;
+      const [first, end] = [Math.max(start, 0), Math.min(start + extent, size)];
+      return { first, end, length: countIncludePad ? Math.min(start + extent, size + pad) - start : end - first };
+    });
+  });
+}
+
 function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
   const name = `avgPool${rank}d`;
   const body = (
@@ -127,8 +155,12 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
     };
     checkWindow(name, window);
     if (divisorOverride === 0) fail(name, "divisorOverride must not be 0");
-    const attrs = { ...window, ceilMode, countIncludePad, divisor: divisorOverride ?? 0 };
-    return throughFloat64(name, [input], (input) => batchwise(name, input, rank, (x) => apply("avgPool", [x], attrs)));
+    return throughFloat64(name, [input], (input) =>
+      batchwise(name, input, rank, (x) => {
+        const spans = spansOf(name, x, window, ceilMode, countIncludePad);
+        return averages(x, spans, divisorOverride);
+      }),
+    );
   };
   return composite(
     `${name}(input, kernelSize, stride?, padding?, ceilMode?, countIncludePad?, divisorOverride?)`,

@@ -11,11 +11,3 @@ export function indexTensor(numbers: ArrayLike<number>, shape: Shape, like: Tens
     },
   );
 }
-
-/** The cartesian product of positions along each spatial dimension, as positions within the flattened plane. */
-export function planePositions(axes: readonly (readonly number[])[], plane: Shape): number[] {
-  return axes.reduce<number[]>(
-    (flat, axis, dim) => flat.flatMap((base) => axis.map((position) => base * plane[dim]! + position)),
-    [0],
-  );
-}

@@ -75,10 +75,13 @@ function tapsOf(axis: Axis, rule: Rule): Taps {
   );
 }
 
-/** Along one dimension; whole numbers have nearest neighbours only. */
-function resampled(x: Tensor, dim: number, taps: Taps): Tensor {
-  if (x.isFloatingPoint()) return apply("resample", [x], { dim, taps });
-  return x.indexSelect(dim, indexTensor(taps.sources, [taps.sources.length], x));
+/** Whole numbers have nearest neighbours only. */
+function resampled(x: Tensor, stages: readonly { readonly dim: number; readonly taps: Taps }[]): Tensor {
+  if (x.isFloatingPoint()) return apply("resample", [x], { stages });
+  return stages.reduce(
+    (part, { dim, taps: { sources } }) => part.indexSelect(dim, indexTensor(sources, [sources.length], x)),
+    x,
+  );
 }
 
 const growth = ({ count, size }: Axis): number => count / size;
@@ -143,7 +146,10 @@ export const interpolate = composite(
       const [one, other] = [growth(axes[a]!), growth(axes[b]!)];
       return one - other || (one > 1 ? b - a : a - b);
     });
-    return order.reduce((x, i) => resampled(x, i + 2, tapsOf(axes[i]!, row.rule)), input);
+    return resampled(
+      input,
+      order.map((i) => ({ dim: i + 2, taps: tapsOf(axes[i]!, row.rule) })),
+    );
   },
 );
 

@@ -1,5 +1,5 @@
 /** Sliding blocks as columns, and back. */
-import { apply, collectTaps, composite, fail, showShape, type Tensor } from "@dl/tensor";
+import { apply, collectTaps, composite, fail, showShape, type Taps, type Tensor } from "@dl/tensor";
 import { each, type Size } from "./sizes.ts";
 import { throughFloat64 } from "./whole.ts";
 
@@ -33,11 +33,10 @@ function blocksOf(
 }
 
 /** Takes elements to where they lie in blocks, along one dimension, or sums them back. */
-function moved(x: Tensor, dim: number, { size, at }: Blocks, back: boolean): Tensor {
+function stageOf(dim: number, { size, at }: Blocks, back: boolean): { readonly dim: number; readonly taps: Taps } {
   const within = [...at.keys()].filter((k) => at[k]! >= 0 && at[k]! < size);
   const places = within.map((k) => at[k]!);
-  const taps = back ? collectTaps(size, places, within) : collectTaps(at.length, within, places);
-  return apply("resample", [x], { dim, taps });
+  return { dim, taps: back ? collectTaps(size, places, within) : collectTaps(at.length, within, places) };
 }
 
 function batched(name: string, input: Tensor, rank: number): [Tensor, boolean] {
@@ -54,7 +53,7 @@ export const unfold = composite(
       const [x, hasBatch] = batched("unfold", input, 4);
       const [batch, channels] = x.shape as [number, number];
       const [rows, columns] = blocksOf("unfold", x.shape.slice(2), kernelSize, dilation, padding, stride);
-      const out = moved(moved(x, 3, columns, false), 2, rows, false)
+      const out = apply("resample", [x], { stages: [stageOf(3, columns, false), stageOf(2, rows, false)] })
         .view(batch, channels, rows.kernel, rows.count, columns.kernel, columns.count)
         .transpose(3, 4)
         .reshape(batch, channels * rows.kernel * columns.kernel, rows.count * columns.count);
@@ -86,7 +85,7 @@ export const fold = composite(
         .reshape(batch, channels, rows.kernel, columns.kernel, rows.count, columns.count)
         .transpose(3, 4)
         .reshape(batch, channels, rows.kernel * rows.count, columns.kernel * columns.count);
-      const out = moved(moved(laid, 2, rows, true), 3, columns, true);
+      const out = apply("resample", [laid], { stages: [stageOf(2, rows, true), stageOf(3, columns, true)] });
       return hasBatch ? out : out.squeeze(0);
     }),
 );

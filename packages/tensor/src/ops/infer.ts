@@ -28,11 +28,13 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   conv: ([x, weight], attrs) => withShape(x!, convShape(x!.shape, weight!.shape, attrs)),
   convInput: ([grad], { inputShape }) => withShape(grad!, inputShape),
   convWeight: ([grad], { weightShape }) => withShape(grad!, weightShape),
-  maxPool: ([x], attrs) => valuesAndPositions(x!, poolShape("maxPool", x!.shape, attrs), "int32"),
+  maxPool: ([x], attrs) => valuesAndPositions(x!, poolShape(x!.shape, attrs), "int32"),
   maxPoolBackward: ([grad], { inputShape }) => withShape(grad!, inputShape),
-  avgPool: ([x], attrs) => withShape(x!, poolShape("avgPool", x!.shape, attrs)),
-  avgPoolBackward: ([grad], { inputShape }) => withShape(grad!, inputShape),
-  resample: ([x], { dim, taps }) => withShape(x!, x!.shape.with(dim, taps.bounds.length - 1)),
+  resample: ([x], { stages }) =>
+    withShape(
+      x!,
+      stages.reduce((shape, { dim, taps }) => shape.with(dim, taps.bounds.length - 1), x!.shape),
+    ),
   gather: ([x, index]) => withShape(x!, index!.shape),
   scatter: like,
   indexSelect: ([x, index], { dim }) => withShape(x!, x!.shape.with(dim, index!.shape[0]!)),
@@ -100,14 +102,15 @@ function convShape(x: Shape, weight: Shape, { stride, padding, dilation, groups 
 }
 
 /** Output size of pooling; in ceilMode a last window must still start inside the input or its left padding. */
-function poolShape(op: string, x: Shape, { kernel, stride, padding, dilation, ceilMode }: PoolAttrs): Shape {
+function poolShape(x: Shape, { kernel, stride, padding, dilation, ceilMode, adaptive }: PoolAttrs): Shape {
   const lead = x.slice(0, x.length - kernel.length);
+  if (adaptive) return [...lead, ...adaptive];
   const spatial = kernel.map((extent, i) => {
     const size = x[lead.length + i]!;
     const room = size + 2 * padding[i]! - dilation[i]! * (extent - 1) - 1;
     const steps = (ceilMode ? Math.ceil : Math.floor)(room / stride[i]!) + 1;
     const count = ceilMode && (steps - 1) * stride[i]! >= size + padding[i]! ? steps - 1 : steps;
-    if (count < 1) fail(op, `a window of ${showShape(kernel)} does not fit into ${showShape(x)}`);
+    if (count < 1) fail("maxPool", `a window of ${showShape(kernel)} does not fit into ${showShape(x)}`);
     return count;
   });
   return [...lead, ...spatial];

@@ -141,12 +141,8 @@ export interface PoolAttrs {
   readonly padding: readonly number[];
   readonly dilation: readonly number[];
   readonly ceilMode: boolean;
-}
-
-export interface AvgPoolAttrs extends PoolAttrs {
-  readonly countIncludePad: boolean;
-  /** 0: the window's own size. */
-  readonly divisor: number;
+  /** Into how many windows each dimension is divided, as evenly as it goes; nothing else matters then. */
+  readonly adaptive?: Shape;
 }
 
 /** What each output of a line sums: those from `bounds[i]` up to `bounds[i + 1]` of the elements at `sources`, by `weights`. */
@@ -182,11 +178,8 @@ export interface OtherOps {
   maxPool: PoolAttrs;
   /** [gradient, positions]; `window`: what pooled, for kernels that profit from knowing it. */
   maxPoolBackward: { readonly inputShape: Shape; readonly window?: PoolAttrs };
-  avgPool: AvgPoolAttrs;
-  /** [gradient] */
-  avgPoolBackward: AvgPoolAttrs & { readonly inputShape: Shape };
-  /** [x] → weighted sums along `dim`. */
-  resample: { readonly dim: number; readonly taps: Taps };
+  /** [x] → weighted sums along dimensions, one after the other; 16-bit floats are rounded at the end. */
+  resample: { readonly stages: readonly { readonly dim: number; readonly taps: Taps }[] };
   /** `[x, index]`: `out[i][j] = x[index[i][j]][j]` for dim 0. */
   gather: { readonly dim: number };
   /** `[self, index, source]`: the inverse of gather; `includeSelf` false starts the reduced places from nothing. */

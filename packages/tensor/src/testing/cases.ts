@@ -137,7 +137,6 @@ const conv2d = { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 };
 const strided = { stride: [2, 1], padding: [1, 2], dilation: [1, 2], groups: 2 };
 const pool2d = { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1], ceilMode: false };
 const odd = { kernel: [3, 2], stride: [2, 1], padding: [1, 0], dilation: [1, 2], ceilMode: true };
-const average = { countIncludePad: true, divisor: 0 };
 /** An output of nothing, of one element, and of three, one of them twice. */
 const taps = { bounds: [0, 2, 2, 3, 6], sources: [1, 2, 4, 0, 3, 3], weights: [1, -2, 0.5, 0.25, 2, 1] };
 const index = (shape: Shape, values: readonly number[]): InputSpec => ({ shape, dtype: "int64", values });
@@ -218,6 +217,7 @@ export const opCases: OpCases = {
   maxPool: [
     { inputs: [{ shape: [2, 3, 6, 8] }], attrs: pool2d },
     { inputs: [{ shape: [2, 3, 6, 7] }], attrs: odd },
+    { inputs: [{ shape: [2, 3, 5, 11] }], attrs: { ...pool2d, adaptive: [3, 4] } },
   ],
   maxPoolBackward: [
     {
@@ -225,20 +225,22 @@ export const opCases: OpCases = {
       attrs: { inputShape: [1, 2, 4, 4] },
     },
   ],
-  avgPool: [
-    { inputs: [{ shape: [2, 3, 6, 8] }], attrs: { ...pool2d, ...average } },
-    {
-      inputs: [{ shape: [2, 3, 6, 7] }],
-      attrs: { ...odd, dilation: [1, 1], countIncludePad: false, divisor: 0 },
-    },
-  ],
-  avgPoolBackward: [{ inputs: [{ shape: [2, 3, 3, 4] }], attrs: { ...pool2d, ...average, inputShape: [2, 3, 6, 8] } }],
   resample: [
-    [[2, 5], 1],
-    [[18, 7], 1],
-    [[2, 5, 3], 1],
-    [[6, 22], 0],
-  ].map(([shape, dim]) => ({ inputs: [{ shape: shape as Shape }], attrs: { dim: dim as number, taps } })),
+    { inputs: [{ shape: [2, 5] }], attrs: { stages: [{ dim: 1, taps }] } },
+    { inputs: [{ shape: [18, 7] }], attrs: { stages: [{ dim: 1, taps }] } },
+    { inputs: [{ shape: [2, 5, 3] }], attrs: { stages: [{ dim: 1, taps }] } },
+    { inputs: [{ shape: [6, 22] }], attrs: { stages: [{ dim: 0, taps }] } },
+    {
+      inputs: [{ shape: [2, 5, 6] }],
+      attrs: {
+        stages: [
+          { dim: 2, taps },
+          { dim: 1, taps },
+        ],
+      },
+    },
+    { inputs: [{ shape: [9, 2, 5, 6, 5] }], attrs: { stages: [2, 4, 3].map((dim) => ({ dim, taps })) } },
+  ],
   gather: [{ inputs: [{ shape: [3, 4] }, index([3, 2], [0, 3, 1, 1, 2, 0])], attrs: { dim: 1 } }],
   scatter: [
     {

@@ -7,7 +7,7 @@ import { philox } from "../../random.ts";
 import { sizeOf, stridesOf } from "../../shape.ts";
 import { coordinates, type Dense, flatIndex, linesAlong } from "./array.ts";
 import { order } from "./fold.ts";
-import { averages, conv, convInput, convWeight, maxPool, maxPoolBackward } from "./spatial.ts";
+import { conv, convInput, convWeight, maxPool, maxPoolBackward } from "./spatial.ts";
 
 type Kernel<K extends keyof OtherOps> = (
   inputs: readonly Dense[],
@@ -32,25 +32,7 @@ export const kernels: { readonly [K in keyof OtherOps]: Kernel<K> } = {
   convWeight: ([grad, x], attrs) => [convWeight(grad!, x!, attrs)],
   maxPool: ([x], attrs, [out]) => maxPool(x!, out!.shape, attrs),
   maxPoolBackward: ([grad, indices], { inputShape }) => [maxPoolBackward(grad!, indices!, inputShape)],
-  avgPool: ([x], attrs, [out]) => {
-    const data = zeros(out!);
-    averages(x!.shape, out!.shape, attrs, (o, at, divisor) => (data[o]! += x!.data[at]! / divisor));
-    return [data];
-  },
-  avgPoolBackward: ([grad], attrs, [out]) => {
-    const data = zeros(out!);
-    averages(out!.shape, grad!.shape, attrs, (o, at, divisor) => (data[at]! += grad!.data[o]! / divisor));
-    return [data];
-  },
-  resample: ([x], { dim, taps }, [out]) => [
-    [...coordinates(out!.shape)].map((at) => {
-      let sum = 0;
-      for (let k = taps.bounds[at[dim]!]!; k < taps.bounds[at[dim]! + 1]!; k++) {
-        sum += taps.weights[k]! * x!.data[flatIndex(at.with(dim, taps.sources[k]!), stridesOf(x!.shape))]!;
-      }
-      return sum;
-    }),
-  ],
+  resample: ([x], { stages }) => [stages.reduce(weightedSums, x!).data],
   gather: ([x, index], { dim }) => [
     [...coordinates(index!.shape)].map((at, i) => {
       const to = at.with(dim, inside("gather", index!.data[i]!, x!.shape[dim]!, dim));
@@ -77,8 +59,16 @@ export const kernels: { readonly [K in keyof OtherOps]: Kernel<K> } = {
   random: (_, attrs) => [random(attrs)],
 };
 
-function zeros({ shape }: TensorMeta): number[] {
-  return new Array<number>(sizeOf(shape)).fill(0);
+function weightedSums({ shape, data }: Dense, { dim, taps }: Attrs<"resample">["stages"][number]): Dense {
+  const made = shape.with(dim, taps.bounds.length - 1);
+  const sums = [...coordinates(made)].map((at) => {
+    let sum = 0;
+    for (let k = taps.bounds[at[dim]!]!; k < taps.bounds[at[dim]! + 1]!; k++) {
+      sum += taps.weights[k]! * data[flatIndex(at.with(dim, taps.sources[k]!), stridesOf(shape))]!;
+    }
+    return sum;
+  });
+  return { shape: made, data: sums };
 }
 
 function castValue(value: number, dtype: DType): number {

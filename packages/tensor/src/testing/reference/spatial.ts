@@ -49,32 +49,38 @@ export function convWeight(grad: Dense, x: Dense, attrs: Attrs<"convWeight">): n
   return data;
 }
 
-/** Calls `visit` with each output's flat position and the positions of its window, in the input and in its plane. */
-function eachWindow(
-  x: Shape,
-  out: Shape,
-  { kernel, stride, padding, dilation }: PoolAttrs,
-  visit: (out: number, plane: number, inside: number[], start: number[]) => void,
-): void {
-  const space = x.slice(x.length - kernel.length);
+/** Positions of a window along one dimension, in the padding too. */
+function placesOf(
+  d: number,
+  i: number,
+  size: number,
+  { kernel, stride, padding, dilation, adaptive }: PoolAttrs,
+): number[] {
+  if (!adaptive) return Array.from({ length: kernel[d]! }, (_, k) => i * stride[d]! - padding[d]! + k * dilation[d]!);
+  const start = Math.floor((i * size) / adaptive[d]!);
+  return Array.from({ length: Math.ceil(((i + 1) * size) / adaptive[d]!) - start }, (_, k) => start + k);
+}
+
+/** Calls `visit` with where each output's plane begins, and the positions of its window in that plane. */
+function eachWindow(x: Shape, out: Shape, attrs: PoolAttrs, visit: (plane: number, inside: number[]) => void): void {
+  const rank = attrs.kernel.length;
+  const space = x.slice(-rank);
   const [steps, size] = [stridesOf(space), sizeOf(space)];
-  const planes = sizeOf(x) / Math.max(size, 1);
-  let o = 0;
-  for (let plane = 0; plane < planes; plane++) {
-    for (const at of coordinates(out.slice(out.length - kernel.length))) {
-      const start = at.map((i, d) => i * stride[d]! - padding[d]!);
-      const inside = [...coordinates(kernel)]
-        .map((k) => k.map((i, d) => start[d]! + i * dilation[d]!))
+  for (let plane = 0; plane < sizeOf(x); plane += size) {
+    for (const at of coordinates(out.slice(-rank))) {
+      const places = at.map((i, d) => placesOf(d, i, space[d]!, attrs));
+      const inside = [...coordinates(places.map((list) => list.length))]
+        .map((k) => k.map((i, d) => places[d]![i]!))
         .filter((place) => place.every((i, d) => i >= 0 && i < space[d]!))
         .map((place) => flatIndex(place, steps));
-      visit(o++, plane * size, inside, start);
+      visit(plane, inside);
     }
   }
 }
 
 export function maxPool(x: Dense, out: Shape, attrs: PoolAttrs): number[][] {
   const [values, indices]: [number[], number[]] = [[], []];
-  eachWindow(x.shape, out, attrs, (_, plane, inside) => {
+  eachWindow(x.shape, out, attrs, (plane, inside) => {
     let best = inside[0]!;
     for (const i of inside) {
       const [value, top] = [x.data[plane + i]!, x.data[plane + best]!];
@@ -94,19 +100,4 @@ export function maxPoolBackward(grad: Dense, indices: Dense, input: Shape): numb
     data[Math.floor(i / outPlane) * inPlane + indices.data[i]!]! += g;
   });
   return data;
-}
-
-/** Shares of an average: window positions with the number they are divided by. */
-export function averages(
-  x: Shape,
-  out: Shape,
-  attrs: Attrs<"avgPool">,
-  visit: (out: number, at: number, divisor: number) => void,
-): void {
-  const space = x.slice(x.length - attrs.kernel.length);
-  eachWindow(x, out, attrs, (o, plane, inside, start) => {
-    const padded = start.map((s, d) => Math.min(s + attrs.kernel[d]!, space[d]! + attrs.padding[d]!) - s);
-    const divisor = attrs.divisor || (attrs.countIncludePad ? sizeOf(padded) : inside.length);
-    for (const i of inside) visit(o, plane + i, divisor);
-  });
 }
