@@ -49,9 +49,14 @@ export function forEachOutput(f: Func, p: PoolLocals, { plane, output, four }: O
           const window = [depth, height, rangeOf(f, p, "Width", x)] as const;
           f.block((next) => {
             if (four !== undefined) {
-              f.if(fitsFour(p, window[2], x), () => {
-                four(window);
-                f.inc(x, 4);
+              const fits = fitsFour(p, window[2], x);
+              const steps = f.let(op("i32.shl", p.strideWidth, 2));
+              f.if(fits, () => {
+                f.doWhile(() => {
+                  four(window);
+                  f.inc(x, 4);
+                  for (const bound of [window[2].start, window[2].first, window[2].end]) f.inc(bound, steps);
+                }, fits);
                 f.br(next);
               });
             }

@@ -1,5 +1,18 @@
 /** Rows of a table by number. */
-import { arange, composite, fail, noGrad, ones, peek, scope, showShape, type Tensor, where, zeros } from "@dl/tensor";
+import {
+  apply,
+  arange,
+  composite,
+  fail,
+  noGrad,
+  ones,
+  peek,
+  scope,
+  showShape,
+  type Tensor,
+  where,
+  zeros,
+} from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
 
 /** Scales, in place, the rows in use whose norm is above `maxNorm`. */
@@ -88,23 +101,29 @@ export const embedding = composite(
 
 export type BagMode = "mean" | "sum" | "max";
 
+/** Row numbers and offsets, which are small: of int64 the lower words are looked at, since bigints are slow. */
 function numbersOf(numbers: Tensor): number[] {
-  return Array.from(peek(numbers, "embeddingBag") as ArrayLike<number | bigint>, Number);
+  const data = peek(numbers, "embeddingBag");
+  if (!(data instanceof BigInt64Array)) return Array.from(data as ArrayLike<number>);
+  const words = new Int32Array(data.buffer, data.byteOffset, 2 * data.length);
+  return Array.from({ length: data.length }, (_, i) => words[2 * i]!);
 }
 
-/** Which bag each row belongs to, on the host. */
-function bagNumbers(offsets: Tensor, rows: number, includeLastOffset: boolean): { bags: number[]; count: number } {
+/** Where each bag begins and the last one ends. */
+function boundsOf(input: Tensor, offsets: Tensor | null | undefined, includeLastOffset: boolean): number[] {
+  const rows = input.numel();
+  if (!offsets) return Array.from({ length: input.shape[0]! + 1 }, (_, bag) => bag * input.shape[1]!);
   const starts = numbersOf(offsets);
-  const count = includeLastOffset ? starts.length - 1 : starts.length;
+  const bounds = includeLastOffset ? starts : [...starts, rows];
   if (starts[0] !== 0 || starts.some((start, i) => start > (starts[i + 1] ?? rows))) {
     fail("embeddingBag", `offsets must begin with 0 and rise up to ${rows}, got ${showShape(starts)}`);
   }
-  const bags: number[] = [];
-  for (let bag = 0; bag < count; bag++) {
-    const end = starts[bag + 1] ?? rows;
-    for (let i = starts[bag]!; i < end; i++) bags.push(bag);
-  }
-  return { bags, count };
+  return bounds;
+}
+
+/** Which bag each row belongs to. */
+function bagsOf(bounds: readonly number[]): number[] {
+  return bounds.slice(1).flatMap((end, bag) => new Array<number>(end - bounds[bag]!).fill(bag));
 }
 
 /** The largest row of each bag; zeros for empty bags. */
@@ -155,7 +174,14 @@ export const embeddingBag = composite(
     if (input.ndim === 1 && !offsets) fail("embeddingBag", "a 1-d input needs offsets");
     if (perSampleWeights && mode !== "sum") fail("embeddingBag", `perSampleWeights need mode "sum", got "${mode}"`);
     const rows = input.flatten();
-    const { bags, count } = offsets ? bagNumbers(offsets, rows.numel(), includeLastOffset) : rowsAsBags(input);
+    const bounds = boundsOf(input, offsets, includeLastOffset);
+    const count = bounds.length - 1;
+    if (mode !== "max" && isPlain(weight, [maxNorm, perSampleWeights, paddingIdx], scaleGradByFreq)) {
+      const sums = sumsOfRows(weight, rows, bounds);
+      const sizes = bounds.slice(1).map((end, bag) => end - bounds[bag]!);
+      return mode === "sum" ? sums : sums.div(atLeastOne(sizes, sums));
+    }
+    const bags = bagsOf(bounds);
     if (maxNorm != null) limitRows(weight, rows, maxNorm, normType);
     const padding = paddingRowOf("embeddingBag", paddingIdx, total);
     const kept = padding === null ? null : numbersOf(rows).map((row) => row !== padding);
@@ -170,25 +196,29 @@ export const embeddingBag = composite(
       indexTensor(used, [used.length], input),
       terms,
     );
-    return mode === "sum" ? sums : sums.div(bagSizes(used, count, sums));
+    const sizes = new Array<number>(count).fill(0);
+    for (const bag of used) sizes[bag]!++;
+    return mode === "sum" ? sums : sums.div(atLeastOne(sizes, sums));
   },
   "EmbeddingBagBackward0",
 );
 
-function rowsAsBags(input: Tensor): { bags: number[]; count: number } {
-  const [count, length] = input.shape as [number, number];
-  return { bags: Array.from({ length: count * length }, (_, i) => Math.floor(i / length)), count };
+/** Whether the host may look at the rows, and nothing but them counts. */
+function isPlain(weight: Tensor, others: readonly unknown[], scaleGradByFreq: boolean): boolean {
+  const plain = others.every((other) => other == null) && !scaleGradByFreq;
+  return plain && weight.isFloatingPoint() && weight.backend.hostMemory !== undefined;
 }
 
-/** At least 1, so that empty bags stay zero. */
-function bagSizes(bags: readonly number[], count: number, like: Tensor): Tensor {
-  const sizes = new Array<number>(count).fill(0);
-  for (const bag of bags) sizes[bag]!++;
-  return indexTensor(
-    sizes.map((size) => Math.max(size, 1)),
-    [count, 1],
-    like,
-  ).to(like.dtype);
+function sumsOfRows(weight: Tensor, rows: Tensor, bounds: readonly number[]): Tensor {
+  const sources = numbersOf(rows).slice(0, bounds.at(-1)!);
+  const taps = { bounds, sources, weights: new Float64Array(sources.length).fill(1) };
+  return apply("resample", [weight], { stages: [{ dim: 0, taps }] });
+}
+
+/** So that empty bags stay zero. */
+function atLeastOne(sizes: readonly number[], like: Tensor): Tensor {
+  const divisors = sizes.map((size) => Math.max(size, 1));
+  return indexTensor(divisors, [sizes.length, 1], like).to(like.dtype);
 }
 
 /**
