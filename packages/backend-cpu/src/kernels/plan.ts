@@ -85,15 +85,17 @@ class Walk {
     this.#rank += 2;
   }
 
-  /** Runs along the longest dimension, a part of it at a time, where those along the innermost are short. */
+  /** Runs along the innermost dimension that is long, a part of it at a time, where those along the last are short. */
   lengthen(): void {
     if (this.run >= SHORT) return;
     const rank = this.#rank;
-    const longest = Math.max(...this.#sizes.slice(0, rank));
-    if (longest <= 2 * this.run) return;
-    const dim = this.#sizes.indexOf(longest);
-    const part = longest > LONG && longest % LONG === 0 ? LONG : longest;
-    this.#sizes.splice(dim, 1, longest / part);
+    const sizes = this.#sizes.slice(0, rank);
+    const enough = Math.min(Math.max(...sizes), 4 * SHORT);
+    if (enough <= 2 * this.run) return;
+    const dim = sizes.findLastIndex((size) => size >= enough);
+    const size = sizes[dim]!;
+    const part = size > LONG && size % LONG === 0 ? LONG : size;
+    this.#sizes.splice(dim, 1, size / part);
     this.#sizes.splice(rank, 0, part);
     for (const strides of this.#strides) {
       const stride = strides[dim]!;
