@@ -31,6 +31,7 @@ export const fused: Rules<FusedOp> = {
   },
   // Never recorded: gradients that are differentiated in turn are made of parts.
   standardizeBackward: nonDifferentiable,
+  nonzero: nonDifferentiable,
 };
 
 /** By one call for all inputs. */

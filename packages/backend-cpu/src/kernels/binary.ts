@@ -23,9 +23,12 @@ import {
   mul,
   type Node,
   ne,
+  nearDouble,
+  nearWhole,
   neg,
   nonzero,
   or,
+  patch,
   pmax,
   pmin,
   rem,
@@ -34,6 +37,7 @@ import {
   shr,
   sqrt,
   sub,
+  trunc,
   xor,
 } from "./expression.ts";
 import * as m32 from "./math32.ts";
@@ -43,10 +47,15 @@ import * as w32 from "./wide32.ts";
 
 type Row = (a: Node, b: Node, dtype: DType) => Node;
 
-/** Whole numbers divided, and what is left; the smallest one divided by -1 wraps around, where the instruction traps. */
-function divide(a: Node, b: Node): { readonly quotient: Node; readonly rest: Node } {
-  const quotient = select(eq(b, -1), neg(a), div(a, select(eq(b, -1), constant(b.type, 1), b)));
-  return { quotient, rest: rem(a, b) };
+type Division = (a: Node, b: Node) => Node;
+
+/** Doubles hold the quotients of whole numbers up to 2⁵¹ so well that none is rounded up to a whole number, and the rest exactly. */
+function whole(a: Node, b: Node, divided: Division, careful: Division): Node {
+  if (a.type === "i32") return convert(nearWhole(divided(convert(a, "f64"), convert(b, "f64"))), "i32");
+  const [x, y] = [nearDouble(a), nearDouble(b)];
+  // Beside a last element lies anything, zeros too.
+  const slow: Division = (c, d) => careful(c, select(eq(d, 0), constant("i64", 1), d));
+  return patch(or(x.signs, y.signs), nearWhole(divided(x.double, y.double)), slow, a, b);
 }
 
 /** A remainder moved to the divisor's side of 0. */
@@ -55,23 +64,34 @@ function towards(rest: Node, b: Node): Node {
   return select(wrong, add(rest, b), rest);
 }
 
+/** What is left of a when b is taken away as often as the quotient says. */
+const restBy =
+  (round: (quotient: Node) => Node): Division =>
+  (a, b) =>
+    sub(a, mul(round(div(a, b)), b));
+
 const fmodOf = (a: Node, b: Node): Node => helper("fmod", a, b);
 
 function fmod(a: Node, b: Node): Node {
   if (a.type === "f32") return w32.fmod(a, b, fmodOf);
-  return a.type === "f64" ? fmodOf(a, b) : rem(a, b);
+  return a.type === "f64" ? fmodOf(a, b) : whole(a, b, restBy(trunc), rem);
 }
 
 function remainder(a: Node, b: Node): Node {
-  const careful = (x: Node, y: Node): Node => towards(fmodOf(x, y), y);
+  const careful: Division = (x, y) => towards(fmodOf(x, y), y);
   if (a.type === "f32") return w32.remainder(a, b, careful);
-  return a.type === "f64" ? careful(a, b) : towards(rem(a, b), b);
+  return a.type === "f64" ? careful(a, b) : whole(a, b, restBy(floor), (x, y) => towards(rem(x, y), y));
 }
 
 function floorDivide(a: Node, b: Node): Node {
   if (a.type === "f32") return w32.floorDivide(a, b, floorDivideFloats);
-  if (a.type === "f64") return floorDivideFloats(a, b);
-  const { quotient, rest } = divide(a, b);
+  return a.type === "f64" ? floorDivideFloats(a, b) : whole(a, b, (x, y) => floor(div(x, y)), floorDivideWholes);
+}
+
+/** The smallest number divided by -1 wraps around, where the instruction traps. */
+function floorDivideWholes(a: Node, b: Node): Node {
+  const quotient = select(eq(b, -1), neg(a), div(a, select(eq(b, -1), constant(b.type, 1), b)));
+  const rest = rem(a, b);
   return sub(quotient, convert(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), a.type as "i32" | "i64"));
 }
 

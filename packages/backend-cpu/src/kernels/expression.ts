@@ -225,19 +225,28 @@ function wholeToDouble(x: Node): Node {
 const WHOLE = 1.5 * 2 ** 52;
 const WHOLE_BITS = constant("i64", 0x4338000000000000n);
 
-/** Doubles hold numbers up to 2⁵¹ exactly, so that they are rounded once. */
-function wholeToSingle(x: Node): Node {
+/** An int64 number as a double, and what is negative beyond ±2⁵¹, where that is not its value. */
+export function nearDouble(x: Node): { readonly double: Node; readonly signs: Node } {
   const shifted = add(x, WHOLE_BITS);
   const above = sub(shifted, LOW_HALF);
   const signs = or(above, sub(constant("i64", 2n ** 52n - 1n), above));
-  const fast = node("f32", "convert", sub(float(shifted), WHOLE));
-  return patch(signs, fast, (y) => node("f32", "convert", y), x);
+  return { double: sub(float(shifted), WHOLE), signs };
+}
+
+/** A whole double within ±2⁵¹ as int64. */
+export function nearWhole(x: Node): Node {
+  return sub(bits(add(x, WHOLE)), WHOLE_BITS);
+}
+
+/** Doubles hold numbers up to 2⁵¹ exactly, so that they are rounded once. */
+function wholeToSingle(x: Node): Node {
+  const { double, signs } = nearDouble(x);
+  return patch(signs, node("f32", "convert", double), (y) => node("f32", "convert", y), x);
 }
 
 function toWhole(x: Node): Node {
   const double = convert(x, "f64");
-  const fast = sub(bits(add(trunc(double), WHOLE)), WHOLE_BITS);
-  return patch(beyond(double, 2 ** 51), fast, (y) => node("i64", "convert", y), x);
+  return patch(beyond(double, 2 ** 51), nearWhole(trunc(double)), (y) => node("i64", "convert", y), x);
 }
 
 /** Whether x is not 0 (NaN is not). */

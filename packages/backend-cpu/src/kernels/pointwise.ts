@@ -16,7 +16,7 @@ import {
 import { binary } from "./binary.ts";
 import { casts, convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
-import { div, eq, mul, type Node, nonzero, select, sqrt } from "./expression.ts";
+import { abs, constant, copySign, div, eq, mul, type Node, nonzero, select, sqrt } from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { withTemporaries } from "./temporary.ts";
 import { turnedPlanes } from "./turn.ts";
@@ -93,6 +93,8 @@ function hasZero(divisor: KernelInput, owner: Output): boolean {
 
 /** Powers that are cheaper another way, with its results at the edges, as in PyTorch. */
 const powers: ReadonlyMap<number, (x: Node) => Node> = new Map([
+  [0, (x) => constant(x.type, 1)],
+  [1, (x) => x],
   [2, (x) => mul(x, x)],
   [3, (x) => mul(mul(x, x), x)],
   [0.5, sqrt],
@@ -107,13 +109,28 @@ const powersPerDType = new Map(
   ]),
 );
 
+/** Whole powers are those of the size; odd ones have the sign. */
+const even = perDType(
+  (dtype) => new Elementwise("pow even", [dtype, dtype], dtype, (x, y) => binary.pow(abs(x!), y!, dtype)),
+);
+const odd = perDType(
+  (dtype) => new Elementwise("pow odd", [dtype, dtype], dtype, (x, y) => copySign(binary.pow(abs(x!), y!, dtype), x!)),
+);
+
 function powFormula(): Pick {
   const general = binaryFormula("pow");
+  const toNumber = (exponent: number, dtype: DType): Elementwise | undefined => {
+    if (exponent >= 0 || isFloat(dtype)) {
+      const special = powersPerDType.get(exponent);
+      if (special) return special(dtype);
+    }
+    const seen = Math.fround(exponent);
+    return dtype === "float32" && Number.isInteger(seen) ? (seen % 2 === 0 ? even : odd)(dtype) : undefined;
+  };
   return (inputs, out) => {
-    const exponent = inputs[1]!;
-    const special =
-      typeof exponent === "number" && isFloat(dtypeOf(inputs, out)) ? powersPerDType.get(exponent) : undefined;
-    return special ? special(dtypeOf(inputs, out)) : general(inputs, out);
+    const [, exponent] = inputs;
+    const special = typeof exponent === "number" ? toNumber(exponent, dtypeOf(inputs, out)) : undefined;
+    return special ?? general(inputs, out);
   };
 }
 

@@ -1,5 +1,6 @@
 /** Reading and writing by index tensors, several dimensions at once: they become one flat index on merged dimensions. */
 import { fail } from "../errors.ts";
+import { tidy } from "../scope.ts";
 import { broadcastShapes, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
@@ -86,7 +87,15 @@ function moveAway(x: Tensor, count: number, home: number): Tensor {
 
 /** int64 positions of the non-zero elements, [count, ndim]. */
 export function nonzero(input: Tensor): Tensor {
-  const mask = peek(input.dtype === "bool" ? input : input.ne(0), "nonzero") as Uint8Array;
+  return tidy(() => {
+    const mask = input.dtype === "bool" ? input : input.ne(0);
+    if (mask.numel() === 0 || mask.ndim === 0 || !mask.backend.supports("nonzero")) return byHost(mask);
+    return apply("nonzero", [mask], { count: mask.sum().item() });
+  });
+}
+
+function byHost(input: Tensor): Tensor {
+  const mask = peek(input, "nonzero") as Uint8Array;
   const { shape, device } = input;
   const found = placesIn(mask);
   const at = shape.length === 1 ? found : coordinates(found, shape);

@@ -2,7 +2,7 @@
 import { fail } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 import { tensor } from "./creation.ts";
-import { needTensors } from "./pointwise.ts";
+import { floating, needTensors } from "./pointwise.ts";
 import { composite, op } from "./signature.ts";
 
 /**
@@ -21,7 +21,7 @@ export const isclose = composite(
     const [a, b] = input.dtype === "bool" ? [input.to("int64"), other.to("int64")] : [input, other];
     const gap = a.sub(b).abs();
     // An infinite gap is within an infinite tolerance, but not close.
-    return equal.logicalOr(gap.le(b.abs().mul(rtol).add(atol)).logicalAnd(gap.isinf().logicalNot()));
+    return equal.logicalOr(floating(gap).le(b.abs().mul(rtol).add(atol)).logicalAnd(gap.isinf().logicalNot()));
   },
 );
 

@@ -82,7 +82,8 @@ function upload<D extends DType>(raw: TypedArray, shape: Shape, dtype: D, option
   return finish(new Tensor(storage, shape, stridesOf(shape), 0, dtype), options);
 }
 
-function finish<D extends DType>(made: Tensor<D>, { requiresGrad }: TensorOptions<D>): Tensor<D> {
+/** With what options say besides dtype and device. */
+export function finish<D extends DType>(made: Tensor<D>, { requiresGrad }: TensorOptions<D>): Tensor<D> {
   if (requiresGrad) made.requiresGrad = true;
   return made;
 }

@@ -93,12 +93,27 @@ function contract(left: Labelled, right: Labelled, later: ReadonlySet<string>): 
   const both = a.labels.filter((label) => b.labels.includes(label));
   const batch = both.filter((label) => later.has(label));
   const inner = both.filter((label) => !later.has(label));
+  if (inner.length === 0) return multiplied(a, b, later);
   const [rows, columns] = [only(a, b, later), only(b, a, later)];
   const size = (labels: readonly string[]): number => sizeOf(labels.map((label) => sizes.get(label)!));
   const x = arranged(a, [...batch, ...rows, ...inner]).reshape([size(batch), size(rows), size(inner)]);
   const y = arranged(b, [...batch, ...inner, ...columns]).reshape([size(batch), size(inner), size(columns)]);
   const labels = [...batch, ...rows, ...columns];
   return { x: matmul(x, y).view(labels.map((label) => sizes.get(label)!)), labels };
+}
+
+/** Nothing to sum over both: each against each, in the order in which what comes next wants them. */
+function multiplied(a: Labelled, b: Labelled, later: ReadonlySet<string>): Labelled {
+  const labels = [...later].filter((label) => a.labels.includes(label) || b.labels.includes(label));
+  const [x, y] = [a, b].map((term) => {
+    const own = arranged(
+      term,
+      labels.filter((label) => term.labels.includes(label)),
+    );
+    let dim = 0;
+    return own.view(labels.map((label) => (term.labels.includes(label) ? own.shape[dim++]! : 1)));
+  });
+  return { x: x!.mul(y!), labels };
 }
 
 function entries({ x, labels }: Labelled): [string, number][] {

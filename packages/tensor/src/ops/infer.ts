@@ -45,6 +45,7 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   full: made,
   arange: made,
   random: made,
+  nonzero: ([mask], { count }) => [{ shape: [count, mask!.shape.length], dtype: "int64" }],
   softmax: like,
   logSoftmax: like,
   softmaxBackward: like,

@@ -2,11 +2,25 @@
 import { type DType, dtypes, isFloat, resultType as resultOf } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
-import { getDefaultDtype } from "../registry.ts";
+import { getBackend, getDefaultDtype } from "../registry.ts";
 import { tidy } from "../scope.ts";
+import { type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { fromArray, linspace, type TensorOptions } from "./creation.ts";
+import { empty, finish, fromArray, linspace, type TensorOptions } from "./creation.ts";
 import { peek } from "./reading.ts";
+
+/** int32 numbers that the host writes, where the tensor lies if it can. */
+export function wholeNumbers(shape: Shape, device: string | undefined, write: (flat: Int32Array) => void): Tensor {
+  const backend = getBackend(device);
+  if (!backend.hostMemory) {
+    const flat = new Int32Array(sizeOf(shape));
+    write(flat);
+    return fromArray(flat, shape, { device });
+  }
+  const made = empty(shape, { dtype: "int32", device });
+  write(backend.hostMemory(made.storage) as Int32Array);
+  return made;
+}
 
 function triangleIndices(
   rows: number,
@@ -19,13 +33,16 @@ function triangleIndices(
   if (dtypes[dtype].kind === "float") fail("triangle indices", `need a whole-number dtype, got ${dtype}`);
   const spans = Array.from({ length: rows }, (_, row) => span(row).map((at) => Math.min(Math.max(at, 0), columns)));
   const count = spans.reduce((sum, [from, to]) => sum + to! - from!, 0);
-  const flat = new Int32Array(2 * count);
-  let at = 0;
-  for (const [row, [from, to]] of spans.entries()) {
-    flat.fill(row, at, at + to! - from!);
-    for (let column = from!; column < to!; column++) flat[count + at++] = column;
-  }
-  return fromArray(flat, [2, count], { ...options, dtype });
+  const all = Int32Array.from({ length: columns }, (_, column) => column);
+  const write = (flat: Int32Array): void => {
+    let at = 0;
+    for (const [row, [from, to]] of spans.entries()) {
+      flat.set(all.subarray(from, to), count + at);
+      flat.fill(row, at, at + to! - from!);
+      at += to! - from!;
+    }
+  };
+  return tidy(() => wholeNumbers([2, count], options.device, write).to(dtype));
 }
 
 /** [2, n] positions of the lower triangle. @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html */
@@ -59,9 +76,18 @@ export function logspace(
   steps: number,
   ...rest: readonly [base?: number, options?: TensorOptions] | readonly [options: TensorOptions]
 ): Tensor {
-  const [base, options] = typeof rest[0] === "object" ? [10, rest[0]] : [rest[0] ?? 10, rest[1] as TensorOptions];
-  const dtype = options?.dtype ?? getDefaultDtype();
+  const [base, options] = typeof rest[0] === "object" ? [10, rest[0]] : [rest[0] ?? 10, rest[1] ?? {}];
+  const dtype = options.dtype ?? getDefaultDtype();
   const [from, to] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
+  // Where the result is narrower than what it is computed in, a product and a rounding more do not show.
+  if (base > 0 && isFloat(dtype) && dtype !== "float64" && getBackend(options.device).dtypes.has("float64")) {
+    return finish(
+      tidy(() =>
+        linspace(start, end, steps, { dtype: "float64", device: options.device }).mul(Math.log(base)).exp().to(dtype),
+      ),
+      options,
+    );
+  }
   const values = tidy(() => {
     const exponents = peek(linspace(from, to, steps, { dtype: "float64" }), "logspace") as Float64Array;
     return exponents.map((exponent) => base ** exponent);

@@ -5,6 +5,8 @@ import { fail, showShape } from "../errors.ts";
 import { broadcastShapes, normalizeDim } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
+import { onesLike } from "./creation.ts";
+import { cat } from "./joining.ts";
 import { svdvals } from "./matrix/values.ts";
 import type { Dims } from "./reduce.ts";
 import { composite } from "./signature.ts";
@@ -64,15 +66,39 @@ export const dist = composite(
   "DistBackward0",
 );
 
+/** Rows up to which distances are taken one by one, as PyTorch does. */
+const DIRECT = 25;
+
+/** |a|² + |b|² − 2 a·b as one matrix product. */
+function euclidean(a: Tensor, b: Tensor): Tensor {
+  const [x, y] = [a, b].map((rows) => ({ rows, size: rows.square().sum(-1, true) })) as [Rows, Rows];
+  const left = cat([x.rows.mul(-2), x.size, onesLike(x.size)], -1);
+  const right = cat([y.rows, onesLike(y.size), y.size], -1);
+  return rootOf(left.matmul(right.transpose(-2, -1)).clamp(0), (square) => square.sqrt());
+}
+
+interface Rows {
+  readonly rows: Tensor;
+  readonly size: Tensor;
+}
+
 /**
  * Distances between all rows of [..., n, m] and all rows of [..., k, m].
  * @see https://pytorch.org/docs/stable/generated/torch.cdist.html
  */
 export const cdist = composite(
   "cdist(input, x2, p?, computeMode?)",
-  (input: Tensor, x2: Tensor, p: number = 2, _computeMode?: string | null): Tensor => {
+  (input: Tensor, x2: Tensor, p: number = 2, mode?: string | null): Tensor => {
     if (input.ndim < 2 || x2.ndim < 2 || input.shape.at(-1) !== x2.shape.at(-1)) {
       fail("cdist", `needs [..., n, m] and [..., k, m], got ${showShape(input.shape)} and ${showShape(x2.shape)}`);
+    }
+    if (
+      p === 2 &&
+      isFloat(input.dtype) &&
+      Math.max(input.shape.at(-2)!, x2.shape.at(-2)!) > DIRECT &&
+      !mode?.startsWith("donot")
+    ) {
+      return euclidean(input, x2);
     }
     const gap = input.unsqueeze(-2).sub(x2.unsqueeze(-3));
     if (gap.numel() > 0) return vectorNormOf("cdist", gap, p, -1, false);

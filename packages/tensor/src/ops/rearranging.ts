@@ -2,7 +2,7 @@
 import { fail, showShape } from "../errors.ts";
 import { inferSize, normalizeDim, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { fromArray } from "./creation.ts";
+import { tally } from "./histograms.ts";
 import { cat } from "./joining.ts";
 import { composite, op, type Sizes, sizes } from "./signature.ts";
 import { permute, reshape, transpose, view } from "./views.ts";
@@ -193,13 +193,18 @@ export const repeatInterleave = composite(
         .expand(x.shape.toSpliced(at + 1, 0, repeats))
         .flatten(at, at + 1);
     }
-    const counts = typeof repeats === "number" ? [repeats] : (repeats.reshape(-1).toArray() as number[]);
-    if (counts.length !== 1 && counts.length !== size) {
-      fail("repeatInterleave", `has ${counts.length} counts for ${size} elements of dimension ${at}`);
+    if (typeof repeats === "number") fail("repeatInterleave", `counts must not be negative, got ${repeats}`);
+    const counts = repeats.reshape(-1);
+    if (counts.numel() !== 1 && counts.numel() !== size) {
+      fail("repeatInterleave", `has ${counts.numel()} counts for ${size} elements of dimension ${at}`);
     }
-    if (counts.some((count) => !(count >= 0))) fail("repeatInterleave", `counts must not be negative, got [${counts}]`);
-    const index = Array.from({ length: size }, (_, i) => new Array<number>(counts[i % counts.length]!).fill(i)).flat();
-    return x.indexSelect(at, fromArray(Int32Array.from(index), [index.length], { dtype: "int64", device: x.device }));
+    const fewest = size === 0 ? 0 : counts.amin().item();
+    if (!(fewest >= 0)) fail("repeatInterleave", `counts must not be negative, got ${fewest}`);
+    // As many elements end before a place as its own element's number says.
+    const ends = counts.expand(size).cumsum(0);
+    const total = size === 0 ? 0 : ends.at(-1).item();
+    const index = tally(ends, total + 1).cumsum(0);
+    return x.indexSelect(at, index.narrow(0, 0, total));
   },
 );
 

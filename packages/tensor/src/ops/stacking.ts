@@ -4,8 +4,9 @@ import { tidy } from "../scope.ts";
 import { broadcastShapes as broadcastTwo, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { broadcastAll, commonDType } from "./coerce.ts";
-import { fromArray, zeros } from "./creation.ts";
+import { zeros } from "./creation.ts";
 import { cat, stack } from "./joining.ts";
+import { wholeNumbers } from "./making.ts";
 import { atleast1d, atleast2d, atleast3d } from "./rearranging.ts";
 import { composite, isOptions, op } from "./signature.ts";
 
@@ -126,23 +127,32 @@ export function cartesianProd(...tensors: Variadic): Tensor {
   );
 }
 
+/** How many ways there are to take `r` of `n`. */
+function choices(n: number, r: number): number {
+  let count = r > n ? 0 : 1;
+  for (let k = 1; k <= r; k++) count = (count * (n - r + k)) / k;
+  return count;
+}
+
 /** Every choice of `r` elements of a vector, in order, a row each. @see https://pytorch.org/docs/stable/generated/torch.combinations.html */
 export const combinations = composite(
   "combinations(input, r?, withReplacement?)",
   (input: Tensor, r: number = 2, withReplacement: boolean = false): Tensor => {
     if (input.ndim !== 1) fail("combinations", `needs a vector, got ${showShape(input.shape)}`);
-    const rows: number[][] = [];
-    const choose = (chosen: number[], from: number): void => {
-      if (chosen.length === r) {
-        rows.push(chosen);
-        return;
+    const n = input.numel();
+    const step = withReplacement ? 0 : 1;
+    const count = choices(n + (1 - step) * (r - 1), r);
+    const index = wholeNumbers([count * r], input.device, (flat) => {
+      const chosen = Int32Array.from({ length: r }, (_, k) => k * step);
+      for (let row = 0; row < count; row++) {
+        flat.set(chosen, row * r);
+        let k = r - 1;
+        while (k > 0 && chosen[k] === n - 1 - (r - 1 - k) * step) k--;
+        chosen[k]!++;
+        for (k++; k < r; k++) chosen[k] = chosen[k - 1]! + step;
       }
-      for (let i = from; i < input.numel(); i++) choose([...chosen, i], withReplacement ? i : i + 1);
-    };
-    choose([], 0);
-    const flat = BigInt64Array.from(rows.flat(), BigInt);
-    const index = fromArray(flat, [flat.length], { device: input.device });
-    return input.indexSelect(0, index).view(rows.length, r);
+    });
+    return input.indexSelect(0, index.to("int64")).view(count, r);
   },
 );
 

@@ -239,8 +239,13 @@ export interface StandardizeOps {
   standardizeBackward: StandardizeAttrs;
 }
 
-/** Kernels that are optional: an op that also has a decomposition into the others. */
-export interface FusedOps extends SoftmaxOps, StandardizeOps {}
+export interface PositionOps {
+  /** [mask (bool)] → int64 positions of the `count` elements that hold, `[count, dimensions]`; at least 1 dimension. */
+  nonzero: { readonly count: number };
+}
+
+/** Kernels that are optional: an op that also has a decomposition into the others, or is done by the host. */
+export interface FusedOps extends SoftmaxOps, StandardizeOps, PositionOps {}
 
 /** Relabellings: strides only, no backend sees them. */
 export interface ViewOps {

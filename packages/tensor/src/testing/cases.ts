@@ -166,6 +166,11 @@ export const opCases: OpCases = {
   logSoftmaxBackward: alongDim(2),
   standardize: standardizeCases,
   standardizeBackward: standardizeBackwardCases,
+  nonzero: [
+    { inputs: [{ shape: [7], dtype: "bool", values: [0, 1, 1, 0, 0, 1, 0] }], attrs: { count: 3 } },
+    { inputs: [{ shape: [2, 3], dtype: "bool", values: [1, 0, 1, 0, 0, 1] }], attrs: { count: 3 } },
+    { inputs: [{ shape: [2, 1, 2], dtype: "bool", values: [0, 0, 0, 0] }], attrs: { count: 0 } },
+  ],
   cast: [
     { inputs: [{ shape: [3, 4], low: -3, high: 3 }], attrs: { dtype: "int32" } },
     { inputs: [{ shape: [3, 4], dtype: "int32", low: -3, high: 3 }], attrs: { dtype: "float32" } },

@@ -2,20 +2,17 @@
 import type { TensorMeta } from "../../backend.ts";
 import { type DType, dtypes } from "../../dtype.ts";
 import { fail } from "../../errors.ts";
-import type { Attrs, OtherOps } from "../../ops/table.ts";
+import type { Attrs, OtherOps, PositionOps } from "../../ops/table.ts";
 import { philox } from "../../random.ts";
 import { sizeOf, stridesOf } from "../../shape.ts";
 import { coordinates, type Dense, flatIndex, linesAlong } from "./array.ts";
 import { order } from "./fold.ts";
 import { conv, convInput, convWeight, maxPool, maxPoolBackward } from "./spatial.ts";
 
-type Kernel<K extends keyof OtherOps> = (
-  inputs: readonly Dense[],
-  attrs: Attrs<K>,
-  outputs: readonly TensorMeta[],
-) => number[][];
+type Row = keyof OtherOps | keyof PositionOps;
+type Kernel<K extends Row> = (inputs: readonly Dense[], attrs: Attrs<K>, outputs: readonly TensorMeta[]) => number[][];
 
-export const kernels: { readonly [K in keyof OtherOps]: Kernel<K> } = {
+export const kernels: { readonly [K in Row]: Kernel<K> } = {
   cast: ([x], { dtype }) => [x!.data.map((value) => castValue(value, dtype))],
   copy: ([x]) => [x!.data],
   where: ([c, a, b]) => [c!.data.map((flag, i) => (flag ? a!.data[i]! : b!.data[i]!))],
@@ -33,6 +30,7 @@ export const kernels: { readonly [K in keyof OtherOps]: Kernel<K> } = {
   maxPool: ([x], attrs, [out]) => maxPool(x!, out!.shape, attrs),
   maxPoolBackward: ([grad, indices], { inputShape }) => [maxPoolBackward(grad!, indices!, inputShape)],
   resample: ([x], { stages }) => [stages.reduce(weightedSums, x!).data],
+  nonzero: ([mask]) => [[...coordinates(mask!.shape)].filter((_, i) => mask!.data[i]).flat()],
   gather: ([x, index], { dim }) => [
     [...coordinates(index!.shape)].map((at, i) => {
       const to = at.with(dim, inside("gather", index!.data[i]!, x!.shape[dim]!, dim));

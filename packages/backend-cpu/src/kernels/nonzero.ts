@@ -1,0 +1,158 @@
+/** Positions of what holds in a mask: counted part by part, then written by each part from its own place on. */
+import { engine, heap, memory, threads } from "../runtime/index.ts";
+import { type Expr, type Func, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
+import type { ArrayKernel } from "./array-kernel.ts";
+
+type Int = Local<"i32">;
+
+const PART = 2 ** 14;
+const MOST_PARTS = 64;
+/** Elements that are looked at together. */
+const WORD = 8;
+const tallies = memory.allocate(4 * MOST_PARTS);
+
+const ends = ["chunk", "chunks", "per", "size", "mask", "tallies"] as const;
+type Ends = Readonly<Record<(typeof ends)[number], Int>>;
+
+/** A part's first element, the one behind its last, and where its number stands. */
+function partOf(f: Func, { chunk, per, size, tallies }: Ends): Int[] {
+  const first = f.let(op("i32.mul", chunk, per));
+  const end = f.let(op("i32.add", first, per));
+  f.if(op("i32.gt_u", end, size), () => f.set(end, size));
+  return [first, end, f.let(op("i32.add", tallies, op("i32.mul", chunk, 4)))];
+}
+
+const wordAt = (address: Expr<"i32">): Expr<"i64"> => op("i64.and", load("i64.load", address), 0x0101010101010101n);
+
+function buildCount(m: Module): void {
+  m.func("count", ends, (f, p) => {
+    const [i, end, tally] = partOf(f, p) as [Int, Int, Int];
+    const found = f.local("i32");
+    const from = f.let(op("i32.add", p.mask, i));
+    f.while(op("i32.ge_u", op("i32.sub", end, i), WORD), () => {
+      f.inc(found, op("i32.wrap_i64", op("i64.popcnt", wordAt(from))));
+      f.inc(from, WORD);
+      f.inc(i, WORD);
+    });
+    f.while(op("i32.lt_u", i, end), () => {
+      f.inc(found, op("i32.and", load("i32.load8_u", from), 1));
+      f.inc(from, 1);
+      f.inc(i, 1);
+    });
+    f.store("i32.store", tally, found);
+  });
+}
+
+/**
+ * Every element writes its place, and only those that hold move on: random branches would cost more. The last one that holds
+ * ends the part, so that nothing is written behind it.
+ */
+function buildWrite(m: Module, rank: number): void {
+  const sizes = Array.from({ length: rank }, (_, dim) => `size${dim}` as const);
+  m.func("write", [...ends, "found", "out", ...sizes], (f, locals) => {
+    const p = locals as unknown as Ends & Readonly<Record<"found" | "out" | `size${number}`, Int>>;
+    const [i, end, tally] = partOf(f, p) as [Int, Int, Int];
+    const before = f.let(load("i32.load", tally));
+    const left = f.let(op("i32.sub", f.let(following(p, tally)), before));
+    const target = f.let(op("i32.add", p.out, op("i32.mul", before, 8 * rank)));
+    const extents = sizes.map((name) => p[name]!);
+    const at = placeOf(f, i, extents);
+    const last = at.at(-1)!;
+    const from = f.let(op("i32.add", p.mask, i));
+    const stop = f.local("i32");
+    const write = (place: Expr<"i32">, holds: Expr<"i32">): void => {
+      for (const [dim, outer] of at.slice(0, -1).entries()) {
+        f.store("i64.store", target, op("i64.extend_i32_u", outer), 8 * dim);
+      }
+      f.store("i64.store", target, op("i64.extend_i32_u", place), 8 * (rank - 1));
+      const step = f.let(holds);
+      f.inc(target, op("i32.mul", step, 8 * rank));
+      f.set(left, op("i32.sub", left, step));
+    };
+    f.while(left, () => {
+      f.set(stop, op("i32.sub", extents.at(-1)!, last));
+      const rest = f.let(op("i32.sub", end, i));
+      f.set(stop, op("i32.add", last, select(op("i32.lt_u", stop, rest), stop, rest)));
+      f.set(i, op("i32.add", i, op("i32.sub", stop, last)));
+      words(f, { from, last, stop, left }, write);
+      f.while(op("i32.and", op("i32.lt_u", last, stop), op("i32.ne", left, 0)), () => {
+        write(last, op("i32.and", load("i32.load8_u", from), 1));
+        f.inc(from, 1);
+        f.inc(last, 1);
+      });
+      carry(f, at, extents);
+    });
+  });
+}
+
+/** Where the next part's positions begin. */
+function following({ chunk, chunks, found }: Ends & { readonly found: Int }, tally: Int): Expr<"i32"> {
+  return select(op("i32.eq", op("i32.add", chunk, 1), chunks), found, load("i32.load", tally, 4));
+}
+
+/** The coordinates of an element. */
+function placeOf(f: Func, element: Int, extents: readonly Int[]): Int[] {
+  const rest = f.let(element);
+  const at = extents.map(() => f.local("i32"));
+  for (let dim = extents.length - 1; dim > 0; dim--) {
+    f.set(at[dim]!, op("i32.rem_u", rest, extents[dim]!));
+    f.set(rest, op("i32.div_u", rest, extents[dim]!));
+  }
+  f.set(at[0]!, rest);
+  return at;
+}
+
+/** Eight at a time: none of them, or all one after the other, while at least as many are left to be found. */
+function words(
+  f: Func,
+  { from, last, stop, left }: Readonly<Record<"from" | "last" | "stop" | "left", Int>>,
+  write: (place: Expr<"i32">, holds: Expr<"i32">) => void,
+): void {
+  const isWord = op("i32.ge_u", op("i32.sub", stop, last), WORD);
+  f.while(op("i32.and", isWord, op("i32.ge_u", left, WORD)), () => {
+    const word = f.let(wordAt(from));
+    f.if(op("i32.eqz", op("i64.eqz", word)), () => {
+      for (let k = 0; k < WORD; k++) {
+        const bit = op("i32.wrap_i64", op("i64.shr_u", word, BigInt(8 * k)));
+        write(op("i32.add", last, k), op("i32.and", bit, 1));
+      }
+    });
+    f.inc(from, WORD);
+    f.inc(last, WORD);
+  });
+}
+
+/** At the end of a line the dimension before counts on. */
+function carry(f: Func, at: readonly Int[], extents: readonly Int[]): void {
+  for (let dim = at.length - 1; dim > 0; dim--) {
+    f.if(op("i32.eq", at[dim]!, extents[dim]!), () => {
+      f.set(at[dim]!, 0);
+      f.inc(at[dim - 1]!, 1);
+    });
+  }
+}
+
+/** Numbers become where they begin; gives back their sum. */
+function addUp(parts: number): number {
+  let sum = 0;
+  for (let k = tallies.address / 4; k < tallies.address / 4 + parts; k++) {
+    const found = heap.i32[k]!;
+    heap.i32[k] = sum;
+    sum += found;
+  }
+  return sum;
+}
+
+export const nonzero: ArrayKernel<"nonzero"> = ([mask], _, [out]) => {
+  const { shape, data } = mask!;
+  const key = `nonzero ${shape.length}`;
+  engine.module(key, (m) => {
+    buildCount(m);
+    buildWrite(m, shape.length);
+  });
+  const per = Math.max(PART, Math.ceil(data.length / MOST_PARTS / WORD) * WORD);
+  const parts = Math.ceil(data.length / per);
+  const args = [per, data.length, data.byteOffset, tallies.address];
+  threads.parallel(key, "count", parts, args);
+  threads.parallel(key, "write", parts, [...args, addUp(parts), out!.data.byteOffset, ...shape]);
+};
