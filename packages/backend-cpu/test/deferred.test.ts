@@ -285,3 +285,14 @@ test("random programs give bit by bit what they give in short pieces, which neve
     { numRuns: 60 },
   );
 });
+
+test("a fold looks through an op with 0 on either side", () => {
+  const x = values(5, [rows, columns]);
+  const total = x.sum().item() as number;
+  for (const _ of ["met", "compiled"]) {
+    expect(x.sub(0).sum().item()).toBe(total);
+    expect(x.rsub(0).sum().item()).toBe(-total);
+    expect(where(x.isnan(), 0, x).sum().item()).toBe(total);
+    expect(x.sub(1).sum().item()).toBeCloseTo(total - rows * columns, 1);
+  }
+});

@@ -4,6 +4,7 @@
  */
 import {
   type Backend,
+  type DType,
   dtypes,
   isContiguous,
   type KernelCall,
@@ -16,7 +17,7 @@ import {
 import { CpuStorage, type Pending } from "../storage.ts";
 import { access } from "./access.ts";
 import { Elementwise } from "./elementwise.ts";
-import { input, type Node, shl, shr, shrUnsigned } from "./expression.ts";
+import { constant, input, type Node, shl, shr, shrUnsigned } from "./expression.ts";
 import type { Output } from "./kernel.ts";
 import { collect, lanesOf } from "./lower.ts";
 import { MOST_OPERANDS } from "./plan.ts";
@@ -114,14 +115,24 @@ export function lookThrough(x: View): Source | undefined {
   const { pending } = x.storage as CpuStorage;
   if (!(pending instanceof Deferred && pending.work <= CHEAP && pending.suits(x))) return undefined;
   const found = pending.inputs.some(waits) ? fuse(pending.kernel, pending.inputs, true) : pending;
-  const [view] = found?.inputs ?? [];
-  if (found?.inputs.length !== 1 || typeof view !== "object" || !isContiguous(view.shape, view.strides))
-    return undefined;
+  if (!found) return undefined;
   const { kernel } = found;
+  const inputs: readonly KernelInput[] = found.inputs;
+  const view = inputs.find((y): y is View => typeof y !== "number");
+  // Any number would be a kernel of its own.
+  const isAlone = inputs.every((y) => y === view || Object.is(y, 0));
+  if (!view || !isAlone || !isContiguous(view.shape, view.strides)) return undefined;
   const plain = lanesOf(input(0, access[x.dtype].raw));
   if (kernel.what.lanes !== plain || !isSameInScalars(kernel)) return undefined;
   void (view.storage as CpuStorage).block;
-  return { view, name: kernel.name, element: (value) => stored(kernel, kernel.build(value)) };
+  const operands = (value: Node): Node[] => inputs.map((y, i) => (y === view ? value : zeroOf(kernel.inputs[i]!)));
+  const name = `${kernel.name} ${inputs.map((y) => (y === view ? "x" : 0))}`;
+  return { view, name, element: (value) => stored(kernel, kernel.build(...operands(value))) };
+}
+
+function zeroOf(dtype: DType): Node {
+  const { raw, decode } = access[dtype];
+  return decode(constant(raw, 0));
 }
 
 /** Vectors may round products and sums together. */

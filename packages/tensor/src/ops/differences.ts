@@ -103,6 +103,14 @@ function widths(name: string, y: Tensor, x: Tensor, at: number): Tensor {
   return diff(x).view(y.shape.map((_, dim) => (dim === at ? -1 : 1)));
 }
 
+/** Strips of one width: both ends count half. */
+function evenly(y: Tensor, width: number, at: number): Tensor {
+  const sum = y.sum(at);
+  if (y.shape[at] === 0) return sum.mul(width).div(2);
+  const [first, last] = [0, -1].map((i) => y.select(at, i).to(sum.dtype)) as [Tensor, Tensor];
+  return sum.mul(2).sub(first.add(last)).mul(width).div(2);
+}
+
 /**
  * The area under `y` along `dim`, by trapezoids; `x` are its positions, or `dx` their distance.
  * @see https://pytorch.org/docs/stable/generated/torch.trapezoid.html
@@ -110,7 +118,8 @@ function widths(name: string, y: Tensor, x: Tensor, at: number): Tensor {
 export const trapezoid = composite(
   "trapezoid(input, x?, dx?, dim?)",
   (input: Tensor, x: Tensor | null = null, dx: number = 1, dim: number = -1): Tensor => {
-    const [areas, at] = strips("trapezoid", input, x ?? dx, dim);
+    if (x === null) return evenly(input, dx, normalizeDim("trapezoid", dim, input.ndim));
+    const [areas, at] = strips("trapezoid", input, x, dim);
     return areas.sum(at).div(2);
   },
 );

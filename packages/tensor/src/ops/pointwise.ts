@@ -133,11 +133,9 @@ function addExponentials(name: string, input: Tensor, other: Tensor, rest: (gap:
   const dtype = commonDType(name, [input, other]);
   if (!isFloat(dtype)) fail(name, `needs a float dtype, got ${dtype}`, 'Cast with .to("float32")');
   const [a, b] = [input.to(dtype), other.to(dtype)];
-  const top = a.maximum(b);
   // Equal infinities have no difference.
-  const infinite = a.eq(b).logicalAnd(top.isinf());
-  const gap = where(infinite, 0, a.sub(b)).abs().neg();
-  return where(infinite, top, top.add(rest(gap)));
+  const gap = where(a.eq(b), 0, a.sub(b)).abs().neg();
+  return a.maximum(b).add(rest(gap));
 }
 
 /** input · 2ᵒᵗʰᵉʳ. @see https://pytorch.org/docs/stable/generated/torch.ldexp.html */

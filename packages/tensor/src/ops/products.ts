@@ -3,6 +3,7 @@ import { isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { broadcastShapes, normalizeDim, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { stack } from "./joining.ts";
 import { matmul } from "./linalg.ts";
 import { needTensors } from "./pointwise.ts";
 import { composite, op } from "./signature.ts";
@@ -86,10 +87,9 @@ export const cross = composite(
         `needs size 3 in dimension ${dim ?? "any"}, got ${showShape(input.shape)} and ${showShape(other.shape)}`,
       );
     }
-    return input
-      .roll(-1, at)
-      .mul(other.roll(-2, at))
-      .sub(input.roll(-2, at).mul(other.roll(-1, at)));
+    const [a, b] = [input.unbind(at), other.unbind(at)] as [Tensor[], Tensor[]];
+    const part = (i: number, j: number): Tensor => a[i]!.mul(b[j]!).sub(a[j]!.mul(b[i]!));
+    return stack([part(1, 2), part(2, 0), part(0, 1)], at);
   },
 );
 
