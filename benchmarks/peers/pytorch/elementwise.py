@@ -62,6 +62,12 @@ TABLE = {
     "batch-norm": ([planes, vector(64), vector(64)], lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True)),
     "max-pool": ([planes], lambda x: F.max_pool2d(x, 2)),
     "avg-pool": ([planes], lambda x: F.avg_pool2d(x, 2)),
+    "adaptive-pool": ([planes], lambda x: F.adaptive_avg_pool2d(x, 7)),
+    "interpolate": (
+        [lambda: floats(3, 4, 16, 128, 128)],
+        lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"),
+    ),
+    "pixel-shuffle": ([planes], lambda x: F.pixel_shuffle(x, 2)),
     "embedding": ([lambda: wholes(6, 8192, below=8192), lambda: floats(3, 8192, 512)], F.embedding),
     "sort": ([rows], lambda x: x.sort(-1)),
     "topk": ([rows], lambda x: x.topk(10)),

@@ -74,6 +74,10 @@ export const arithmetic: Rules<BinaryOp> = {
     { reads: A | B, vjp: (g, { a, b }) => mul(g, b).div(sumOfSquares(a, b)) },
     { reads: A | B, vjp: (g, { a, b }) => mul(g, a).div(sumOfSquares(a, b)).neg() },
   ),
+  huber: pair(
+    { reads: A | B, vjp: (g, { a, b }) => g.mul(a.clamp(typeof b === "number" ? -b : b.neg(), b)) },
+    { reads: A | B, vjp: (g, { a, b }) => g.mul(apply("sub", [apply("abs", [a]), b]).relu()) },
+  ),
   hypot: pair(
     { reads: A | OUT, vjp: (g, { a, out }) => g.mul(a.div(out)) },
     { reads: B | OUT, vjp: (g, { b, out }) => g.mul(b.div(out)) },

@@ -160,6 +160,10 @@ export const binary: { readonly [K in BinaryOp]: Row } = {
   logicalAnd: (a, b) => and(nonzero(a), nonzero(b)),
   logicalOr: (a, b) => or(nonzero(a), nonzero(b)),
   logicalXor: (a, b) => xor(nonzero(a), nonzero(b)),
+  huber: (x, limit) => {
+    const size = abs(x);
+    return select(lt(size, limit), mul(mul(0.5, x), x), mul(limit, sub(size, mul(0.5, limit))));
+  },
   reluBackward: (gradient, y) => select(le(y, 0), 0, gradient),
   sigmoidBackward: (gradient, y) => mul(mul(gradient, y), sub(1, y)),
   tanhBackward: (gradient, y) => mul(gradient, sub(1, mul(y, y))),

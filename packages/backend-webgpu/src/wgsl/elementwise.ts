@@ -101,6 +101,7 @@ export const binary: { readonly [K in BinaryOp]: BinaryRow } = {
   atan2: either("dl_atan2", "dl_atan2"),
   hypot: either("dl_hypot", "dl_hypot"),
   copysign: either("dl_copysign", "dl_copysign"),
+  huber: (x, limit) => `select(${limit} * (abs(${x}) - 0.5 * ${limit}), 0.5 * ${x} * ${x}, abs(${x}) < ${limit})`,
   gcd: either("dl_gcd", "dl_gcd"),
   bitwiseAnd: operator("&"),
   bitwiseOr: operator("|"),

@@ -1,5 +1,5 @@
 /** Losses between predictions and values, distributions or signs. */
-import { composite, fail, getDefaultDtype, showShape, type Tensor, where } from "@dl/tensor";
+import { apply, composite, fail, getDefaultDtype, showShape, type Tensor, where } from "@dl/tensor";
 import { logsigmoid } from "./activation.ts";
 import { type Reduction, reduced } from "./reduction.ts";
 import { logOnePlusExp } from "./stable.ts";
@@ -25,9 +25,8 @@ export const smoothL1Loss = composite(
   (input: Tensor, target: Tensor, reduction: Reduction = "mean", beta: number = 1): Tensor => {
     if (beta < 0) fail("smoothL1Loss", `beta must be ≥ 0, got ${beta}`);
     if (beta === 0) return l1Loss(input, target, reduction);
-    const distance = input.sub(target).abs();
-    const losses = where(distance.lt(beta), distance.square().mul(0.5 / beta), distance.sub(0.5 * beta));
-    return reduced("smoothL1Loss", losses, reduction);
+    const losses = apply("huber", [input.sub(target), beta]);
+    return reduced("smoothL1Loss", beta === 1 ? losses : losses.div(beta), reduction);
   },
   "SmoothL1LossBackward0",
 );
@@ -37,9 +36,7 @@ export const huberLoss = composite(
   "huberLoss(input, target, reduction?, delta?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean", delta: number = 1): Tensor => {
     if (!(delta > 0)) fail("huberLoss", `delta must be > 0, got ${delta}`);
-    const distance = input.sub(target).abs();
-    const losses = where(distance.lt(delta), distance.square().mul(0.5), distance.sub(0.5 * delta).mul(delta));
-    return reduced("huberLoss", losses, reduction);
+    return reduced("huberLoss", apply("huber", [input.sub(target), delta]), reduction);
   },
   "HuberLossBackward0",
 );

@@ -79,6 +79,7 @@ export const binaryOps = {
   atan2: float,
   hypot: same,
   copysign: float,
+  huber: float,
   gcd: same,
   bitwiseAnd: same,
   bitwiseOr: same,

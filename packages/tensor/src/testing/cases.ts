@@ -55,6 +55,7 @@ const domains: { readonly [K in UnaryOp | BinaryOp]?: readonly [low: number, hig
   fmod: [0.3, 3],
   remainder: [0.3, 3],
   floorDivide: [0.3, 3],
+  huber: [0.3, 3],
 };
 
 const integerRows = new Set<string>(["bitwiseNot", "bitwiseAnd", "bitwiseOr", "bitwiseXor", "gcd"]);

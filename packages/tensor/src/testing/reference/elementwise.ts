@@ -98,6 +98,7 @@ export const binary: { readonly [K in BinaryOp]: (a: number, b: number) => numbe
   logicalAnd: (a, b) => flag(a !== 0 && b !== 0),
   logicalOr: (a, b) => flag(a !== 0 || b !== 0),
   logicalXor: (a, b) => flag((a !== 0) !== (b !== 0)),
+  huber: (x, limit) => (Math.abs(x) < limit ? 0.5 * x * x : limit * (Math.abs(x) - 0.5 * limit)),
   reluBackward: (g, y) => (y <= 0 ? 0 : g),
   sigmoidBackward: (g, y) => g * y * (1 - y),
   tanhBackward: (g, y) => g * (1 - y * y),
