@@ -44,21 +44,24 @@ function runsOf({ kernel, dilation, channels }: Geometry): Runs {
  * Whether products with the numbers that are not zero alone cost less than all. The share of such numbers is guessed from a
  * sample: the order of additions, but nothing else, depends on what the sample meets.
  */
-function pays(g: Geometry, runs: Runs, gradOutput: number, each: number): boolean {
+function pays(g: Geometry, runs: Runs, limit: number, gradOutput: number, each: number): boolean {
   const count = g.batch * g.groups * g.outputs * each;
   const step = Math.floor(count / Math.min(SAMPLE, g.work / WORTH)) | 1;
   const { f32 } = memory.heap;
   let used = 0;
   for (let i = 0; i < count; i += step) if (f32[gradOutput / 4 + i] !== 0) used++;
   const share = (used / Math.ceil(count / step)) * (each / product(g.output));
-  return share * runs.count * runs.vectors * 4 < LIMIT * product(g.kernel) * g.channels;
+  return share * runs.count * runs.vectors * 4 < limit * product(g.kernel) * g.channels;
 }
 
 const SAMPLE = 1024;
 /** Products that must be at stake for each number of the sample. */
 const WORTH = 2 ** 12;
-/** Of the dense products; they gain more from joined vectors than what walks a list. */
-const LIMIT = engine.options.joined ? 0.45 : 0.6;
+/**
+ * Of the dense products; they gain more from joined vectors than what walks a list. What is spread over the input is loaded
+ * and stored for each number.
+ */
+const LIMITS = engine.options.joined ? { weight: 0.45, input: 0.3 } : { weight: 0.6, input: 0.4 };
 /** Below that many products the dense kernels are quick enough. */
 const LEAST = 2 ** 18;
 
@@ -76,7 +79,7 @@ export function runSparse(g: Geometry, name: "weight" | "input", t: ConvGradient
   if (g.work < LEAST || !(ofWeight || g.channels % 4 === 0)) return false;
   const runs = runsOf(g);
   const { gradOutput, positions = 0, count = product(g.output) } = t;
-  if (!pays(g, runs, gradOutput, count)) return false;
+  if (!pays(g, runs, LIMITS[name], gradOutput, count)) return false;
   const [{ layout, block }, { block: table }] = sparsePlan(g).plans;
   const key = `conv:sparse-${name}:${Object.values(runs).join(":")}`;
   engine.module(key, (m) => (ofWeight ? buildSparseWeight : buildSparseInput)(m, runs));
