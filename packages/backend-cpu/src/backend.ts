@@ -22,7 +22,7 @@ import { isReplaced, rows } from "./kernels/native.ts";
 import { reductions } from "./kernels/reductions.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
-import { waitFor } from "./kernels/waiting.ts";
+import { isAwaited, waitFor } from "./kernels/waiting.ts";
 import { memory } from "./runtime/index.ts";
 import { addressOf, CpuStorage } from "./storage.ts";
 
@@ -49,7 +49,7 @@ class CpuBackend implements Backend {
     const { shape, dtype } = call.outputs[0]!;
     const length = sizeOf(shape);
     const mayWait = length >= LONG || call.op === "conv";
-    if (mayWait && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
+    if (mayWait && !isAwaited(call) && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
       const waiting = defer(this, call, length) ?? waitFor(this, call, length, launch);
       if (waiting) return [waiting];
     }
@@ -131,7 +131,13 @@ function launch(call: KernelCall, outputs: readonly Output[]): void {
 }
 
 /** Ops whose kernels see for themselves what their input waits for. */
-const patient: ReadonlySet<string> = new Set(["maxPool", "convInput", "convWeight", ...Object.keys(reductions)]);
+const patient: ReadonlySet<string> = new Set([
+  "relu",
+  "maxPool",
+  "convInput",
+  "convWeight",
+  ...Object.keys(reductions),
+]);
 
 /** Kernels share their places for operands: none may start while another one collects its own. */
 function settle(inputs: readonly KernelInput[]): void {

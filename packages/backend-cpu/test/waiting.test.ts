@@ -107,28 +107,58 @@ describe("max pooling over a convolution that waits for it", () => {
       const inputs = [values(1, x), values(2, weight), values(3, [weight[0]])];
       inputs[0]!.div_(7);
       if (inputs[0]!.numel() > 0) inputs[0]!.view(-1).narrow(0, 3, 1).fill_(Number.NaN);
-      const pool = (pooled: boolean, bias: boolean): unknown[] => {
-        const [convolved] = applyAll("conv", bias ? inputs : inputs.slice(0, 2), { ...attrs, pooled });
+      const pool = (awaited: boolean, bias: boolean): unknown[] => {
+        const [convolved] = applyAll("conv", bias ? inputs : inputs.slice(0, 2), { ...attrs, awaited });
         return applyAll("maxPool", [convolved!], window).map(elements);
       };
       const expected = [pool(false, true), pool(false, false)];
       parallel.mockClear();
       expect([pool(true, true), pool(true, false)]).toEqual(expected);
-      expect([ran("conv:pooled"), ran("pool")]).toEqual([fused, !fused]);
+      expect([ran("conv:pool"), ran("pool")]).toEqual([fused, !fused]);
+    });
+  });
+
+  test.each([
+    ["as it lies", usual],
+    ["planes that are too large to be pooled", { ...usual, x: [1, 2, 160, 160], weight: [7, 2, 3, 3] }],
+    ["groups, padding and stride", { ...usual, x: [9, 15, 13, 19], attrs: { ...sides(2, 1), groups: 3 } }],
+    ["no image", { ...usual, x: [0, 5, 13, 19] }],
+  ] as const)("a ReLU takes it on the way, %s", (_, { x, weight, attrs }) => {
+    scope(() => {
+      const inputs = [values(1, x), values(2, weight), values(3, [weight[0]])];
+      if (inputs[0]!.numel() > 0) inputs[0]!.view(-1).narrow(0, 3, 1).fill_(Number.NaN);
+      const rectified = (awaited: boolean, bias: boolean): unknown => {
+        const [convolved] = applyAll("conv", bias ? inputs : inputs.slice(0, 2), { ...attrs, awaited });
+        return elements(applyAll("relu", [convolved!], {})[0]!);
+      };
+      const expected = [rectified(false, true), rectified(false, false)];
+      parallel.mockClear();
+      expect([rectified(true, true), rectified(true, false)]).toEqual(expected);
+      expect([ran("conv:relu"), ran("conv:store"), ran("relu")]).toEqual([x[0] > 0, false, false]);
+    });
+  });
+
+  test("a ReLU of a part, in place or into a part, reads it as it was", () => {
+    scope(() => {
+      const inputs = [values(1, usual.x), values(2, usual.weight)];
+      const convolve = (awaited: boolean) => applyAll("conv", inputs, { ...usual.attrs, awaited })[0]!;
+      const expected = convolve(false).relu();
+      expect(elements(convolve(true).narrow(1, 0, 2).relu())).toEqual(elements(expected.narrow(1, 0, 2)));
+      expect(elements(convolve(true).relu_())).toEqual(elements(expected));
     });
   });
 
   test("others read it as it was, too", () => {
     scope(() => {
       const inputs = [values(1, usual.x), values(2, usual.weight)];
-      const convolve = (pooled: boolean) => applyAll("conv", inputs, { ...usual.attrs, pooled })[0]!;
+      const convolve = (awaited: boolean) => applyAll("conv", inputs, { ...usual.attrs, awaited })[0]!;
       const expected = elements(convolve(false));
       const waiting = [convolve(true), convolve(true).narrow(1, 0, 2)] as const;
       for (const input of inputs) input.fill_(1);
       expect(elements(waiting[0])).toEqual(expected);
       expect(elements(waiting[1])).toEqual(elements(waiting[0].narrow(1, 0, 2)));
       const double = inputs.map((input) => input.to("float64"));
-      const [wide] = applyAll("conv", double, { ...usual.attrs, pooled: true });
+      const [wide] = applyAll("conv", double, { ...usual.attrs, awaited: true });
       expect(elements(applyAll("maxPool", [wide!], plain)[0]!)).toEqual(new Float64Array(3 * 15 * 5 * 8).fill(45));
     });
   });
@@ -138,7 +168,7 @@ describe("max pooling over a convolution that waits for it", () => {
     const before = getNumThreads();
     const run = (count: number): unknown[] => {
       setNumThreads(count);
-      const [convolved] = applyAll("conv", inputs, { ...usual.attrs, pooled: true });
+      const [convolved] = applyAll("conv", inputs, { ...usual.attrs, awaited: true });
       return applyAll("maxPool", [convolved!], plain).map(elements);
     };
     const alone = run(1);

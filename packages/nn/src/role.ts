@@ -10,11 +10,14 @@ export type Role = "fresh" | "rising" | "risingInPlace" | "largest";
 
 export const ROLE: unique symbol = Symbol("role");
 export const WATCHED: unique symbol = Symbol("watched");
-/** The method of a convolution that gives what max pooling alone will read. */
-export const TO_POOL: unique symbol = Symbol("toPool");
+/** The method of a convolution that gives what the next layer alone will read. */
+export const AWAITED: unique symbol = Symbol("awaited");
+/** The method of a layer that takes what nobody else has: it need not work in place. */
+export const TAKE: unique symbol = Symbol("take");
 
 type Step = (...input: unknown[]) => unknown;
-type Feeding = { [TO_POOL](input: Tensor): Tensor };
+type Giving = { [AWAITED](input: Tensor): Tensor };
+type Taking = { [TAKE](input: Tensor): Tensor };
 
 /** What a container runs one after the other: its modules, and as one step those that gain by that. */
 export function stepsOf(modules: readonly Module[]): Step[] {
@@ -22,13 +25,18 @@ export function stepsOf(modules: readonly Module[]): Step[] {
   const steps: Step[] = [];
   for (let i = 0; i < order.length; i++) {
     const [module, next] = [order[i]!, order[i + 1]];
-    if (!isFresh(module) || next?.[ROLE] !== "largest" || next[WATCHED]) steps.push(module);
-    else {
-      steps.push((x) => tidy(() => next((module as unknown as Feeding)[TO_POOL](x as Tensor))));
+    const take = isFresh(module) && next ? takerOf(next) : undefined;
+    if (take) {
+      steps.push((x) => tidy(() => take((module as unknown as Giving)[AWAITED](x as Tensor))));
       i++;
-    }
+    } else steps.push(module);
   }
   return steps;
+}
+
+function takerOf(next: Module): Step | undefined {
+  if (next[WATCHED] || next[ROLE] === "fresh" || next[ROLE] === undefined) return undefined;
+  return next[ROLE] === "largest" ? next : (x) => (next as unknown as Taking)[TAKE](x as Tensor);
 }
 
 /**

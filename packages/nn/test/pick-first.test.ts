@@ -62,7 +62,7 @@ describe("ReLU before max pooling runs behind it", () => {
   });
 });
 
-describe("a convolution and the max pooling behind it run as one", () => {
+describe("a convolution and the max pooling or ReLU behind it run as one", () => {
   const same = (net: Sequential, shape: readonly number[]): void => {
     const [conv, pool] = net.values();
     const [x, y] = [randn(shape), randn(shape)];
@@ -87,6 +87,12 @@ describe("a convolution and the max pooling behind it run as one", () => {
     same(new Sequential(new Conv2d(2, 7, 3), new MaxPool2d(2)), [3, 2, 12, 15]);
     same(new Sequential(new Conv2d(2, 7, 3, { padding: "same" }), new MaxPool2d(3, { stride: 1 })), [3, 2, 12, 15]);
     same(new Sequential(new Conv2d(2, 4, 3, { padding: 1, paddingMode: "reflect" }), new MaxPool2d(2)), [2, 12, 15]);
+  });
+
+  test("so do it and ReLU, in place or not, with the same gradients", () => {
+    same(new Sequential(new Conv2d(2, 7, 3), new ReLU()), [3, 2, 12, 15]);
+    same(new Sequential(new Conv2d(2, 7, 3, { padding: 1 }), new ReLU({ inplace: true })), [3, 2, 40, 45]);
+    same(new Sequential(new Conv2d(2, 7, 3), new CountingReLU()), [3, 2, 12, 15]);
   });
 
   test("but not where hooks see what is between", () => {

@@ -12,6 +12,7 @@ import {
   type Module,
   op,
   select,
+  splat,
   when,
 } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
@@ -26,6 +27,9 @@ export const TILE_BYTES = 512;
 
 const microParams = ["a", "taps", "tapsEnd", "b", "bias", "c", "cRow"] as const;
 type Micro = FuncRef<typeof microParams, undefined>;
+
+/** What becomes of sums: they are stored; so are those above 0, and 0 for the others; or whole planes are pooled. */
+export type After = "store" | "relu" | "pool";
 
 /** C[rows × vectors] = bias + Σ over taps of packed weights times the pixels at the tap. */
 function gatherMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
@@ -64,7 +68,7 @@ const blockParams = ["plan", "w", "base", "bias", "c", "row", "rowsEnd"] as cons
 type BlockKernel = FuncRef<typeof blockParams, undefined>;
 
 /** Some rows of pixels of `rows` output channels. The last tile of a row overlaps the one before it, where there is one. */
-function blockKernel(m: Module, e: Element, rows: number): BlockKernel {
+function blockKernel(m: Module, e: Element, rows: number, rectify: Rectify | undefined): BlockKernel {
   const micros = [2, 1].map((vectors) => ({ width: vectors * e.lanes, micro: gatherMicro(m, e, { rows, vectors }) }));
   return m.inner(`block${rows}`, blockParams, (f, q) => {
     const names = ["allTaps", "tapCount", "channels", "rows", "rowLength", "yChannel", "yRow"] as const;
@@ -101,7 +105,37 @@ function blockKernel(m: Module, e: Element, rows: number): BlockKernel {
         () => last(wide),
         () => f.if(rest, () => last(narrow)),
       );
+      if (rectify) f.call(rectify, q.c, p.rowLength, p.yChannel, rows);
       f.inc(q.c, p.yRow);
+    });
+  });
+}
+
+const rectifyParams = ["c", "length", "pitch", "rows"] as const;
+type Rectify = FuncRef<typeof rectifyParams, undefined>;
+
+/** ReLU of rows that were just written. In the micro kernel it would make V8 load first and add later, out of registers. */
+function rectifier(m: Module, e: Element): Rectify {
+  return m.inner("rectify", rectifyParams, (f, p) => {
+    const x = f.local("i32");
+    f.range(p.rows, () => {
+      f.set(x, p.c);
+      const end = f.let(at(p.c, p.length, e.bytes));
+      for (const vectors of [4, 1]) {
+        f.while(op("i32.ge_u", op("i32.sub", end, x), 16 * vectors), () => {
+          for (let offset = 0; offset < 16 * vectors; offset += 16) {
+            // The sum makes 0 of -0.
+            const largest = op(`${e.shape}.pmax`, load("v128.load", x, offset), splat(e.shape, 0));
+            f.store("v128.store", x, op(`${e.shape}.add`, largest, splat(e.shape, 0)), offset);
+          }
+          f.inc(x, 16 * vectors);
+        });
+      }
+      f.while(op("i32.lt_u", x, end), () => {
+        storeScalar(f, e.name, x, op(`${e.name}.max`, loadScalar(e.name, x) as never, 0));
+        f.inc(x, e.bytes);
+      });
+      f.inc(p.c, p.pitch);
     });
   });
 }
@@ -173,15 +207,16 @@ export function packWeights(m: Module, e: Element, heights: readonly number[]): 
 }
 
 /**
- * `forward`: units are bands of images, by group, in `splits` parts of the output channels. Or `pooled`: whole planes of a
+ * `forward`: units are bands of images, by group, in `splits` parts of the output channels. To pool, whole planes of a
  * block of channels, float32, are pooled while they are near, by windows of 2×2, to `y` and `indices`.
  */
-export function buildForward(m: Module, e: Element, pooled: boolean): void {
+export function buildForward(m: Module, e: Element, after: After): void {
   const rows = Array.from({ length: tilesFor(m.options).tall.rows }, (_, i) => i + 1);
   const stage = stager(m, e);
-  const kernels = rows.map((row) => [row, blockKernel(m, e, row)] as const);
+  const rectify = after === "relu" ? rectifier(m, e) : undefined;
+  const kernels = rows.map((row) => [row, blockKernel(m, e, row, rectify)] as const);
   packWeights(m, e, rows);
-  const pool = pooled ? planePool2(m) : undefined;
+  const pool = after === "pool" ? planePool2(m) : undefined;
   const poolParams = ["indices", "inWidth", "outHeight", "outWidth"] as const;
   m.func("forward", ["chunk", "chunks", "plan", "splits", "x", "w", "bias", "y", ...poolParams], (f, q) => {
     const names = [

@@ -1,7 +1,7 @@
 /** Convolution and its two adjoints over addresses, in one to three dimensions. */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
-import { buildForward, TILE_BYTES } from "./conv-forward.ts";
+import { type After, buildForward, TILE_BYTES } from "./conv-forward.ts";
 import {
   bandAxis,
   type ConvShape,
@@ -32,6 +32,8 @@ export interface ConvForward {
   readonly bias?: number;
   /** [batch, outChannels, ...output] */
   readonly y: number;
+  /** Negative results become 0. */
+  readonly relu?: boolean;
 }
 
 /** Multiply-adds that are worth a chunk of their own. */
@@ -87,18 +89,19 @@ function runPacked(p: PackedPlan, weights: number, from: number, ...to: readonly
 }
 
 /** y = x ∗ w + bias. */
-export function convForward(type: FloatName, shape: ConvShape, { x, w, bias = 0, y }: ConvForward): void {
+export function convForward(type: FloatName, shape: ConvShape, { x, w, bias = 0, y, relu }: ConvForward): void {
   if (shape.batch === 0) return;
   const g = geometryOf(type, shape);
-  const plan = forwardPlans.get(g, () => forwardPlan(g));
+  const plan = relu ? reluPlans.get(g, () => forwardPlan(g, "relu")) : forwardPlans.get(g, () => forwardPlan(g));
   runPacked(plan, w, x, bias, y);
 }
 
 const forwardPlans = new PlanCache<PackedPlan>();
+const reluPlans = new PlanCache<PackedPlan>();
 
-function forwardPlan(g: Geometry, layout: Layout = layoutOf(g, bandSize(g)), pooled: boolean = false): PackedPlan {
+function forwardPlan(g: Geometry, after: After = "store", layout: Layout = layoutOf(g, bandSize(g))): PackedPlan {
   const taps = g.channels * product(g.kernel);
-  return convolving(g, layout, orderOf(g, { count: taps, step: 1, line: taps }), pooled);
+  return convolving(g, layout, orderOf(g, { count: taps, step: 1, line: taps }), after);
 }
 
 /** Addresses of dense tensors, `y` and the int32 positions those of the pooled planes. */
@@ -129,7 +132,7 @@ function pooledPlan(g: Geometry): PooledPlan {
   const layout = layoutOf(g);
   const isNear = 4 * tall.rows * product(g.output) <= BAND_BYTES;
   if (!isNear || (layout.staged && bandSize(g) < g.output[bandAxis(g)])) return { plans: [] };
-  const pass = forwardPlan(g, layout, true);
+  const pass = forwardPlan(g, "pool", layout);
   return { plans: pass.plans, pass };
 }
 
@@ -141,14 +144,14 @@ function backwardPlan(g: Geometry, backwards: Geometry): PackedPlan {
   return convolving(backwards, { ...layout, taps: layout.taps.toReversed() }, orderOf(backwards, order));
 }
 
-function convolving(g: Geometry, layout: Layout, weights: WeightOrder, pooled: boolean = false): PackedPlan {
-  const key = `conv:${pooled ? "pooled" : "forward"}:${g.type}`;
-  engine.module(key, (m) => buildForward(m, elements[g.type], pooled));
+function convolving(g: Geometry, layout: Layout, weights: WeightOrder, after: After = "store"): PackedPlan {
+  const key = `conv:${after}:${g.type}`;
+  engine.module(key, (m) => buildForward(m, elements[g.type], after));
   const bytes = bytesPerElement[g.type];
   const images = g.batch * g.groups * layout.bands.count;
   const splits = splitsFor(images, Math.ceil(g.outputs / tall.rows), g.work);
   const plans = [makePlan(g, layout, bytes, blocksOf(g.outputs, tall.rows))] as const;
-  const planes = pooled ? tall.rows * product(g.output) : 0;
+  const planes = after === "pool" ? tall.rows * product(g.output) : 0;
   const scratch = TILE_BYTES + (planes + (layout.staged ? g.channels * layout.plane + 16 : 0)) * bytes;
   const chunks = chunksFor(images * splits, g.work);
   return { plans, key, name: "forward", weights, chunks, scratch, sizes: [splits] };

@@ -1,14 +1,15 @@
 /** Convolution and its adjoints: calls to the dense kernels. */
-import { type Attrs, type KernelCall, type Shape, sameShape, sizeOf, type View } from "@dl/tensor";
-import { type ConvShape, convForward, convInput, convWeight, outputSize } from "../dense/conv.ts";
+import { type Attrs, isContiguous, type KernelCall, type Shape, sameShape, sizeOf, type View } from "@dl/tensor";
+import { type ConvForward, type ConvShape, convForward, convInput, convWeight, outputSize } from "../dense/conv.ts";
 import { addressOf, type CpuStorage } from "../storage.ts";
 import { convert } from "./copy.ts";
 import { inFloats } from "./floats.ts";
 import type { Kernel, Output } from "./kernel.ts";
+import { pointwise } from "./pointwise.ts";
 import { type Temporaries, withTemporaries } from "./temporary.ts";
-import { winnersOf } from "./waiting.ts";
+import { waitingCall, winnersOf } from "./waiting.ts";
 
-export function convShapeOf(x: Shape, weight: Shape, attrs: Attrs<"conv">): ConvShape {
+function convShapeOf(x: Shape, weight: Shape, attrs: Attrs<"conv">): ConvShape {
   return {
     batch: x[0]!,
     inChannels: x[1]!,
@@ -28,6 +29,36 @@ export const conv: Kernel<"conv"> = ({ inputs, attrs }, [out]) => {
   inFloats("conv", views, out!, (type, [x, w, bias], y) => {
     convForward(type, shape, { x: x!, w: w!, bias: bias ?? 0, y });
   });
+};
+
+/** What waits to be convolved, for whoever alone reads it: false if `run` says so, or if nothing waits. */
+export function convolveAwaited(
+  x: View,
+  out: Output,
+  run: (shape: ConvShape, factors: Omit<ConvForward, "y">) => boolean,
+): boolean {
+  const call = waitingCall(x, "conv");
+  if (!call) return false;
+  const views = call.inputs as readonly View[];
+  const shape = convShapeOf(views[0]!.shape, views[1]!.shape, call.attrs);
+  return withTemporaries(out, (temporaries) => {
+    const [x, w, bias = 0] = views.map((view) => addressOf(temporaries.rowMajor(view))) as [number, number, number?];
+    return run(shape, { x, w, bias });
+  });
+}
+
+/** A convolution that waits for this is done with it. */
+export const reluKernel: Kernel<"relu"> = (call, outputs) => {
+  const [x] = call.inputs as readonly [View];
+  const [out] = outputs as readonly [Output];
+  const isDone = convolveAwaited(x, out, (shape, factors) => {
+    if (out.strides && !isContiguous(out.shape, out.strides)) return false;
+    convForward("f32", shape, { ...factors, y: out.address, relu: true });
+    return true;
+  });
+  if (isDone) return;
+  void (x.storage as CpuStorage).block;
+  pointwise.relu(call, outputs);
 };
 
 function wholeShape(gradient: View, { input, kernel, stride, padding, dilation }: ConvShape): Shape {

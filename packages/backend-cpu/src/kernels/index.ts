@@ -1,7 +1,7 @@
 /** ★ The CPU's kernels, one row per op, by family. Families own the loops, rows say what is computed. */
 import type { FusedOp, KernelOp } from "@dl/tensor";
 import { asNumbers, asStored, overArrays } from "./array-kernel.ts";
-import { conv, convInputKernel, convWeightKernel } from "./convolution.ts";
+import { conv, convInputKernel, convWeightKernel, reluKernel } from "./convolution.ts";
 import { arange, random } from "./creation.ts";
 import * as indexing from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
@@ -25,6 +25,7 @@ export const inPlaceKernels: Partial<Kernels> = pointwise;
 
 export const kernels: Kernels = {
   ...pointwise,
+  relu: reluKernel,
   matmul,
   conv,
   convInput: convInputKernel,

@@ -3,38 +3,26 @@ import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
 import { convMaxPool } from "../dense/conv.ts";
 import { maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
 import { addressOf } from "../storage.ts";
-import { convShapeOf } from "./convolution.ts";
+import { convolveAwaited } from "./convolution.ts";
 import { waitingSource } from "./deferred.ts";
 import { inFloats } from "./floats.ts";
-import type { Kernel, Output } from "./kernel.ts";
-import { withTemporaries } from "./temporary.ts";
-import { waitingCall } from "./waiting.ts";
+import type { Kernel } from "./kernel.ts";
 
 function shapeOf(x: Shape, attrs: Attrs<"maxPool">): PoolShape {
   const lead = x.length - attrs.kernel.length;
   return { ...attrs, planes: sizeOf(x.slice(0, lead)), input: x.slice(lead) };
 }
 
-/** A convolution that waits for this is done with it. */
-function convolvePooled(x: View, window: PoolShape, out: Output, positions: Output): boolean {
-  const call = waitingCall(x, "conv");
-  if (!call) return false;
-  const [image, weight, bias] = call.inputs as readonly View[];
-  const shape = convShapeOf(image!.shape, weight!.shape, call.attrs);
-  return withTemporaries(out, (temporaries) => {
-    const [input, w, b] = [image!, weight!, bias].map((view) => view && addressOf(temporaries.rowMajor(view)));
-    return convMaxPool(shape, window, { x: input!, w: w!, bias: b ?? 0, y: out.address, indices: positions.address });
-  });
-}
-
 /** A ReLU that still waits is left waiting: the windows look at what it would read. */
 export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positions]) => {
   const [x] = inputs as readonly [View];
-  if (convolvePooled(x, shapeOf(x.shape, attrs), out!, positions!)) return;
+  const places = { y: out!.address, indices: positions!.address };
+  const window = shapeOf(x.shape, attrs);
+  if (convolveAwaited(x, out!, (shape, factors) => convMaxPool(shape, window, { ...factors, ...places }))) return;
   const source = waitingSource(x, "relu");
   inFloats("maxPool", [source ?? x], out!, (type, [input], output) => {
     const relu = source !== undefined;
-    maxPool(type, shapeOf(x.shape, attrs), { input: input!, output, indices: positions!.address, relu });
+    maxPool(type, window, { input: input!, output, indices: positions!.address, relu });
   });
 };
 

@@ -1,6 +1,6 @@
 /**
  * Calls that wait, as long element-wise results do, for kernels that can do both their own work and theirs at once, or need
- * only what they would read: a convolution for the max pooling that alone reads it; and the gradient of max pooling, all
+ * only what they would read: a convolution for the max pooling or the ReLU that alone reads it; and the gradient of max pooling, all
  * zeros but for the few elements that won, for the gradients of a convolution.
  */
 import { type Backend, isContiguous, type KernelCall, sameShape, type View } from "@dl/tensor";
@@ -33,7 +33,7 @@ export function waitFor(backend: Backend, call: KernelCall, length: number, laun
 
 /** Windows that miss the input give nothing: a sum of what is not zero would count them. */
 function mayWait({ op, attrs, inputs }: KernelCall, length: number): boolean {
-  if (op === "conv") return attrs.pooled === true;
+  if (op === "conv") return attrs.awaited === true;
   if (op !== "maxPoolBackward" || length < LONG) return false;
   const views = inputs as readonly View[];
   const kept = views.every((x) => isContiguous(x.shape, x.strides) && mayKeep(x, length));
@@ -48,6 +48,11 @@ export function waitingCall<K extends "conv" | "maxPoolBackward">(x: View, op: K
   if (!isWhole || !isContiguous(x.shape, x.strides)) return undefined;
   for (const source of pending.sources) void source.block;
   return pending.call as KernelCall<K>;
+}
+
+/** Whether something waits for this call alone. */
+export function isAwaited({ op, inputs }: KernelCall): boolean {
+  return op === "relu" && waitingCall(inputs[0] as View, "conv") !== undefined;
 }
 
 /** For each plane of a gradient that waits: some of its elements, and where they are. All others are zeros. */

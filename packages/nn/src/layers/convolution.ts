@@ -6,7 +6,7 @@ import { each, type Size } from "../functional/sizes.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { python } from "../repr.ts";
-import { ROLE, type Role, TO_POOL } from "../role.ts";
+import { AWAITED, ROLE, type Role } from "../role.ts";
 import { resetLinear } from "./linear.ts";
 import { readNamed } from "./named.ts";
 import { type Placement, parameter, placement } from "./placement.ts";
@@ -137,7 +137,7 @@ abstract class Conv extends AnyConv<[input: Tensor]> {
   }
 
   /** @internal */
-  [TO_POOL](input: Tensor): Tensor {
+  [AWAITED](input: Tensor): Tensor {
     return convolve(this.kernelSize.length as Rank, this.#arguments(input), true);
   }
 

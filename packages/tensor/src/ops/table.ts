@@ -132,8 +132,8 @@ export interface ConvAttrs {
   readonly padding: readonly number[];
   readonly dilation: readonly number[];
   readonly groups: number;
-  /** The result goes to max pooling and nowhere else, so that a backend may do both at once. */
-  readonly pooled?: boolean;
+  /** The result goes to max pooling or ReLU and nowhere else, so that a backend may do both at once. */
+  readonly awaited?: boolean;
 }
 
 export interface PoolAttrs {
