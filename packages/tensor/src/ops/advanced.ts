@@ -97,21 +97,9 @@ export function nonzero(input: Tensor): Tensor {
 function byHost(input: Tensor): Tensor {
   const mask = peek(input, "nonzero") as Uint8Array;
   const { shape, device } = input;
-  const found = placesIn(mask);
+  const found = Int32Array.from(mask.keys()).filter((place) => mask[place]);
   const at = shape.length === 1 ? found : coordinates(found, shape);
   return fromArray(at, [found.length, shape.length], { dtype: "int64", device });
-}
-
-/** Where a mask holds. Without branches, which are hard to foresee here. */
-function placesIn(mask: Uint8Array): Int32Array {
-  let count = 0;
-  for (let i = 0; i < mask.length; i++) count += mask[i]!;
-  const places = new Int32Array(count + 1);
-  for (let i = 0, at = 0; i < mask.length; i++) {
-    places[at] = i;
-    at += mask[i]!;
-  }
-  return places.subarray(0, count);
 }
 
 /** Places in a row-major tensor by dimension. */

@@ -6,8 +6,8 @@ import { getBackend, getDefaultDtype } from "../registry.ts";
 import { tidy } from "../scope.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { apply } from "./apply.ts";
 import { empty, finish, fromArray, linspace, type TensorOptions } from "./creation.ts";
-import { peek } from "./reading.ts";
 
 /** int32 numbers that the host writes, where the tensor lies if it can. */
 export function wholeNumbers(shape: Shape, device: string | undefined, write: (flat: Int32Array) => void): Tensor {
@@ -79,20 +79,16 @@ export function logspace(
   const [base, options] = typeof rest[0] === "object" ? [10, rest[0]] : [rest[0] ?? 10, rest[1] ?? {}];
   const dtype = options.dtype ?? getDefaultDtype();
   const [from, to] = isFloat(dtype) ? [start, end] : [Math.trunc(start), Math.trunc(end)];
-  // Where the result is narrower than what it is computed in, a product and a rounding more do not show.
-  if (base > 0 && isFloat(dtype) && dtype !== "float64" && getBackend(options.device).dtypes.has("float64")) {
-    return finish(
-      tidy(() =>
-        linspace(start, end, steps, { dtype: "float64", device: options.device }).mul(Math.log(base)).exp().to(dtype),
-      ),
-      options,
-    );
-  }
-  const values = tidy(() => {
-    const exponents = peek(linspace(from, to, steps, { dtype: "float64" }), "logspace") as Float64Array;
-    return exponents.map((exponent) => base ** exponent);
-  });
-  return fromArray(isFloat(dtype) ? values : values.map(Math.trunc), [steps], { ...options, dtype });
+  return finish(
+    tidy(() => {
+      const exponents = linspace(from, to, steps, { dtype: "float64" });
+      // Where the result is narrower than what it is computed in, a product and a rounding more do not show.
+      const isNarrow = base > 0 && isFloat(dtype) && dtype !== "float64";
+      const powers = isNarrow ? exponents.mul(Math.log(base)).exp() : apply("pow", [base, exponents]);
+      return powers.to(dtype).to(options.device ?? powers.device);
+    }),
+    options,
+  );
 }
 
 /**
