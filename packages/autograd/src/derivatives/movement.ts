@@ -6,6 +6,7 @@ import {
   isContiguous,
   ones,
   type Shape,
+  sameShape,
   sizeOf,
   stridesOf,
   type Tensor,
@@ -95,6 +96,12 @@ function sliceBackward(g: Tensor, { start, size, step }: Slice, shape: Shape): T
       padding: shape.map((n, d): [number, number] => [start[d]!, n - start[d]! - size[d]!]),
       value: 0,
     });
+  }
+  if (sameShape(size, shape) && sizeOf(size) > 0) {
+    // Turned around: so is the gradient.
+    const first = g.strides.reduce((sum, stride, d) => sum + stride * start[d]!, g.offset);
+    const turned = g.strides.map((stride, d) => stride * step[d]!);
+    return applyView("slice", g, { start, size, step }, size, turned, first);
   }
   const strides = stridesOf(shape);
   const offset = sizeOf(size) === 0 ? 0 : strides.reduce((sum, stride, d) => sum + stride * start[d]!, 0);
