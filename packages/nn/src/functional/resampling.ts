@@ -75,9 +75,10 @@ function tapsOf(axis: Axis, rule: Rule): Taps {
   );
 }
 
-/** Whole numbers have nearest neighbours only. */
+/** Single elements are picked, which is faster than to sum them, but not in reverse. */
 function resampled(x: Tensor, stages: readonly { readonly dim: number; readonly taps: Taps }[]): Tensor {
-  if (x.isFloatingPoint()) return apply("resample", [x], { stages });
+  const single = stages.every(({ taps }) => taps.sources.length === taps.bounds.length - 1);
+  if (!single || x.requiresGrad) return apply("resample", [x], { stages });
   return stages.reduce(
     (part, { dim, taps: { sources } }) => part.indexSelect(dim, indexTensor(sources, [sources.length], x)),
     x,
