@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type ConvShape, convInput, convWeight } from "../src/dense/conv.ts";
-import { getNumThreads, setNumThreads, threads } from "../src/runtime/index.ts";
+import { threads } from "../src/runtime/index.ts";
 import { check, sizes, tensor } from "./dense-conv-check.ts";
+import { onOneAndThree } from "./on-threads.ts";
 
 const none = [0, 0] as const;
 const image: ConvShape = {
@@ -94,17 +95,11 @@ describe("gradients of a convolution whose output's gradient is mostly zeros", (
     const [x, w, y, dx, dw] = [size.x, size.w, size.y, size.x, size.w].map((length) => tensor("f32", length, 0));
     for (const t of [x, w, y]) t!.values.forEach((_, i) => void (t!.values[i] = Math.sin(i * 12.9898)));
     for (let i = 0; i < size.y; i++) if (i % 5 !== 0) y!.values[i] = 0;
-    const run = (count: number) => {
-      setNumThreads(count);
+    const [alone, together] = await onOneAndThree(() => {
       convInput("f32", shape, { gradOutput: y!.address, factor: w!.address, result: dx!.address });
       convWeight("f32", shape, { gradOutput: y!.address, factor: x!.address, result: dw!.address });
       return [...dx!.values, ...dw!.values];
-    };
-    const before = getNumThreads();
-    const alone = run(1);
-    run(3);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(run(3)).toEqual(alone);
-    setNumThreads(before);
+    });
+    expect(together).toEqual(alone);
   });
 });

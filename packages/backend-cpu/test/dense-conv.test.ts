@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ConvShape, convForward, convInput, convWeight } from "../src/dense/conv.ts";
 import type { FloatName } from "../src/dense/element.ts";
-import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
 import { check, sizes, tensor } from "./dense-conv-check.ts";
+import { onOneAndThree } from "./on-threads.ts";
 
 const small = (max: number) => fc.integer({ min: 1, max });
 
@@ -89,20 +89,13 @@ describe("convolution and its adjoints", () => {
     const make = (length: number) => tensor("f32", length, 0);
     const [x, w, y, dx, dw] = [make(size.x), make(size.w), make(size.y), make(size.x), make(size.w)];
     for (const t of [x, w]) for (let i = 0; i < t.values.length; i++) t.values[i] = Math.sin(i * 12.9898);
-    const run = (threads: number) => {
-      setNumThreads(threads);
+    const [alone, together] = await onOneAndThree(() => {
       convForward("f32", shape, { x: x.address, w: w.address, y: y.address });
       convInput("f32", shape, { gradOutput: y.address, factor: w.address, result: dx.address });
       convWeight("f32", shape, { gradOutput: y.address, factor: x.address, result: dw.address });
       return [y, dx, dw].map((t) => t.values.slice());
-    };
-    const before = getNumThreads();
-    const alone = run(1);
-    run(3);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const together = run(3);
+    });
     const differing = together.map((values, t) => values.filter((value, i) => !Object.is(value, alone[t]![i])).length);
     expect(differing).toEqual([0, 0, 0]);
-    setNumThreads(before);
   });
 });

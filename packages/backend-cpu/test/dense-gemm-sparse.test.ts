@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type GemmCall, gemm } from "../src/dense/gemm.ts";
-import { getNumThreads, memory, setNumThreads, threads } from "../src/runtime/index.ts";
-import { check, fill, type Problem, view } from "./dense-gemm-check.ts";
+import { gemm } from "../src/dense/gemm.ts";
+import { threads } from "../src/runtime/index.ts";
+import { tensor } from "./dense-conv-check.ts";
+import { check, type Problem } from "./dense-gemm-check.ts";
+import { onOneAndThree } from "./on-threads.ts";
 
 const base: Problem = {
   ...{ type: "f32", m: 64, n: 192, k: 192, count: 1, gap: 0, oneOf: 4 },
@@ -13,17 +15,21 @@ const base: Problem = {
 const calls = (): number =>
   vi.mocked(threads.parallel).mock.calls.filter(([key, name]) => key === "gemm:sparse" && name === "multiply").length;
 
-/** A product of zeros but for one number, and the number of columns. */
-function zeros(): { readonly call: GemmCall; readonly b: Float32Array; readonly c: Float32Array } {
+/** A product of zeros but for one number. The tensors hold their memory. */
+function zeros() {
   const [m, n, k] = [64, 200, 192];
-  const [a, b, c] = [m * k, k * n, m * n].map((length) => fill("f32", length, 1)) as [number, number, number];
-  view("f32", a, m * k).fill(0 as never);
-  view("f32", a, m * k)[5] = 2;
-  const call: GemmCall = {
-    ...{ m, n, k, c: { address: c, rowStride: n } },
-    ...{ a: { address: a, rowStride: k, columnStride: 1 }, b: { address: b, rowStride: n, columnStride: 1 } },
-  };
-  return { call, b: view("f32", b, k * n) as Float32Array, c: view("f32", c, m * n) as Float32Array };
+  const [a, b, c] = [tensor("f32", m * k, 1), tensor("f32", k * n, 1), tensor("f32", m * n, 1)];
+  a.values.fill(0);
+  a.values[5] = 2;
+  const multiply = (): void =>
+    gemm("f32", {
+      ...{ m, n, k, c: { address: c.address, rowStride: n } },
+      ...{
+        a: { address: a.address, rowStride: k, columnStride: 1 },
+        b: { address: b.address, rowStride: n, columnStride: 1 },
+      },
+    });
+  return { multiply, a: a.values, b: b.values, c: c.values };
 }
 
 describe("products whose left side is mostly zeros", () => {
@@ -58,41 +64,34 @@ describe("products whose left side is mostly zeros", () => {
   });
 
   test.each([Number.NaN, Number.NEGATIVE_INFINITY])("zero times %d is NaN", (odd) => {
-    const { call, b, c } = zeros();
+    const { multiply, b, c } = zeros();
     b.fill(1);
     b[7] = odd;
-    gemm("f32", call);
+    multiply();
     expect(calls()).toBe(1);
     expect([c[6], c[7], c[207], c[208]]).toEqual([2, Number.NaN, Number.NaN, 0]);
     // The next call starts from a clean slate.
     b[7] = 1;
-    gemm("f32", call);
+    multiply();
     expect([c[7], c[207]]).toEqual([2, 0]);
   });
 
   test("a number that is not finite on the left goes its way", () => {
-    const { call, b, c } = zeros();
+    const { multiply, a, b, c } = zeros();
     b.fill(1);
-    memory.heap.f32[call.a.address / 4] = Number.POSITIVE_INFINITY;
-    gemm("f32", call);
+    a[0] = Number.POSITIVE_INFINITY;
+    multiply();
     expect([c[0], c[199], c[200]]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0]);
   });
 
   test("the same bits on one thread and on several", async () => {
-    const { call, b, c } = zeros();
-    const a = view("f32", call.a.address, 64 * 192);
-    for (let i = 0; i < a.length; i++) a[i] = i % 5 === 0 ? Math.sin(i) : 0;
+    const { multiply, a, b, c } = zeros();
+    a.forEach((_, i) => void (a[i] = i % 5 === 0 ? Math.sin(i) : 0));
     b.forEach((_, i) => void (b[i] = Math.sin(i * 12.9898)));
-    const run = (count: number): Float32Array => {
-      setNumThreads(count);
-      gemm("f32", call);
+    const [alone, together] = await onOneAndThree(() => {
+      multiply();
       return c.slice();
-    };
-    const before = getNumThreads();
-    const alone = run(1);
-    run(3);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(run(3)).toEqual(alone);
-    setNumThreads(before);
+    });
+    expect(together).toEqual(alone);
   });
 });

@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ScalarName } from "../src/dense/element.ts";
 import { gemm, multiplyTogether } from "../src/dense/gemm.ts";
-import { getNumThreads, heap, memory, setNumThreads } from "../src/runtime/index.ts";
+import { heap, memory } from "../src/runtime/index.ts";
 import { check, checkTogether, fill, type Problem, view } from "./dense-gemm-check.ts";
+import { onOneAndThree } from "./on-threads.ts";
 
 const problem = (side: number, types: ScalarName[]) =>
   fc.record<Problem>({
@@ -60,21 +61,14 @@ describe("gemm", () => {
       };
       // The blocks themselves must be held: what is forgotten may be handed out again after an await.
       const blocks = { a: noise(m * k), b: noise(k * n), c: noise(m * n) };
-      const run = (threads: number): Float32Array => {
-        setNumThreads(threads);
+      const [alone, together] = await onOneAndThree(() => {
         const a = { address: blocks.a.address, rowStride: k, columnStride: 1 };
         const b = { address: blocks.b.address, rowStride: n, columnStride: 1 };
         const c = { address: blocks.c.address, rowStride: n };
         multiply("f32", { m, n, k, a, b, c });
         return heap.f32.slice(c.address >>> 2, (c.address >>> 2) + m * n);
-      };
-      const before = getNumThreads();
-      const alone = run(1);
-      run(3);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      const together = run(3);
+      });
       expect(together.filter((x, i) => !Object.is(x, alone[i]))).toHaveLength(0);
-      setNumThreads(before);
     },
   );
 

@@ -2,7 +2,8 @@
 import { type Attrs, applyAll, memory, type Shape, scope, type Tensor, tensor } from "@dl/tensor";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import "../src/index.ts";
-import { getNumThreads, setNumThreads, threads } from "../src/runtime/index.ts";
+import { threads } from "../src/runtime/index.ts";
+import { onOneAndThree } from "./on-threads.ts";
 
 /** Small whole numbers, for which every order of addition gives the same sum; most are zeros if so wanted. */
 function values(seed: number, shape: Shape, zeros = false): Tensor<"float32"> {
@@ -165,17 +166,11 @@ describe("max pooling over a convolution that waits for it", () => {
 
   test("the same bits on one thread and on several", async () => {
     const inputs = [values(1, [9, 5, 28, 28]).div(7), values(2, usual.weight)];
-    const before = getNumThreads();
-    const run = (count: number): unknown[] => {
-      setNumThreads(count);
+    const [alone, together] = await onOneAndThree(() => {
       const [convolved] = applyAll("conv", inputs, { ...usual.attrs, awaited: true });
       return applyAll("maxPool", [convolved!], plain).map(elements);
-    };
-    const alone = run(1);
-    run(3);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(run(3)).toEqual(alone);
-    setNumThreads(before);
+    });
+    expect(together).toEqual(alone);
   });
 });
 

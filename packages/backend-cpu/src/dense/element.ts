@@ -66,6 +66,11 @@ export function at(base: Operand<"i32">, index: Operand<"i32">, stride: Operand<
   return op("i32.add", base, op("i32.mul", index, stride));
 }
 
+/** A quotient of whole numbers, rounded up. */
+export function ceilDiv(value: Local<"i32">, by: Operand<"i32">): Expr<"i32"> {
+  return op("i32.div_u", op("i32.add", value, op("i32.sub", by, 1)), by);
+}
+
 /** The smaller of two numbers, signed, in a local of its own. */
 export function min(f: Func, a: Expr<"i32">, b: Operand<"i32">): Local<"i32"> {
   const result = f.let(a);

@@ -3,18 +3,8 @@
  * caches (the scheme of BLIS). A matrix of a batch is packed and multiplied by one thread, in its scratch area; for a big
  * one, all threads pack both sides once, and then all multiply (`gemm-panels.ts`).
  */
-import {
-  type Expr,
-  type FuncRef,
-  type Local,
-  load,
-  type Module,
-  type Operand,
-  op,
-  select,
-  when,
-} from "../wasm/emitter.ts";
-import { at, combine, type Element, loadScalar, min, shareOf, storeScalar } from "./element.ts";
+import { type FuncRef, type Local, load, type Module, type Operand, op, select, when } from "../wasm/emitter.ts";
+import { at, ceilDiv, combine, type Element, loadScalar, min, shareOf, storeScalar } from "./element.ts";
 import { type Micro, type PackParams, packedMicro, packer } from "./gemm-kernels.ts";
 import { type Product, productParams } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
@@ -234,8 +224,4 @@ function productOf(m: Module, { e, tile, packA, packB, macro }: Panels): Product
       f.set(p.addRow, p.cRow);
     });
   });
-}
-
-function ceilDiv(value: Local<"i32">, by: Operand<"i32">): Expr<"i32"> {
-  return op("i32.div_u", op("i32.add", value, op("i32.sub", by, 1)), by);
 }

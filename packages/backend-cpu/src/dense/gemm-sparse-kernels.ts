@@ -1,9 +1,10 @@
 /**
  * Products whose left side is mostly zeros, of float32: each of its rows becomes a list of the other numbers, and a strip
- * of C adds up only the rows of B that those meet. B comes in panels of {@link panelColumns}, as deep as k.
+ * of C adds up only the rows of B that those meet. A thread packs panels of B, {@link panelColumns} wide and as deep as a list,
+ * when it needs them.
  */
 import { call, type Expr, type FuncRef, load, type Module, type ModuleOptions, op, when } from "../wasm/emitter.ts";
-import { at, dispatch, elements, type Int, min, shareOf } from "./element.ts";
+import { at, ceilDiv, dispatch, elements, type Int, min, shareOf } from "./element.ts";
 import { packer, storeTile } from "./gemm-kernels.ts";
 import { turner } from "./turned.ts";
 import { checker, lister, PLACES } from "./zeros.ts";
@@ -46,7 +47,7 @@ function exportList(m: Module): void {
   const listRows = rowLister(m);
   m.func("list", [...sizes, "a", "aRow", "aColumn"], (f, p) => {
     const from = f.local("i32");
-    const units = op("i32.div_u", op("i32.add", p.m, LIST_ROWS - 1), LIST_ROWS);
+    const units = ceilDiv(p.m, LIST_ROWS);
     shareOf(f, p, units, (unit) => {
       const row = f.let(op("i32.mul", unit, LIST_ROWS));
       const rows = min(f, op("i32.sub", p.m, row), LIST_ROWS);
@@ -130,8 +131,8 @@ function exportMultiply(m: Module): void {
   const check = checker(m);
   const strips = Array.from({ length: GROUP }, (_, i) => strip(m, i + 1));
   m.func("multiply", multiplyParams, (f, p) => {
-    const blocks = f.let(op("i32.div_u", op("i32.sub", op("i32.add", p.m, p.blockRows), 1), p.blockRows));
-    const groups = op("i32.div_u", op("i32.add", p.n, GROUP * width - 1), GROUP * width);
+    const blocks = f.let(ceilDiv(p.m, p.blockRows));
+    const groups = ceilDiv(p.n, GROUP * width);
     const panels = f.let(m.scratch());
     const [from, addRow] = [f.local("i32"), f.local("i32")];
     shareOf(f, p, op("i32.mul", groups, blocks), (unit) => {

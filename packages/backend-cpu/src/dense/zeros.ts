@@ -55,26 +55,24 @@ const lanePacking: readonly number[] = Array.from({ length: 16 }, (_, set) => {
   return Array.from({ length: 16 }, (_, i) => bytes[i] ?? 0);
 }).flat();
 
-const listParams = ["dy", "places", "count", "packing", "entries"] as const;
-
-export type List = FuncRef<typeof listParams, "i32">;
+const listParams = ["numbers", "places", "count", "packing", "entries"] as const;
 
 /**
  * Writes the list of `count` numbers, each with its place, and gives its end. No branch: what holds zeros is written over
  * by the next entries, so up to 32 bytes beyond the end are written too.
  */
-export function lister(m: Module): List {
+export function lister(m: Module): FuncRef<typeof listParams, "i32"> {
   return m.inner("list", listParams, (f, p) => {
     const [values, bytes] = [f.local("v128"), f.local("v128")];
     const [value, set] = [f.local("f32"), f.local("i32")];
     const advance = (lanes: number, used: Expr<"i32">): void => {
       f.inc(p.entries, op("i32.shl", used, 3));
-      f.inc(p.dy, 4 * lanes);
+      f.inc(p.numbers, 4 * lanes);
       f.inc(p.places, 4 * lanes);
       f.inc(p.count, -lanes);
     };
     f.while(op("i32.ge_s", p.count, 4), () => {
-      f.set(values, load("v128.load", p.dy));
+      f.set(values, load("v128.load", p.numbers));
       f.set(set, op("i32x4.bitmask", op("f32x4.ne", values, splat("f32x4", 0))));
       f.set(bytes, load("v128.load", at(p.packing, set, 16)));
       const places = f.let(op("i8x16.swizzle", load("v128.load", p.places), bytes));
@@ -84,7 +82,7 @@ export function lister(m: Module): List {
       advance(4, op("i32.popcnt", set));
     });
     f.while(p.count, () => {
-      f.set(value, load("f32.load", p.dy));
+      f.set(value, load("f32.load", p.numbers));
       f.store("i32.store", p.entries, load("i32.load", p.places));
       f.store("f32.store", p.entries, value, 4);
       advance(1, op("f32.ne", value, 0));

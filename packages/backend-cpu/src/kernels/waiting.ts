@@ -1,7 +1,7 @@
 /**
  * Calls that wait, as long element-wise results do, for kernels that can do both their own work and theirs at once, or need
- * only what they would read: a convolution for the max pooling or the ReLU that alone reads it; and the gradient of max pooling, all
- * zeros but for the few elements that won, for the gradients of a convolution.
+ * only what they would read: a convolution for the max pooling or the ReLU that alone reads it; and the gradient of max
+ * pooling, all zeros but for the few elements that won, for the gradients of a convolution.
  */
 import { type Backend, isContiguous, type KernelCall, sameShape, type View } from "@dl/tensor";
 import { CpuStorage, type Pending } from "../storage.ts";

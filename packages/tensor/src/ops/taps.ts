@@ -1,6 +1,12 @@
 import type { Taps } from "./table.ts";
 
-/** Taps sorted by their outputs: `x[sources[k]]` times `weights[k]` (or 1) goes to `outputs[k]`, one of `count`. */
+/**
+ * Taps for the op `resample`, sorted by their outputs: `x[sources[k]]` times `weights[k]` (or 1) goes to `outputs[k]`, one
+ * of `count`. Nothing is checked: outputs must be below `count`, sources below the size of the dimension.
+ * @example
+ * const pairs = collectTaps(2, [0, 0, 1, 1], [0, 1, 2, 3]); // sums of two
+ * apply("resample", [floatTensor([1, 2, 3, 4])], { stages: [{ dim: 0, taps: pairs }] }); // tensor([3., 7.])
+ */
 export function collectTaps(
   count: number,
   outputs: ArrayLike<number>,
