@@ -1,14 +1,19 @@
-/** The words of the control block through which threads agree on a task; indices into an Int32Array at `CONTROL`. */
+/**
+ * The words of the control block through which threads agree on a task; indices into an Int32Array at `CONTROL`. What
+ * workers look at while they wait, what they report, and what describes the task lie in cache lines of their own.
+ */
 export const STATE = 0;
-export const DONE = 1;
-export const SLEEPERS = 2;
-export const FAILED = 3;
-export const TOTAL = 4;
-export const MODULE = 5;
-export const FUNCTION = 6;
-export const ACTIVE = 7;
-export const ARGUMENTS = 8;
-export const CONTROL_WORDS = 16;
+export const SLEEPERS = 1;
+export const DONE = 16;
+/** Whether the caller sleeps until DONE changes. */
+export const WAITING = 17;
+export const FAILED = 32;
+export const TOTAL = 33;
+export const MODULE = 34;
+export const FUNCTION = 35;
+export const ACTIVE = 36;
+export const ARGUMENTS = 37;
+export const CONTROL_WORDS = 48;
 
 /** STATE is a tag in the high bits, which no two tasks in sight of each other share, and the next ticket below. */
 export const TICKET_BITS = 13;

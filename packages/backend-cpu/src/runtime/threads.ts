@@ -91,7 +91,7 @@ export class Threads {
     }
   }
 
-  /** Writes the task down while nothing can be claimed, then opens it. */
+  /** Writes the task down while nothing can be claimed, then opens it, which also makes visible what was written. */
   #publish(compiled: Compiled, name: string, chunks: number, args: readonly number[], active: number): void {
     const words = this.#words;
     const kernel = compiled.names.indexOf(name);
@@ -101,16 +101,15 @@ export class Threads {
       );
     }
     this.#tag = ((this.#tag + 1) << control.TICKET_BITS) >>> control.TICKET_BITS;
-    const open = this.#tag << control.TICKET_BITS;
-    Atomics.store(words, control.STATE, open | control.CLOSED);
-    Atomics.store(words, control.DONE, 0);
-    Atomics.store(words, control.FAILED, 0);
-    Atomics.store(words, control.TOTAL, chunks);
-    Atomics.store(words, control.MODULE, compiled.id);
-    Atomics.store(words, control.FUNCTION, kernel);
-    Atomics.store(words, control.ACTIVE, active);
-    Atomics.store(words, control.ARGUMENTS, args.length);
+    words[control.DONE] = 0;
+    words[control.FAILED] = 0;
+    words[control.TOTAL] = chunks;
+    words[control.MODULE] = compiled.id;
+    words[control.FUNCTION] = kernel;
+    words[control.ACTIVE] = active;
+    words[control.ARGUMENTS] = args.length;
     for (let i = 0; i < args.length; i++) this.#values[i] = args[i]!;
+    const open = this.#tag << control.TICKET_BITS;
     Atomics.store(words, control.STATE, open);
     if (Atomics.load(words, control.SLEEPERS) > 0) Atomics.notify(words, control.STATE);
   }
@@ -121,10 +120,8 @@ export class Threads {
     let claimed = 0;
     try {
       for (;;) {
-        const state = Atomics.load(words, control.STATE);
-        const chunk = state & control.TICKET_MASK;
+        const chunk = Atomics.add(words, control.STATE, 1) & control.TICKET_MASK;
         if (chunk >= chunks) break;
-        if (Atomics.compareExchange(words, control.STATE, state, state + 1) !== state) continue;
         claimed++;
         kernel(chunk, chunks, ...args);
       }
@@ -143,8 +140,16 @@ export class Threads {
     for (let round = 0; ; round++) {
       const done = Atomics.load(words, control.DONE);
       if (done === others) return;
-      if (round > control.SPIN && this.#canWait) Atomics.wait(words, control.DONE, done, 1);
+      if (round > control.SPIN && this.#canWait) this.#sleep(done);
     }
+  }
+
+  /** Until DONE is no longer what it was. */
+  #sleep(done: number): void {
+    const words = this.#words;
+    Atomics.store(words, control.WAITING, 1);
+    Atomics.wait(words, control.DONE, done, 1);
+    Atomics.store(words, control.WAITING, 0);
   }
 }
 

@@ -45,7 +45,7 @@ function execute(functions, chunk) {
     Atomics.store(words, ${control.FAILED}, 1);
   }
   Atomics.add(words, ${control.DONE}, 1);
-  Atomics.notify(words, ${control.DONE});
+  if (Atomics.load(words, ${control.WAITING}) > 0) Atomics.notify(words, ${control.DONE});
 }
 
 function run() {
