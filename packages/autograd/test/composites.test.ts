@@ -144,6 +144,7 @@ const multiplying: Readonly<Record<string, Row>> = {
   cross: [(x, y) => x.cross(y, 1), wide, wide],
   einsum: [(x, y) => dl.einsum("bij,bkj->ik", x, y), [2, 2, 3], [2, 4, 3]],
   addmm: [(x, a, b) => x.addmm(a, b, { beta: 0.5, alpha: 2 }), [2], wide, [3, 2]],
+  "addmm, one op": [(x, a, b) => x.addmm(a, b), [2], wide, [3, 2]],
   addmv: [(x, a, b) => x.addmv(a, b), [2], wide, [3]],
   addr: [(x, a, b) => x.addr(a, b), wide, [2], [3]],
   baddbmm: [(x, a, b) => x.baddbmm(a, b), [2, 2, 2], [2, 2, 3], [2, 3, 2]],

@@ -20,6 +20,18 @@ test.each(allDTypes)("strided batches of %s", (dtype) => {
   );
 });
 
+test.each(allDTypes)("a bias of %s for every row", (dtype) => {
+  const problem = fc
+    .tuple(side, side, side)
+    .chain(([m, k, n]) => fc.tuple(anyView([m, k], dtype), anyView([k, n], dtype), anyView([n], dtype)));
+  fc.assert(
+    fc.property(problem, ([a, b, bias]) => {
+      agree("matmul", [a, b, bias], {}, [{ shape: [a.shape[0]!, b.shape[1]!], dtype }], precision[dtype]);
+    }),
+    { numRuns: 60 },
+  );
+});
+
 test("sizes past every block", () => {
   for (const [m, k, n] of [
     [67, 300, 41],

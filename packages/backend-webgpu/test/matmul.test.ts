@@ -44,6 +44,12 @@ onDevice("matmul", () => {
     await agrees("matmul", [a, b], {}, [{ shape: [2, 3, 4, 6], dtype: "float32" }], 1e-5, 1e-6);
   });
 
+  test("a bias for every row", async () => {
+    const bias: Source = { dtype: "float32", data: noise(40, 3), shape: [40], strides: [-1], offset: 39 };
+    const inputs = [matrix(17, 33), transposed(33, 40), bias];
+    await agrees("matmul", inputs, {}, [{ shape: [17, 40], dtype: "float32" }], 1e-4, 1e-5);
+  });
+
   test("whole numbers", async () => {
     const a = { dtype: "int64", data: [1, 2, 3, 4, 5, 6], shape: [2, 3] } as const;
     const b = { dtype: "int64", data: [1, -2, 3, -4, 5, -6], shape: [3, 2] } as const;

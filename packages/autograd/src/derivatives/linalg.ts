@@ -21,6 +21,7 @@ export const linalg: Rules<"matmul"> = {
     wrt: [
       { reads: B, vjp: (g, { b }, { note }) => product(g, flipped(b), note[0]) },
       { reads: A, vjp: (g, { a }, { note }) => product(flipped(a), g, note[1]) },
+      { reads: 0, vjp: (g) => g },
     ],
   },
 };

@@ -16,22 +16,25 @@ const denseTypes: { readonly [D in DType]?: ScalarName } = {
 };
 
 export const matmul: Kernel<"matmul"> = ({ inputs }, [out]) => {
-  const [a, b] = inputs as readonly [View, View];
+  const [a, b, bias] = inputs as readonly [View, View, View | undefined];
   const type = denseTypes[a.dtype];
-  if (type !== undefined) return multiply(type, a, b, out!);
+  if (type !== undefined && !bias) return multiply(type, a, b, undefined, out!);
   withTemporaries(out!, (temporaries) => {
+    if (type !== undefined) return multiply(type, a, b, temporaries.rowMajor(bias!), out!);
     const dtype = dtypes[a.dtype].kind === "float" ? "float32" : "int32";
     const product = temporaries.make(out!.shape, dtype);
-    multiply(denseTypes[dtype]!, temporaries.rowMajor(a, dtype), temporaries.rowMajor(b, dtype), product);
+    const [x, y, z] = [a, b, bias].map((view) => view && temporaries.rowMajor(view, dtype));
+    multiply(denseTypes[dtype]!, x!, y!, z, product);
     convert(product, out!);
   });
 };
 
-function multiply(type: ScalarName, a: View, b: View, out: Output): void {
+function multiply(type: ScalarName, a: View, b: View, bias: View | undefined, out: Output): void {
   const rank = out.shape.length;
   const [m, n] = [out.shape[rank - 2]!, out.shape[rank - 1]!];
   const call = { m, n, k: a.shape[rank - 1]!, a: matrix(a), b: matrix(b), c: { address: out.address, rowStride: n } };
-  gemm(type, rank === 2 ? call : { ...call, batch: batchOf(a, b, out.shape) });
+  if (bias) gemm(type, { ...call, bias: addressOf(bias) });
+  else gemm(type, rank === 2 ? call : { ...call, batch: batchOf(a, b, out.shape) });
 }
 
 function matrix(view: View): MatrixView {

@@ -2,13 +2,13 @@
  * Convolution and its two gradients as products by tiles: one factor is a matrix in memory, the other a formula that
  * says which pixel an element is (zero outside the picture). Groups are the batches of the product.
  */
-import { sizeOf, stridesOf } from "@dl/tensor";
+import { sizeOf } from "@dl/tensor";
 import type { CellView } from "../cell.ts";
 import type { Engine } from "../engine.ts";
 import type { Program, Reader } from "../program.ts";
 import { inside, ravel, unravel } from "../wgsl/places.ts";
 import { counts, numbersOf, pixel, type Shapes } from "./convolution-numbers.ts";
-import { type Product, product } from "./gemm.ts";
+import { type Product, plus, product } from "./gemm.ts";
 import { type Kernel, views } from "./kernel.ts";
 
 export const conv: Kernel<"conv"> = (engine, call) => {
@@ -16,13 +16,7 @@ export const conv: Kernel<"conv"> = (engine, call) => {
   const { shape, dtype } = call.outputs[0]!;
   const shapes = { x: x.shape, weight: weight.shape, out: shape, attrs: call.attrs };
   const result = product(engine, { dtype, ...forward(engine, x, weight, shapes) });
-  if (!bias) return [result];
-  const strides = shape.map((_, d) => (d === 1 ? bias.strides[0]! : 0));
-  const operands = [
-    { cell: result, shape, strides: stridesOf(shape), offset: 0 },
-    { ...bias, shape, strides },
-  ];
-  return [engine.express("add", ([a, b]) => `${a} + ${b}`, operands, dtype, dtype, sizeOf(shape))];
+  return [bias ? plus(engine, result, bias, { shape, dtype }, 1) : result];
 };
 
 export const convInput: Kernel<"convInput"> = (engine, call) => {

@@ -2,8 +2,8 @@
  * Products by tiles in shared memory: 16 × 16 invocations make a tile, each `reach` × `reach` of its elements. What the
  * factors are is given by formulas, so that convolutions are products too (of numbers that are nowhere stored).
  */
-import type { DType } from "@dl/tensor";
-import type { Cell } from "../cell.ts";
+import { type DType, sizeOf, stridesOf, type TensorMeta } from "@dl/tensor";
+import type { Cell, CellView } from "../cell.ts";
 import type { Engine } from "../engine.ts";
 import { whole } from "../layout.ts";
 import { Program } from "../program.ts";
@@ -52,6 +52,16 @@ export function product(engine: Engine, task: Product): Cell {
   const result = sumOver(engine, { ...whole(partial), shape: [length, cuts], strides: [1, length] }, dtype);
   engine.drop(partial);
   return result;
+}
+
+/** A row-major result to which each place along `dim` adds its element of the bias. */
+export function plus(engine: Engine, result: Cell, bias: CellView, { shape, dtype }: TensorMeta, dim: number): Cell {
+  const strides = shape.map((_, d) => (d === dim ? bias.strides[0]! : 0));
+  const operands = [
+    { cell: result, shape, strides: stridesOf(shape), offset: 0 },
+    { ...bias, shape, strides },
+  ];
+  return engine.express("add", ([a, b]) => `${a} + ${b}`, operands, dtype, dtype, sizeOf(shape));
 }
 
 /** Parts of a sum are not rounded to 16 bits. */

@@ -1,5 +1,5 @@
 /** Maps that multiply by a weight. */
-import { composite, fail, labelled, showShape, type Tensor } from "@dl/tensor";
+import { addmm, composite, fail, labelled, showShape, sizeOf, type Tensor } from "@dl/tensor";
 
 /**
  * y = x Wᵀ + b for x [*, in], weight [out, in] and bias [out].
@@ -16,9 +16,12 @@ export const linear = composite(
         `weight ${showShape(weight.shape)} needs ${features} input features, got ${showShape(input.shape)}`,
       );
     }
-    const product = input.matmul(weight.ndim === 1 ? weight : weight.t());
-    if (!bias) return product;
-    return labelled(product.add(bias), input.ndim === 2 ? "AddmmBackward0" : "ViewBackward0");
+    const right = weight.ndim === 1 ? weight : weight.t();
+    if (!bias) return input.matmul(right);
+    if (input.ndim < 2 || right.ndim < 2) return labelled(input.matmul(right).add(bias), "ViewBackward0");
+    if (input.ndim === 2) return addmm(bias, input, right);
+    const lead = input.shape.slice(0, -1);
+    return addmm(bias, input.reshape(sizeOf(lead), features!), right).view([...lead, right.shape[1]!]);
   },
 );
 

@@ -3,6 +3,7 @@ import { isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { broadcastShapes, normalizeDim, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { apply } from "./apply.ts";
 import { stack } from "./joining.ts";
 import { matmul } from "./linalg.ts";
 import { needTensors } from "./pointwise.ts";
@@ -113,10 +114,18 @@ function factorFor({ dtype }: Tensor, factor: number): number {
 /** beta · input + alpha · (mat1 @ mat2). @see https://pytorch.org/docs/stable/generated/torch.addmm.html */
 export const addmm = composite(
   "addmm(input, mat1, mat2, beta?, alpha?)",
-  (input: Tensor, mat1: Tensor, mat2: Tensor, beta: number = 1, alpha: number = 1): Tensor =>
-    plus(input, mat1.mm(mat2), beta, alpha),
+  (input: Tensor, mat1: Tensor, mat2: Tensor, beta: number = 1, alpha: number = 1): Tensor => {
+    const isOne = beta === 1 && alpha === 1 && isBiasOf(input, mat1, mat2);
+    return isOne ? apply("matmul", [mat1, mat2, input]) : plus(input, mat1.mm(mat2), beta, alpha);
+  },
   "AddmmBackward0",
 );
+
+/** Whether the op that multiplies matrices can add it: one number for each column of the product. */
+function isBiasOf({ shape, dtype }: Tensor, a: Tensor, b: Tensor): boolean {
+  if (shape.length !== 1 || a.ndim !== 2 || b.ndim !== 2 || dtype === "bool") return false;
+  return shape[0] === b.shape[1] && a.shape[1] === b.shape[0] && a.dtype === dtype && b.dtype === dtype;
+}
 
 /** beta · input + alpha · (mat @ vec). @see https://pytorch.org/docs/stable/generated/torch.addmv.html */
 export const addmv = composite(

@@ -167,7 +167,7 @@ export interface OtherOps {
   cat: { readonly dim: number };
   /** [x]; `padding[d]` = elements [before, after] each dimension, all ≥ 0. */
   pad: { readonly padding: readonly (readonly [number, number])[]; readonly value: number };
-  /** `[a, b]`: `[..., n, k] × [..., k, m]`, batch dimensions already expanded. */
+  /** `[a, b]`: `[..., n, k] × [..., k, m]`, batch dimensions already expanded; `[a, b, bias]`: matrices, and [m] for every row. */
   matmul: object;
   /** [x, weight] or [x, weight, bias]: [N, C, *] ⋆ [O, C / groups, *]. */
   conv: ConvAttrs;

@@ -23,7 +23,7 @@ export const kernels: { readonly [K in Row]: Kernel<K> } = {
       return from.some((i, d) => i < 0 || i >= x!.shape[d]!) ? value : x!.data[flatIndex(from, stridesOf(x!.shape))]!;
     }),
   ],
-  matmul: ([a, b]) => [matmul(a!, b!)],
+  matmul: ([a, b, bias]) => [matmul(a!, b!, bias)],
   conv: ([x, weight, bias], attrs, [out]) => [conv(x!, weight!, bias, out!.shape, attrs)],
   convInput: ([grad, weight], attrs) => [convInput(grad!, weight!, attrs)],
   convWeight: ([grad, x], attrs) => [convWeight(grad!, x!, attrs)],
@@ -86,13 +86,13 @@ function cat(inputs: readonly Dense[], dim: number): number[] {
   ).flat();
 }
 
-function matmul(a: Dense, b: Dense): number[] {
+function matmul(a: Dense, b: Dense, bias?: Dense): number[] {
   const [n, k] = a.shape.slice(-2) as [number, number];
   const m = b.shape.at(-1)!;
   const batches = sizeOf(a.shape.slice(0, -2));
   return Array.from({ length: batches * n * m }, (_, i) => {
     const [batch, row, column] = [Math.floor(i / (n * m)), Math.floor(i / m) % n, i % m];
-    let sum = 0;
+    let sum = bias?.data[column] ?? 0;
     for (let j = 0; j < k; j++) sum += a.data[(batch * n + row) * k + j]! * b.data[(batch * k + j) * m + column]!;
     return sum;
   });
