@@ -159,6 +159,7 @@ const chains: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   "cast to int8": (x) => x.to("int8"),
   "square of a transpose": (x) => x.t().square(),
   "is NaN": (x) => x.isnan(),
+  "is not 0": (x) => x.ne(0),
 };
 const folds: readonly ((x: Tensor) => Tensor)[] = [
   (x) => x.sum(),
@@ -179,7 +180,13 @@ test.each(Object.entries(chains))("folds of what waits give what they give once 
         .narrow(0, 7 * i, 1)
         .fill_(edge),
   );
-  for (const x of [values(6, [rows, columns]), awkward, awkward.to("bfloat16"), awkward.to("float64")]) {
+  for (const x of [
+    values(6, [rows, columns]),
+    awkward,
+    awkward.to("bfloat16"),
+    awkward.to("float64"),
+    awkward.to("int64"),
+  ]) {
     for (const fold of folds) {
       const there = chain(x);
       bytes(there);

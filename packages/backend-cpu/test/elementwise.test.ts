@@ -277,6 +277,19 @@ describe("whole numbers", () => {
     expect(outputsOf("bitwiseNot", [x], {}, out)).toEqual(outputsOf("logicalNot", [x], {}, out));
   });
 
+  test("shifts by a number are those by as many numbers", () => {
+    for (const dtype of ["int8", "uint8", "int16", "int32", "int64"] as const) {
+      const x = plainView([37], dtype, 3, (random) => Math.floor((random() - 0.5) * 2 ** (8 * dtypes[dtype].bytes)));
+      const out = [{ shape: [37], dtype }];
+      for (const by of [0, 1, 7, 8, 31, 32, 63]) {
+        const numbers = plainView([37], dtype, 1, () => by);
+        for (const op of ["bitwiseLeftShift", "bitwiseRightShift"] as const) {
+          expect(outputsOf(op, [x, by], {}, out), `${op} ${dtype} ${by}`).toEqual(outputsOf(op, [x, numbers], {}, out));
+        }
+      }
+    }
+  });
+
   test("shifts as wide as the type give nothing, or the sign", () => {
     for (const dtype of ["int32", "int64"] as const) {
       const out = [{ shape: [1], dtype }];

@@ -112,6 +112,22 @@ test("large sums are cut into parts and lose next to nothing", () => {
   }
 });
 
+test("products may leave the range of float32 on their way", () => {
+  const large = Array.from({ length: 16 }, (_, i) => (i < 8 ? 1e30 : 1e-30));
+  const rows: Spec = {
+    shape: [3, 16],
+    dtype: "float32",
+    strides: [16, 1],
+    offset: 0,
+    values: [large, large, large].flat(),
+  };
+  const columns: Spec = { ...rows, shape: [16, 16], strides: [1, 16], values: large.flatMap(() => large) };
+  const turned: Spec = { ...columns, strides: [16, 1], values: large.flatMap((x) => large.map(() => x)) };
+  check("prod", rows, [1], 1e-5);
+  check("prod", columns, [0], 1e-5);
+  check("prod", turned, [0], 1e-5);
+});
+
 test.each([
   ["int8", -128, 127],
   ["uint8", 0, 255],

@@ -122,8 +122,10 @@ export function lookThrough(x: View): Source | undefined {
   // Any number would be a kernel of its own.
   const isAlone = inputs.every((y) => y === view || Object.is(y, 0));
   if (!view || !isAlone || !isContiguous(view.shape, view.strides)) return undefined;
-  const plain = lanesOf(input(0, access[x.dtype].raw));
-  if (kernel.what.lanes !== plain || !isSameInScalars(kernel)) return undefined;
+  // How masks are counted makes no difference.
+  const { lanes } = kernel.what;
+  const suits = x.dtype === "bool" ? lanes !== "scalar" : lanes === lanesOf(input(0, access[x.dtype].raw));
+  if (!suits || !isSameInScalars(kernel)) return undefined;
   void (view.storage as CpuStorage).block;
   const operands = (value: Node): Node[] => inputs.map((y, i) => (y === view ? value : zeroOf(kernel.inputs[i]!)));
   const name = `${kernel.name} ${inputs.map((y) => (y === view ? "x" : 0))}`;

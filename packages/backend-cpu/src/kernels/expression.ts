@@ -184,7 +184,8 @@ export function select(mask: Node, a: Operand, b: Operand): Node {
 }
 
 function asMask(mask: Node, width: 32 | 64): Node {
-  return widthOf(mask.type) === width ? mask : node(width === 64 ? "m64" : "m32", "convert", mask);
+  if (widthOf(mask.type) === width) return mask;
+  return mask.op === "convert" ? mask.args[0]! : node(width === 64 ? "m64" : "m32", "convert", mask);
 }
 
 /** a · b + c, rounded once where the host can. */
@@ -206,9 +207,15 @@ export function float(x: Node): Node {
 export function convert(x: Node, type: NumberType): Node {
   if (x.type === type) return x;
   if (x.type === "m32" || x.type === "m64") return select(x, constant(type, 1), 0);
+  if (isFlag(x) && type === "i64") return convert(x.args[0]!, type);
   if (x.type === "i64" && isFloatType(type)) return type === "f64" ? wholeToDouble(x) : wholeToSingle(x);
   if (type === "i64" && isFloatType(x.type)) return toWhole(x);
   return node(type, "convert", x);
+}
+
+/** Whether x is a mask as 0 and 1. */
+function isFlag({ op, args: [, yes, no] }: Node): boolean {
+  return op === "select" && yes!.detail === 1 && no!.detail === 0;
 }
 
 /** The bits of 2⁵² and, for the upper half, of 2⁸⁴ + 2⁶³: whole numbers below them stand in the low bits of their sums. */

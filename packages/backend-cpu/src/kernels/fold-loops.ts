@@ -245,7 +245,9 @@ function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, tota
       f.set(total, scalarOf(f, fold.wideStep, tools, total, element));
     });
   }
-  const totals = f.locals("v128", TOTALS);
+  // Of elements of 64 bits, more: their products take longest.
+  const together = (4 / lanes) * TOTALS;
+  const totals = f.locals("v128", together);
   const step = stepper(f, fold, tools, 1);
   const merge = new Lowering(f, [fold.merge], lanes, tools);
   const start = f.let(vectorOf(f, fold.start, lanes, tools));
@@ -265,13 +267,13 @@ function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, tota
     step.reset();
     f.set(block, op("i32.and", smaller(count, BLOCK), -lanes));
     f.inc(count, op("i32.sub", 0, block));
-    take(TOTALS);
+    take(together);
     take(1);
     step.settle(totals[0]!, 0);
     const join = (a: Local<"v128">, b: Local<"v128">): void =>
       f.set(a, merge.emit([fold.merge], [a, b])[0] as Expr<"v128">);
-    for (let apart = 1; apart < TOTALS; apart *= 2) {
-      for (let i = 0; i < TOTALS; i += 2 * apart) join(totals[i]!, totals[i + apart]!);
+    for (let apart = 1; apart < together; apart *= 2) {
+      for (let i = 0; i < together; i += 2 * apart) join(totals[i]!, totals[i + apart]!);
     }
     const first = totals[0]!;
     for (const order of neighbours[lanes]) join(first, f.let(shuffle(first, first, order)));

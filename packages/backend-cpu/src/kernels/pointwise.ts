@@ -16,7 +16,7 @@ import {
 import { binary } from "./binary.ts";
 import { casts, convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
-import { abs, constant, copySign, div, eq, mul, type Node, nonzero, select, sqrt } from "./expression.ts";
+import { abs, constant, copySign, div, eq, mul, type Node, nonzero, select, shl, shr, sqrt } from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { withTemporaries } from "./temporary.ts";
 import { turnedPlanes } from "./turn.ts";
@@ -134,6 +134,18 @@ function powFormula(): Pick {
   };
 }
 
+/** By a number below 32, whole vectors are shifted at once. */
+function shiftFormula(op: "bitwiseLeftShift" | "bitwiseRightShift", shift: (x: Node, by: number) => Node): Pick {
+  const general = binaryFormula(op);
+  const short = Array.from({ length: 32 }, (_, by) =>
+    perDType((dtype) => new Elementwise(`${op} ${by}`, [dtype], dtype, (x) => shift(x!, by))),
+  );
+  return (inputs, out) => {
+    const [, by] = inputs;
+    return (typeof by === "number" ? short[by] : undefined)?.(dtypeOf(inputs, out)) ?? general(inputs, out);
+  };
+}
+
 const copy = ({ inputs: [x] }: { readonly inputs: readonly KernelInput[] }, [out]: readonly Output[]): void =>
   convert(x as View, out!);
 const choices = perDType(
@@ -151,6 +163,8 @@ const formulas: { readonly [K in UnaryOp | BinaryOp | "where"]: Pick } = {
   ...rowsOf(unary, unaryFormula),
   ...rowsOf(binary, binaryFormula),
   pow: powFormula(),
+  bitwiseLeftShift: shiftFormula("bitwiseLeftShift", shl),
+  bitwiseRightShift: shiftFormula("bitwiseRightShift", shr),
   where: (_, { dtype }) => choices(dtype),
 };
 

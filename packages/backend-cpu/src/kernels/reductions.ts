@@ -32,6 +32,8 @@ export type FoldOp = Exclude<ReduceOp, "argmax" | "argmin">;
 
 const itself = (x: Node): Node => x;
 const counted = (x: Node): Node => (x.type === "i32" ? convert(x, "i64") : x);
+/** Products of many float32 leave its range, and numbers at its lower end take a hundred times as long. */
+const roomy = (x: Node): Node => (x.type === "f32" ? convert(x, "f64") : counted(x));
 const flag = (x: Node): Node => convert(nonzero(x), widthOf(x.type) === 64 ? "i64" : "i32");
 
 const lowest = { f32: -Infinity, f64: -Infinity, i32: -(2 ** 31), i64: -(2n ** 63n) } as const;
@@ -39,7 +41,7 @@ const highest = { f32: Infinity, f64: Infinity, i32: 2 ** 31 - 1, i64: 2n ** 63n
 
 export const reductions: { readonly [K in FoldOp]: Reduction } = {
   sum: { element: counted, combine: add, start: () => 0, wide: true },
-  prod: { element: counted, combine: mul, start: () => 1 },
+  prod: { element: roomy, combine: mul, start: () => 1 },
   amax: { element: itself, combine: max, start: (type) => lowest[type], quick: pmax },
   amin: { element: itself, combine: min, start: (type) => highest[type], quick: pmin },
   any: { element: flag, combine: or, start: () => 0 },
