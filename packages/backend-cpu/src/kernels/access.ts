@@ -4,29 +4,8 @@
  */
 import type { DType } from "@dl/tensor";
 import { type Expr, type Func, type Local, load, loadLane, op, shuffle, splat } from "../wasm/emitter.ts";
-import {
-  add,
-  and,
-  beyond,
-  bits,
-  constant,
-  convert,
-  float,
-  gt,
-  isNan,
-  max,
-  mul,
-  type Node,
-  type NumberType,
-  ne,
-  or,
-  patch,
-  select,
-  shl,
-  shrUnsigned,
-  singleBits,
-  sub,
-} from "./expression.ts";
+import { convert, type Node, type NumberType, ne } from "./expression.ts";
+import { type HalfFormat, halves } from "./halves.ts";
 import type { Lanes, VectorLanes } from "./lower.ts";
 
 export interface Access {
@@ -41,7 +20,6 @@ export interface Access {
 }
 
 const same = (x: Node): Node => x;
-const toFloat32 = (x: Node): Node => convert(x, "f32");
 const plain = (raw: NumberType, bytes: Access["bytes"], signed = true): Access => ({
   bytes,
   raw,
@@ -50,17 +28,19 @@ const plain = (raw: NumberType, bytes: Access["bytes"], signed = true): Access =
   encode: (x) => convert(x, raw),
 });
 
+const half = ({ decode, encode }: HalfFormat, signed: boolean): Access => ({
+  bytes: 2,
+  raw: "i32",
+  signed,
+  decode,
+  encode: (x) => encode(convert(x, "f32")),
+});
+
 export const access: { readonly [D in DType]: Access } = {
   float32: plain("f32", 4),
   float64: plain("f64", 8),
-  float16: { bytes: 2, raw: "i32", signed: true, decode: fromHalf, encode: (x) => toHalf(toFloat32(x)) },
-  bfloat16: {
-    bytes: 2,
-    raw: "i32",
-    signed: false,
-    decode: (x) => float(shl(x, 16)),
-    encode: (x) => toBrain(toFloat32(x)),
-  },
+  float16: half(halves.float16, true),
+  bfloat16: half(halves.bfloat16, false),
   int64: plain("i64", 8),
   int32: plain("i32", 4),
   int16: plain("i32", 2),
@@ -74,37 +54,6 @@ export const access: { readonly [D in DType]: Access } = {
     encode: (x) => convert(x.type.startsWith("m") ? x : ne(x, 0), "i32"),
   },
 };
-
-/** The exponent is moved by a multiplication, which also gets subnormals right; infinities and NaN need theirs filled. */
-function fromHalf(raw: Node): Node {
-  const value = mul(float(and(shl(raw, 13), -0x70002000)), 2 ** 112);
-  return patch(beyond(value, 65504), value, (x) => float(or(bits(x), 0x7f800000)), value);
-}
-
-/**
- * Adding a power of two, chosen by the exponent, rounds the fraction off to nearest even; a little more than that power, so
- * that the exponent's low bits come out right. Bits above the lower 16 are not stored.
- */
-function toHalf(x: Node): Node {
-  const word = bits(x);
-  const size = and(word, 0x7fffffff);
-  const sign = and(shrUnsigned(word, 16), 0x8000);
-  const power = add(max(and(word, 0x7f800000), singleBits(2 ** -14)), singleBits(2 ** 13) - singleBits(1) + 0x800);
-  const rounded = bits(add(float(size), float(power)));
-  const finite = or(add(shrUnsigned(rounded, 13), rounded), sign);
-  const tooLarge = sub(singleBits(65520) - 1, size);
-  return patch(tooLarge, finite, notFinite, size, sign);
-}
-
-function notFinite(size: Node, sign: Node): Node {
-  return or(select(gt(size, 0x7f800000), constant("i32", 0x7e00), 0x7c00), sign);
-}
-
-function toBrain(x: Node): Node {
-  const word = bits(x);
-  const rounded = shrUnsigned(add(add(word, 0x7fff), and(shrUnsigned(word, 16), 1)), 16);
-  return patch(isNan(x), rounded, () => constant("i32", 0x7fc0));
-}
 
 type Address = Expr<"i32">;
 

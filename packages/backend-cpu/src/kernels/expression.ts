@@ -48,6 +48,9 @@ export interface Node {
     | "const"
     | "select"
     | "convert"
+    | "join"
+    | "joinHigh"
+    | "upper"
     | "fma"
     | "host"
     | "helper"
@@ -166,7 +169,7 @@ export function max(a: Operand, b: Operand): Node {
   const [x, y] = pair(a, b);
   if (x.type === "i32") return node("i32", "max", x, y);
   if (x.type === "i64") return select(lt(x, y), y, x);
-  return y.op === "const" ? pmax(x, y) : select(ne(x, x), x, pmax(y, x));
+  return y.op === "const" ? pmax(x, y) : orNan(x, pmax(y, x));
 }
 
 /** The smaller; NaN if either is NaN. */
@@ -174,7 +177,12 @@ export function min(a: Operand, b: Operand): Node {
   const [x, y] = pair(a, b);
   if (x.type === "i32") return node("i32", "min", x, y);
   if (x.type === "i64") return select(lt(y, x), y, x);
-  return y.op === "const" ? pmin(x, y) : select(ne(x, x), x, pmin(y, x));
+  return y.op === "const" ? pmin(x, y) : orNan(x, pmin(y, x));
+}
+
+/** NaN with all bits set where x is NaN: that takes no blending. */
+function orNan(x: Node, other: Node): Node {
+  return float(select(ne(x, x), constant(x.type === "f64" ? "i64" : "i32", -1), bits(other)));
 }
 
 /** `mask ? a : b` by element; both are computed. */
@@ -245,8 +253,19 @@ export function nearWhole(x: Node): Node {
   return sub(bits(add(x, WHOLE)), WHOLE_BITS);
 }
 
-/** Doubles hold numbers up to 2⁵¹ exactly, so that they are rounded once. */
+/** The upper half of an int64 number. */
+function highWord(x: Node): Node {
+  return node("i32", "convert", shr(x, 32));
+}
+
+/** Most numbers have 32 bits. Doubles hold those up to 2⁵¹ exactly, so that they are rounded once. */
 function wholeToSingle(x: Node): Node {
+  const low = node("i32", "convert", x);
+  const longer = ne(xor(shr(low, 31), highWord(x)), 0);
+  return patch(longer, node("f32", "convert", low), longToSingle, x);
+}
+
+function longToSingle(x: Node): Node {
   const { double, signs } = nearDouble(x);
   return patch(signs, node("f32", "convert", double), (y) => node("f32", "convert", y), x);
 }
@@ -330,7 +349,8 @@ export function copySign(a: Node, b: Node): Node {
 
 /** Whether the sign bit is set, of NaN and −0 too. */
 export function isNegative(x: Node): Node {
-  return lt(isFloatType(x.type) ? bits(x) : x, 0);
+  const whole = isFloatType(x.type) ? bits(x) : x;
+  return lt(whole.type === "i64" ? highWord(whole) : whole, 0);
 }
 
 export function isNan(x: Node): Node {

@@ -6,6 +6,7 @@ import { input, type Node } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
 import { collect, type Lanes, lanesOf } from "./lower.ts";
 import { type NarrowLanes, narrowLanesOf } from "./narrow.ts";
+import { splitInTwo } from "./split.ts";
 
 export type Layout = "packed" | "repeated" | "reversed";
 /** How a run's elements lie: side by side, the same one again and again, or `stride` bytes apart for all operands. */
@@ -19,6 +20,8 @@ export interface Formula {
   readonly lanes: Lanes;
   /** Instead of `lanes`, where elements lie side by side. */
   readonly narrow: NarrowLanes | undefined;
+  /** The tree of two elements of 16 bits in a word, where that serves instead. */
+  readonly split: Node | undefined;
   /** Nodes that cost something: how much work an element is. */
   readonly weight: number;
 }
@@ -31,15 +34,13 @@ export function formula(inputs: readonly DType[], output: DType, build: (...xs: 
   const root = access[output].encode(build(...raw.map((x, i) => sources[i]!.decode(x))));
   const nodes = [...collect([root])].filter(({ op }) => !weightless.has(op));
   const calls = nodes.filter((node) => node.op === "host" || node.op === "helper").length;
+  const lanes = lanesOf(root, ...raw);
+  const bytes = [...sources, access[output]].map((element) => element.bytes);
+  const narrow = narrowLanesOf(root, bytes);
+  const isSplit = lanes === 4 && !narrow && Math.max(...bytes) === 2;
   return {
-    inputs: sources,
-    output: access[output],
-    root,
-    lanes: lanesOf(root, ...raw),
-    narrow: narrowLanesOf(
-      root,
-      [...sources, access[output]].map(({ bytes }) => bytes),
-    ),
+    ...{ inputs: sources, output: access[output], root, lanes, narrow },
+    split: isSplit ? splitInTwo(root) : undefined,
     weight: nodes.length + 20 * calls,
   };
 }

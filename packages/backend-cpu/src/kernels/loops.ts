@@ -18,6 +18,7 @@ import { addFunction, type Building, type Formula, type Pattern, type Procedure,
 import { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 import { addPacked } from "./packed-loops.ts";
+import { waysOf } from "./ways.ts";
 
 /** Words of a plan: the header, then four for each operand, then the outer dimensions, innermost first. */
 export const PLAN_RUN = 0;
@@ -36,7 +37,7 @@ function addFlat(building: Building): Procedure {
   const { what, pattern } = building;
   if (!isVector(what.lanes)) return addScalar(building);
   if (pattern === "strided") return addStrided(building, what.lanes);
-  return addPacked(building, what.narrow ?? what.lanes, pattern);
+  return addPacked(building, waysOf(what, what.lanes), pattern);
 }
 
 function addScalar(building: Building): Procedure {

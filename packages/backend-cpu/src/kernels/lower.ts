@@ -16,12 +16,12 @@ import {
   op,
   replace,
   select,
-  shuffle,
   splat,
   v128,
 } from "../wasm/emitter.ts";
 import { instructionNames } from "../wasm/values.ts";
-import { type HostFunction, type Node, type NodeType, type NumberType, widthOf } from "./expression.ts";
+import { joins, scalarConversions, upperConversions, vectorConversions, words } from "./conversions.ts";
+import { type HostFunction, isFloatType, type Node, type NodeType, type NumberType, widthOf } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
 import { Narrow, type NarrowLanes } from "./narrow.ts";
 
@@ -82,8 +82,18 @@ export function withoutPatches(root: Node): Unpatched {
   return { value: visit(root), signs };
 }
 
+/** Of a sign that is whether a whole number differs from 0: that number. */
+export function differenceOf({ op, args: [x, y] }: Node): Node | undefined {
+  return op === "ne" && x!.type === "i32" && isZero(y!) ? x : undefined;
+}
+
+/** Whether a lane is negative or true, by the bits of the result; of differences, whether one is not 0. */
+export function signsOf(sign: Node, lanes: Lanes | VectorLanes, value: Expr<"v128">): Expr<"i32"> {
+  return differenceOf(sign) ? op("v128.any_true", value) : maskOf(sign.type, lanes, value);
+}
+
 /** A bit for each lane that is negative or true. */
-export function signsOf(type: NodeType, lanes: Lanes | VectorLanes, signs: Expr<"v128">): Expr<"i32"> {
+function maskOf(type: NodeType, lanes: Lanes | VectorLanes, signs: Expr<"v128">): Expr<"i32"> {
   if (widthOf(type) === 64) return op("i64x2.bitmask", signs);
   const all = op("i32x4.bitmask", signs);
   return lanes === 2 ? op("i32.and", all, 3) : all;
@@ -106,35 +116,6 @@ function vectorName(node: Node): string {
   if (bitwise.has(node.op)) return `v128.${node.op}`;
   return `${shapes[node.args[0]!.type as NumberType]}.${suffix(node)}`;
 }
-
-const low = (x: Expr<"v128">): Expr<"v128"> => shuffle(x, x, [0, 2, 0, 2]);
-const vectorConversions: Readonly<Record<string, (x: Expr<"v128">) => Expr<"v128">>> = {
-  "i32>f32": (x) => op("f32x4.convert_i32x4_s", x),
-  "f32>i32": (x) => op("i32x4.trunc_sat_f32x4_s", x),
-  "i32>f64": (x) => op("f64x2.convert_low_i32x4_s", x),
-  "f64>i32": (x) => op("i32x4.trunc_sat_f64x2_s_zero", x),
-  "f32>f64": (x) => op("f64x2.promote_low_f32x4", x),
-  "f64>f32": (x) => op("f32x4.demote_f64x2_zero", x),
-  "i32>i64": (x) => op("i64x2.extend_low_i32x4_s", x),
-  "m32>m64": (x) => op("i64x2.extend_low_i32x4_s", x),
-  "i64>i32": low,
-  "m64>m32": low,
-};
-
-const scalarConversions: Readonly<Record<string, OpName>> = {
-  "i32>f32": "f32.convert_i32_s",
-  "f32>i32": "i32.trunc_sat_f32_s",
-  "i32>f64": "f64.convert_i32_s",
-  "f64>i32": "i32.trunc_sat_f64_s",
-  "f32>f64": "f64.promote_f32",
-  "f64>f32": "f32.demote_f64",
-  "i32>i64": "i64.extend_i32_s",
-  "i64>i32": "i32.wrap_i64",
-  "i64>f32": "f32.convert_i64_s",
-  "f32>i64": "i64.trunc_sat_f32_s",
-  "i64>f64": "f64.convert_i64_s",
-  "f64>i64": "i64.trunc_sat_f64_s",
-};
 
 const scalarCasts: Readonly<Record<string, OpName>> = {
   "f32>i32": "i32.reinterpret_f32",
@@ -215,6 +196,12 @@ export class Lowering {
         return a;
       case "convert":
         return vectorConversions[`${node.args[0]!.type}>${node.type}`]!(a);
+      case "upper":
+        return upperConversions[`${node.args[0]!.type}>${node.type}`]!(a);
+      case "join":
+        return joins[`${node.args[0]!.type}>${node.type}`]!(a, b);
+      case "joinHigh":
+        return words(a, b, 1);
       case "shl":
       case "shr":
       case "shrUnsigned":
@@ -236,9 +223,10 @@ export class Lowering {
     return distance === 0 ? x : instruction(name, x, i32(distance));
   }
 
-  /** Where zeros are chosen, masks need no blending. */
+  /** Where no bits or all are chosen, masks need no blending. */
   #blend({ args: [, yes, no] }: Node, mask: Expr<"v128">, a: Expr<"v128">, b: Expr<"v128">): Expr<"v128"> {
     if (isZero(no!)) return op("v128.and", a, mask);
+    if (yes!.op === "const" && !isFloatType(yes!.type) && Number(yes!.detail) === -1) return op("v128.or", b, mask);
     return isZero(yes!) ? op("v128.andnot", b, mask) : op("v128.bitselect", a, b, mask);
   }
 
@@ -300,7 +288,7 @@ export class Lowering {
     const shape = widthOf(node.args[0]!.type) === 64 ? "i64x2" : "i32x4";
     const inputs = xs.map((x) => f.let(x));
     const result = f.let(fast!);
-    const holes = f.let(signsOf(node.args[0]!.type, this.#lanes, signs!));
+    const holes = f.let(maskOf(node.args[0]!.type, this.#lanes, signs!));
     f.if(holes, () => {
       if (lanesOf(node.fallback!) === this.#lanes) {
         const slow = this.#fallback(node, inputs, this.#lanes) as Expr<"v128">;

@@ -13,7 +13,8 @@ import {
 } from "../wasm/emitter.ts";
 import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storePacked } from "./access.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
-import { Lowering, signsOf, type Unpatched, type VectorLanes, withoutPatches } from "./lower.ts";
+import { differenceOf, Lowering, signsOf, type VectorLanes } from "./lower.ts";
+import type { Way, Ways } from "./ways.ts";
 
 type Int = Local<"i32">;
 /** Gives back whether there was something unusual. */
@@ -42,17 +43,18 @@ function vectorsOf({ what, m }: Building): number {
  * some: loops without branches are faster, and one test does for many vectors. What is written in place cannot be read
  * again, so it is computed with patches at once.
  */
-export function addPacked(building: Building, lanes: VectorLanes, pattern: Run): Procedure {
+export function addPacked(building: Building, ways: Ways, pattern: Run): Procedure {
   const { what, m } = building;
-  const unpatched = withoutPatches(what.root);
-  const isPatched = unpatched.signs.length > 0;
+  const isPatched = ways.quick.signs.length > 0;
   const vectors = vectorsOf(building);
-  const quick = addRounds(building, lanes, pattern, vectors, unpatched);
-  const single = vectors > 1 || isPatched ? addRounds(building, lanes, pattern, 1) : quick;
-  const partial = addPartial(building, lanes, pattern);
+  const quick = addRounds(building, ways.quick, pattern, vectors);
+  const { moved } = ways.careful;
+  const wide = vectors * ways.quick.moved;
+  const single = wide > moved || isPatched ? addRounds(building, ways.careful, pattern, 1) : quick;
+  const partial = addPartial(building, ways.careful, pattern);
   const near = isLatent(building) ? addNear(m) : undefined;
   return addFunction(building, "flat", (f, pointers, _, count) => {
-    if (isMove(what) && pattern[0] === "packed" && lanes * what.output.bytes < 16) {
+    if (isMove(what) && pattern[0] === "packed" && moved * what.output.bytes < 16) {
       addBulk(f, pointers, count, what.output.bytes);
     }
     const some = f.local("i32");
@@ -66,7 +68,6 @@ export function addPacked(building: Building, lanes: VectorLanes, pattern: Run):
       f.set(count, op("i32.sub", count, some));
     };
     const atLeast = (elements: number): Expr<"i32"> => op("i32.ge_u", count, elements);
-    const wide = vectors * lanes;
     const atMost = (elements: number): Expr<"i32"> => select(atLeast(elements), i32(elements), count);
     const blocks = (): void =>
       f.while(atLeast(wide), () =>
@@ -77,14 +78,14 @@ export function addPacked(building: Building, lanes: VectorLanes, pattern: Run):
           }
           f.if(run(quick, wide), () => {
             f.set(some, op("i32.and", atMost(CAREFUL), -wide));
-            f.drop(run(single, lanes));
+            f.drop(run(single, moved));
           });
         }),
       );
     if (isPatched) f.if(areApart(pointers), blocks);
     else if (near) blocks();
     else if (vectors > 1) f.if(atLeast(wide), () => part(wide, count, () => f.drop(run(quick, wide))));
-    f.if(atLeast(lanes), () => part(lanes, count, () => f.drop(run(single, lanes))));
+    f.if(atLeast(moved), () => part(moved, count, () => f.drop(run(single, moved))));
     f.if(count, () => f.call(partial, ...pointers, count));
   });
 }
@@ -128,17 +129,17 @@ function addBulk(f: Func, [from, to]: readonly Int[], count: Int, bytes: number)
 }
 
 /** The elements that do not fill a vector. */
-function addPartial(building: Building, lanes: VectorLanes, pattern: Run): Procedure {
-  const { inputs, output, root } = building.what;
+function addPartial(building: Building, { moved, lanes, roots }: Way, pattern: Run): Procedure {
+  const { inputs, output } = building.what;
   return addFunction(building, "partial", (f, pointers, _, count) => {
     const xs = inputs.map((from, i) => {
       const pointer = pointers[i]!;
       return f.let(
-        pattern[i] === "repeated" ? loadRepeated(from, pointer, lanes) : loadRun(from, lanes, pattern[i], pointer),
+        pattern[i] === "repeated" ? loadRepeated(from, pointer, moved) : loadRun(from, moved, pattern[i], pointer),
       );
     });
-    const value = new Lowering(f, [root], lanes, building.tools).emit([root], xs)[0] as Expr<"v128">;
-    storeFirst(f, output, lanes, count, pointers.at(-1)!, value);
+    const value = new Lowering(f, roots, lanes, building.tools).emit(roots, xs)[0] as Expr<"v128">;
+    storeFirst(f, output, moved, count, pointers.at(-1)!, value);
   });
 }
 
@@ -156,36 +157,47 @@ function loadRun(
 }
 
 /** All loads of a round come first and all stores last, so that the engine can join vectors. */
-function addRounds(
-  building: Building,
-  lanes: VectorLanes,
-  pattern: Run,
-  vectors: number,
-  { value, signs }: Unpatched = { value: building.what.root, signs: [] },
-): Rounds {
+function addRounds(building: Building, way: Way, pattern: Run, vectors: number): Rounds {
   const { inputs, output } = building.what;
-  return addFunction(building, `by${vectors * lanes}`, (f, pointers, _, count) => {
-    const lowering = new Lowering(f, [value, ...signs], lanes, building.tools);
+  const { moved, lanes, roots, signs } = way;
+  return addFunction(building, `by${vectors * moved}`, (f, pointers, _, count) => {
+    const sums = signs.map((sign) => differenceOf(sign) ?? sign);
+    const trees = [...roots, ...sums];
+    const lowering = new Lowering(f, trees, lanes, building.tools);
     const repeated = inputs.map((from, i) =>
-      pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!, lanes)) : undefined,
+      pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!, moved)) : undefined,
     );
-    const places = Array.from({ length: vectors }, (_, vector) => vector * lanes);
+    const load = (i: number, at: number): Expr<"v128"> =>
+      repeated[i] ?? f.let(loadRun(inputs[i]!, fitting(inputs[i]!, moved), pattern[i], pointers[i]!, at));
+    const second = inputs.flatMap(({ bytes }, i) => (way.paired && bytes === 8 ? [i] : []));
+    const places = Array.from({ length: vectors }, (_, vector) => vector * moved);
     const found = places.map(() => signs.map(() => f.local("v128")));
     f.while(count, () => {
-      const loaded = places.map((at) =>
-        inputs.map((from, i) => repeated[i] ?? f.let(loadRun(from, lanes, pattern[i], pointers[i]!, at))),
-      );
-      const results = loaded.map((xs) => lowering.emit([value, ...signs], xs).map((x) => f.let(x as Expr<"v128">)));
-      for (const [vector, [result, ...unusual]] of results.entries()) {
-        storePacked(f, output, lanes, pointers.at(-1)!, result!, places[vector]! * output.bytes);
-        for (const [k, sign] of unusual.entries()) f.set(found[vector]![k]!, op("v128.or", found[vector]![k]!, sign));
+      const loaded = places.map((at) => {
+        const xs = inputs.map((_, i) => load(i, at));
+        for (const i of second) xs[inputs.length + i] = load(i, at + 2);
+        return xs;
+      });
+      const results = loaded.map((xs) => lowering.emit(trees, xs).map((x) => f.let(x as Expr<"v128">)));
+      const stored = fitting(output, moved);
+      for (const [vector, values] of results.entries()) {
+        for (const [k, value] of values.entries()) {
+          const sum = found[vector]![k - roots.length];
+          if (sum) f.set(sum, op("v128.or", sum, value));
+          else storePacked(f, output, stored, pointers.at(-1)!, value, (places[vector]! + k * stored) * output.bytes);
+        }
       }
       for (const [i, pointer] of pointers.entries()) {
-        if (repeated[i] === undefined) f.inc(pointer, vectors * lanes * stepOf(building, i));
+        if (repeated[i] === undefined) f.inc(pointer, vectors * moved * stepOf(building, i));
       }
       f.inc(count, -1);
     });
-    const masks = found.flatMap((locals) => locals.map((local, k) => signsOf(signs[k]!.type, lanes, local)));
+    const masks = found.flatMap((locals) => locals.map((local, k) => signsOf(signs[k]!, lanes, local)));
     return masks.reduce((a, b) => op("i32.or", a, b), i32(0));
   });
+}
+
+/** How many of `lanes` elements are one vector. */
+function fitting({ bytes }: Access, lanes: VectorLanes): VectorLanes {
+  return Math.min(lanes, 16 / bytes) as VectorLanes;
 }

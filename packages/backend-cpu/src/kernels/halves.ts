@@ -1,0 +1,149 @@
+/**
+ * ★ 16-bit floats: a row says how an element becomes float32, and what float32 is stored as. What is only chosen among
+ * elements, or gets another sign, has its element still: it is neither widened nor rounded.
+ */
+import {
+  add,
+  and,
+  beyond,
+  bits,
+  constant,
+  float,
+  gt,
+  isNan,
+  lt,
+  max,
+  mul,
+  type Node,
+  or,
+  patch,
+  select,
+  shl,
+  shrUnsigned,
+  singleBits,
+  sub,
+  xor,
+} from "./expression.ts";
+import { collect } from "./lower.ts";
+
+type Unary = (x: Node) => Node;
+
+export interface HalfFormat {
+  readonly decode: Unary;
+  readonly encode: Unary;
+}
+
+/** `exact` is what takes no rounding without its low bits, where that is cheaper than to choose among elements. */
+function format(decode: Unary, encode: Unary, exact?: Unary): HalfFormat {
+  const elements = new WeakMap<Node, Node>();
+  return {
+    decode: (element) => {
+      const x = decode(element);
+      elements.set(x, element);
+      elements.set(bits(x), element);
+      return x;
+    },
+    encode: (x) => {
+      const element = elementOf(x, elements);
+      if (element && exact && [...collect([element])].some(({ type }) => type === "f32")) return exact(x);
+      return element ?? encode(x);
+    },
+  };
+}
+
+const upperBits: Unary = (x) => shrUnsigned(bits(x), 16);
+
+export const halves: { readonly [D in "float16" | "bfloat16"]: HalfFormat } = {
+  float16: format(fromHalf, toHalf),
+  bfloat16: format((x) => float(shl(x, 16)), toBrain, upperBits),
+};
+
+/** What a number, or its bits, are stored as, if that takes no rounding; bits above the lower 16 are not stored. */
+function elementOf(x: Node, elements: WeakMap<Node, Node>): Node | undefined {
+  const known = elements.get(x);
+  if (known) return known;
+  const { op, args } = x;
+  if (op === "const") return elementOfConstant(x);
+  if (!(op in preserving)) return undefined;
+  const parts = args.map((arg) => (arg.type === "m32" ? arg : elementOf(arg, elements)));
+  return parts.every((part) => part !== undefined) ? preserving[op]!(parts, args) : undefined;
+}
+
+/** Functions of numbers or their bits as functions of elements. */
+const preserving: { readonly [op: string]: (elements: readonly Node[], numbers: readonly Node[]) => Node } = {
+  bits: ([x]) => x!,
+  float: ([x]) => x!,
+  and: ([a, b]) => and(a!, b!),
+  or: ([a, b]) => or(a!, b!),
+  xor: ([a, b]) => xor(a!, b!),
+  select: ([mask, a, b]) => select(mask!, a!, b!),
+  pmax: ([x, y], [a, b]) => select(lt(a!, b!), y!, x!),
+  pmin: ([x, y], [a, b]) => select(lt(b!, a!), y!, x!),
+};
+
+/** Of 0, of all bits, and of what takes the sign or leaves it away. */
+function elementOfConstant({ type, detail }: Node): Node | undefined {
+  if (Object.is(detail, 0)) return constant("i32", 0);
+  const isKept = type === "i32" && [-1, 0x7fffffff, -0x80000000].includes(detail as number);
+  return isKept ? constant("i32", Number(detail) >>> 16) : undefined;
+}
+
+/** The exponent is moved by a multiplication, which also gets subnormals right; infinities and NaN need theirs filled. */
+function fromHalf(raw: Node): Node {
+  const value = mul(float(and(shl(raw, 13), -0x70002000)), 2 ** 112);
+  return patch(beyond(value, 65504), value, (x) => float(or(bits(x), 0x7f800000)), value);
+}
+
+/**
+ * Adding a power of two, chosen by the exponent, rounds the fraction off to nearest even; a little more than that power, so
+ * that the exponent's low bits come out right.
+ */
+function toHalf(x: Node): Node {
+  const word = bits(x);
+  const size = and(word, 0x7fffffff);
+  const sign = and(shrUnsigned(word, 16), 0x8000);
+  const power = add(max(and(word, 0x7f800000), singleBits(2 ** -14)), singleBits(2 ** 13) - singleBits(1) + 0x800);
+  const rounded = bits(add(float(size), float(power)));
+  const finite = or(add(shrUnsigned(rounded, 13), rounded), sign);
+  const tooLarge = sub(singleBits(65520) - 1, size);
+  return patch(tooLarge, finite, notFinite, size, sign);
+}
+
+function notFinite(size: Node, sign: Node): Node {
+  return or(select(gt(size, 0x7f800000), constant("i32", 0x7e00), 0x7c00), sign);
+}
+
+/** To nearest even. Of NaN with low bits, which rounding might carry into the sign, all bits are set. */
+function toBrain(x: Node): Node {
+  const word = bits(x);
+  const rounded = add(add(word, 0x7fff), and(shrUnsigned(word, 16), 1));
+  return shrUnsigned(isRound(x) ? rounded : select(isNan(x), constant("i32", -1), rounded), 16);
+}
+
+const arithmetic = new Set([
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "sqrt",
+  "fma",
+  "pmax",
+  "pmin",
+  "floor",
+  "ceil",
+  "trunc",
+  "nearest",
+]);
+
+/** Whether NaN has no low bits: arithmetic passes on what it gets, or makes one without. */
+function isRound(x: Node, found: Map<Node, boolean> = new Map()): boolean {
+  const known = found.get(x) ?? findRound(x, found);
+  found.set(x, known);
+  return known;
+}
+
+function findRound({ op, args }: Node, found: Map<Node, boolean>): boolean {
+  if (op === "const" || (op === "convert" && args[0]!.type === "i32")) return true;
+  if (op === "float") return args[0]!.op === "shl" && Number(args[0]!.args[1]!.detail) >= 16;
+  return arithmetic.has(op) && args.every((arg) => isRound(arg, found));
+}

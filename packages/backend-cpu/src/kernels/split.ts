@@ -1,0 +1,70 @@
+/**
+ * Trees over elements of 16 bits as trees over words that hold two of them: a vector is loaded once and computed as its even
+ * and its odd elements, which costs a shift or a mask where widening would take a load each.
+ */
+import { and, constant, type Node, or, select, shl, shr, shrUnsigned } from "./expression.ts";
+
+/** Elements that are moved together. */
+export const SPLIT = 8;
+
+/** The tree of a word of the result. Elements of 8 bits lie in 16. */
+export function splitInTwo(root: Node): Node {
+  const [even, odd] = [half(root, evenOf), half(root, oddOf)];
+  return or(masked(even, 0xffff), shifted(odd, 16));
+}
+
+const evenOf = (word: Node, signed: boolean): Node => (signed ? shr(shl(word, 16), 16) : and(word, 0xffff));
+const oddOf = (word: Node, signed: boolean): Node => (signed ? shr : shrUnsigned)(word, 16);
+
+function half(root: Node, pick: (word: Node, signed: boolean) => Node): Node {
+  const done = new Map<Node, Node>();
+  const visit = (node: Node): Node => {
+    const known = done.get(node) ?? rebuilt(node);
+    done.set(node, known);
+    return known;
+  };
+  const rebuilt = (node: Node): Node => {
+    const { op, type, args, element } = node;
+    if (op === "input") return element ? pick(node, element.signed) : node;
+    if (args.length === 0) return node;
+    const [x, by] = args.map(visit) as [Node, Node];
+    if (type === "i32" && by?.op === "const") {
+      if (op === "shl") return shifted(x, Number(by.detail));
+      if (op === "and") return masked(x, Number(by.detail));
+    }
+    return { ...node, args: args.map(visit) };
+  };
+  return visit(root);
+}
+
+const isChoice = ({ op, args }: Node): boolean => op === "select" && args[1]!.op === "const" && args[2]!.op === "const";
+const numberOf = (x: Node | undefined): number => Number(x!.detail);
+const by = ({ args }: Node): number => numberOf(args[1]);
+
+/** Shifted up; what was shifted down before is masked. */
+function shifted(x: Node, distance: number): Node {
+  const { op, args } = x;
+  if (isChoice(x)) {
+    const [yes, no] = [1, 2].map((i) => constant("i32", numberOf(args[i]) << distance)) as [Node, Node];
+    return select(args[0]!, yes, no);
+  }
+  if (op === "and" && args[1]!.op === "const" && by(x) << distance === -1 << distance) return shifted(args[0]!, distance);
+  if ((op !== "shr" && op !== "shrUnsigned") || by(x) < distance) return shl(x, distance);
+  const rest = by(x) - distance;
+  return masked(rest === 0 ? args[0]! : (op === "shr" ? shr : shrUnsigned)(args[0]!, rest), -1 << distance);
+}
+
+function masked(x: Node, mask: number): Node {
+  const all = possibleBits(x);
+  if ((all & mask) === all) return x;
+  return x.op === "and" && x.args[1]!.op === "const" ? masked(x.args[0]!, by(x) & mask) : and(x, mask);
+}
+
+/** Bits that may be set. */
+function possibleBits(x: Node): number {
+  if (isChoice(x)) return numberOf(x.args[1]) | numberOf(x.args[2]);
+  if (x.args[1]?.op !== "const") return -1;
+  if (x.op === "shl") return -1 << by(x);
+  if (x.op === "shrUnsigned") return -1 >>> by(x);
+  return x.op === "and" ? by(x) : -1;
+}
