@@ -135,7 +135,7 @@ const arithmetic = new Set([
   "nearest",
 ]);
 
-/** Whether NaN has no low bits: arithmetic passes on what it gets, or makes one without. */
+/** Whether NaN has no low bits: arithmetic passes on what it gets, or makes one without; whole numbers make none. */
 function isRound(x: Node, found: Map<Node, boolean> = new Map()): boolean {
   const known = found.get(x) ?? findRound(x, found);
   found.set(x, known);
@@ -144,6 +144,7 @@ function isRound(x: Node, found: Map<Node, boolean> = new Map()): boolean {
 
 function findRound({ op, args }: Node, found: Map<Node, boolean>): boolean {
   if (op === "const" || (op === "convert" && args[0]!.type === "i32")) return true;
+  if (op === "patch") return isRound(args[1]!, found);
   if (op === "float") return args[0]!.op === "shl" && Number(args[0]!.args[1]!.detail) >= 16;
   return arithmetic.has(op) && args.every((arg) => isRound(arg, found));
 }

@@ -48,7 +48,8 @@ function shifted(x: Node, distance: number): Node {
     const [yes, no] = [1, 2].map((i) => constant("i32", numberOf(args[i]) << distance)) as [Node, Node];
     return select(args[0]!, yes, no);
   }
-  if (op === "and" && args[1]!.op === "const" && by(x) << distance === -1 << distance) return shifted(args[0]!, distance);
+  if (op === "and" && args[1]!.op === "const" && by(x) << distance === -1 << distance)
+    return shifted(args[0]!, distance);
   if ((op !== "shr" && op !== "shrUnsigned") || by(x) < distance) return shl(x, distance);
   const rest = by(x) - distance;
   return masked(rest === 0 ? args[0]! : (op === "shr" ? shr : shrUnsigned)(args[0]!, rest), -1 << distance);
