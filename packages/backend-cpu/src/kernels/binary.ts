@@ -1,5 +1,7 @@
 /** ★ Element-wise functions of two operands: a row gives the tree for the type that it is computed in. */
 import type { BinaryOp, DType } from "@dl/tensor";
+import * as a64 from "./arcs64.ts";
+import { exp } from "./exponential64.ts";
 import {
   abs,
   add,
@@ -42,6 +44,7 @@ import {
 } from "./expression.ts";
 import * as m32 from "./math32.ts";
 import * as m64 from "./math64.ts";
+import * as quotients from "./quotients.ts";
 import { atan2 } from "./trigonometry32.ts";
 import * as w32 from "./wide32.ts";
 
@@ -58,34 +61,24 @@ function whole(a: Node, b: Node, divided: Division, careful: Division): Node {
   return patch(or(x.signs, y.signs), nearWhole(divided(x.double, y.double)), slow, a, b);
 }
 
-/** A remainder moved to the divisor's side of 0. */
-function towards(rest: Node, b: Node): Node {
-  const wrong = and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0)));
-  return select(wrong, add(rest, b), rest);
-}
-
 /** What is left of a when b is taken away as often as the quotient says. */
 const restBy =
   (round: (quotient: Node) => Node): Division =>
   (a, b) =>
     sub(a, mul(round(div(a, b)), b));
 
-const fmodOf = (a: Node, b: Node): Node => helper("fmod", a, b);
-
 function fmod(a: Node, b: Node): Node {
-  if (a.type === "f32") return w32.fmod(a, b, fmodOf);
-  return a.type === "f64" ? fmodOf(a, b) : whole(a, b, restBy(trunc), rem);
+  return isFloatType(a.type) ? quotients.fmod(a, b) : whole(a, b, restBy(trunc), rem);
 }
 
 function remainder(a: Node, b: Node): Node {
-  const careful: Division = (x, y) => towards(fmodOf(x, y), y);
-  if (a.type === "f32") return w32.remainder(a, b, careful);
-  return a.type === "f64" ? careful(a, b) : whole(a, b, restBy(floor), (x, y) => towards(rem(x, y), y));
+  const careful: Division = (x, y) => quotients.towards(rem(x, y), y);
+  return isFloatType(a.type) ? quotients.remainder(a, b) : whole(a, b, restBy(floor), careful);
 }
 
 function floorDivide(a: Node, b: Node): Node {
-  if (a.type === "f32") return w32.floorDivide(a, b, floorDivideFloats);
-  return a.type === "f64" ? floorDivideFloats(a, b) : whole(a, b, (x, y) => floor(div(x, y)), floorDivideWholes);
+  if (isFloatType(a.type)) return quotients.floorDivide(a, b);
+  return whole(a, b, (x, y) => floor(div(x, y)), floorDivideWholes);
 }
 
 /** The smallest number divided by -1 wraps around, where the instruction traps. */
@@ -93,16 +86,6 @@ function floorDivideWholes(a: Node, b: Node): Node {
   const quotient = select(eq(b, -1), neg(a), div(a, select(eq(b, -1), constant(b.type, 1), b)));
   const rest = rem(a, b);
   return sub(quotient, convert(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), a.type as "i32" | "i64"));
-}
-
-function floorDivideFloats(a: Node, b: Node): Node {
-  const rest = fmodOf(a, b);
-  const exact = div(sub(a, rest), b);
-  const lower = select(and(ne(rest, 0), xor(lt(rest, 0), lt(b, 0))), sub(exact, 1), exact);
-  const whole = floor(lower);
-  const rounded = select(gt(sub(lower, whole), 0.5), add(whole, 1), whole);
-  const plain = div(a, b);
-  return select(eq(b, 0), plain, select(eq(lower, 0), copySign(constant(a.type, 0), plain), rounded));
 }
 
 function pow(a: Node, b: Node): Node {
@@ -125,7 +108,7 @@ const inRange = (shift: Node, dtype: DType): Node => and(ge(shift, 0), lt(shift,
 function geluBackward(gradient: Node, x: Node): Node {
   if (x.type === "f32") return mul(gradient, m32.geluSlope(x));
   const below = mul(m64.erfc(mul(x, -Math.SQRT1_2)), 0.5);
-  const density = mul(host("exp", mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+  const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
   return mul(gradient, add(below, mul(x, density)));
 }
 
@@ -142,7 +125,7 @@ export const binary: { readonly [K in BinaryOp]: Row } = {
   minimum: min,
   fmax: (a, b) => (isFloatType(a.type) ? select(isNan(a), b, select(isNan(b), a, pmax(a, b))) : max(a, b)),
   fmin: (a, b) => (isFloatType(a.type) ? select(isNan(a), b, select(isNan(b), a, pmin(a, b))) : min(a, b)),
-  atan2: (a, b) => (a.type === "f32" ? atan2(a, b) : host("atan2", a, b)),
+  atan2: (a, b) => (a.type === "f32" ? atan2(a, b) : a64.atan2(a, b)),
   hypot,
   copysign: copySign,
   gcd: (a, b) => helper("gcd", a, b),

@@ -291,8 +291,18 @@ export function helper(name: Helper, ...args: readonly Node[]): Node {
 
 /** Negative where |x| exceeds a positive limit, or x is NaN. */
 export function beyond(x: Node, limit: number): Node {
-  const word = x.type === "f64" ? new BigInt64Array(Float64Array.of(limit).buffer)[0]! : singleBits(limit);
-  return xor(sub(constant(x.type === "f64" ? "i64" : "i32", word), bits(x)), bits(x));
+  return xor(sub(wordOf(x.type, limit), bits(x)), bits(x));
+}
+
+/** The bits of a number of a float type. */
+export function wordOf(type: NodeType, x: number): Node {
+  if (type === "f32") return constant("i32", singleBits(x));
+  return constant("i64", new BigInt64Array(Float64Array.of(x).buffer)[0]!);
+}
+
+/** A number with so few of x's bits that products of two such are exact. */
+export function upperHalf(x: Node): Node {
+  return float(and(bits(x), x.type === "f64" ? constant("i64", -0x8000000n) : -0x1000));
 }
 
 /** The bits of a float32 number. */
@@ -344,7 +354,12 @@ export function polynomial(x: Node, ...coefficients: readonly number[]): Node {
 
 /** `a` with the sign of `b`. */
 export function copySign(a: Node, b: Node): Node {
-  return float(or(bits(magnitude(a)), and(bits(b), signMask(b))));
+  return float(or(bits(magnitude(a)), signBit(b)));
+}
+
+/** A float's sign bit alone, in an integer. */
+export function signBit(x: Node): Node {
+  return and(bits(x), signMask(x));
 }
 
 /** Whether the sign bit is set, of NaN and −0 too. */

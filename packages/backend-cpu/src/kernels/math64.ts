@@ -1,16 +1,16 @@
 /** Functions in float64 that `Math` lacks; float32 takes them too, where vectors are not worth the code. */
+
+import { exp, expInside } from "./exponential64.ts";
 import {
   abs,
   add,
   and,
-  bits,
   constant,
   copySign,
   div,
   eq,
-  float,
   floor,
-  host,
+  fma,
   isNan,
   lt,
   mul,
@@ -23,8 +23,12 @@ import {
   polynomial,
   select,
   sqrt,
+  square,
   sub,
+  upperHalf,
 } from "./expression.ts";
+import { log } from "./logarithm64.ts";
+import { sin, tan } from "./trigonometry64.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
 const f64 = (value: number): Node => constant("f64", value);
@@ -38,32 +42,32 @@ const ERFC = [
   6.809705425469348e-2, 1.5379652102619577e-2, -0.13962111684056253, 1.2329951186255526,
 ];
 
-/** erf(x) / x as a polynomial in x², good to 2e-19 up to 0.85. */
+/** erf(x) / x - 1 as a polynomial in x², good to 2e-19 up to 0.85. */
 const ERF = [
   -8.837207342835496e-10, 1.4189584294135369e-8, -1.6300495998065118e-7, 1.6457676496214065e-6, -1.4925450090912942e-5,
   1.2055326932054655e-4, -8.548326902886471e-4, 5.223977623916789e-3, -2.686617064501726e-2, 0.11283791670954685,
-  -0.3761263890318375, 1.1283791670955126,
+  -0.3761263890318375, 0.12837916709551256,
 ];
 
 /** erfc for t ≥ 0; the square in the exponent is taken in two parts. */
-function upperErfc(t: Node): Node {
-  const high = float(and(bits(t), constant("i64", -0x8000000n)));
-  const bell = mul(host("exp", neg(mul(high, high))), host("exp", neg(mul(sub(t, high), add(t, high)))));
+function upperErfc(t: Node, power: typeof expInside): Node {
+  const high = upperHalf(t);
+  const bell = power(neg(mul(high, high)), mul(sub(high, t), add(t, high)));
   const ratio = div(polynomial(div(sub(t, 4), add(t, 4)), ...ERFC), add(mul(t, 2), 1));
   return mul(bell, ratio);
 }
 
-const nearErf = (x: Node): Node => mul(x, polynomial(mul(x, x), ...ERF));
+const nearErf = (x: Node): Node => fma(x, polynomial(square(x), ...ERF), x);
 
 export function erf(x: Node): Node {
   const size = abs(x);
-  const far = copySign(sub(1, upperErfc(pmin(size, 7))), x);
+  const far = copySign(sub(1, upperErfc(pmin(size, 7), expInside)), x);
   return select(lt(size, 0.85), nearErf(x), select(isNan(x), x, far));
 }
 
 export function erfc(x: Node): Node {
   const size = abs(x);
-  const tail = upperErfc(pmin(size, 27.5));
+  const tail = upperErfc(pmin(size, 27.5), exp);
   return select(lt(size, 0.5), sub(1, nearErf(x)), select(lt(x, 0), sub(2, tail), tail));
 }
 
@@ -71,12 +75,12 @@ export function erfc(x: Node): Node {
 export function erfinv(y: Node): Node {
   const size = abs(y);
   const rest = sub(1, size);
-  const l = host("log", mul(rest, add(size, 1)));
+  const l = log(mul(rest, add(size, 1)));
   const a = add(mul(l, 0.5), 2 / (Math.PI * 0.147));
   const start = sqrt(sub(sqrt(sub(mul(a, a), div(l, 0.147))), a));
   const step = (x: Node): Node => {
     const difference = select(lt(size, 0.5), sub(erf(x), size), sub(rest, erfc(x)));
-    const u = div(difference, mul(host("exp", neg(mul(x, x))), 2 / Math.sqrt(Math.PI)));
+    const u = div(difference, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI)));
     return sub(x, div(u, add(mul(x, u), 1)));
   };
   const small = mul(size, Math.sqrt(Math.PI) / 2);
@@ -88,7 +92,7 @@ export function erfinv(y: Node): Node {
 /** sin(πx): the remainder is exact, so zeros are where they belong. */
 function sinPi(x: Node): Node {
   const whole = nearest(x);
-  const value = host("sin", mul(sub(x, whole), Math.PI));
+  const value = sin(mul(sub(x, whole), Math.PI));
   const odd = ne(mul(nearest(mul(whole, 0.5)), 2), whole);
   return select(odd, neg(value), value);
 }
@@ -102,15 +106,15 @@ const LANCZOS = [
 function lgammaAbove(x: Node): Node {
   const series = LANCZOS.reduce<Node>((sum, c, i) => add(sum, div(c, add(x, i))), f64(0.9999999999998099));
   const t = add(x, 6.5);
-  const main = sub(mul(sub(x, 0.5), host("log", t)), t);
-  return add(main, host("log", mul(series, Math.sqrt(2 * Math.PI))));
+  const main = sub(mul(sub(x, 0.5), log(t)), t);
+  return add(main, log(mul(series, Math.sqrt(2 * Math.PI))));
 }
 
 /** log |Γ(x)|, with the reflection below 1/2. */
 export function lgamma(x: Node): Node {
   const reflected = lt(x, 0.5);
   const value = lgammaAbove(select(reflected, sub(1, x), x));
-  const mirror = sub(host("log", div(Math.PI, abs(sinPi(x)))), value);
+  const mirror = sub(log(div(Math.PI, abs(sinPi(x)))), value);
   const pole = and(eq(x, floor(x)), lt(x, 0.5));
   const infinite = or(eq(abs(x), INFINITY), pole);
   return select(infinite, f64(INFINITY), select(reflected, mirror, value));
@@ -134,9 +138,9 @@ export function digamma(x: Node): Node {
   const { z, sum } = climb(select(reflected, sub(1, x), x), (y) => div(1, y));
   const r = div(1, mul(z, z));
   const series = mul(r, polynomial(r, 1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12));
-  const value = sub(sub(sub(host("log", z), div(0.5, z)), series), sum);
+  const value = sub(sub(sub(log(z), div(0.5, z)), series), sum);
   const turn = mul(sub(x, nearest(x)), Math.PI);
-  const mirror = sub(value, div(Math.PI, host("tan", turn)));
+  const mirror = sub(value, div(Math.PI, tan(turn)));
   const pole = and(reflected, eq(x, floor(x)));
   return select(
     eq(x, 0),

@@ -1,8 +1,9 @@
 /** ★ Element-wise functions of one operand: a row gives the tree for the type that it is computed in. */
 import type { DType, UnaryOp } from "@dl/tensor";
+import * as a64 from "./arcs64.ts";
+import * as e64 from "./exponential64.ts";
 import {
   abs,
-  add,
   ceil,
   constant,
   convert,
@@ -10,8 +11,6 @@ import {
   eq,
   floor,
   gt,
-  type HostFunction,
-  host,
   isFloatType,
   isNan,
   isNegative,
@@ -28,9 +27,11 @@ import {
   sub,
   trunc,
 } from "./expression.ts";
+import * as l64 from "./logarithm64.ts";
 import * as m32 from "./math32.ts";
 import * as m64 from "./math64.ts";
-import * as trigonometry from "./trigonometry32.ts";
+import * as t32 from "./trigonometry32.ts";
+import * as t64 from "./trigonometry64.ts";
 import * as w32 from "./wide32.ts";
 
 type Unary = (x: Node) => Node;
@@ -46,7 +47,6 @@ const byType =
   (single: Unary, double: Unary): Unary =>
   (x) =>
     x.type === "f32" ? single(x) : double(x);
-const hosted = (name: HostFunction): Unary => wide((x) => host(name, x));
 /** Whole numbers are their own result. */
 const floatOnly =
   (f: Unary): Unary =>
@@ -57,7 +57,6 @@ const floatMask =
   (x) =>
     isFloatType(x.type) ? f(x) : constant("m32", 0);
 
-const sigmoid64: Unary = (x) => div(1, add(host("exp", neg(x)), 1));
 const gelu64: Unary = (x) => mul(mul(x, 0.5), m64.erfc(mul(x, -Math.SQRT1_2)));
 
 export const unary: { readonly [K in UnaryOp]: Row } = {
@@ -74,26 +73,26 @@ export const unary: { readonly [K in UnaryOp]: Row } = {
   sqrt,
   rsqrt: (x) => div(1, sqrt(x)),
   reciprocal: (x) => div(1, x),
-  exp: byType(m32.exp, hosted("exp")),
-  exp2: byType(m32.exp2, (x) => host("pow", constant("f64", 2), x)),
-  expm1: byType(m32.expm1, hosted("expm1")),
-  log: byType(m32.log, hosted("log")),
-  log2: byType(m32.log2, hosted("log2")),
-  log10: byType(m32.log10, hosted("log10")),
-  log1p: byType(m32.log1p, hosted("log1p")),
-  sin: byType(trigonometry.sin, hosted("sin")),
-  cos: byType(trigonometry.cos, hosted("cos")),
-  tan: byType(trigonometry.tan, hosted("tan")),
-  asin: byType(trigonometry.asin, hosted("asin")),
-  acos: byType(trigonometry.acos, hosted("acos")),
-  atan: byType(trigonometry.atan, hosted("atan")),
-  sinh: byType(m32.sinh, hosted("sinh")),
-  cosh: byType(m32.cosh, hosted("cosh")),
-  tanh: byType(m32.tanh, hosted("tanh")),
-  asinh: byType(w32.asinh, hosted("asinh")),
-  acosh: byType(w32.acosh, hosted("acosh")),
-  atanh: byType(w32.atanh, hosted("atanh")),
-  sigmoid: byType(m32.sigmoid, sigmoid64),
+  exp: byType(m32.exp, e64.exp),
+  exp2: byType(m32.exp2, e64.exp2),
+  expm1: byType(m32.expm1, e64.expm1),
+  log: byType(m32.log, l64.log),
+  log2: byType(m32.log2, l64.log2),
+  log10: byType(m32.log10, l64.log10),
+  log1p: byType(m32.log1p, l64.log1p),
+  sin: byType(t32.sin, t64.sin),
+  cos: byType(t32.cos, t64.cos),
+  tan: byType(t32.tan, t64.tan),
+  asin: byType(t32.asin, a64.asin),
+  acos: byType(t32.acos, a64.acos),
+  atan: byType(t32.atan, a64.atan),
+  sinh: byType(m32.sinh, e64.sinh),
+  cosh: byType(m32.cosh, e64.cosh),
+  tanh: byType(m32.tanh, e64.tanh),
+  asinh: byType(w32.asinh, l64.asinh),
+  acosh: byType(w32.acosh, l64.acosh),
+  atanh: byType(w32.atanh, l64.atanh),
+  sigmoid: byType(m32.sigmoid, e64.sigmoid),
   erf: byType(m32.erf, m64.erf),
   erfc: byType(w32.erfc, m64.erfc),
   erfinv: byType(w32.erfinv, m64.erfinv),

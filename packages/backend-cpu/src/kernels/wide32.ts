@@ -3,7 +3,6 @@ import {
   abs,
   add,
   and,
-  beyond,
   bits,
   constant,
   convert,
@@ -11,7 +10,6 @@ import {
   div,
   eq,
   float,
-  floor,
   fma,
   ge,
   isNan,
@@ -135,27 +133,6 @@ export const digamma = wide((x) => {
   const below = select(eq(turn, 0), f64(Number.NaN), sub(above, div(cotangent, turn)));
   return select(lt(x!, 0), below, above);
 });
-
-/** What comes of a division, where the quotient leaves float64 bits to spare: then it and its product are exact. */
-const ofQuotient =
-  (round: (x: Node) => Node, result: (whole: Node, rest: Node, a: Node) => Node) =>
-  (a: Node, b: Node, careful: (a: Node, b: Node) => Node): Node => {
-    const [x, y] = [convert(a, "f64"), convert(b, "f64")];
-    const quotient = div(x, y);
-    const whole = round(quotient);
-    const unusual = or(beyond(quotient, 2 ** 22), beyond(y, Number.MAX_VALUE));
-    return patch(unusual, result(whole, sub(x, mul(whole, y)), a), careful, a, b);
-  };
-
-export const fmod = ofQuotient(trunc, (_, rest, a) => copySign(convert(rest, "f32"), a));
-
-/** 0 has the sign of a. */
-export const remainder = ofQuotient(floor, (_, rest, a) => {
-  const narrow = convert(rest, "f32");
-  return select(eq(narrow, 0), copySign(narrow, a), narrow);
-});
-
-export const floorDivide = ofQuotient(floor, (whole) => convert(whole, "f32"));
 
 /**
  * Powers within float32's rounding: 2 to the y · log₂ x, with the logarithm from artanh's series and the power from a

@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { divisions, rows, worstOf, worstOfAll, worstOfDivisions } from "./precision64-check.ts";
+
+test.each(Object.entries(rows))("%s of float64 is as exact as promised", (name, [, , limit]) => {
+  const op = name as keyof typeof rows;
+  const near = worstOf(op);
+  expect(near.units, `${op}(${near.at})`).toBeLessThanOrEqual(limit);
+  const anywhere = worstOfAll(op);
+  expect(anywhere.units, `${op}(${anywhere.at}), from the host's`).toBeLessThanOrEqual(limit + 1);
+});
+
+test.each(Object.keys(divisions) as (keyof typeof divisions)[])("%s of float64 is exact", (op) => {
+  const { units, at } = worstOfDivisions(op);
+  expect(units, `${op}(${at})`).toBe(0);
+});
