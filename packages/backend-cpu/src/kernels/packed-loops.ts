@@ -69,12 +69,15 @@ export function addPacked(building: Building, ways: Ways, pattern: Run): Procedu
     };
     const atLeast = (elements: number): Expr<"i32"> => op("i32.ge_u", count, elements);
     const atMost = (elements: number): Expr<"i32"> => select(atLeast(elements), i32(elements), count);
+    /** To where the next block begins, if there is one: its page is looked up, and fetched from, while this one is computed. */
+    const ahead = (bytes: number): Expr<"i32"> => select(atLeast(2 * BLOCK), i32(BLOCK * bytes), i32(0));
     const blocks = (): void =>
       f.while(atLeast(wide), () =>
         part(wide, atMost(BLOCK), () => {
           for (const [i, { bytes }] of what.inputs.entries()) {
-            if (near && bytes === 8 && pattern[i] === "packed")
-              f.drop(call(near, pointers[i]!, op("i32.shr_u", some, 3)));
+            if (pattern[i] !== "packed") continue;
+            if (near && bytes === 8) f.drop(call(near, pointers[i]!, op("i32.shr_u", some, 3)));
+            else f.drop(load("i32.load", op("i32.add", pointers[i]!, ahead(bytes))));
           }
           f.if(run(quick, wide), () => {
             f.set(some, op("i32.and", atMost(CAREFUL), -wide));
@@ -83,7 +86,7 @@ export function addPacked(building: Building, ways: Ways, pattern: Run): Procedu
         }),
       );
     if (isPatched) f.if(areApart(pointers), blocks);
-    else if (near) blocks();
+    else if (!isCheap(what)) blocks();
     else if (vectors > 1) f.if(atLeast(wide), () => part(wide, count, () => f.drop(run(quick, wide))));
     f.if(atLeast(moved), () => part(moved, count, () => f.drop(run(single, moved))));
     f.if(count, () => f.call(partial, ...pointers, count));
