@@ -275,8 +275,10 @@ function toWhole(x: Node): Node {
   return patch(beyond(double, 2 ** 51), nearWhole(trunc(double)), (y) => node("i64", "convert", y), x);
 }
 
-/** Whether x is not 0 (NaN is not). */
+/** Whether x is not 0 (NaN is not). A truth value that was stored as 1 or 0 is taken as it was. */
 export function nonzero(x: Node): Node {
+  const [mask, yes, no] = x.args;
+  if (x.op === "select" && yes!.detail === 1 && no!.detail === 0) return mask!;
   return x.type === "m32" || x.type === "m64" ? x : ne(x, 0);
 }
 

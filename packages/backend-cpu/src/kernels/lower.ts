@@ -147,6 +147,11 @@ export class Lowering {
     if (lanes !== "scalar") this.#hoistConstants();
   }
 
+  /** How many locals hold a constant each. */
+  get constants(): number {
+    return new Set(this.#constants.values()).size;
+  }
+
   /** Computes the trees for these inputs. */
   emit(roots: readonly Node[], inputs: readonly Expr[]): Expr[] {
     const done = new Map<Node, Expr>();

@@ -5,6 +5,7 @@
 import {
   abs,
   add,
+  and,
   beyond,
   bits,
   constant,
@@ -44,14 +45,19 @@ const LN2_LOW = -2.1219444005469057e-4;
 interface Power {
   /** x = n ln 2 + r. */
   readonly r: Node;
-  /** n + bias as an integer, plus the bits of `ROUND`. */
+  /** n + bias as an integer, plus the bits of `ROUND`; with the other sign, -n + bias. */
   readonly n: Node;
 }
 
-function splitPower(x: Node, bias = 0): Power {
-  const shifted = fma(x, Math.LOG2E, ROUND + bias);
+function splitPower(x: Node, bias = 0, sign: 1 | -1 = 1): Power {
+  const shifted = fma(x, sign * Math.LOG2E, ROUND + bias);
   const whole = sub(shifted, ROUND + bias);
-  return { r: fma(whole, -LN2_LOW, fma(whole, -LN2_HIGH, x)), n: bits(shifted) };
+  return { r: fma(whole, -sign * LN2_LOW, fma(whole, -sign * LN2_HIGH, x)), n: bits(shifted) };
+}
+
+/** 2ⁿ, from n + 127 plus the bits of `ROUND`, which the shift drops. */
+function biasedPower(n: Node): Node {
+  return float(shl(n, 23));
 }
 
 /** 2ⁿ for whole n in [-126, 127]. */
@@ -71,9 +77,22 @@ function scaleInside(x: Node, n: Node): Node {
   return float(add(bits(x), shl(n, 23)));
 }
 
+/** e to the r, or to the -r. */
+function expNear(r: Node, sign: 1 | -1 = 1): Node {
+  const [first, ...rest] = [
+    1.38158689e-3,
+    sign * 8.37318413e-3,
+    4.16685343e-2,
+    sign * 0.166664481,
+    0.499999911,
+    sign,
+    1,
+  ];
+  return horner(r, constant("f32", first!), ...rest);
+}
+
 function expOf({ r, n }: Power, scaled: (x: Node, n: Node) => Node): Node {
-  const p = horner(r, constant("f32", 1.38158689e-3), 8.37318413e-3, 4.16685343e-2, 0.166664481, 0.499999911, 1, 1);
-  return scaled(p, n);
+  return scaled(expNear(r), n);
 }
 
 export function exp(x: Node): Node {
@@ -84,7 +103,7 @@ export function exp(x: Node): Node {
 /** eˣ for x ≤ 0, with 0 for what is no normal number: softmax may meet -∞ in every other place. */
 export function expNegative(x: Node): Node {
   // At -88, n is -127, whose power of two comes out as 0.
-  return expOf(splitPower(pmax(x, -88), 127), (y, n) => mul(y, float(shl(n, 23))));
+  return expOf(splitPower(pmax(x, -88), 127), (y, n) => mul(y, biasedPower(n)));
 }
 
 export function exp2(x: Node): Node {
@@ -101,36 +120,54 @@ function exp2Of(x: Node, scaled: (x: Node, n: Node) => Node): Node {
   return scaled(add(q, 1), bits(shifted));
 }
 
-/** eˣ − 1, exact near 0, for x in [-18, 89]. The halves keep 2¹²⁸ in range. */
+/** eˣ − 1 for x in [-87, 87], exact near 0. */
 function expm1Of(x: Node): Node {
-  const { r, n } = splitPower(x);
-  const q = polynomial(r, 1.982393e-4, 1.3933758e-3, 8.3334213e-3, 4.166648e-2, 0.16666666);
-  const p = add(r, fma(mul(square(r), r), q, mul(square(r), 0.5)));
-  const half = powerOfTwo(sub(n, ROUND_BITS + 1));
-  return mul(fma(p, half, sub(half, 0.5)), 2);
+  const { r, n } = splitPower(x, 127);
+  const q = polynomial(r, 1.38982257e-3, 8.3660474e-3, 4.16668542e-2, 0.16666548, 0.5);
+  const power = biasedPower(n);
+  return fma(mul(square(r), power), q, fma(r, power, sub(power, 1)));
+}
+
+/** `size` with the sign of x, where it has that already or is 0. */
+function signed(size: Node, x: Node): Node {
+  return float(or(bits(size), and(bits(x), -0x80000000)));
 }
 
 export function expm1(x: Node): Node {
-  return select(lt(abs(x), 2 ** -25), x, expm1Of(pmin(pmax(x, -18), 89)));
+  return patch(beyond(x, 87), signed(expm1Of(x), x), (y) => sub(exp(y), 1), x);
 }
 
+/** x = 2ᵉ (1 + f), and log(1 + f) = f + curve · f². */
 interface Logarithm {
-  /** x = 2ᵉ (1 + f), and log(1 + f) = f + rest. */
+  /** e · 2²³. */
   readonly e: Node;
   readonly f: Node;
-  readonly rest: Node;
+  readonly curve: Node;
 }
 
 const SQRT_HALF_BITS = 0x3f3504f3;
+const UNIT = 2 ** -23;
+/** The bits of an exponent and a sign. */
+const EXPONENT = -0x800000;
 
-/** Of x + `more` for positive normal numbers x, which for a `more` other than 0 are below 2¹²⁶. */
-function splitLogarithm(x: Node, more?: Node): Logarithm {
-  const word = bits(x);
-  const e = shr(sub(word, SQRT_HALF_BITS), 23);
-  const whole = sub(float(sub(word, shl(e, 23))), 1);
-  const f = more === undefined ? whole : fma(more, float(sub(singleBits(1), shl(e, 23))), whole);
-  const p = polynomial(f, 0.067466, -0.1167564, 0.118881747, -0.1240559146, 0.142195508, -0.16667996, 0.2000212, -0.2500001, 0.33333313); // biome-ignore format: one list
-  return { e: convert(e, "f32"), f, rest: fma(mul(square(f), f), p, mul(square(f), -0.5)) };
+/** Negative unless x is from 2ᵏ⁻¹²⁷ up to, but not, 2¹²⁹⁻ᵏ. */
+function outside(x: Node, k: number): Node {
+  return or(add(bits(x), k * EXPONENT), sub(bits(x), k * EXPONENT));
+}
+
+/** e of a positive normal number, in place. */
+function exponentOf(x: Node): Node {
+  return and(sub(bits(x), SQRT_HALF_BITS), EXPONENT);
+}
+
+function logarithmOf(e: Node, f: Node): Logarithm {
+  const p = polynomial(f, -0.0763450265, 0.127615914, -0.13160187, 0.142017558, -0.166233569, 0.200012267, -0.250008225, 0.333333313); // biome-ignore format: one list
+  return { e: convert(e, "f32"), f, curve: fma(f, p, -0.5) };
+}
+
+function splitLogarithm(x: Node): Logarithm {
+  const e = exponentOf(x);
+  return logarithmOf(e, sub(float(sub(bits(x), e)), 1));
 }
 
 /** A logarithm from what it is for positive normal numbers. */
@@ -138,45 +175,48 @@ function logarithm(x: Node, of: (parts: Logarithm) => Node): Node {
   const careful = (y: Node): Node => {
     const subnormal = lt(y, 2 ** -126);
     const { e, ...parts } = splitLogarithm(select(subnormal, mul(y, 2 ** 23), y));
-    const value = of({ e: sub(e, select(subnormal, constant("f32", 23), 0)), ...parts });
-    const outside = select(eq(y, 0), constant("f32", -INFINITY), Number.NaN);
-    return select(gt(y, 0), select(lt(y, INFINITY), value, y), outside);
+    const value = of({ e: sub(e, select(subnormal, constant("f32", 23 / UNIT), 0)), ...parts });
+    const none = select(eq(y, 0), constant("f32", -INFINITY), Number.NaN);
+    return select(gt(y, 0), select(lt(y, INFINITY), value, y), none);
   };
-  const word = bits(x);
-  const unusual = or(sub(word, singleBits(2 ** -126)), sub(singleBits(INFINITY) - 1, word));
-  return patch(unusual, of(splitLogarithm(x)), careful, x);
+  return patch(outside(x, 1), of(splitLogarithm(x)), careful, x);
 }
 
-const logOf = ({ e, f, rest }: Logarithm): Node => fma(e, LN2_HIGH, add(f, fma(e, LN2_LOW, rest)));
+const nearOne = ({ f, curve }: Logarithm): Node => fma(square(f), curve, f);
+const logOf = (parts: Logarithm): Node => fma(parts.e, Math.LN2 * UNIT, nearOne(parts));
 
 export function log(x: Node): Node {
   return logarithm(x, logOf);
 }
 
+const restOf = ({ f, curve }: Logarithm): Node => mul(square(f), curve);
+
 /** log₂ e = 1 + 0.4427: the 1 is not multiplied. */
 export function log2(x: Node): Node {
-  const part = Math.LOG2E - 1;
-  return logarithm(x, ({ e, f, rest }) => add(add(add(fma(rest, part, mul(f, part)), rest), f), e));
+  return logarithm(x, (parts) => {
+    const more = fma(restOf(parts), Math.LOG2E, mul(parts.f, Math.LOG2E - 1));
+    return fma(parts.e, UNIT, add(more, parts.f));
+  });
 }
 
 export function log10(x: Node): Node {
   const [high, twoHigh] = [0.43359375, 0.30078125];
-  return logarithm(x, ({ e, f, rest }) => {
-    const low = mul(add(f, rest), Math.LOG10E - high);
-    return fma(e, twoHigh, fma(e, Math.log10(2) - twoHigh, fma(f, high, fma(rest, high, low))));
+  return logarithm(x, (parts) => {
+    const rest = restOf(parts);
+    const low = mul(add(parts.f, rest), Math.LOG10E - high);
+    const near = fma(parts.f, high, fma(rest, high, low));
+    return fma(parts.e, twoHigh * UNIT, fma(parts.e, (Math.log10(2) - twoHigh) * UNIT, near));
   });
 }
 
-/** log(1 + x): what rounding 1 + x lost is put back into the fraction. */
+/** log(1 + x): the fraction is x · 2⁻ᵉ + (2⁻ᵉ − 1), whatever rounding 1 + x would lose. */
 export function log1p(x: Node): Node {
   const u = add(x, 1);
-  const back = sub(u, 1);
-  const lost = add(sub(1, sub(u, back)), sub(x, back));
-  const word = bits(u);
-  const unusual = or(sub(word, 1), sub(singleBits(2 ** 126), word));
-  const value = logOf(splitLogarithm(u, lost));
+  const e = exponentOf(u);
+  const power = float(sub(singleBits(1), e));
+  const value = signed(logOf(logarithmOf(e, fma(x, power, sub(power, 1)))), x);
   const careful = (y: Node): Node => select(eq(y, -1), constant("f32", -INFINITY), log(y));
-  return patch(unusual, select(lt(abs(x), 2 ** -25), x, value), careful, x);
+  return patch(outside(u, 3), value, careful, x);
 }
 
 /** eˣ / 2 for x ≥ 0: eˣ itself may be too large. */
@@ -204,8 +244,8 @@ export function tanh(x: Node): Node {
 
 /** Where e^-x overflows, what is left of it is eˣ; where it vanishes, 1. */
 export function sigmoid(x: Node): Node {
-  const e = expOf(splitPower(neg(x)), scaleInside);
-  return patch(beyond(x, 87), div(1, add(e, 1)), (y) => exp(pmin(y, 0)), x);
+  const { r, n } = splitPower(x, 127, -1);
+  return patch(beyond(x, 87), div(1, fma(expNear(r, -1), biasedPower(n), 1)), (y) => exp(pmin(y, 0)), x);
 }
 
 /** Near 0 an odd polynomial, beyond it 1 - exp(polynomial). @see N. Juffa's fits */

@@ -12,11 +12,13 @@ import {
   select,
 } from "../wasm/emitter.ts";
 import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storePacked } from "./access.ts";
+import type { Node } from "./expression.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
 import { differenceOf, Lowering, signsOf, type VectorLanes } from "./lower.ts";
 import type { Way, Ways } from "./ways.ts";
 
 type Int = Local<"i32">;
+type Vector = Local<"v128">;
 /** Gives back whether there was something unusual. */
 type Rounds = FuncRef<readonly string[], "i32">;
 type Run = readonly Layout[];
@@ -27,6 +29,8 @@ const BULK = 256;
 const BLOCK = 1024;
 /** Elements that are computed with patches where some of a block need them: others may be near. */
 const CAREFUL = 4 * BLOCK;
+/** Constants that leave no vector register to what was unusual; it is kept as bits then. */
+const CROWD = 13;
 /** Bytes of a line of the caches. */
 const LINE = 64;
 
@@ -174,7 +178,13 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
       repeated[i] ?? f.let(loadRun(inputs[i]!, fitting(inputs[i]!, moved), pattern[i], pointers[i]!, at));
     const second = inputs.flatMap(({ bytes }, i) => (way.paired && bytes === 8 ? [i] : []));
     const places = Array.from({ length: vectors }, (_, vector) => vector * moved);
-    const found = places.map(() => signs.map(() => f.local("v128")));
+    const isCrowded = vectors === 1 && lowering.constants >= CROWD;
+    const found = places.map(() => signs.map(() => f.local(isCrowded ? "i32" : "v128")));
+    const bitsOf = (sign: Node, value: Vector): Expr<"i32"> => signsOf(sign, lanes, value);
+    const note = (sum: Local, sign: Node, value: Vector): void => {
+      if (isCrowded) f.set(sum as Int, op("i32.or", sum as Int, bitsOf(sign, value)));
+      else f.set(sum as Vector, op("v128.or", sum as Vector, value));
+    };
     f.while(count, () => {
       const loaded = places.map((at) => {
         const xs = inputs.map((_, i) => load(i, at));
@@ -186,7 +196,7 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
       for (const [vector, values] of results.entries()) {
         for (const [k, value] of values.entries()) {
           const sum = found[vector]![k - roots.length];
-          if (sum) f.set(sum, op("v128.or", sum, value));
+          if (sum) note(sum, signs[k - roots.length]!, value);
           else storePacked(f, output, stored, pointers.at(-1)!, value, (places[vector]! + k * stored) * output.bytes);
         }
       }
@@ -195,8 +205,10 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
       }
       f.inc(count, -1);
     });
-    const masks = found.flatMap((locals) => locals.map((local, k) => signsOf(signs[k]!, lanes, local)));
-    return masks.reduce((a, b) => op("i32.or", a, b), i32(0));
+    const masks = found.flatMap((sums) =>
+      sums.map((sum, k) => (isCrowded ? (sum as Int) : bitsOf(signs[k]!, sum as Vector))),
+    );
+    return masks.reduce<Expr<"i32">>((a, b) => op("i32.or", a, b), i32(0));
   });
 }
 
