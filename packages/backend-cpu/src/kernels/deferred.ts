@@ -162,7 +162,13 @@ function waits(x: KernelInput): boolean {
   return typeof x !== "number" && (x.storage as CpuStorage).pending !== null;
 }
 
-/** One op of a chain; its operands are inputs of the chain (0, 1, …) or the results of earlier ops (~0, ~1, …). */
+/** The operand that is the number 0 where it is part of the formula. */
+const ZERO = Number.POSITIVE_INFINITY;
+
+/** Comparisons and choices often have that, and give the same whether it is known or not; of 0 and -0 a minimum need not. */
+const knowsZero = ({ name, output }: Elementwise): boolean => output === "bool" || name === "where";
+
+/** One op of a chain; its operands are inputs of the chain (0, 1, …), the results of earlier ops (~0, ~1, …) or {@link ZERO}. */
 interface Step {
   readonly kernel: Elementwise;
   readonly operands: readonly number[];
@@ -176,7 +182,7 @@ class Chain {
 
   /** Adds an op after all that its inputs wait for. */
   add(kernel: Elementwise, inputs: readonly KernelInput[]): number {
-    const operands = inputs.map((x) => this.#operand(x));
+    const operands = inputs.map((x) => (Object.is(x, 0) && knowsZero(kernel) ? ZERO : this.#operand(x)));
     return ~(this.steps.push({ kernel, operands }) - 1);
   }
 
@@ -246,7 +252,10 @@ function fusedKernel(name: string, { steps, inputs }: Chain): Elementwise | null
 function build(steps: readonly Step[], xs: readonly Node[]): Node {
   const results: Node[] = [];
   for (const { kernel, operands } of steps) {
-    const args = operands.map((i) => (i >= 0 ? xs[i]! : stored(steps[~i]!.kernel, results[~i]!)));
+    const args = operands.map((i, k) => {
+      if (i === ZERO) return zeroOf(kernel.inputs[k]!);
+      return i >= 0 ? xs[i]! : stored(steps[~i]!.kernel, results[~i]!);
+    });
     results.push(kernel.build(...args));
   }
   return results.at(-1)!;

@@ -79,16 +79,8 @@ function scaleInside(x: Node, n: Node): Node {
 
 /** e to the r, or to the -r. */
 function expNear(r: Node, sign: 1 | -1 = 1): Node {
-  const [first, ...rest] = [
-    1.38158689e-3,
-    sign * 8.37318413e-3,
-    4.16685343e-2,
-    sign * 0.166664481,
-    0.499999911,
-    sign,
-    1,
-  ];
-  return horner(r, constant("f32", first!), ...rest);
+  const first = constant("f32", 1.38158689e-3);
+  return horner(r, first, sign * 8.37318413e-3, 4.16685343e-2, sign * 0.166664481, 0.499999911, sign, 1);
 }
 
 function expOf({ r, n }: Power, scaled: (x: Node, n: Node) => Node): Node {

@@ -27,6 +27,7 @@ import {
   polynomial,
   select,
   shl,
+  singleBits,
   sqrt,
   square,
   sub,
@@ -76,12 +77,24 @@ function pickQuadrant({ sine, cosine }: Angle, quadrant: Node): Node {
   return float(xor(bits(value), shl(and(quadrant, 2), 30)));
 }
 
-export function sin(x: Node): Node {
-  const angle = reduceAngle(x);
-  const value = select(eq(x, 0), x, pickQuadrant(angle, angle.quadrant));
-  return patch(beyond(x, TRIGONOMETRIC_LIMIT), value, (y) => convert(host("sin", y), "f32"), x);
+/** sin (size - π · turns), for what leaves at most a quarter turn. */
+function sineBeyond(size: Node, turns: Node): Node {
+  const r = QUARTER_TURN.reduce<Node>((rest, part) => fma(turns, -2 * part, rest), size);
+  const z = square(r);
+  return fma(mul(z, r), polynomial(z, 2.60563115e-6, -1.98095397e-4, 8.33306555e-3, -0.166666597), r);
 }
 
+/** Odd half turns negate. */
+export function sin(x: Node): Node {
+  const size = abs(x);
+  const shifted = fma(size, 1 / Math.PI, ROUND);
+  const sign = xor(xor(bits(x), bits(size)), shl(bits(shifted), 31));
+  const value = float(xor(bits(sineBeyond(size, sub(shifted, ROUND))), sign));
+  const isFar = sub(singleBits(TRIGONOMETRIC_LIMIT), bits(size));
+  return patch(isFar, value, (y) => convert(host("sin", y), "f32"), x);
+}
+
+/** Not the sine of another angle: it is exact at 0. */
 export function cos(x: Node): Node {
   const angle = reduceAngle(x);
   const value = pickQuadrant(angle, add(angle.quadrant, 1));

@@ -9,6 +9,9 @@ function over(input: Tensor, inplace: boolean, f: (x: Tensor) => Tensor): Tensor
   return inplace ? input.copy_(f(input.clone())) : f(input);
 }
 
+/** x · by, for the usual 1 x itself. */
+const times = (x: Tensor, by: number): Tensor => (by === 1 ? x : x.mul(by));
+
 /** g(x) up to zero, else x, NaN included; g never sees positive values, whose exponentials could overflow. */
 function belowZero(x: Tensor, g: (x: Tensor) => Tensor): Tensor {
   const low = x.le(0);
@@ -96,7 +99,7 @@ export const rrelu = composite(
 export const elu = composite(
   "elu(input, alpha?, inplace?)",
   (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
-    over(input, inplace, (x) => belowZero(x, (low) => low.expm1().mul(alpha))),
+    over(input, inplace, (x) => belowZero(x, (low) => times(low.expm1(), alpha))),
   "EluBackward0",
 );
 
@@ -104,7 +107,7 @@ export const elu = composite(
 export const celu = composite(
   "celu(input, alpha?, inplace?)",
   (input: Tensor, alpha: number = 1, inplace: boolean = false): Tensor =>
-    over(input, inplace, (x) => belowZero(x, (low) => low.div(alpha).expm1().mul(alpha))),
+    over(input, inplace, (x) => belowZero(x, (low) => times((alpha === 1 ? low : low.div(alpha)).expm1(), alpha))),
   "CeluBackward0",
 );
 
