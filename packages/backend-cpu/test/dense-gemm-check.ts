@@ -39,6 +39,8 @@ export interface Problem {
   readonly mode: "plain" | "accumulate" | "bias";
   /** Of so many numbers of A, one is not zero. */
   readonly oneOf?: number;
+  /** The same of B. */
+  readonly oneOfB?: number;
 }
 
 /** What `gemm` does with big products only. */
@@ -52,7 +54,7 @@ export function check(problem: Problem): void {
 
 /** Multiplies, and compares with three loops. */
 function compare(
-  { type, m, n, k, count, transposeA, transposeB, gap, mode, oneOf }: Problem,
+  { type, m, n, k, count, transposeA, transposeB, gap, mode, oneOf, oneOfB }: Problem,
   multiply: (type: ScalarName, call: GemmCall) => void,
 ): void {
   const strides = (rows: number, columns: number, transposed: boolean) =>
@@ -61,6 +63,7 @@ function compare(
   const a = { address: fill(type, sizes.a * count, 1), ...strides(m, k, transposeA) };
   if (oneOf !== undefined) clear(view(type, a.address, sizes.a * count), oneOf);
   const b = { address: fill(type, sizes.b * count, 2), ...strides(k, n, transposeB) };
+  if (oneOfB !== undefined) clear(view(type, b.address, sizes.b * count), oneOfB);
   const c = { address: fill(type, sizes.c * count, 3), rowStride: n + gap };
   const bias = fill(type, n, 4);
   const offsets = (size: number) => Array.from({ length: count }, (_, i) => i * size);

@@ -32,7 +32,7 @@ function zeros() {
   return { multiply, a: a.values, b: b.values, c: c.values };
 }
 
-describe("products whose left side is mostly zeros", () => {
+describe("products whose one side is mostly zeros", () => {
   vi.spyOn(threads, "parallel");
   afterEach(() => void vi.mocked(threads.parallel).mockClear());
 
@@ -48,6 +48,26 @@ describe("products whose left side is mostly zeros", () => {
     expect(calls()).toBeGreaterThanOrEqual(30);
   });
 
+  test("agree with three loops where zeros are on the right", () => {
+    const problem = fc.record<Problem>({
+      ...{ type: fc.constant("f32"), count: fc.constant(1), mode: fc.constant("plain") },
+      ...{ n: fc.integer({ min: 16, max: 210 }), m: fc.integer({ min: 96, max: 260 }) },
+      ...{ k: fc.integer({ min: 1, max: 300 }), gap: fc.constantFrom(0, 3), oneOfB: fc.constantFrom(3, 5, 20) },
+      ...{ transposeA: fc.boolean(), transposeB: fc.boolean() },
+    });
+    const big = problem.filter(({ m, n, k }) => m * n * k >= 2 ** 21) as fc.Arbitrary<Problem>;
+    fc.assert(fc.property(big, check), { numRuns: 30 });
+    expect(calls()).toBeGreaterThanOrEqual(30);
+  });
+
+  test("the sparser side is listed", () => {
+    vi.mocked(threads.parallel).mockClear();
+    check({ ...base, m: 192, oneOf: 2, oneOfB: 20 });
+    check({ ...base, m: 192, oneOf: 20, oneOfB: 2 });
+    const turned = vi.mocked(threads.parallel).mock.calls.filter(([, name]) => name === "multiply");
+    expect(turned.map(([, , , args]) => args.at(-1))).toEqual([1, 0]);
+  });
+
   test("more numbers than are listed at a time are added up slab by slab", () => {
     check({ ...base, m: 33_000, n: 96, k: 130, mode: "bias" });
     expect(calls()).toBe(2);
@@ -60,6 +80,7 @@ describe("products whose left side is mostly zeros", () => {
     check({ ...base, type: "f64" });
     check({ ...base, count: 2 });
     check({ ...base, mode: "accumulate" });
+    check({ ...dense, m: 192, mode: "bias", oneOfB: 4 });
     expect(calls()).toBe(0);
   });
 

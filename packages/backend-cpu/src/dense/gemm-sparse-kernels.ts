@@ -3,10 +3,21 @@
  * of C adds up only the rows of B that those meet. A thread packs panels of B, {@link panelColumns} wide and as deep as a list,
  * when it needs them.
  */
-import { call, type Expr, type FuncRef, load, type Module, type ModuleOptions, op, when } from "../wasm/emitter.ts";
+import {
+  call,
+  type Expr,
+  type FuncRef,
+  i32,
+  load,
+  type Module,
+  type ModuleOptions,
+  op,
+  select,
+  when,
+} from "../wasm/emitter.ts";
 import { at, ceilDiv, dispatch, elements, type Int, min, shareOf } from "./element.ts";
 import { packer, storeTile } from "./gemm-kernels.ts";
-import { turner } from "./turned.ts";
+import { type Turn, turner } from "./turned.ts";
 import { checker, lister, PLACES } from "./zeros.ts";
 
 const e = elements.f32;
@@ -25,14 +36,16 @@ export const LIST_ROWS = 16;
 const HEAD = 16;
 /** A list, with what the lister writes beyond. */
 export const LIST_BYTES: number = HEAD + 8 * (DEPTH + 4);
-/** The scratch area of a thread that transposes rows before it lists them; of one that packs a group. */
+/** The scratch area of a thread that transposes rows before it lists them. */
 export const LIST_SCRATCH: number = LIST_ROWS * DEPTH * e.bytes;
-export const groupScratch = (options: Pick<ModuleOptions, "joined">): number =>
-  GROUP * panelColumns(options) * DEPTH * e.bytes;
+/** That of one that packs a group, and puts so many rows of C there before it transposes them. */
+export const groupScratch = (options: Pick<ModuleOptions, "joined">, rows: number): number =>
+  GROUP * panelColumns(options) * (DEPTH + rows) * e.bytes;
 
 export function buildSparseGemm(m: Module): void {
-  exportList(m);
-  exportMultiply(m);
+  const turn = turner(m);
+  exportList(m, turn);
+  exportMultiply(m, turn);
 }
 
 /** The lists of one slab of k after the other. */
@@ -43,8 +56,8 @@ function listAt(p: { readonly lists: Int; readonly m: Int }, from: Int, row: Int
 const sizes = ["chunk", "chunks", "table", "lists", "m", "k"] as const;
 
 /** `list`: the lists of A, whose rows or columns are contiguous. */
-function exportList(m: Module): void {
-  const listRows = rowLister(m);
+function exportList(m: Module, turn: Turn): void {
+  const listRows = rowLister(m, turn);
   m.func("list", [...sizes, "a", "aRow", "aColumn"], (f, p) => {
     const from = f.local("i32");
     const units = ceilDiv(p.m, LIST_ROWS);
@@ -62,8 +75,7 @@ function exportList(m: Module): void {
 
 const listParams = ["rows", "depth", "a", "aRow", "aColumn", "lists", "table"] as const;
 
-function rowLister(m: Module): FuncRef<typeof listParams, undefined> {
-  const turn = turner(m);
+function rowLister(m: Module, turn: Turn): FuncRef<typeof listParams, undefined> {
   const list = lister(m);
   return m.inner("listRows", listParams, (f, p) => {
     f.if(op("i32.ne", p.aColumn, e.bytes), () => {
@@ -122,10 +134,22 @@ function strip(m: Module, panels: number): FuncRef<typeof stripParams, undefined
   });
 }
 
-const multiplyParams = [...sizes, "n", "blockRows", "b", "bRow", "bColumn", "c", "cRow", "add", "addRow"] as const;
+const multiplyParams = [
+  ...sizes,
+  "n",
+  "blockRows",
+  "b",
+  "bRow",
+  "bColumn",
+  "c",
+  "cRow",
+  "add",
+  "addRow",
+  "turned",
+] as const;
 
 /** `multiply`: units are blocks of rows in a group of panels, of which `n` fills each. */
-function exportMultiply(m: Module): void {
+function exportMultiply(m: Module, turn: Turn): void {
   const width = panelColumns(m.options);
   const pack = packer(m, e, width);
   const check = checker(m);
@@ -134,6 +158,8 @@ function exportMultiply(m: Module): void {
     const blocks = f.let(ceilDiv(p.m, p.blockRows));
     const groups = ceilDiv(p.n, GROUP * width);
     const panels = f.let(m.scratch());
+    const aside = f.let(op("i32.add", panels, GROUP * width * DEPTH * e.bytes));
+    const pitch = f.let(select(p.turned, i32(GROUP * width * e.bytes), p.cRow));
     const [from, addRow] = [f.local("i32"), f.local("i32")];
     shareOf(f, p, op("i32.mul", groups, blocks), (unit) => {
       const column = f.let(op("i32.mul", op("i32.div_u", unit, blocks), GROUP * width));
@@ -142,6 +168,7 @@ function exportMultiply(m: Module): void {
       const rows = min(f, op("i32.sub", p.m, row), p.blockRows);
       const inRow = f.let(op("i32.mul", column, e.bytes));
       const c = f.let(op("i32.add", at(p.c, row, p.cRow), inRow));
+      f.if(p.turned, () => f.set(c, aside));
       const add = f.let(when(p.add, op("i32.add", at(p.add, row, p.addRow), inRow), 0));
       f.set(addRow, p.addRow);
       f.for(from, 0, p.k, DEPTH, () => {
@@ -149,7 +176,7 @@ function exportMultiply(m: Module): void {
         const bytes = f.let(op("i32.mul", depth, e.bytes));
         f.call(pack, panels, at(at(p.b, column, p.bColumn), from, p.bRow), columns, depth, p.bColumn, p.bRow);
         f.call(check, panels, at(panels, columns, bytes), p.table);
-        const args = [listAt(p, from, row), rows, panels, op("i32.mul", bytes, width), c, p.cRow, add, addRow] as const;
+        const args = [listAt(p, from, row), rows, panels, op("i32.mul", bytes, width), c, pitch, add, addRow] as const;
         dispatch(
           f,
           op("i32.div_u", columns, width),
@@ -157,7 +184,11 @@ function exportMultiply(m: Module): void {
         );
         // From now on, sums are added to what C has.
         f.set(add, c);
-        f.set(addRow, p.cRow);
+        f.set(addRow, pitch);
+      });
+      f.if(p.turned, () => {
+        const target = op("i32.add", at(p.c, column, p.cRow), op("i32.mul", row, e.bytes));
+        f.call(turn, aside, target, pitch, p.cRow, columns, rows);
       });
     });
   });

@@ -1,4 +1,4 @@
-/** When the left side of a product counts as mostly zeros, as what comes from ReLU does, and the calls to the kernels for that. */
+/** When a side of a product counts as mostly zeros, as what comes from ReLU does, and the calls to the kernels for that. */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import type { GemmCall } from "./gemm.ts";
@@ -29,22 +29,48 @@ const LIMIT = engine.options.joined ? 0.45 : 0.7;
 const SAMPLE = 512;
 const GLANCE = 16;
 
-/** Guessed from a sample: the order of additions, but nothing else, depends on what it meets. */
-export function isSparse({ m, n, k, a, batch, accumulate }: GemmCall): boolean {
-  if (batch !== undefined || accumulate || m * n * k < LEAST || m < LIST_ROWS || n < GROUP * COLUMNS) return false;
-  if (a.rowStride !== 1 && a.columnStride !== 1) return false;
-  return shareOfOthers(m, k, a, GLANCE) < 1 && shareOfOthers(m, k, a, SAMPLE) < LIMIT;
+/** A product whose left side is mostly zeros. */
+export interface SparseCall extends GemmCall {
+  /** C lies transposed: its row stride is that of its columns. */
+  readonly turned: boolean;
+}
+
+/** How much more of the left side may be other than zero before the product is transposed, which takes some time too. */
+const TURNING = 0.1;
+
+/**
+ * The product so that its left side is mostly zeros, if either is. Guessed from a sample: the order of additions, but
+ * nothing else, depends on what it meets.
+ */
+export function asSparse(call: GemmCall): SparseCall | undefined {
+  const { m, n, k, batch, accumulate, bias } = call;
+  if (batch !== undefined || accumulate || m * n * k < LEAST) return undefined;
+  const left = shareOfOthers(call);
+  const turned = { ...transposed(call), turned: true };
+  const right = bias === undefined && k <= depthAtATime(n) ? shareOfOthers(turned) + TURNING : 1;
+  if (Math.min(left, right) >= LIMIT) return undefined;
+  return left <= right ? { ...call, turned: false } : turned;
+}
+
+/** Cᵀ = Bᵀ · Aᵀ. */
+function transposed(call: GemmCall): GemmCall {
+  return { ...call, m: call.n, n: call.m, a: flipped(call.b), b: flipped(call.a) };
+}
+
+function flipped({ address, rowStride, columnStride }: GemmCall["a"]): GemmCall["a"] {
+  return { address, rowStride: columnStride, columnStride: rowStride };
 }
 
 /** Steps that meet rows and columns all over. */
 const [ROW_STEP, COLUMN_STEP] = [7919, 104729];
 
-function shareOfOthers(
-  m: number,
-  k: number,
-  { address, rowStride, columnStride }: GemmCall["a"],
-  count: number,
-): number {
+/** The share of numbers of the left side other than zero; 1 where lists would not do. */
+function shareOfOthers({ m, n, k, a }: GemmCall): number {
+  if (m < LIST_ROWS || n < GROUP * COLUMNS || (a.rowStride !== 1 && a.columnStride !== 1)) return 1;
+  return shareOf(m, k, a, GLANCE) < 1 ? shareOf(m, k, a, SAMPLE) : 1;
+}
+
+function shareOf(m: number, k: number, { address, rowStride, columnStride }: GemmCall["a"], count: number): number {
   const { f32 } = memory.heap;
   let others = 0;
   for (let i = 0; i < count; i++) {
@@ -54,12 +80,13 @@ function shareOfOthers(
   return others / count;
 }
 
-/** C = A · B (+ bias), where A {@link isSparse}; `dense` gets what these kernels do not do. */
-export function multiplySparse(call: GemmCall, dense: (call: GemmCall) => void): void {
+/** C = A · B (+ bias); `multiply` gets what these kernels do not do. */
+export function multiplySparse(call: SparseCall, multiply: (call: GemmCall) => void): void {
+  const dense = (rest: GemmCall): void => multiply(call.turned ? transposed(rest) : rest);
   engine.module(KEY, buildSparseGemm);
   table ??= makeTable(Array.from({ length: DEPTH }, (_, i) => 4 * i * COLUMNS));
   const n = call.n - (call.n % COLUMNS);
-  const step = DEPTH * Math.max(1, Math.floor(LISTED / call.m / DEPTH));
+  const step = depthAtATime(call.m);
   const lists = memory.allocate(LIST_BYTES * call.m * Math.ceil(Math.min(step, call.k) / DEPTH));
   try {
     for (let k = 0; k < call.k; k += step) {
@@ -75,7 +102,13 @@ export function multiplySparse(call: GemmCall, dense: (call: GemmCall) => void):
 
 let table: Block | undefined;
 
-function multiplySlab({ m, n, k, a, b, c, accumulate, bias = 0 }: GemmCall, table: number, lists: number): void {
+/** How much of k goes into the lists of so many rows. */
+function depthAtATime(rows: number): number {
+  return DEPTH * Math.max(1, Math.floor(LISTED / rows / DEPTH));
+}
+
+function multiplySlab(call: SparseCall, table: number, lists: number): void {
+  const { m, n, k, a, b, c, accumulate, bias = 0, turned } = call;
   const shared = [table, lists, m, k];
   const [left, right] = [a, b].map((s) => [s.address, 4 * s.rowStride, 4 * s.columnStride]) as [number[], number[]];
   threads.parallel(KEY, "list", Math.min(CHUNKS, Math.ceil(m / LIST_ROWS)), [...shared, ...left], LIST_SCRATCH);
@@ -83,21 +116,23 @@ function multiplySlab({ m, n, k, a, b, c, accumulate, bias = 0 }: GemmCall, tabl
   const units = blocks * Math.ceil(n / (COLUMNS * GROUP));
   const row = 4 * c.rowStride;
   const sums = [c.address, row, accumulate ? c.address : bias, accumulate ? row : 0];
-  const args = [...shared, n, Math.ceil(m / blocks), ...right, ...sums];
-  threads.parallel(KEY, "multiply", Math.min(CHUNKS, units), args, groupScratch(engine.options));
+  const scratch = groupScratch(engine.options, turned ? BLOCK_ROWS : 0);
+  const args = [...shared, n, Math.ceil(m / blocks), ...right, ...sums, Number(turned)];
+  threads.parallel(KEY, "multiply", Math.min(CHUNKS, units), args, scratch);
 }
 
 type Range = readonly [first: number, end: number];
 
 /** Some columns and some of k, of which all after the first are added to what C has. */
-function part({ m, a, b, c, bias }: GemmCall, n: Range, k: Range): GemmCall {
+function part({ m, a, b, c, bias, turned }: SparseCall, n: Range, k: Range): SparseCall {
   return {
     m,
+    turned,
     n: n[1] - n[0],
     k: k[1] - k[0],
     a: { ...a, address: a.address + 4 * k[0] * a.columnStride },
     b: { ...b, address: b.address + 4 * (k[0] * b.rowStride + n[0] * b.columnStride) },
-    c: { ...c, address: c.address + 4 * n[0] },
+    c: { ...c, address: c.address + 4 * n[0] * (turned ? c.rowStride : 1) },
     ...(k[0] > 0 ? { accumulate: true } : bias === undefined ? {} : { bias: bias + 4 * n[0] }),
   };
 }

@@ -5,7 +5,7 @@ import { bytesPerElement, elements, type FloatName, type ScalarName } from "./el
 import { CACHED_BYTES } from "./gemm-direct.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
 import { multiplyPanels, packedScratch } from "./gemm-panels.ts";
-import { isSparse, multiplySparse } from "./gemm-sparse.ts";
+import { asSparse, multiplySparse } from "./gemm-sparse.ts";
 
 /** A matrix in memory. Strides are in elements, and may be 0 or negative; swap them to transpose. */
 export interface MatrixView {
@@ -74,7 +74,8 @@ const FEW_ROWS = 16;
  */
 export function gemm(type: ScalarName, call: GemmCall): void {
   if (call.m === 0 || call.n === 0 || call.batch?.count === 0) return;
-  if (type === "f32" && isSparse(call)) multiplySparse(call, (part) => multiplyDense(type, part));
+  const sparse = type === "f32" ? asSparse(call) : undefined;
+  if (sparse) multiplySparse(sparse, (part) => multiplyDense(type, part));
   else multiplyDense(type, call);
 }
 
