@@ -25,8 +25,8 @@ const CHUNKS = 64;
 const LISTED = 2 ** 22;
 /** The share of numbers other than zero up to which passing over zeros is faster. */
 const LIMIT = engine.options.joined ? 0.45 : 0.7;
-/** Numbers that are looked at, and those that must hold a zero for more to be. */
-const SAMPLE = 512;
+/** Numbers that are looked at, and those that must hold a zero for more to be. Each is one wait for memory. */
+const SAMPLE = 128;
 const GLANCE = 16;
 
 /** A product whose left side is mostly zeros. */
