@@ -29,13 +29,15 @@ function matrix({ buffer }: NativeCall["memory"], { address, strides: [rows = 0,
 
 /** Products of two matrices of float32; all others are left alone. */
 function product({ memory, inputs, outputs: [out] }: NativeCall<"matmul">): boolean {
-  const [left, right] = inputs as [NativeView, NativeView];
+  const [left, right, bias] = inputs as [NativeView, NativeView, NativeView?];
   if (left.shape.length !== 2 || left.dtype !== "float32") return false;
   const [a, b, c] = [left, right, out!].map((view) => matrix(memory, view));
+  // A vector is read as a column.
+  const added = bias && matrix(memory, bias);
   const [m = 0, n = 0] = out!.shape;
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
-      let sum = 0;
+      let sum = added?.at(j, 0) ?? 0;
       for (let k = 0; k < left.shape[1]!; k++) sum += a!.at(i, k) * b!.at(k, j);
       c!.put(i, j, sum);
     }
