@@ -27,3 +27,7 @@ test.each(Object.keys(check64.divisions) as (keyof typeof check64.divisions)[])(
   const { units, at } = check64.worstOfDivisions(op);
   expect(units, `${op}(${at})`).toBe(0);
 });
+
+test("pow of float64 is within a unit without", () => {
+  expect(check64.worstOfPowers().units).toBeLessThanOrEqual(1);
+});

@@ -4,7 +4,7 @@
  */
 import type { BinaryOp, KernelCall, UnaryOp } from "@dl/tensor";
 import { cpu } from "../src/backend.ts";
-import { truth, truths } from "./truth64.ts";
+import { power, truth, truths } from "./truth64.ts";
 
 const infinity = Number.POSITIVE_INFINITY;
 const edges = [0, 1, 0.5, 2, 3, 2 ** -1074, 2 ** -1022, 2 ** -1023, Number.MAX_VALUE, infinity, Number.NaN, 708.5, 709.782712893384, 709.79, 710.4758600739439, 710.48, 745.13, 745.14, 1023.5, 1024, 1074.5, 1075.5, 8191, 8193, 1e15, 1e22]; // biome-ignore format: a list
@@ -141,4 +141,25 @@ export function worstOfDivisions(op: keyof typeof divisions): Miss {
     b.fill(x, count / 2 + i * special.length, count / 2 + (i + 1) * special.length);
   }
   return worst(run(op, a, b), divisions[op]!, a, b);
+}
+
+/** Powers of sizes whose results are in range, near 1 too. */
+export function worstOfPowers(): Miss {
+  const count = 4000;
+  const spread = (i: number): number => (i * 0.6180339887498949) % 1;
+  const x = Float64Array.from({ length: count }, (_, i) =>
+    i % 2 ? 2 ** (200 * spread(i) - 100) : 1 + 2 ** (-50 * spread(i)) * (spread(i * 3) - 0.4),
+  );
+  const y = x.map((at, i) => ((spread(i * 7) * 2 - 1) * 708) / (Math.log(at) || 1));
+  return worst(run("pow", x, y), power, x, y);
+}
+
+/** What a power is where an operand is special or has a sign; elsewhere the host's, which is within a unit or two. */
+export function worstOfAnyPowers(): Miss {
+  const some = [...edges, 0.1, 1.5, 4, 7, 1023, 2 ** 53 + 2, 2 ** 53 - 1, 1e300];
+  const all = [...some, ...some.map((x) => -x)];
+  const x = Float64Array.from(all.flatMap((at) => all.map(() => at)));
+  const y = Float64Array.from(all.flatMap(() => all));
+  const one = (a: number, b: number): boolean => a === 1 || (a === -1 && Math.abs(b) === infinity);
+  return worst(run("pow", x, y), (a, b) => (one(a, b) ? 1 : a ** b), x, y);
 }

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { divisions, rows, worstOf, worstOfAll, worstOfDivisions } from "./precision64-check.ts";
+import {
+  divisions,
+  rows,
+  worstOf,
+  worstOfAll,
+  worstOfAnyPowers,
+  worstOfDivisions,
+  worstOfPowers,
+} from "./precision64-check.ts";
 
 test.each(Object.entries(rows))("%s of float64 is as exact as promised", (name, [, , limit]) => {
   const op = name as keyof typeof rows;
@@ -12,4 +20,14 @@ test.each(Object.entries(rows))("%s of float64 is as exact as promised", (name, 
 test.each(Object.keys(divisions) as (keyof typeof divisions)[])("%s of float64 is exact", (op) => {
   const { units, at } = worstOfDivisions(op);
   expect(units, `${op}(${at})`).toBe(0);
+});
+
+test("pow of float64 is within a unit of the last place", () => {
+  const { units, at } = worstOfPowers();
+  expect(units, `pow(${at})`).toBeLessThanOrEqual(1);
+});
+
+test("pow of float64 at the edges", () => {
+  const { units, at } = worstOfAnyPowers();
+  expect(units, `pow(${at})`).toBeLessThanOrEqual(2);
 });

@@ -143,3 +143,9 @@ export function truth(op: keyof typeof truths, x: number): number {
   const value = (truths[op] as Function)(fixed(x));
   return typeof value === "bigint" ? rounded(value) : rounded(value[0], value[1]);
 }
+
+/** xʸ for positive x. */
+export function power(x: number, y: number): number {
+  const product = mul(fixed(y), log(fixed(x)));
+  return product < 0n ? rounded(ONE, exp(-product)) : rounded(exp(product));
+}

@@ -44,6 +44,7 @@ import {
 } from "./expression.ts";
 import * as m32 from "./math32.ts";
 import * as m64 from "./math64.ts";
+import { power } from "./power64.ts";
 import * as quotients from "./quotients.ts";
 import { atan2 } from "./trigonometry32.ts";
 import * as w32 from "./wide32.ts";
@@ -90,9 +91,7 @@ function floorDivideWholes(a: Node, b: Node): Node {
 
 function pow(a: Node, b: Node): Node {
   if (a.type === "f32") return w32.power(a, b);
-  if (a.type !== "f64") return helper("power", a, b);
-  const one = or(eq(a, 1), and(eq(a, -1), eq(abs(b), Number.POSITIVE_INFINITY)));
-  return select(one, constant("f64", 1), host("pow", a, b));
+  return a.type === "f64" ? power(a, b) : helper("power", a, b);
 }
 
 function hypot(a: Node, b: Node): Node {

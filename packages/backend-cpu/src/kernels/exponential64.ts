@@ -45,9 +45,9 @@ interface Power {
   readonly n: Node;
 }
 
-/** Of x + `more`, which is small. */
+/** Of x + `more`, which is less than x. */
 function splitPower(x: Node, more?: Node): Power {
-  const shifted = fma(x, Math.LOG2E, ROUND);
+  const shifted = fma(more ? add(x, more) : x, Math.LOG2E, ROUND);
   const whole = sub(shifted, ROUND);
   const high = fma(whole, -LN2_HIGH, x);
   const low = more ? fma(whole, -LN2_LOW, more) : mul(whole, -LN2_LOW);
@@ -90,7 +90,7 @@ export function expInside(x: Node, more?: Node): Node {
 
 /** e to the x + `more`. */
 export function exp(x: Node, more?: Node): Node {
-  const careful = (y: Node, z?: Node): Node => powerOf(splitPower(pmin(pmax(y, -746), 710), z), scale);
+  const careful = (y: Node, z?: Node): Node => powerOf(splitPower(pmin(pmax(y, -747), 711), z), scale);
   return patch(beyond(x, LIMIT), expInside(x, more), careful, x, ...(more ? [more] : []));
 }
 
@@ -107,7 +107,7 @@ export function exp2(x: Node): Node {
 }
 
 /** A sum of a number and what its rounding lost. */
-interface Sum {
+export interface Sum {
   readonly high: Node;
   readonly low: Node;
 }

@@ -40,19 +40,30 @@ interface Logarithm {
   readonly rest: Node;
 }
 
+/** A positive normal number as 2ᵉ m, with m about 1, and `word`, where e + 1023 are the upper bits. */
+export function splitNumber(x: Node): { readonly e: Node; readonly m: Node; readonly word: Node } {
+  const word = add(bits(x), i64(0x3ff0000000000000n - SQRT_HALF));
+  const exponent = float(or(shrUnsigned(word, 52), i64(0x4330000000000000n)));
+  const m = float(add(and(word, i64(0xfffffffffffffn)), i64(SQRT_HALF)));
+  return { e: sub(exponent, 2 ** 52 + 1023), m, word };
+}
+
 /** Of x + `more` for positive normal numbers x, which for a `more` other than 0 are below 2¹⁰²². */
 function splitLogarithm(x: Node, more?: Node): Logarithm {
-  const word = add(bits(x), i64(0x3ff0000000000000n - SQRT_HALF));
-  const mantissa = add(and(word, i64(0xfffffffffffffn)), i64(SQRT_HALF));
-  const whole = sub(float(mantissa), 1);
-  const f =
-    more === undefined ? whole : fma(more, float(sub(i64(0x7fe0000000000000n), and(word, i64(EXPONENT)))), whole);
-  const exponent = float(or(shrUnsigned(word, 52), i64(0x4330000000000000n)));
+  const { e, m, word } = splitNumber(x);
+  const whole = sub(m, 1);
+  const f = more ? fma(more, float(sub(i64(0x7fe0000000000000n), and(word, i64(EXPONENT)))), whole) : whole;
   const s = div(f, add(f, 2));
   const z = square(s);
   const p = polynomial(z, 0.1479610704723793, 0.15314035732520348, 0.18183564867836643, 0.22222198563534173, 0.28571428742473465, 0.3999999999941433, 0.6666666666666734); // biome-ignore format: one list
   const half = mul(square(f), -0.5);
-  return { e: sub(exponent, 2 ** 52 + 1023), f, rest: fma(s, fma(z, p, mul(square(f), 0.5)), half) };
+  return { e, f, rest: fma(s, fma(z, p, mul(square(f), 0.5)), half) };
+}
+
+/** Negative where x is no positive normal number. */
+export function isUnusual(x: Node): Node {
+  const word = bits(x);
+  return or(sub(word, i64(0x10000000000000n)), sub(i64(EXPONENT - 1n), word));
 }
 
 /** A logarithm from what it is for positive normal numbers. */
@@ -64,9 +75,7 @@ function logarithm(x: Node, of: (parts: Logarithm) => Node): Node {
     const outside = select(eq(y, 0), constant("f64", -INFINITY), Number.NaN);
     return select(gt(y, 0), select(lt(y, INFINITY), value, y), outside);
   };
-  const word = bits(x);
-  const unusual = or(sub(word, i64(0x10000000000000n)), sub(i64(EXPONENT - 1n), word));
-  return patch(unusual, of(splitLogarithm(x)), careful, x);
+  return patch(isUnusual(x), of(splitLogarithm(x)), careful, x);
 }
 
 const logOf = ({ e, f, rest }: Logarithm): Node => fma(e, LN2_HIGH, add(f, fma(e, LN2_LOW, rest)));

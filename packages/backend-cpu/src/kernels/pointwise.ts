@@ -16,7 +16,23 @@ import {
 import { binary } from "./binary.ts";
 import { casts, convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
-import { abs, constant, copySign, div, eq, mul, type Node, nonzero, select, shl, shr, sqrt } from "./expression.ts";
+import {
+  abs,
+  and,
+  constant,
+  copySign,
+  div,
+  eq,
+  lt,
+  mul,
+  type Node,
+  ne,
+  nonzero,
+  select,
+  shl,
+  shr,
+  sqrt,
+} from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { withTemporaries } from "./temporary.ts";
 import { turnedPlanes } from "./turn.ts";
@@ -109,13 +125,22 @@ const powersPerDType = new Map(
   ]),
 );
 
-/** Whole powers are those of the size; odd ones have the sign. */
-const even = perDType(
-  (dtype) => new Elementwise("pow even", [dtype, dtype], dtype, (x, y) => binary.pow(abs(x!), y!, dtype)),
-);
-const odd = perDType(
-  (dtype) => new Elementwise("pow odd", [dtype, dtype], dtype, (x, y) => copySign(binary.pow(abs(x!), y!, dtype), x!)),
-);
+/** Powers by a number take the size, whose powers are quick: odd ones have the sign, and no fraction is one of less than 0. */
+const byNumber = {
+  even: (power: Node): Node => power,
+  odd: copySign,
+  fraction: (power: Node, x: Node): Node =>
+    select(and(lt(x, 0), ne(x, Number.NEGATIVE_INFINITY)), constant(x.type, Number.NaN), power),
+};
+const powersByNumber = Object.fromEntries(
+  Object.entries(byNumber).map(([name, finish]) => [
+    name,
+    perDType(
+      (dtype) =>
+        new Elementwise(`pow ${name}`, [dtype, dtype], dtype, (x, y) => finish(binary.pow(abs(x!), y!, dtype), x!)),
+    ),
+  ]),
+) as { readonly [K in keyof typeof byNumber]: (dtype: DType) => Elementwise };
 
 function powFormula(): Pick {
   const general = binaryFormula("pow");
@@ -124,8 +149,10 @@ function powFormula(): Pick {
       const special = powersPerDType.get(exponent);
       if (special) return special(dtype);
     }
-    const seen = Math.fround(exponent);
-    return dtype === "float32" && Number.isInteger(seen) ? (seen % 2 === 0 ? even : odd)(dtype) : undefined;
+    if (dtype !== "float32" && dtype !== "float64") return undefined;
+    const seen = dtype === "float32" ? Math.fround(exponent) : exponent;
+    if (!Number.isFinite(seen)) return undefined;
+    return powersByNumber[seen % 2 === 0 ? "even" : seen % 1 === 0 ? "odd" : "fraction"](dtype);
   };
   return (inputs, out) => {
     const [, exponent] = inputs;

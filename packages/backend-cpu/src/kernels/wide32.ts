@@ -2,7 +2,6 @@
 import {
   abs,
   add,
-  and,
   bits,
   constant,
   convert,
@@ -17,10 +16,8 @@ import {
   lt,
   mul,
   type Node,
-  ne,
   nearest,
   neg,
-  not,
   or,
   patch,
   pmax,
@@ -33,8 +30,8 @@ import {
   sqrt,
   square,
   sub,
-  trunc,
 } from "./expression.ts";
+import { signed } from "./power64.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
 const f64 = (value: number): Node => constant("f64", value);
@@ -147,18 +144,4 @@ export function power(base: Node, exponent: Node): Node {
   return patch(unusual, fast, anyPower, base, exponent);
 }
 
-function anyPower(base: Node, exponent: Node): Node {
-  const [x, y] = [convert(base, "f64"), convert(exponent, "f64")];
-  const size = abs(x);
-  const product = pmin(pmax(mul(y, log2Of(size)), -200), 200);
-  const magnitude = exp2Of(product);
-  const whole = eq(trunc(y), y);
-  const half = mul(y, 0.5);
-  const odd = and(whole, ne(trunc(half), half));
-  const negative = lt(bits(x), constant("i64", 0));
-  const signed = select(and(negative, odd), neg(magnitude), magnitude);
-  const value = select(and(lt(x, 0), and(ne(x, -INFINITY), not(whole))), f64(Number.NaN), signed);
-  const known = or(eq(y, 0), or(eq(x, 1), and(eq(x, -1), eq(abs(y), INFINITY))));
-  const undefinedInput = or(isNan(x), isNan(y));
-  return convert(select(known, f64(1), select(undefinedInput, f64(Number.NaN), value)), "f32");
-}
+const anyPower = wide((x, y) => signed(x!, y!, (size, z) => exp2Of(pmin(pmax(mul(z, log2Of(size)), -200), 200))));
