@@ -202,11 +202,18 @@ interface Grid {
   readonly chunks: number;
 }
 
+/** Rows whose panels stay in the L2 cache. */
+const NEAR_ROWS = 360;
+
 /**
- * Halves the longer side of the blocks, by the shape alone: until there are a few of them, then as long as they stay big
- * enough for packing to pay.
+ * Halves the longer side of the blocks until there are a few of them, then as long as they stay big enough for packing to
+ * pay. One thread alone has nobody to share with, and packs rows once.
  */
 function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
+  if (threads.count === 1 && mode === PACKED) {
+    const rows = Math.ceil(m / NEAR_ROWS);
+    return { rows, columns: 1, blockRows: roundUp(m / rows, 30), blockColumns: n, chunks: 1 };
+  }
   const work = m * n * k * batch;
   const smallest = mode === PACKED ? 64 : 16;
   let blockRows = m;
