@@ -161,9 +161,9 @@ function exportPack(m: Module, { e, tile, packA, packB }: Panels): void {
 const panelParams = ["m", "n", "k", "depth", "pa", "pb", "c", "cRow", "add", "addRow"] as const;
 
 /**
- * `multiply`: C from panels, by blocks of whole ones. Where k goes by in several steps, a block adds up in the scratch area:
- * its rows lie side by side there, while rows of C may be so far apart that each needs a page and they share the few places
- * of one set of a cache.
+ * `multiply`: C from panels, by blocks of whole ones. Where k goes by in several steps, a block adds up in the scratch area
+ * and is written with the last: its rows lie side by side there, while those of C may be so far apart that each needs a page
+ * and they share the few places of one set of a cache.
  */
 function exportMultiply(m: Module, { e, tile, macro }: Panels): void {
   const padded = (lines: Local<"i32">, width: number) => op("i32.mul", ceilDiv(lines, width), width * e.bytes);
@@ -171,33 +171,28 @@ function exportMultiply(m: Module, { e, tile, macro }: Panels): void {
     const gridColumns = f.let(ceilDiv(p.n, p.blockColumns));
     const [allA, allB] = [f.let(padded(p.m, tile.rows)), f.let(padded(p.n, tile.vectors * e.lanes))];
     const tmp = f.let(m.scratch());
-    const inPlace = f.let(op("i32.le_s", p.k, p.depth));
-    const pitch = f.let(select(inPlace, p.cRow, op("i32.mul", p.blockColumns, e.bytes)));
+    const pitch = f.let(op("i32.mul", p.blockColumns, e.bytes));
     const [from, addRow] = [f.local("i32"), f.local("i32")];
     shareOf(f, p, op("i32.mul", gridColumns, ceilDiv(p.m, p.blockRows)), (unit) => {
       const i = f.let(op("i32.mul", op("i32.div_u", unit, gridColumns), p.blockRows));
       const j = f.let(op("i32.mul", op("i32.rem_u", unit, gridColumns), p.blockColumns));
       const rows = min(f, op("i32.sub", p.m, i), p.blockRows);
       const columns = min(f, op("i32.sub", p.n, j), p.blockColumns);
-      const c = f.let(at(at(p.c, i, p.cRow), j, e.bytes));
-      const sums = f.let(select(inPlace, c, op("i32.add", tmp, TILE_BYTES)));
+      const c = at(at(p.c, i, p.cRow), j, e.bytes);
+      const sums = f.let(op("i32.add", tmp, TILE_BYTES));
       const add = f.let(select(p.add, at(at(p.add, i, p.addRow), j, e.bytes), 0));
       f.set(addRow, p.addRow);
       f.for(from, 0, p.k, p.depth, () => {
-        const depth = min(f, op("i32.sub", p.k, from), p.depth);
+        const rest = f.let(op("i32.sub", p.k, from));
+        const depth = min(f, rest, p.depth);
         const bytes = f.let(op("i32.mul", depth, e.bytes));
         const [a, b] = [at(at(p.pa, from, allA), i, bytes), at(at(p.pb, from, allB), j, bytes)];
-        f.call(macro, rows, columns, depth, a, b, sums, pitch, add, addRow, tmp);
+        const isLast = f.let(op("i32.eq", depth, rest));
+        const [target, row] = [select(isLast, c, sums), select(isLast, p.cRow, pitch)];
+        f.call(macro, rows, columns, depth, a, b, target, row, add, addRow, tmp);
         // From now on, sums are added to what there is.
         f.set(add, sums);
         f.set(addRow, pitch);
-      });
-      f.if(op("i32.eqz", inPlace), () => {
-        f.range(rows, () => {
-          f.copy(c, sums, op("i32.mul", columns, e.bytes));
-          f.inc(c, p.cRow);
-          f.inc(sums, pitch);
-        });
       });
     });
   });
