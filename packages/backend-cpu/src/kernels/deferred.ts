@@ -29,8 +29,11 @@ export const LONG = 2 ** 15;
 const CHEAP = 8;
 /** What a pass over memory costs, by {@link costOf}. */
 const PASS = CHEAP / 4;
-/** Nodes of a fused formula at most, and fused formulas that are compiled at most. */
+/** Nodes of a fused formula at most. */
 const MOST_WORK = 256;
+/** The same where two parts cost more than a pass: of longer ones too few elements are under way at once, and constants leave the registers. */
+const MOST_OF_TWO = 40;
+/** Fused formulas that are compiled at most. */
 const MOST_KERNELS = 512;
 
 /** An op that waits. */
@@ -38,9 +41,12 @@ class Deferred implements Pending {
   readonly kernel: Elementwise;
   readonly inputs: readonly KernelInput[];
   readonly sources: readonly CpuStorage[];
-  /** Of a formula that takes over all that waits below. */
-  readonly work: number;
+  /** Nodes of a formula that takes over all that waits below. */
+  work = 0;
   readonly #shape: readonly number[];
+  /** What that formula reads, but for numbers, and how many numbers. */
+  #reads: ReadonlySet<CpuStorage> = new Set();
+  #numbers = 0;
   /** How many ops read it while it waits. */
   #readers = 0;
 
@@ -49,13 +55,31 @@ class Deferred implements Pending {
     this.inputs = inputs.map(seen);
     this.#shape = shape;
     this.sources = inputs.flatMap((x) => (typeof x === "number" ? [] : [x.storage as CpuStorage]));
-    let { weight } = kernel.what;
-    for (const { pending } of this.sources) {
-      if (!(pending instanceof Deferred)) continue;
-      pending.#readers++;
-      weight += pending.work;
+    this.#measure();
+    if (this.#isTooLong()) {
+      for (const source of this.sources) void source.block;
+      this.#measure();
     }
-    this.work = weight;
+    for (const pending of this.#waiting()) pending.#readers++;
+  }
+
+  #isTooLong(): boolean {
+    const { weight } = this.kernel.what;
+    const most = Math.min(weight, this.work - weight) > CHEAP ? MOST_OF_TWO : MOST_WORK;
+    return this.work > most || this.#reads.size + this.#numbers >= MOST_OPERANDS;
+  }
+
+  #waiting(): Deferred[] {
+    return this.sources.flatMap(({ pending }) => (pending instanceof Deferred ? [pending] : []));
+  }
+
+  #measure(): void {
+    const waiting = this.#waiting();
+    const ready = this.sources.filter(({ pending }) => !(pending instanceof Deferred));
+    const numbers = this.inputs.filter((x) => typeof x === "number" && !isKnown(this.kernel, x)).length;
+    this.work = waiting.reduce((sum, { work }) => sum + work - 1, this.kernel.what.weight);
+    this.#reads = new Set([...ready, ...waiting.flatMap((below) => [...below.#reads])]);
+    this.#numbers = waiting.reduce((sum, below) => sum + below.#numbers, numbers);
   }
 
   /** Whether an op over `view` can compute it on the way. */
@@ -82,7 +106,6 @@ export function defer(backend: Backend, call: KernelCall, length: number): CpuSt
   const what = pointwiseOf(call);
   if (!what?.inputs.every((x) => typeof x === "number" || mayKeep(x, length))) return undefined;
   const pending = new Deferred(what.kernel, what.inputs, meta.shape);
-  if (pending.work > MOST_WORK) for (const source of pending.sources) void source.block;
   return new CpuStorage(backend, meta.dtype, length, pending);
 }
 
@@ -166,7 +189,8 @@ function waits(x: KernelInput): boolean {
 const ZERO = Number.POSITIVE_INFINITY;
 
 /** Comparisons and choices often have that, and give the same whether it is known or not; of 0 and -0 a minimum need not. */
-const knowsZero = ({ name, output }: Elementwise): boolean => output === "bool" || name === "where";
+const isKnown = ({ name, output }: Elementwise, x: KernelInput): boolean =>
+  Object.is(x, 0) && (output === "bool" || name === "where");
 
 /** One op of a chain; its operands are inputs of the chain (0, 1, …), the results of earlier ops (~0, ~1, …) or {@link ZERO}. */
 interface Step {
@@ -182,7 +206,7 @@ class Chain {
 
   /** Adds an op after all that its inputs wait for. */
   add(kernel: Elementwise, inputs: readonly KernelInput[]): number {
-    const operands = inputs.map((x) => (Object.is(x, 0) && knowsZero(kernel) ? ZERO : this.#operand(x)));
+    const operands = inputs.map((x) => (isKnown(kernel, x) ? ZERO : this.#operand(x)));
     return ~(this.steps.push({ kernel, operands }) - 1);
   }
 

@@ -12,10 +12,10 @@ function over(input: Tensor, inplace: boolean, f: (x: Tensor) => Tensor): Tensor
 /** x · by, for the usual 1 x itself. */
 const times = (x: Tensor, by: number): Tensor => (by === 1 ? x : x.mul(by));
 
-/** g(x) up to zero, else x, NaN included; g never sees positive values, whose exponentials could overflow. */
+/** g(x) up to zero, else x, NaN included; a derivative never sees g of positive values, whose exponentials could overflow. */
 function belowZero(x: Tensor, g: (x: Tensor) => Tensor): Tensor {
   const low = x.le(0);
-  return where(low, g(where(low, x, 0)), x);
+  return where(low, g(x.requiresGrad ? where(low, x, 0) : x), x);
 }
 
 /** max(x, 0). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html */

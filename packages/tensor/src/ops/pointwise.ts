@@ -65,12 +65,11 @@ export const logit = composite(
       const z = x.clamp(eps, 1 - eps);
       return z.div(z.rsub(1)).log();
     }
+    const logOdds = x.div(x.rsub(1)).log();
+    if (!x.requiresGrad) return logOdds;
     // Outside [0, 1] there is no value, and no derivative either.
     const outside = x.lt(0).logicalOr(x.gt(1));
-    return x
-      .div(x.rsub(1))
-      .log()
-      .mul(where(outside, Number.NaN, 1).to(x.dtype));
+    return logOdds.mul(where(outside, Number.NaN, 1).to(x.dtype));
   },
   "LogitBackward0",
 );
