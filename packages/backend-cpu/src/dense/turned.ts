@@ -1,6 +1,6 @@
 /**
- * Copies a transposed plane of four-byte elements: blocks of 4×4 turned in registers, in strips of sixteen rows, so that
- * every cache line that is touched is used up.
+ * Copies a transposed plane of four-byte elements: blocks of 4×4 turned in registers, in squares of sixteen rows and columns,
+ * so that every cache line that is touched is used up.
  */
 import {
   type Expr,
@@ -33,23 +33,44 @@ export function turner(m: Module): Turn {
   });
 }
 
-/** Four columns at a time down the strip; what is left over goes one by one. */
+/** Columns whose blocks of a few rows are finished before the next rows: a line of the target is written as a whole. */
+const LINE = 16;
+
+/** A line of columns at a time, then four; what is left over goes one by one. */
 function turnStrip(f: Func, p: Params, source: Int, target: Int, height: Int): void {
-  const [blocks, from, to] = [f.let(op("i32.and", height, -4)), f.local("i32"), f.local("i32")];
-  const [column, row] = [f.local("i32"), f.local("i32")];
-  f.for(column, 0, op("i32.and", p.columns, -4), 4, () => {
-    f.set(from, source);
-    f.set(to, target);
-    f.for(row, 0, blocks, 4, () => {
-      turnBlock(f, p, from, to);
-      f.inc(from, 16);
-      f.inc(to, op("i32.mul", p.rowStride, 4));
+  const blocks = f.let(op("i32.and", height, -4));
+  const left = f.let(p.columns);
+  for (const width of [LINE, 4]) {
+    f.while(op("i32.ge_s", left, width), () => {
+      turnColumns(f, p, source, target, { blocks, height, width });
+      f.inc(source, op("i32.mul", p.columnStride, width));
+      f.inc(target, 4 * width);
+      f.inc(left, -width);
     });
-    turnSingles(f, p, from, to, op("i32.sub", height, blocks), 4);
-    f.inc(source, op("i32.mul", p.columnStride, 4));
-    f.inc(target, 16);
+  }
+  turnSingles(f, p, source, target, height, left);
+}
+
+interface Columns {
+  /** Rows that fill blocks, of the `height`. */
+  readonly blocks: Int;
+  readonly height: Int;
+  readonly width: number;
+}
+
+function turnColumns(f: Func, p: Params, source: Int, target: Int, { blocks, height, width }: Columns): void {
+  const [row, column, from, to] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
+  f.for(row, 0, blocks, 4, () => {
+    f.set(from, at(source, row, 4));
+    f.set(to, at(target, row, p.rowStride));
+    f.for(column, 0, width, 4, () => {
+      turnBlock(f, p, from, to);
+      f.inc(from, op("i32.mul", p.columnStride, 4));
+      f.inc(to, 16);
+    });
   });
-  turnSingles(f, p, source, target, height, op("i32.and", p.columns, 3));
+  const rest = op("i32.sub", height, blocks);
+  turnSingles(f, p, f.let(at(source, blocks, 4)), f.let(at(target, blocks, p.rowStride)), rest, width);
 }
 
 function turnBlock(f: Func, p: Params, source: Int, target: Int): void {
@@ -74,11 +95,17 @@ function turnBlock(f: Func, p: Params, source: Int, target: Int): void {
   }
 }
 
-function turnSingles(f: Func, p: Params, source: Int, target: Int, rows: Expr<"i32">, columns: Expr<"i32"> | 4): void {
+function turnSingles(
+  f: Func,
+  p: Params,
+  source: Int,
+  target: Int,
+  rows: Expr<"i32">,
+  columns: Expr<"i32"> | number,
+): void {
   const [from, to] = [f.local("i32"), f.local("i32")];
   const count = f.let(rows);
-  const width = typeof columns === "number" ? columns : f.let(columns);
-  f.range(width, (column) => {
+  f.range(columns, (column) => {
     f.set(from, at(source, column, p.columnStride));
     f.set(to, at(target, column, 4));
     f.range(count, () => {

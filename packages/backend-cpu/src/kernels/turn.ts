@@ -1,14 +1,16 @@
-/** Copies of transposed planes of four-byte elements, by threads: a unit of work is a strip of one plane. */
+/** Copies of transposed planes of four-byte elements, by threads: a unit of work is a part of a strip of one plane. */
 import { dtypes, isContiguous, sizeOf, type View } from "@dl/tensor";
-import { at, shareOf } from "../dense/element.ts";
+import { at, ceilDiv, min, shareOf } from "../dense/element.ts";
 import { STRIP, turner } from "../dense/turned.ts";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
-import { type Module, op, select } from "../wasm/emitter.ts";
+import { type Module, op } from "../wasm/emitter.ts";
 import { type Level, merged } from "./fold-plan.ts";
 
 const PARALLEL = 2 ** 16;
 const SMALLEST = 256;
+/** Columns that strips take before the next ones: each may lie in a page of its own. */
+const BLOCK = 256;
 
 /** Planes: target[r][c] = source[c][r]. All strides are in bytes; the source's rows and the target's columns lie packed. */
 export interface Planes {
@@ -31,7 +33,7 @@ export function turnedPlanes({ shape, strides, dtype }: View): Planes | undefine
 /** Copies them row-major to `target`. */
 export function copyTurned(from: View, planes: Planes, target: number): void {
   const { count, rows, columns, columnStride, rowStride, sourcePlane, targetPlane } = planes;
-  const units = count * Math.ceil(rows / STRIP);
+  const units = count * Math.ceil(columns / BLOCK) * Math.ceil(rows / STRIP);
   const places = [addressOf(from), target, rows, columns, columnStride, rowStride, sourcePlane, targetPlane];
   const kernels = engine.module<"turn">("turn", buildTurn);
   if (count * rows * columns < PARALLEL) kernels.turn(0, 1, units, ...places);
@@ -64,15 +66,18 @@ const params = [
 function buildTurn(m: Module): void {
   const turn = turner(m);
   m.func("turn", params, (f, p) => {
-    const strips = f.let(op("i32.div_u", op("i32.add", p.rows, STRIP - 1), STRIP));
+    const strips = f.let(ceilDiv(p.rows, STRIP));
+    const blocks = ceilDiv(p.columns, BLOCK);
     shareOf(f, p, p.units, (unit) => {
-      const plane = f.let(op("i32.div_u", unit, strips));
+      const block = f.let(op("i32.div_u", unit, strips));
+      const plane = f.let(op("i32.div_u", block, blocks));
+      const column = f.let(op("i32.mul", op("i32.rem_u", block, blocks), BLOCK));
       const row = f.let(op("i32.mul", op("i32.rem_u", unit, strips), STRIP));
-      const rest = f.let(op("i32.sub", p.rows, row));
-      const height = select(op("i32.lt_s", rest, STRIP), rest, STRIP);
-      const source = at(at(p.source, plane, p.sourcePlane), row, 4);
-      const target = at(at(p.target, plane, p.targetPlane), row, p.rowStride);
-      f.call(turn, source, target, p.columnStride, p.rowStride, height, p.columns);
+      const height = min(f, op("i32.sub", p.rows, row), STRIP);
+      const width = min(f, op("i32.sub", p.columns, column), BLOCK);
+      const source = at(at(at(p.source, plane, p.sourcePlane), row, 4), column, p.columnStride);
+      const target = at(at(at(p.target, plane, p.targetPlane), row, p.rowStride), column, 4);
+      f.call(turn, source, target, p.columnStride, p.rowStride, height, width);
     });
   });
 }
