@@ -89,12 +89,16 @@ export class Elementwise {
     const { flat, key } = this.#variants[repeated] ?? this.#compile(repeated);
     const operands = this.#bytes.length;
     if (count >= PARALLEL_ELEMENTS && this.#worthThreads(count)) {
-      const per = (Math.ceil(count / (4 * threads.count)) + 63) & ~63;
-      threads.parallel(key, "flatTask", Math.ceil(count / per), [per, count, ...addresses.subarray(0, operands)]);
+      this.#shareRun(key, count, [...addresses.subarray(0, operands)]);
     } else if (operands === 2) flat(addresses[0]!, addresses[1]!, count);
     else if (operands === 3) flat(addresses[0]!, addresses[1]!, addresses[2]!, count);
     else if (operands === 4) flat(addresses[0]!, addresses[1]!, addresses[2]!, addresses[3]!, count);
     else flat(...addresses.subarray(0, operands), count);
+  }
+
+  #shareRun(key: string, count: number, operands: readonly number[]): void {
+    const per = (Math.ceil(count / (4 * threads.count)) + 63) & ~63;
+    threads.parallel(key, "flatTask", Math.ceil(count / per), [per, count, ...operands]);
   }
 
   #launchRows(inputs: readonly KernelInput[], out: Output, count: number): void {
@@ -110,11 +114,15 @@ export class Elementwise {
     const index = variant ?? 2 ** this.inputs.length;
     if (variant === undefined) walk.tile();
     const parallel = count >= PARALLEL_ELEMENTS && this.#worthThreads(count);
-    if (parallel) walk.split();
     const { key, rows } = this.#variants[index] ?? this.#compile(index);
-    const plan = walk.write(addresses);
     const total = walk.rows;
-    if (!parallel || total === 1) rows(plan, 0, total);
+    if (parallel && total === 1) {
+      const places = [...addresses.subarray(0, this.#bytes.length)];
+      this.#shareRun(key, count, variant === undefined ? places.flatMap((place, k) => [place, walk.inner(k)]) : places);
+      return;
+    }
+    const plan = walk.write(addresses);
+    if (!parallel) rows(plan, 0, total);
     else {
       const per = Math.ceil(total / Math.min(total, 4 * threads.count));
       threads.parallel(key, "rowsTask", Math.ceil(total / per), [per, total, plan]);

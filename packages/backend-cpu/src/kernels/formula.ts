@@ -73,7 +73,7 @@ export function addFunction<R extends Expr | void>(
 }
 
 /** Bytes between an operand's elements in patterns without strides. */
-export function stepOf({ what, pattern }: Building, operand: number): number {
+export function stepOf({ what, pattern }: Pick<Building, "what" | "pattern">, operand: number): number {
   const { bytes } = what.inputs[operand] ?? what.output;
   return pattern[operand] === "repeated" ? 0 : pattern[operand] === "reversed" ? -bytes : bytes;
 }

@@ -5,8 +5,8 @@
  */
 import type { DType } from "@dl/tensor";
 import { at, shareOf } from "../dense/element.ts";
-import { type Expr, type Func, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
-import { access, loadPacked, loadScalar, storePacked, storeScalar } from "./access.ts";
+import { type Expr, type Func, i32, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
+import { access, loadPacked, loadRepeated, loadScalar, storePacked, storeScalar, storeStrided } from "./access.ts";
 import { add, constant, input, max, min, mul, type Node } from "./expression.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering, lanesOf } from "./lower.ts";
@@ -40,9 +40,15 @@ export function buildPick(m: Module, bytes: number): void {
 export function buildPlace(m: Module, dtype: DType, placing: Placing): void {
   const element = access[dtype];
   const { root, tools } = combined(m, dtype, placings[placing]);
+  // V8 chooses between scalars by jumps.
+  const lanes = placing === "amax" || placing === "amin" ? lanesOf(root) : "scalar";
   addElements(m, element.bytes, "columns", (f, table, values, offset) => {
-    const loaded = [table, op("i32.add", values, offset)].map((address) => f.let(loadScalar(element, address)));
-    storeScalar(f, element, table, new Lowering(f, [root], "scalar", tools).emit([root], loaded)[0]!);
+    const loaded = [table, op("i32.add", values, offset)].map((address) =>
+      f.let(lanes === "scalar" ? loadScalar(element, address) : loadRepeated(element, address)),
+    );
+    const result = f.let(new Lowering(f, [root], lanes, tools).emit([root], loaded)[0]!);
+    if (lanes === "scalar") storeScalar(f, element, table, result);
+    else storeStrided(f, element, 1, table, i32(0), result as Local<"v128">);
   });
 }
 

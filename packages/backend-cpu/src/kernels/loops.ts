@@ -6,6 +6,7 @@ import {
   type Expr,
   type Func,
   type FuncRef,
+  i32,
   type Local,
   load,
   loadAddress,
@@ -29,7 +30,7 @@ export const PLAN_OPERANDS = 4;
 export function buildElementwise(m: Module, what: Formula, pattern: Pattern): void {
   const building = { m, what, pattern, tools: new Tools(m, [what.root]) };
   const flat = addFlat(building);
-  addFlatTask(m, what, pattern, flat);
+  addFlatTask(building, flat);
   addRows(m, what.inputs.length + 1, pattern, flat);
 }
 
@@ -79,20 +80,26 @@ function addStrided(building: Building, lanes: 2 | 4): Procedure {
   });
 }
 
-/** `flatTask(chunk, chunks, size of a chunk, elements, inputs…, output)` for patterns without strides. */
-function addFlatTask(m: Module, { inputs, output }: Formula, pattern: Pattern, flat: FuncRef): void {
-  if (pattern === "strided") return;
-  const names = [...inputs.map((_, i) => `x${i}`), "out"];
-  m.func("flatTask", ["chunk", "chunks", "per", "n", ...names], (f, locals: Readonly<Record<string, Local<"i32">>>) => {
-    const start = f.let(op("i32.mul", locals["chunk"]!, locals["per"]!));
-    const pointers = names.map((name, i) => {
-      const bytes = pattern[i] === "repeated" ? 0 : (inputs[i] ?? output).bytes;
-      return op("i32.add", locals[name]!, op("i32.mul", start, bytes));
-    });
-    const left = f.let(op("i32.sub", locals["n"]!, start));
-    f.call(flat as FuncRef<readonly string[], undefined>, ...pointers, smaller(left, locals["per"]!));
-    return undefined;
-  });
+/** `flatTask(chunk, chunks, size of a chunk, elements, inputs…, output)`, with a stride behind each operand where there are some. */
+function addFlatTask({ m, what, pattern }: Building, flat: FuncRef): void {
+  const names = [...what.inputs.map((_, i) => `x${i}`), "out"];
+  const isStrided = pattern === "strided";
+  const operands = isStrided ? names.flatMap((name) => [name, `${name}Stride`]) : names;
+  m.func(
+    "flatTask",
+    ["chunk", "chunks", "per", "n", ...operands],
+    (f, locals: Readonly<Record<string, Local<"i32">>>) => {
+      const start = f.let(op("i32.mul", locals["chunk"]!, locals["per"]!));
+      const args = names.flatMap((name, i) => {
+        const stride = isStrided ? locals[`${name}Stride`]! : i32(stepOf({ what, pattern }, i));
+        const pointer = op("i32.add", locals[name]!, op("i32.mul", start, stride));
+        return isStrided ? [pointer, stride] : [pointer];
+      });
+      const left = f.let(op("i32.sub", locals["n"]!, start));
+      f.call(flat as FuncRef<readonly string[], undefined>, ...args, smaller(left, locals["per"]!));
+      return undefined;
+    },
+  );
 }
 
 function smaller(a: Local<"i32">, b: Local<"i32">): Expr<"i32"> {

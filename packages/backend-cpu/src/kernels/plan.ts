@@ -105,20 +105,6 @@ class Walk {
     this.#rank++;
   }
 
-  /** Cuts one long run into several, for threads. */
-  split(): void {
-    const run = this.run;
-    const part = Math.min(8192, run & -run);
-    if (this.rows > 1 || part < 512 || part === run) return;
-    this.#sizes[this.#rank - 1] = run / part;
-    this.#sizes[this.#rank] = part;
-    for (const strides of this.#strides) {
-      strides[this.#rank] = strides[this.#rank - 1]!;
-      strides[this.#rank - 1]! *= part;
-    }
-    this.#rank++;
-  }
-
   /** Writes the plan down for operands at `addresses` and gives its address. It holds until the next one is written. */
   write(addresses: Int32Array | Float64Array): number {
     const words = heap.i32;

@@ -1,5 +1,5 @@
 /** Elements counted by value. */
-import { isFloat } from "../dtype.ts";
+import { dtypes, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -15,14 +15,15 @@ export const histc = composite(
     if (!(bins > 0) || max < min) fail("histc", `needs bins > 0 and min ≤ max, got ${bins}, ${min} and ${max}`);
     const x = input.detach().reshape(-1);
     const [low, high] = min === max && x.numel() > 0 ? dataRange(x) : min === max ? [0, 1] : [min, max];
-    const place = x
-      .sub(low)
-      .div(high - low)
-      .mul(bins)
-      .floor();
-    const inside = x.ge(low).logicalAnd(x.le(high));
-    const index = where(inside, place.clamp(0, bins - 1), bins).to("int64");
-    return tally(index, bins + 1)
+    const placeOf = (y: Tensor): Tensor =>
+      y
+        .sub(low)
+        .div(high - low)
+        .mul(bins)
+        .clamp(null, bins - 1);
+    const inside = x.clamp(low, high);
+    const place = min === max ? placeOf(x) : where(inside.eq(x), placeOf(inside), bins);
+    return tally(toIndex(place), bins + 1)
       .narrow(0, 0, bins)
       .to(x.dtype);
   },
@@ -58,18 +59,37 @@ export const histogram = composite(
     const x = input.detach().reshape(-1);
     const binEdges = bins instanceof Tensor ? bins.detach().clone() : equalBins(x, bins, range);
     const count = binEdges.numel() - 1;
-    const [low, high] = [binEdges.at(0), binEdges.at(-1)];
-    // The last bin holds its upper bound too.
-    const place = binEdges
-      .searchsorted(x, { right: true })
-      .sub(1)
-      .clamp(0, count - 1);
-    const inside = x.ge(low).logicalAnd(x.le(high)).to(x.dtype);
-    const counts = x.newZeros(count).indexAdd(0, place, weight ? inside.mul(weight.detach().reshape(-1)) : inside);
+    const isEven = typeof bins === "number" && dtypes[x.dtype].bytes > 2;
+    // The last bin holds its upper bound too; what is outside goes into one behind it.
+    const place = (isEven ? evenPlace(x, binEdges) : binEdges.searchsorted(x, { right: true }).sub(1)).clamp(
+      0,
+      count - 1,
+    );
+    const isInside = x.ge(binEdges.at(0)).logicalAnd(x.le(binEdges.at(-1)));
+    const index = where(isInside, place, count);
+    const counts = (
+      weight
+        ? x.newZeros(count + 1).indexAdd(0, index, weight.detach().reshape(-1))
+        : tally(index, count + 1).to(x.dtype)
+    ).narrow(0, 0, count);
     const hist = density ? counts.div(counts.sum()).div(binEdges.diff()) : counts;
     return Object.assign([hist, binEdges] as [Tensor, Tensor], { hist, binEdges });
   },
 );
+
+/** The bins of elements by arithmetic, moved to a neighbour where the bounds say so. */
+function evenPlace(x: Tensor, edges: Tensor): Tensor {
+  const count = edges.numel() - 1;
+  const [low, high] = [edges.at(0), edges.at(-1)];
+  const near = toIndex(x.sub(low).mul(count).div(high.sub(low))).clamp(0, count - 1);
+  const isBefore = x.lt(edges.gather(0, near)).to("int64");
+  return near.sub(isBefore).add(x.ge(edges.gather(0, near.add(1))).to("int64"));
+}
+
+/** Floats are cut to int32 in fewer instructions. */
+function toIndex(place: Tensor): Tensor {
+  return place.to("int32").to("int64");
+}
 
 function equalBins(x: Tensor, bins: number, range: readonly number[] | null): Tensor {
   if (!(bins > 0)) fail("histogram", `needs bins > 0, got ${bins}`);

@@ -2,7 +2,6 @@
 import { fail, showShape } from "../errors.ts";
 import { inferSize, normalizeDim, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { tally } from "./histograms.ts";
 import { cat } from "./joining.ts";
 import { composite, op, type Sizes, sizes } from "./signature.ts";
 import { permute, reshape, transpose, view } from "./views.ts";
@@ -203,7 +202,11 @@ export const repeatInterleave = composite(
     // As many elements end before a place as its own element's number says.
     const ends = counts.expand(size).cumsum(0);
     const total = size === 0 ? 0 : ends.at(-1).item();
-    const index = tally(ends, total + 1).cumsum(0);
+    const one = ends.newFull([1], 1, { dtype: "int32" });
+    const index = one
+      .newZeros(total + 1)
+      .indexAdd(0, ends, one.expand(size))
+      .cumsum(0);
     return x.indexSelect(at, index.narrow(0, 0, total));
   },
 );

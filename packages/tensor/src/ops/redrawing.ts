@@ -124,5 +124,14 @@ export function random_(
 ): Tensor {
   const [from, to] = bounds.length === 2 ? bounds : [0, bounds[0] ?? exact[input.dtype]!];
   if (!(from < to)) fail("random_", `needs from < to, got ${from} and ${to}`);
-  return redrawn(input, undefined, () => randint(from, to, input.shape, { device: input.device }));
+  // Of float32's 2²⁴ numbers as many fall to each of so many as a power of two.
+  const isEven = 2 ** 24 % (to - from) === 0;
+  return redrawn(input, undefined, ({ device }) =>
+    isEven
+      ? rand(input.shape, { dtype: "float32", device })
+          .mul(to - from)
+          .floor()
+          .add(from)
+      : randint(from, to, input.shape, { device }),
+  );
 }

@@ -75,8 +75,8 @@ export const multinomial = composite(
 /** @throws TensorError for weights that are negative or not finite, or rows with too few above zero */
 function checkWeights(weights: Tensor, least: number): void {
   if (weights.numel() === 0) return;
-  const invalid = weights.lt(0).logicalOr(weights.isnan()).logicalOr(weights.isinf());
-  if (invalid.any().item()) fail("multinomial", "weights must be finite and not negative");
+  const isValid = weights.amin().item() >= 0 && weights.amax().item() < Number.POSITIVE_INFINITY;
+  if (!isValid) fail("multinomial", "weights must be finite and not negative");
   const fewest = weights.gt(0).sum(-1).amin().item();
   if (fewest < least) fail("multinomial", `a row has ${fewest} weights above zero, and ${least} are drawn`);
 }

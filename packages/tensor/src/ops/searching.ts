@@ -224,7 +224,9 @@ function collectRuns(
     isFirst.narrow(0, 1, count - 1).copy_(values.narrow(0, 1, count - 1).ne(values.narrow(0, 0, count - 1)));
   const firsts = positionsOf(isFirst).view(-1);
   const output = x.indexSelect(0, indices ? indices.indexSelect(0, firsts) : firsts);
-  const numbers = withInverse && isFirst.cumsum(0).sub(1);
+  // The first element does not count, so that numbers begin at 0.
+  if (withInverse && count > 0) isFirst.narrow(0, 0, 1).fill_(0);
+  const numbers = withInverse && isFirst.cumsum(0);
   return withParts(
     output,
     numbers && (indices ? indices.scatter(0, indices, numbers) : numbers).view(input.shape),

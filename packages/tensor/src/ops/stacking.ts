@@ -144,9 +144,13 @@ export const combinations = composite(
     const count = choices(n + (1 - step) * (r - 1), r);
     const index = wholeNumbers([count * r], input.device, (flat) => {
       const chosen = Int32Array.from({ length: r }, (_, k) => k * step);
-      for (let row = 0; row < count; row++) {
-        flat.set(chosen, row * r);
-        let k = r - 1;
+      for (let at = 0; at < count * r; ) {
+        // While the last choice runs, the others stay.
+        for (let last = chosen[r - 1]!; last < n; last++) {
+          for (let k = 0; k < r - 1; k++) flat[at++] = chosen[k]!;
+          flat[at++] = last;
+        }
+        let k = r - 2;
         while (k > 0 && chosen[k] === n - 1 - (r - 1 - k) * step) k--;
         chosen[k]!++;
         for (k++; k < r; k++) chosen[k] = chosen[k - 1]! + step;

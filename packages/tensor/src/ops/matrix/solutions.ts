@@ -3,8 +3,7 @@ import { isFloat } from "../../dtype.ts";
 import { fail, showShape } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { ones } from "../creation.ts";
-import { stack } from "../joining.ts";
+import { cat } from "../joining.ts";
 import { composite } from "../signature.ts";
 import { checkMatrices } from "./expand.ts";
 import { type MatrixOrder, matrixNorm } from "./measuring.ts";
@@ -81,9 +80,8 @@ export const vander = composite("vander(x, N?)", (x: Tensor, N: number | null = 
   const count = N ?? line.shape.at(-1)!;
   if (count < 1) fail("vander", `needs at least one power, got ${count}`);
   const base = isFloat(x.dtype) ? line : line.to("int64");
-  const powers = [ones(base.shape, { dtype: base.dtype, device: x.device })];
-  while (powers.length < count) powers.push(powers.at(-1)!.mul(base));
-  return stack(powers, -1);
+  const factors = base.unsqueeze(-1).expand([...base.shape, count - 1]);
+  return cat([base.newOnes([...base.shape, 1]), factors.cumprod(-1)], -1);
 });
 
 /**
