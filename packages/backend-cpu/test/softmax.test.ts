@@ -41,6 +41,8 @@ describe.each(ops)("%s", (op) => {
     check(op, [3, 1003], 1, "float32");
     check(op, [1003, 3], 0, "float32");
     check(op, [5, 41, 37], 1, "float64");
+    check(op, [3, 1003], 1, "float64");
+    check(op, [40, 7], 1, "float64");
     check(op, [200, 10], 1, "float32");
     check(op, [], 0, "float32");
     check(op, [0, 3], 1, "float32");
@@ -54,6 +56,7 @@ test("large, infinite and undefined scores", () => {
   };
   check("softmax", [20, 13], 1, "float32", awkward);
   check("logSoftmax", [20, 13], 0, "float32", awkward);
+  check("softmax", [20, 13], 1, "float64", awkward);
   check("softmax", [4, 6], 1, "float32", () => -Infinity);
   check("logSoftmax", [4, 6], 1, "float64", (random) => (random() < 0.2 ? Number.NaN : 1));
 });

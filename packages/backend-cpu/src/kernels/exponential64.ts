@@ -94,6 +94,11 @@ export function exp(x: Node, more?: Node): Node {
   return patch(beyond(x, LIMIT), expInside(x, more), careful, x, ...(more ? [more] : []));
 }
 
+/** eˣ for x ≤ 0, with 0 below what is a normal number: softmax may meet -∞ in every other place. */
+export function expNegative(x: Node): Node {
+  return powerOf(splitPower(pmax(x, -709)), (y, n) => mul(y, powerOfTwo(n)));
+}
+
 function exp2Of(x: Node, scaled: Scaling): Node {
   const shifted = add(x, ROUND);
   const part = sub(x, sub(shifted, ROUND));

@@ -1,6 +1,6 @@
 /** Softmax along lines that lie side by side: a panel of columns at once, row by row, with its totals in scratch memory. */
 import { type Expr, type Func, type Local, op } from "../wasm/emitter.ts";
-import { access, isVector, loadPacked, loadScalar, storeFirst, storePacked, storeScalar } from "./access.ts";
+import { access, loadPacked, storeFirst, storePacked } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { Lowering } from "./lower.ts";
 import { MOST_RESULTS, operands, type Way } from "./softmax-lines.ts";
@@ -26,14 +26,14 @@ export class PanelWriter {
   readonly #f: Func;
   readonly #way: Way;
   readonly #panel: Panel;
-  readonly #lanes: number;
+  readonly #lanes: 2 | 4;
   /** In the order of `starts`, then into the totals. */
   readonly #cursors: readonly Int[];
   readonly #left: Int;
 
   constructor(f: Func, way: Way, panel: Panel) {
     [this.#f, this.#way, this.#panel] = [f, way, panel];
-    this.#lanes = isVector(way.lanes) ? way.lanes : 1;
+    this.#lanes = way.lanes;
     this.#cursors = [...panel.starts, panel.scratch].map(() => f.local("i32"));
     this.#left = f.local("i32");
   }
@@ -93,7 +93,7 @@ export class PanelWriter {
       for (const cursor of this.#cursors) f.inc(cursor, lanes * bytes);
       f.inc(left, -lanes);
     });
-    if (lanes > 1) f.if(left, () => visit(true));
+    f.if(left, () => visit(true));
   }
 
   #inputs(): Local[] {
@@ -119,21 +119,18 @@ export class PanelWriter {
 
   #load(address: Expr<"i32">): Local {
     const { dtype, lanes } = this.#way;
-    return this.#f.let(
-      isVector(lanes) ? loadPacked(access[dtype], lanes, address) : loadScalar(access[dtype], address),
-    );
+    return this.#f.let(loadPacked(access[dtype], lanes, address));
   }
 
   #put(address: Expr<"i32">, value: Local): void {
     const { dtype, lanes } = this.#way;
-    if (isVector(lanes)) storePacked(this.#f, access[dtype], lanes, address, value as Local<"v128">);
-    else storeScalar(this.#f, access[dtype], address, value);
+    storePacked(this.#f, access[dtype], lanes, address, value as Local<"v128">);
   }
 
   #store(value: Local, partial: boolean): void {
     const { dtype, lanes } = this.#way;
     const target = this.#cursors.at(-2)!;
-    if (partial) storeFirst(this.#f, access[dtype], lanes as 4, this.#left, target, value as Local<"v128">);
+    if (partial) storeFirst(this.#f, access[dtype], lanes, this.#left, target, value as Local<"v128">);
     else this.#put(target, value);
   }
 }

@@ -1,9 +1,9 @@
 /** ★ The softmax family: some folds along a line, each of which may use those before, then the results. */
 import type { SoftmaxOp } from "@dl/tensor";
+import * as e64 from "./exponential64.ts";
 import { add, constant, div, fma, input, mul, type Node, neg, pmax, sub } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
-import type { Lanes } from "./lower.ts";
-import { expNegative } from "./math32.ts";
+import * as m32 from "./math32.ts";
 import { unary } from "./unary.ts";
 
 export type FloatName = "float32" | "float64";
@@ -26,7 +26,7 @@ interface Line {
 }
 
 /** Of what is never above 0. */
-const exp = (x: Node): Node => (x.type === "f32" ? expNegative(x) : unary.exp(x, "float64"));
+const exp = (x: Node): Node => (x.type === "f32" ? m32.expNegative(x) : e64.expNegative(x));
 const log = (x: Node): Node => unary.log(x, x.type === "f32" ? "float32" : "float64");
 const sum = { start: 0, combine: add } as const;
 /** NaN is passed over: it comes back with its own power, and so with the sum. */
@@ -113,8 +113,8 @@ export function operands<T>(xs: readonly T[], results: readonly T[], total?: T, 
 export interface Way {
   readonly inputs: 1 | 2;
   readonly dtype: FloatName;
-  /** The powers of float64 have no vector form. */
-  readonly lanes: Lanes;
+  readonly type: "f32" | "f64";
+  readonly lanes: 2 | 4;
   readonly trees: Trees;
   readonly tools: Tools;
 }

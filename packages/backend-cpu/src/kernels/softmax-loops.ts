@@ -2,7 +2,7 @@
 import type { SoftmaxOp } from "@dl/tensor";
 import { at, min, shareOf } from "../dense/element.ts";
 import { type Expr, type Func, type Local, type Module, op } from "../wasm/emitter.ts";
-import { access, isVector } from "./access.ts";
+import { access } from "./access.ts";
 import { Tools } from "./helpers.ts";
 import { PanelWriter } from "./softmax-columns.ts";
 import { type FloatName, lines, treesOf, type Way } from "./softmax-lines.ts";
@@ -12,7 +12,7 @@ import { addPasses, writeRow } from "./softmax-rows.ts";
 const params = ["chunk", "chunks", "units", "x0", "x1", "target", "size", "inner", "panel"] as const;
 type Params = { readonly [K in (typeof params)[number]]: Local<"i32"> };
 
-/** Exports `columns`, and `rows` where vectors can be used. */
+/** Exports `columns` and `rows`. */
 export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void {
   const trees = treesOf(name, dtype);
   const folds = trees.folds.flatMap(({ start, element, next, merge, finish }) => [
@@ -23,7 +23,8 @@ export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void
     ...finish,
   ]);
   const tools = new Tools(m, [...folds, trees.output]);
-  const way: Way = { inputs: lines[name].inputs, dtype, lanes: dtype === "float32" ? 4 : "scalar", trees, tools };
+  const [type, lanes] = dtype === "float32" ? (["f32", 4] as const) : (["f64", 2] as const);
+  const way: Way = { inputs: lines[name].inputs, dtype, type, lanes, trees, tools };
   const { bytes } = access[dtype];
   m.func("columns", params, (f, p) => {
     const scratch = f.let(m.scratch());
@@ -37,7 +38,6 @@ export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void
       new PanelWriter(f, way, { starts, size: p.size, step, width, scratch }).write();
     });
   });
-  if (!isVector(way.lanes)) return;
   const passes = addPasses(m, way);
   m.func("rows", params, (f, p) => {
     const length = f.let(op("i32.mul", p.size, bytes));

@@ -1,8 +1,7 @@
-/** Softmax along contiguous lines of float32: four vectors at once, then one, then the rest under a mask. */
+/** Softmax along contiguous lines: four vectors at once, then one, then the rest under a mask. */
 import {
   call,
   type Expr,
-  extract,
   type Func,
   type FuncRef,
   type Local,
@@ -13,7 +12,7 @@ import {
 } from "../wasm/emitter.ts";
 import { access, loadPacked, storeFirst, storePacked } from "./access.ts";
 import type { Node } from "./expression.ts";
-import { Lowering } from "./lower.ts";
+import { extractLane, Lowering } from "./lower.ts";
 import { type FoldTrees, operands, type Way } from "./softmax-lines.ts";
 
 type Int = Local<"i32">;
@@ -21,9 +20,7 @@ type Vector = Local<"v128">;
 /** Of the inputs and of the output. */
 type Pointers = readonly Int[];
 
-const LANES = 4;
 const VECTORS = 4;
-const { float32 } = access;
 
 /** What one pass over a line computes: an element that may be stored, and the total with it. */
 interface Step {
@@ -58,11 +55,11 @@ export function addPasses(m: Module, way: Way): Passes {
 function addPass(m: Module, way: Way, step: Step, known: number): Pass {
   const names = [...Array.from({ length: way.inputs }, (_, i) => `x${i}`), "target"];
   const results = Array.from({ length: known }, (_, i) => `result${i}`);
-  const params = [...names, "rounds", "total:v128", ...results.map((name) => `${name}:f32`)];
+  const params = [...names, "rounds", "total:v128", ...results.map((name) => `${name}:${way.type}`)];
   return m.inner("pass", params, (f, locals: Readonly<Record<string, Local>>) => {
     const pointers = names.map((name) => locals[name] as Int);
     const rounds = locals["rounds"] as Int;
-    const splats = results.map((name) => f.let(op("f32x4.splat", locals[name] as Local<"f32">)));
+    const splats = results.map((name) => f.let(splatOf(way, locals[name]!)));
     const totals = [locals["total"] as Vector, ...f.locals("v128", VECTORS - 1)];
     const writer = new StepWriter(f, way, step);
     for (const total of totals.slice(1)) writer.begin(total);
@@ -86,7 +83,7 @@ class StepWriter {
   constructor(f: Func, way: Way, step: Step) {
     [this.#f, this.#way, this.#step] = [f, way, step];
     this.#trees = step.fold ? [step.element, step.fold.next] : [step.element];
-    this.#lowering = new Lowering(f, this.#trees, LANES, way.tools);
+    this.#lowering = new Lowering(f, this.#trees, way.lanes, way.tools);
   }
 
   begin(total: Vector): void {
@@ -95,7 +92,7 @@ class StepWriter {
 
   /** Other trees than those of elements. */
   emit(trees: readonly Node[], inputs: readonly Expr[]): Vector[] {
-    return this.#kept(new Lowering(this.#f, trees, LANES, this.#way.tools).emit(trees, inputs));
+    return this.#kept(new Lowering(this.#f, trees, this.#way.lanes, this.#way.tools).emit(trees, inputs));
   }
 
   /** A vector for each total; all are loaded before any is stored. `left`: how many elements, if less than a vector. */
@@ -110,7 +107,7 @@ class StepWriter {
     for (const [vector, [value, next]] of values.entries()) {
       const total = totals[vector]!;
       if (this.#step.stores) this.#store(value!, pointers.at(-1)!, vector, left);
-      if (next) this.#f.set(total, left ? op("v128.bitselect", next, total, lanesBelow(left)) : next);
+      if (next) this.#f.set(total, left ? op("v128.bitselect", next, total, lanesBelow(left, this.#way.lanes)) : next);
     }
   }
 
@@ -123,7 +120,8 @@ class StepWriter {
   /** The total of all lanes, in every lane. */
   merged(total: Vector): Vector {
     const turned = (x: Vector, order: readonly number[]): Vector => this.joined([x, this.#f.let(shuffle(x, x, order))]);
-    return turned(turned(total, [2, 3, 0, 1]), [1, 0, 3, 2]);
+    const halves = turned(total, [2, 3, 0, 1]);
+    return this.#way.lanes === 2 ? halves : turned(halves, [1, 0, 3, 2]);
   }
 
   #kept(values: readonly Expr[]): Vector[] {
@@ -131,17 +129,24 @@ class StepWriter {
   }
 
   #load(pointer: Int, vector: number): Vector {
-    return this.#f.let(loadPacked(float32, LANES, pointer, 16 * vector));
+    const { dtype, lanes } = this.#way;
+    return this.#f.let(loadPacked(access[dtype], lanes, pointer, 16 * vector));
   }
 
   #store(value: Vector, target: Int, vector: number, left?: Int): void {
-    if (left) storeFirst(this.#f, float32, LANES, left, target, value);
-    else storePacked(this.#f, float32, LANES, target, value, 16 * vector);
+    const { dtype, lanes } = this.#way;
+    if (left) storeFirst(this.#f, access[dtype], lanes, left, target, value);
+    else storePacked(this.#f, access[dtype], lanes, target, value, 16 * vector);
   }
 }
 
-function lanesBelow(count: Int): Expr<"v128"> {
-  return op("i32x4.lt_s", v128(new Int32Array([0, 1, 2, 3])), op("i32x4.splat", count));
+function lanesBelow(count: Int, lanes: 2 | 4): Expr<"v128"> {
+  const numbers = lanes === 4 ? [0, 1, 2, 3] : [0, 0, 1, 1];
+  return op("i32x4.lt_s", v128(new Int32Array(numbers)), op("i32x4.splat", count));
+}
+
+function splatOf({ type }: Way, value: Local): Expr<"v128"> {
+  return type === "f32" ? op("f32x4.splat", value as Local<"f32">) : op("f64x2.splat", value as Local<"f64">);
 }
 
 /** `starts`: of each input and of the output. */
@@ -150,23 +155,25 @@ export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, si
   const left = f.local("i32");
   const total = f.local("v128");
   const pointers = starts.map(() => f.local("i32"));
-  const elements = VECTORS * LANES;
+  const { lanes } = way;
+  const elements = VECTORS * lanes;
   for (const { step, pass } of passes) {
     const writer = new StepWriter(f, way, step);
     writer.begin(total);
     for (const [i, pointer] of pointers.entries()) f.set(pointer, starts[i]!);
     f.set(left, size);
     f.if(op("i32.ge_s", left, elements), () => {
-      const scalars = known.map((result) => extract("f32x4.extract_lane", result, 0));
+      const scalars = known.map((result) => extractLane(way.type, result, 0));
       const args: readonly Expr[] = [...pointers, op("i32.div_u", left, elements), total, ...scalars];
       f.set(total, call(pass, ...(args as Int[])));
-      for (const pointer of pointers) f.inc(pointer, op("i32.mul", op("i32.and", left, -elements), float32.bytes));
+      for (const pointer of pointers)
+        f.inc(pointer, op("i32.mul", op("i32.and", left, -elements), access[way.dtype].bytes));
       f.set(left, op("i32.and", left, elements - 1));
     });
-    f.while(op("i32.ge_s", left, LANES), () => {
+    f.while(op("i32.ge_s", left, lanes), () => {
       writer.write(pointers, known, [total]);
       for (const pointer of pointers) f.inc(pointer, 16);
-      f.inc(left, -LANES);
+      f.inc(left, -lanes);
     });
     f.if(left, () => writer.write(pointers, known, [total], left));
     if (step.fold) known.push(...writer.emit(step.fold.finish, operands([], [], writer.merged(total))));

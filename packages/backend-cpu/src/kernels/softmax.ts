@@ -35,7 +35,7 @@ function launch(name: SoftmaxOp, dtype: "float32" | "float64", xs: readonly View
   const { outer, size, inner } = axisOf(out.shape, dim);
   const key = `${name} ${dtype}`;
   engine.module(key, (m) => buildSoftmax(m, name, dtype));
-  const way = inner === 1 && dtype === "float32" ? "rows" : "columns";
+  const way = inner === 1 ? "rows" : "columns";
   const panel = outer < MANY ? NARROW : PANEL;
   const units = outer * (way === "rows" ? 1 : Math.ceil(inner / panel));
   const args = [units, addressOf(xs[0]!), addressOf(xs[1] ?? xs[0]!), out.address, size, inner, panel];
