@@ -65,10 +65,13 @@ function noise(length: number, seed: number): number[] {
   return Array.from({ length }, (_, i) => ((((i + seed) * 2654435761) >>> 20) % 9) - 4);
 }
 
-/** Zeros of both signs, NaN with every third seed. */
+/** Zeros of both signs, NaN with every third seed, infinities with every fifth. */
 function oddNoise(length: number, seed: number): number[] {
+  const infinity = seed % 5 === 0 ? Number.POSITIVE_INFINITY : 3;
   const changed = new Map([
     [4, seed % 3 === 0 ? Number.NaN : 4],
+    [3, infinity],
+    [-3, -infinity],
     [0, -0],
     [1, 0],
   ]);
@@ -177,6 +180,27 @@ describe("max pooling and its gradient", () => {
       for (const seed of [1, 2, 3, 6]) checkMax({ type: "f32", shape: halving(height, width), seed });
     }
   });
+});
+
+test("rows of windows by fours: wide ones, far apart, alone and not", () => {
+  const common = { planes: 3, ceilMode: false };
+  for (const width of [1, 2, 3, 8, 9, 13]) {
+    for (const [stride, dilation] of [
+      [1, 1],
+      [2, 2],
+      [3, 1],
+      [7, 2],
+    ] as const) {
+      for (const height of [[], [3]]) {
+        const ones = height.map(() => 1);
+        const window = { kernel: [...height, width], stride: [...ones, stride], dilation: [...ones, dilation] };
+        const padding = [...ones, width >> 1];
+        for (const seed of [1, 6, 15]) {
+          checkMax({ type: "f32", shape: { ...common, ...window, padding, input: [...ones.map(() => 4), 67] }, seed });
+        }
+      }
+    }
+  }
 });
 
 test("pooledSize rounds down, or up unless the window would start beyond the input", () => {

@@ -33,11 +33,22 @@ export function pooledSize(
   return (count - 1) * stride >= size + padding ? count - 1 : count;
 }
 
+/** What kernels are written for: a row of a window, and how far apart neighbouring ones begin. */
+export interface WindowRow {
+  readonly width: number;
+  readonly stride: number;
+  readonly dilation: number;
+  /** Windows have no other rows. */
+  readonly single: boolean;
+}
+
 export interface PoolGeometry {
   /** Elements that are compared or added up. */
   readonly work: number;
   /** Windows of 2×2 that touch and do not stick out: by far the most common ones. */
   readonly isHalving: boolean;
+  /** Of windows that do not divide the input. */
+  readonly row: WindowRow | undefined;
   /** In the order of `geometryParams`. */
   readonly args: readonly number[];
 }
@@ -67,8 +78,14 @@ function makeGeometry(shape: PoolShape): PoolGeometry {
   return {
     work: (adaptive ? input : [...kernel, ...output]).reduce((a, b) => a * b, planes),
     isHalving: !adaptive && inside && `${kernel} ${stride} ${dilation}` === "2,2 2,2 1,1",
+    row: adaptive ? undefined : rowOf(shape),
     args: [planes, ...ones.flat(), ...triple(padding, 0)],
   };
+}
+
+function rowOf({ kernel, stride, dilation }: PoolShape): WindowRow {
+  const [width, ...others] = kernel.toReversed() as [number, ...number[]];
+  return { width, stride: stride.at(-1)!, dilation: dilation.at(-1)!, single: others.every((size) => size === 1) };
 }
 
 /** Strides of 0: windows divide the input. */

@@ -26,12 +26,12 @@ import {
   shareOf,
   storeScalar,
 } from "./element.ts";
-import { geometryParams } from "./pool-geometry.ts";
+import { geometryParams, type WindowRow } from "./pool-geometry.ts";
 import {
   firstIndex,
   forEachElement,
+  forEachFour,
   forEachOutput,
-  loadFour,
   type PoolLocals,
   planeBytes,
   type Window,
@@ -69,8 +69,8 @@ function planePointers(f: Func, e: Element, p: Locals) {
   return { x, y, indices, bytes, toPlane };
 }
 
-/** `maxPool` or, of what ReLU leaves, `reluMaxPool`, for any window. */
-export function buildMaxPool(m: Module, e: Element, relu: boolean): void {
+/** `maxPool` or, of what ReLU leaves, `reluMaxPool`, for any window; of float32 with rows of a kind by fours. */
+export function buildMaxPool(m: Module, e: Element, relu: boolean, row: WindowRow | undefined): void {
   m.func(relu ? "reluMaxPool" : "maxPool", params, (f, p) => {
     const { x, y, indices, toPlane } = planePointers(f, e, p);
     const best = f.local(e.name);
@@ -92,25 +92,45 @@ export function buildMaxPool(m: Module, e: Element, relu: boolean): void {
       f.inc(indices, 4);
     };
     const pointers = { x, y, indices };
-    const four = (window: Window): void => maxOfFour(f, p, window, pointers, relu);
-    forEachOutput(f, p, { plane: toPlane, output, ...(e.name === "f32" ? { four } : {}) });
+    const four = (window: Window): void => maxOfFour(f, p, window, row!, pointers, relu);
+    forEachOutput(f, p, row, { plane: toPlane, output, four });
   });
 }
 
-function maxOfFour(f: Func, p: Locals, window: Window, { x, y, indices }: Pointers, relu: boolean): void {
-  const steps = op("i32x4.mul", op("i32x4.splat", p.strideWidth), v128(new Int32Array([0, 1, 2, 3])));
-  const best = f.let(splat("f32x4", Number.NEGATIVE_INFINITY));
-  const places = f.let(op("i32x4.splat", firstIndex(p, window)));
-  forEachElement(f, p, window, (index) => {
-    const value = f.let(seen(loadFour(p, f.let(at(x, index, 4))), relu));
-    const mask = f.let(op("v128.or", op("f32x4.gt", value, best), op("f32x4.ne", value, value)));
-    f.set(best, op("v128.bitselect", value, best, mask));
-    f.set(places, op("v128.bitselect", op("i32x4.splat", index), places, mask));
+function maxOfFour(f: Func, p: Locals, window: Window, row: WindowRow, pointers: Pointers, relu: boolean): void {
+  const { x, y, indices } = pointers;
+  const steps = op("i32x4.mul", splat("i32x4", row.stride), v128(new Int32Array([0, 1, 2, 3])));
+  const [best, places, sum] = f.locals("v128", 3) as [Local<"v128">, Local<"v128">, Local<"v128">];
+  const pass = (take: (value: Local<"v128">, place: Local<"v128">, isFirst: boolean) => void): void => {
+    f.set(best, splat("f32x4", Number.NEGATIVE_INFINITY));
+    f.set(places, op("i32x4.splat", firstIndex(p, window)));
+    forEachFour(f, p, window, x, row, (four, place, isFirst) => take(f.let(seen(four, relu)), place, isFirst));
+  };
+  const move = (mask: Local<"v128">, place: Local<"v128">): void =>
+    f.set(places, op("v128.bitselect", place, places, mask));
+  f.set(sum, splat("f32x4", 0));
+  pass((value, place, isFirst) => {
+    f.set(sum, isFirst ? value : op("f32x4.add", sum, value));
+    if (isFirst) return f.set(best, value);
+    move(f.let(op("f32x4.gt", value, best)), place);
+    f.set(best, op("f32x4.pmax", best, value));
   });
+  f.if(isOdd(sum), () =>
+    pass((value, place) => {
+      const mask = f.let(op("v128.or", op("f32x4.gt", value, best), op("f32x4.ne", value, value)));
+      f.set(best, op("v128.bitselect", value, best, mask));
+      move(mask, place);
+    }),
+  );
   f.store("v128.store", y, best);
   f.store("v128.store", indices, op("i32x4.add", places, steps));
   f.inc(y, 16);
   f.inc(indices, 16);
+}
+
+/** Whether a sum is NaN: one of its numbers is, or they are infinite on both sides. */
+function isOdd(sum: Local<"v128">): Expr<"i32"> {
+  return op("v128.any_true", op("f32x4.ne", sum, sum));
 }
 
 /** `maxPoolBackward`: x is the gradient of the input, y that of the output. */
@@ -231,10 +251,9 @@ export function planePool2(m: Module, relu = false): FuncRef<typeof planeParams,
           f.store("v128.store", y, best);
           f.store("v128.store", indices, op("i32x4.add", first, distance));
         };
-        // Not a number where one of the four is none, or where they are infinite on both sides.
         f.set(sum, sumOf(quad));
         f.if(
-          op("v128.any_true", op("f32x4.ne", sum, sum)),
+          isOdd(sum),
           () => write(latestOfQuad(f, quad, width)),
           () => write(largestOfQuad(f, quad, width)),
         );

@@ -1,7 +1,7 @@
 /** Loops over planes, outputs and windows, for every pooling kernel. */
-import { type Expr, type Func, load, op, shuffle, when } from "../wasm/emitter.ts";
+import { type Expr, type Func, i32, type Local, load, loadLane, op, select, shuffle, splat } from "../wasm/emitter.ts";
 import { at, type Element, type Int, min, shareOf } from "./element.ts";
-import type { geometryParams } from "./pool-geometry.ts";
+import type { geometryParams, WindowRow } from "./pool-geometry.ts";
 
 export type PoolLocals = { readonly [N in (typeof geometryParams)[number] | "chunk" | "chunks"]: Int };
 
@@ -32,14 +32,24 @@ export interface OutputVisitor {
   readonly plane: (number: Int) => void;
   readonly output: (window: Window) => void;
   /** Four outputs of a row at once, if none of their windows leaves the row; gets the window of the first. */
-  readonly four?: (window: Window) => void;
+  readonly four: (window: Window) => void;
 }
 
 /** Every plane of this chunk, then every output in it, row by row. */
-export function forEachOutput(f: Func, p: PoolLocals, { plane, output, four }: OutputVisitor): void {
-  const x = f.local("i32");
+export function forEachOutput(f: Func, p: PoolLocals, row: WindowRow | undefined, visitor: OutputVisitor): void {
+  const [x, fours] = [f.local("i32"), f.local("i32")];
+  const single = (window: Window): void => {
+    visitor.output(window);
+    f.inc(x, 1);
+  };
+  const next = (window: Window, { stride }: WindowRow): void => {
+    visitor.four(window);
+    f.inc(x, 4);
+    f.inc(window[2].first, 4 * stride);
+    f.inc(fours, -1);
+  };
   shareOf(f, p, p.planes, (number) => {
-    plane(number);
+    visitor.plane(number);
     f.range(p.outDepth, (z) => {
       const depth = rangeOf(f, p, "Depth", z);
       f.range(p.outHeight, (y) => {
@@ -47,44 +57,36 @@ export function forEachOutput(f: Func, p: PoolLocals, { plane, output, four }: O
         f.set(x, 0);
         f.while(op("i32.lt_s", x, p.outWidth), () => {
           const window = [depth, height, rangeOf(f, p, "Width", x)] as const;
-          f.block((next) => {
-            if (four !== undefined) {
-              const fits = fitsFour(p, window[2], x);
-              const steps = f.let(op("i32.shl", p.strideWidth, 2));
-              f.if(fits, () => {
-                f.doWhile(() => {
-                  four(window);
-                  f.inc(x, 4);
-                  for (const bound of [window[2].start, window[2].first, window[2].end]) f.inc(bound, steps);
-                }, fits);
-                f.br(next);
-              });
-            }
-            output(window);
-            f.inc(x, 1);
-          });
+          if (!row) return single(window);
+          f.set(fours, foursInside(f, p, row, window[2].start, x));
+          f.if(
+            fours,
+            () => f.doWhile(() => next(window, row), fours),
+            () => single(window),
+          );
         });
       });
     });
   });
 }
 
-function fitsFour(p: PoolLocals, { start, step }: Range, x: Int): Expr<"i32"> {
-  const last = at(start, p.strideWidth, 3);
-  const end = at(last, op("i32.sub", p.kernelWidth, 1), step);
-  const conditions = [
-    op("i32.ge_s", start, 0),
-    op("i32.lt_s", end, p.inWidth),
-    op("i32.le_s", op("i32.add", x, 4), p.outWidth),
-    op("i32.lt_u", op("i32.sub", p.strideWidth, 1), 2),
-  ];
-  return conditions.reduce((a, b) => op("i32.and", a, b));
+/** How many fours of windows follow that lie in their row altogether. */
+function foursInside(f: Func, p: PoolLocals, row: WindowRow, start: Int, x: Int): Expr<"i32"> {
+  const room = f.let(op("i32.sub", op("i32.sub", p.inWidth, (row.width - 1) * row.dilation + 1), start));
+  const windows = min(f, op("i32.add", op("i32.div_u", room, row.stride), 1), op("i32.sub", p.outWidth, x));
+  return select(op("i32.lt_s", op("i32.or", start, room), 0), i32(0), op("i32.shr_u", windows, 2));
 }
 
-/** What four neighbouring windows of float32 have at the same place; `address` is that of the first. */
-export function loadFour(p: PoolLocals, address: Int): Expr<"v128"> {
-  const near = load("v128.load", address);
-  return when(op("i32.eq", p.strideWidth, 1), near, shuffle(near, load("v128.load", address, 16), [0, 2, 4, 6]));
+/** What four neighbouring windows of float32 have at the same place; `address + offset` is that of the first. */
+function loadFour(address: Int, stride: number, offset: number): Expr<"v128"> {
+  if (stride > 2) {
+    return [1, 2, 3].reduce<Expr<"v128">>(
+      (four, i) => loadLane("v128.load32_lane", address, four, i, offset + 4 * stride * i),
+      load("v128.load32_zero", address, offset),
+    );
+  }
+  const near = load("v128.load", address, offset);
+  return stride === 1 ? near : shuffle(near, load("v128.load", address, offset + 16), [0, 2, 4, 6]);
 }
 
 function rangeOf(f: Func, p: PoolLocals, axis: (typeof axes)[number], index: Int): Range {
@@ -108,23 +110,60 @@ function rangeOf(f: Func, p: PoolLocals, axis: (typeof axes)[number], index: Int
   return { start, first, end, step };
 }
 
-/** Every element of a window that lies inside the input: its index in the plane. */
-export function forEachElement(
-  f: Func,
-  p: PoolLocals,
-  [depth, height, width]: Window,
-  body: (index: Int) => void,
-): void {
-  const [z, y, x] = [f.local("i32"), f.local("i32"), f.local("i32")];
+/** Every row of a window that lies inside the input: the index in the plane of its first element. */
+function forEachRow(f: Func, p: PoolLocals, [depth, height, width]: Window, body: (index: Int) => void): void {
+  const [z, y] = [f.local("i32"), f.local("i32")];
   f.for(z, depth.first, depth.end, depth.step, () => {
     f.for(y, height.first, height.end, height.step, () => {
-      const row = f.let(op("i32.mul", at(y, z, p.inHeight), p.inWidth));
-      const index = f.let(op("i32.add", row, width.first));
-      f.for(x, width.first, width.end, width.step, () => {
-        body(index);
-        f.inc(index, width.step);
-      });
+      const row = op("i32.mul", at(y, z, p.inHeight), p.inWidth);
+      body(f.let(op("i32.add", row, width.first)));
     });
+  });
+}
+
+/** Every element of a window that lies inside the input: its index in the plane. */
+export function forEachElement(f: Func, p: PoolLocals, window: Window, body: (index: Int) => void): void {
+  const [x, { first, end, step }] = [f.local("i32"), window[2]];
+  forEachRow(f, p, window, (index) => {
+    f.for(x, first, end, step, () => {
+      body(index);
+      f.inc(index, step);
+    });
+  });
+}
+
+/** Rows of windows up to here are written out. */
+const UNROLLED = 8;
+
+/**
+ * What four neighbouring windows of `plane` have, place by place, the places of the first one's as a vector, and whether
+ * nothing came before.
+ */
+export function forEachFour(
+  f: Func,
+  p: PoolLocals,
+  window: Window,
+  plane: Int,
+  { width, stride, dilation, single }: WindowRow,
+  body: (four: Expr<"v128">, place: Local<"v128">, isFirst: boolean) => void,
+): void {
+  const next = f.let(splat("i32x4", dilation));
+  const each = (visit: (index: Int) => void): void =>
+    single ? visit(f.let(firstIndex(p, window))) : forEachRow(f, p, window, visit);
+  each((index) => {
+    const place = f.let(op("i32x4.splat", index));
+    const address = f.let(at(plane, index, 4));
+    const visit = (offset: number, isFirst = false): void => {
+      body(loadFour(address, stride, offset), place, isFirst);
+      f.set(place, op("i32x4.add", place, next));
+    };
+    if (width <= UNROLLED) for (let i = 0; i < width; i++) visit(4 * dilation * i, single && i === 0);
+    else {
+      f.range(i32(width), () => {
+        visit(0);
+        f.inc(address, 4 * dilation);
+      });
+    }
   });
 }
 

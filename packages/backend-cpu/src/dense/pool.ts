@@ -2,7 +2,7 @@
 import { engine, threads } from "../runtime/index.ts";
 import type { Module } from "../wasm/emitter.ts";
 import { elements, type FloatName } from "./element.ts";
-import { type PoolShape, poolGeometry } from "./pool-geometry.ts";
+import { type PoolShape, poolGeometry, type WindowRow } from "./pool-geometry.ts";
 import { buildMaxPool, buildMaxPool2, buildMaxPool2Backward, buildMaxPoolBackward } from "./pool-max.ts";
 
 export { type PoolShape, pooledSize } from "./pool-geometry.ts";
@@ -24,7 +24,9 @@ export interface MaxPoolBackward {
 
 /** The largest element of each window, and its place: the flat index in its plane of the input, as int32. */
 export function maxPool(type: FloatName, shape: PoolShape, { input, output, indices, relu = false }: MaxPool): void {
-  run(type, `${relu ? "reluMaxPool" : "maxPool"}${sizeOf(type, shape)}`, shape, [input, output, indices]);
+  const name = `${relu ? "reluMaxPool" : "maxPool"}${sizeOf(type, shape)}` as const;
+  const row = type === "f32" && !name.endsWith("2") ? poolGeometry(shape).row : undefined;
+  run(type, name, shape, [input, output, indices], row);
 }
 
 /** Adds each gradient to the element that its window's maximum came from. */
@@ -36,23 +38,29 @@ function sizeOf(type: FloatName, shape: PoolShape): "2" | "" {
   return type === "f32" && poolGeometry(shape).isHalving ? "2" : "";
 }
 
-const builders: { readonly [name: string]: (m: Module, type: FloatName) => void } = {
-  maxPool: (m, type) => buildMaxPool(m, elements[type], false),
-  reluMaxPool: (m, type) => buildMaxPool(m, elements[type], true),
+const builders = {
+  maxPool: (m, type, row) => buildMaxPool(m, elements[type], false, row),
+  reluMaxPool: (m, type, row) => buildMaxPool(m, elements[type], true, row),
   maxPoolBackward: (m, type) => buildMaxPoolBackward(m, elements[type]),
   maxPool2: (m) => buildMaxPool2(m, false),
   reluMaxPool2: (m) => buildMaxPool2(m, true),
   maxPool2Backward: buildMaxPool2Backward,
-};
+} satisfies { readonly [name: string]: (m: Module, type: FloatName, row: WindowRow | undefined) => void };
 
 /** Comparisons that are worth a chunk of their own. */
 const GRAIN = 2 ** 14;
 const MAX_CHUNKS = 64;
 
-function run(type: FloatName, name: string, shape: PoolShape, leading: readonly number[]): void {
-  const key = `pool:${name}:${type}`;
-  engine.module(key, (m) => builders[name]!(m, type));
+function run(
+  type: FloatName,
+  name: keyof typeof builders,
+  shape: PoolShape,
+  leading: readonly number[],
+  row?: WindowRow,
+): void {
   const { work, args } = poolGeometry(shape);
+  const key = `pool:${name}:${type}:${row ? Object.values(row) : ""}`;
+  engine.module(key, (m) => builders[name](m, type, row));
   const chunks = Math.max(1, Math.min(shape.planes, MAX_CHUNKS, Math.floor(work / GRAIN)));
   threads.parallel(key, name, chunks, [...leading, ...args]);
 }
