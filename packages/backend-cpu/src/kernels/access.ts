@@ -5,7 +5,7 @@
 import type { DType } from "@dl/tensor";
 import { type Expr, type Func, type Local, load, loadLane, op, shuffle, splat } from "../wasm/emitter.ts";
 import { convert, type Node, type NumberType, ne } from "./expression.ts";
-import { type HalfFormat, halves } from "./halves.ts";
+import { type HalfFormat, halves, isElementNonzero, wholeOf } from "./halves.ts";
 import type { Lanes, VectorLanes } from "./lower.ts";
 
 export interface Access {
@@ -25,7 +25,7 @@ const plain = (raw: NumberType, bytes: Access["bytes"], signed = true): Access =
   raw,
   signed,
   decode: same,
-  encode: (x) => convert(x, raw),
+  encode: (x) => (raw === "i32" && wholeOf(x)) || convert(x, raw),
 });
 
 const half = ({ decode, encode }: HalfFormat, signed: boolean): Access => ({
@@ -51,7 +51,7 @@ export const access: { readonly [D in DType]: Access } = {
     raw: "i32",
     signed: false,
     decode: same,
-    encode: (x) => convert(x.type.startsWith("m") ? x : ne(x, 0), "i32"),
+    encode: (x) => convert(x.type.startsWith("m") ? x : (isElementNonzero(x) ?? ne(x, 0)), "i32"),
   },
 };
 
@@ -146,6 +146,23 @@ export function storePacked(
   const total = (bytes * lanes) as 2 | 4 | 8 | 16;
   if (total === 16) f.store("v128.store", address, packed, offset);
   else f.storeLane(storeLaneNames[total], address, packed, 0, offset);
+}
+
+/** Vectors of `lanes` elements side by side; those that fill half a vector each are joined. */
+export function storeRun(
+  f: Func,
+  to: Access,
+  lanes: VectorLanes,
+  address: Address,
+  values: readonly Expr<"v128">[],
+): void {
+  const bytes = to.bytes * lanes;
+  if (bytes === 8 && values.length % 2 === 0) {
+    const evens = Array.from({ length: 2 * lanes }, (_, i) => 2 * i);
+    for (let i = 0; i < values.length; i += 2) {
+      f.store("v128.store", address, shuffle(values[i]!, values[i + 1]!, evens), bytes * i);
+    }
+  } else for (const [i, value] of values.entries()) storePacked(f, to, lanes, address, value, bytes * i);
 }
 
 /** The first `count` lanes, `stride` bytes apart; the pointer moves past them. */

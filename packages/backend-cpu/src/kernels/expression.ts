@@ -9,7 +9,7 @@ export type NumberType = "f32" | "f64" | "i32" | "i64";
 type MaskType = "m32" | "m64";
 export type NodeType = NumberType | MaskType;
 
-type UnaryInstruction = "sqrt" | "floor" | "ceil" | "trunc" | "nearest" | "not" | "bits" | "float";
+type UnaryInstruction = "cut" | "sqrt" | "floor" | "ceil" | "trunc" | "nearest" | "not" | "bits" | "float";
 type BinaryInstruction =
   | "add"
   | "sub"
@@ -25,7 +25,8 @@ type BinaryInstruction =
   | "xor"
   | "shl"
   | "shr"
-  | "shrUnsigned";
+  | "shrUnsigned"
+  | "dot";
 type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
 export type HostFunction = "acos" | "acosh" | "asin" | "asinh" | "atan" | "atan2" | "atanh" | "cos" | "cosh" | "exp" | "expm1" | "hypot" | "log" | "log10" | "log1p" | "log2" | "pow" | "sin" | "sinh" | "tan" | "tanh"; // biome-ignore format: a list
 
@@ -132,6 +133,8 @@ export const xor: Binary = binary("xor");
 export const shl: Binary = binary("shl");
 export const shr: Binary = binary("shr");
 export const shrUnsigned: Binary = binary("shrUnsigned");
+/** The sum of the products of the halves of words, which have signs. */
+export const dot: Binary = binary("dot");
 export const eq: Binary = comparison("eq");
 export const ne: Binary = comparison("ne");
 export const lt: Binary = comparison("lt");
@@ -273,6 +276,11 @@ function longToSingle(x: Node): Node {
 function toWhole(x: Node): Node {
   const double = convert(x, "f64");
   return patch(beyond(double, 2 ** 51), nearWhole(trunc(double)), (y) => node("i64", "convert", y), x);
+}
+
+/** The whole part of a float32 number that int32 has. */
+export function cut(x: Node): Node {
+  return node("i32", "cut", x);
 }
 
 /** Whether x is not 0 (NaN is not). A truth value that was stored as 1 or 0 is taken as it was. */

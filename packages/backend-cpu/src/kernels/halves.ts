@@ -8,6 +8,9 @@ import {
   beyond,
   bits,
   constant,
+  convert,
+  cut,
+  dot,
   float,
   gt,
   isNan,
@@ -15,6 +18,7 @@ import {
   max,
   mul,
   type Node,
+  ne,
   or,
   patch,
   select,
@@ -34,11 +38,27 @@ export interface HalfFormat {
 }
 
 /** `exact` is what takes no rounding without its low bits, where that is cheaper than to choose among elements. */
+/** The elements of decoded numbers, and the whole parts of some. */
+const decoded = new WeakMap<Node, Node>();
+const wholes = new WeakMap<Node, Node>();
+
+/** Whether a number that was an element differs from 0: that can be seen without its value. */
+export function isElementNonzero(x: Node): Node | undefined {
+  const element = decoded.get(x);
+  return element && ne(and(element, 0x7fff), 0);
+}
+
+/** The whole part of a number, if there is a cheaper way than for all numbers. */
+export function wholeOf(x: Node): Node | undefined {
+  return wholes.get(x);
+}
+
 function format(decode: Unary, encode: Unary, exact?: Unary): HalfFormat {
   const elements = new WeakMap<Node, Node>();
   return {
     decode: (element) => {
       const x = decode(element);
+      decoded.set(x, element);
       elements.set(x, element);
       elements.set(bits(x), element);
       return x;
@@ -91,7 +111,14 @@ function elementOfConstant({ type, detail }: Node): Node | undefined {
 /** The exponent is moved by a multiplication, which also gets subnormals right; infinities and NaN need theirs filled. */
 function fromHalf(raw: Node): Node {
   const value = mul(float(and(shl(raw, 13), -0x70002000)), 2 ** 112);
-  return patch(beyond(value, 65504), value, (x) => float(or(bits(x), 0x7f800000)), value);
+  const tooLarge = beyond(value, 65504);
+  const filled = (x: Node): Node => float(or(bits(x), 0x7f800000));
+  const x = patch(tooLarge, value, filled, value);
+  wholes.set(
+    x,
+    patch(tooLarge, cut(value), (y) => convert(filled(y), "i32"), value),
+  );
+  return x;
 }
 
 /**
@@ -104,7 +131,9 @@ function toHalf(x: Node): Node {
   const sign = and(shrUnsigned(word, 16), 0x8000);
   const power = add(max(and(word, 0x7f800000), singleBits(2 ** -14)), singleBits(2 ** 13) - singleBits(1) + 0x800);
   const rounded = bits(add(float(size), float(power)));
-  const finite = or(add(shrUnsigned(rounded, 13), rounded), sign);
+  // The upper half has the exponent, which belongs three bits above its place there.
+  const finite = or(dot(rounded, 8 * 0x10000 + 1), sign);
+  if (isFromInts(x, 2)) return finite;
   const tooLarge = sub(singleBits(65520) - 1, size);
   return patch(tooLarge, finite, notFinite, size, sign);
 }
@@ -113,8 +142,14 @@ function notFinite(size: Node, sign: Node): Node {
   return or(select(gt(size, 0x7f800000), constant("i32", 0x7e00), 0x7c00), sign);
 }
 
+/** Whether a number was a whole one of so few bytes. */
+function isFromInts({ op, args }: Node, bytes: number): boolean {
+  return op === "convert" && Number(args[0]!.element?.bytes) <= bytes;
+}
+
 /** To nearest even. Of NaN with low bits, which rounding might carry into the sign, all bits are set. */
 function toBrain(x: Node): Node {
+  if (isFromInts(x, 1)) return upperBits(x);
   const word = bits(x);
   const rounded = add(add(word, 0x7fff), and(shrUnsigned(word, 16), 1));
   return shrUnsigned(isRound(x) ? rounded : select(isNan(x), constant("i32", -1), rounded), 16);

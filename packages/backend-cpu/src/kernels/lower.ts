@@ -35,7 +35,7 @@ const shapes = { f32: "f32x4", f64: "f64x2", i32: "i32x4", i64: "i64x2" } as con
 const narrowShapes = { 8: "i16x8", 16: "i8x16" } as const;
 const signed = new Set(["div", "rem", "shr", "lt", "le", "gt", "ge", "min", "max"]);
 const bitwise = new Set(["and", "or", "xor", "not"]);
-const free = new Set(["input", "const", "select", "fma", "patch", "bits", "float"]);
+const free = new Set(["input", "const", "select", "fma", "patch", "bits", "float", "cut", "dot"]);
 
 function isNarrow(lanes: Lanes | VectorLanes): lanes is NarrowLanes {
   return lanes === 8 || lanes === 16;
@@ -196,6 +196,10 @@ export class Lowering {
         return this.#blend(node, a, b, c);
       case "fma":
         return this.#f.madd(node.type === "f64" ? "f64x2" : "f32x4", a, b, c);
+      case "cut":
+        return this.#f.cut(a);
+      case "dot":
+        return op("i32x4.dot_i16x8_s", a, b);
       case "bits":
       case "float":
         return a;
@@ -243,6 +247,10 @@ export class Lowering {
         return select(a as Expr<"i32">, b, c);
       case "fma":
         return instruction(`${node.type}.add`, instruction(`${node.type}.mul`, a, b), c);
+      case "cut":
+        return op("i32.trunc_sat_f32_s", a as Expr<"f32">);
+      case "dot":
+        return this.#dot(this.#f.let(a as Expr<"i32">), b as Expr<"i32">);
       case "bits":
       case "float":
         return instruction(scalarCasts[`${from}>${node.type}`]!, a);
@@ -266,6 +274,12 @@ export class Lowering {
       default:
         return instruction(`${scalarType(from!)}.${suffix(node)}`, ...args);
     }
+  }
+
+  #dot(a: Local<"i32">, b: Expr<"i32">): Expr<"i32"> {
+    const other = this.#f.let(b);
+    const low = op("i32.mul", op("i32.extend16_s", a), op("i32.extend16_s", other));
+    return op("i32.add", low, op("i32.mul", op("i32.shr_s", a, 16), op("i32.shr_s", other, 16)));
   }
 
   #pick(node: Node, a: Expr, b: Expr): Expr {

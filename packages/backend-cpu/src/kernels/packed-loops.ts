@@ -11,7 +11,7 @@ import {
   op,
   select,
 } from "../wasm/emitter.ts";
-import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storePacked } from "./access.ts";
+import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
 import { differenceOf, Lowering, signsOf, type VectorLanes } from "./lower.ts";
@@ -192,14 +192,11 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
         return xs;
       });
       const results = loaded.map((xs) => lowering.emit(trees, xs).map((x) => f.let(x as Expr<"v128">)));
-      const stored = fitting(output, moved);
       for (const [vector, values] of results.entries()) {
-        for (const [k, value] of values.entries()) {
-          const sum = found[vector]![k - roots.length];
-          if (sum) note(sum, signs[k - roots.length]!, value);
-          else storePacked(f, output, stored, pointers.at(-1)!, value, (places[vector]! + k * stored) * output.bytes);
-        }
+        for (const [k, sum] of found[vector]!.entries()) note(sum, signs[k]!, values[roots.length + k]!);
       }
+      const values = results.flatMap((vectors) => vectors.slice(0, roots.length));
+      storeRun(f, output, fitting(output, moved), pointers.at(-1)!, values);
       for (const [i, pointer] of pointers.entries()) {
         if (repeated[i] === undefined) f.inc(pointer, vectors * moved * stepOf(building, i));
       }

@@ -44,15 +44,18 @@ const by = ({ args }: Node): number => numberOf(args[1]);
 /** Shifted up; what was shifted down before is masked. */
 function shifted(x: Node, distance: number): Node {
   const { op, args } = x;
+  const [first, second] = args as [Node, Node];
   if (isChoice(x)) {
     const [yes, no] = [1, 2].map((i) => constant("i32", numberOf(args[i]) << distance)) as [Node, Node];
-    return select(args[0]!, yes, no);
+    return select(first, yes, no);
   }
-  if (op === "and" && args[1]!.op === "const" && by(x) << distance === -1 << distance)
-    return shifted(args[0]!, distance);
+  if (op === "and" && second.op === "const") return masked(shifted(first, distance), by(x) << distance);
+  if (op === "or" && shifted(second, distance).args[0]!.op !== "shl") {
+    return or(shifted(first, distance), shifted(second, distance));
+  }
   if ((op !== "shr" && op !== "shrUnsigned") || by(x) < distance) return shl(x, distance);
   const rest = by(x) - distance;
-  return masked(rest === 0 ? args[0]! : (op === "shr" ? shr : shrUnsigned)(args[0]!, rest), -1 << distance);
+  return masked(rest === 0 ? first : (op === "shr" ? shr : shrUnsigned)(first, rest), -1 << distance);
 }
 
 function masked(x: Node, mask: number): Node {

@@ -230,6 +230,11 @@ export class Func {
     this.code.push(0x1a);
   }
 
+  /** The whole parts of float32 numbers; relaxed SIMD leaves open what others than those of int32 give. */
+  cut(x: Operand<"v128">): Expr<"v128"> {
+    return op(this.#relaxed ? "i32x4.relaxed_trunc_f32x4_s" : "i32x4.trunc_sat_f32x4_s", x);
+  }
+
   /** `a * b + c` by lane: fused and rounded once where the host has relaxed SIMD, else multiplied, then added. */
   madd(shape: "f32x4" | "f64x2", a: Operand<"v128">, b: Operand<"v128">, c: Operand<"v128">): Expr<"v128"> {
     if (this.#relaxed) return op(`${shape}.relaxed_madd`, a, b, c);
