@@ -1,6 +1,6 @@
 import type { DType } from "@dl/tensor";
 import { expect, test } from "vitest";
-import { add, gt, max, mul, type Node, nonzero, select } from "../src/kernels/expression.ts";
+import { add, copySign, gt, max, mul, type Node, neg, nonzero, select } from "../src/kernels/expression.ts";
 import { formula } from "../src/kernels/formula.ts";
 
 const cases: readonly (readonly [string, readonly DType[], DType, number | undefined, (...xs: Node[]) => Node])[] = [
@@ -12,6 +12,8 @@ const cases: readonly (readonly [string, readonly DType[], DType, number | undef
   ["sums that are compared", ["int16", "int16"], "bool", undefined, (a, b) => gt(add(a!, b!), 0)],
   ["numbers that no element is", ["int16"], "bool", undefined, (a) => gt(a!, 40000)],
   ["sums that are wider", ["int8"], "int32", undefined, (a) => add(a!, a!)],
+  ["signs of 16-bit floats", ["float16", "float16"], "float16", 8, (a, b) => copySign(a!, neg(b!))],
+  ["16-bit floats that differ from 0", ["bfloat16"], "bool", 8, (a) => a!],
   ["16-bit floats", ["bfloat16"], "bfloat16", undefined, (a) => max(a!, 0)],
 ];
 

@@ -274,6 +274,12 @@ function longToSingle(x: Node): Node {
 }
 
 function toWhole(x: Node): Node {
+  if (x.type === "f64") return toLong(x);
+  // The largest one below 2³¹.
+  return patch(beyond(x, 2147483520), node("i64", "convert", cut(x)), toLong, x);
+}
+
+function toLong(x: Node): Node {
   const double = convert(x, "f64");
   return patch(beyond(double, 2 ** 51), nearWhole(trunc(double)), (y) => node("i64", "convert", y), x);
 }

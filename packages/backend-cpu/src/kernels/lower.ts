@@ -311,7 +311,9 @@ export class Lowering {
     f.if(holes, () => {
       if (lanesOf(node.fallback!) === this.#lanes) {
         const slow = this.#fallback(node, inputs, this.#lanes) as Expr<"v128">;
-        f.set(result, op("v128.bitselect", slow, result, op(`${shape}.shr_s`, signs!, i32(63))));
+        const mask = op(`${shape}.shr_s`, signs!, i32(63));
+        const isWider = widthOf(node.type) > widthOf(node.args[0]!.type);
+        f.set(result, op("v128.bitselect", slow, result, isWider ? vectorConversions["m32>m64"]!(mask) : mask));
       } else this.#patchEach(node, holes, result, inputs);
     });
     return result;

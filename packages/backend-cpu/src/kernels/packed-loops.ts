@@ -15,6 +15,7 @@ import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storeR
 import type { Node } from "./expression.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
 import { differenceOf, Lowering, signsOf, type VectorLanes } from "./lower.ts";
+import { SPLIT } from "./split.ts";
 import type { Way, Ways } from "./ways.ts";
 
 type Int = Local<"i32">;
@@ -36,9 +37,12 @@ const LINE = 64;
 
 const isCheap = ({ weight, inputs }: Formula): boolean => weight <= inputs.length + 8;
 
-/** Cheap formulas take four vectors a round; others one, or two where the engine joins them. */
+/**
+ * Cheap formulas take four vectors a round, or as many as write a line of the caches; others one, or two where the engine
+ * joins them.
+ */
 function vectorsOf({ what, m }: Building): number {
-  if (isCheap(what)) return 4;
+  if (isCheap(what)) return what.split ? Math.max(4, LINE / (SPLIT * what.output.bytes)) : 4;
   return m.options.joined ? 2 : 1;
 }
 
