@@ -115,7 +115,7 @@ function exp2Of(x: Node, scaled: (x: Node, n: Node) => Node): Node {
 /** eˣ − 1 for x in [-87, 87], exact near 0. */
 function expm1Of(x: Node): Node {
   const { r, n } = splitPower(x, 127);
-  const q = polynomial(r, 1.38982257e-3, 8.3660474e-3, 4.16668542e-2, 0.16666548, 0.5);
+  const q = polynomial(r, 1.38982257e-3, 8.3660474e-3, 4.16675e-2, 0.16666548, 0.5);
   const power = biasedPower(n);
   return fma(mul(square(r), power), q, fma(r, power, sub(power, 1)));
 }
