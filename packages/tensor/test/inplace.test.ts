@@ -62,6 +62,8 @@ test("draws in place have their distributions' moments", () => {
   expect(mean(x.bernoulli_(0.3))).toBeCloseTo(0.3, 1);
   expect(mean(x.random_(2, 5))).toBeCloseTo(3, 1);
   expect([x.amin().item(), x.amax().item()]).toEqual([2, 4]);
+  const far = zeros(100, { dtype: "int64" }).random_(2 ** 40, 2 ** 40 + 4);
+  expect([far.amin().item(), far.amax().item()]).toEqual([2 ** 40, 2 ** 40 + 3]);
   expect(() => tensor([1]).normal_()).toThrow("normal_: needs a float dtype, got int64");
   expect(() => x.uniform_(1, 0)).toThrow("uniform_: needs from ≤ to, got 1 and 0");
 });

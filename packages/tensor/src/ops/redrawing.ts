@@ -124,8 +124,8 @@ export function random_(
 ): Tensor {
   const [from, to] = bounds.length === 2 ? bounds : [0, bounds[0] ?? exact[input.dtype]!];
   if (!(from < to)) fail("random_", `needs from < to, got ${from} and ${to}`);
-  // Of float32's 2²⁴ numbers as many fall to each of so many as a power of two.
-  const isEven = 2 ** 24 % (to - from) === 0;
+  // Of float32's 2²⁴ numbers as many fall to each of so many as a power of two; farther from 0 it has no room for them.
+  const isEven = 2 ** 24 % (to - from) === 0 && -(2 ** 24) <= from && to <= 2 ** 24;
   return redrawn(input, undefined, ({ device }) =>
     isEven
       ? rand(input.shape, { dtype: "float32", device })
