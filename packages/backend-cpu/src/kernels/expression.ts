@@ -291,8 +291,7 @@ export function cut(x: Node): Node {
 
 /** Whether x is not 0 (NaN is not). A truth value that was stored as 1 or 0 is taken as it was. */
 export function nonzero(x: Node): Node {
-  const [mask, yes, no] = x.args;
-  if (x.op === "select" && yes!.detail === 1 && no!.detail === 0) return mask!;
+  if (isFlag(x)) return x.args[0]!;
   return x.type === "m32" || x.type === "m64" ? x : ne(x, 0);
 }
 
