@@ -23,8 +23,15 @@ export function fill(type: ScalarName, length: number, seed: number): number {
   return address;
 }
 
+/** Without a pattern that evenly spaced places would meet. */
+function scrambled(i: number): number {
+  const once = Math.imul(i ^ (i >>> 16), 0x45d9f3b);
+  const twice = Math.imul(once ^ (once >>> 16), 0x45d9f3b);
+  return (twice ^ (twice >>> 16)) >>> 0;
+}
+
 function clear(values: Numbers, oneOf: number): void {
-  for (let i = 0; i < values.length; i++) if (((i * 2654435761) >>> 16) % oneOf > 0) values[i] = 0 as never;
+  for (let i = 0; i < values.length; i++) if (scrambled(i) % oneOf > 0) values[i] = 0 as never;
 }
 
 export interface Problem {

@@ -40,13 +40,12 @@ describe("products whose one side is mostly zeros", () => {
     const problem = fc.record<Problem>({
       ...{ type: fc.constant("f32"), count: fc.constant(1) },
       ...{ m: fc.integer({ min: 16, max: 210 }), n: fc.integer({ min: 96, max: 260 }) },
-      ...{ k: fc.integer({ min: 1, max: 300 }), gap: fc.constantFrom(0, 3), oneOf: fc.constantFrom(4, 5, 20) },
+      ...{ k: fc.integer({ min: 1, max: 300 }), gap: fc.constantFrom(0, 3), oneOf: fc.constantFrom(5, 7, 20) },
       ...{ transposeA: fc.boolean(), transposeB: fc.boolean(), mode: fc.constantFrom("plain", "bias") },
     });
     const big = problem.filter(({ m, n, k }) => m * n * k >= 2 ** 21) as fc.Arbitrary<Problem>;
     fc.assert(fc.property(big, check), { numRuns: 30 });
-    // A sample may see too few zeros, above all where engines that join vectors want more of them.
-    expect(calls()).toBeGreaterThanOrEqual(20);
+    expect(calls()).toBeGreaterThanOrEqual(30);
   });
 
   test("agree with three loops where zeros are on the right", () => {
@@ -58,8 +57,7 @@ describe("products whose one side is mostly zeros", () => {
     });
     const big = problem.filter(({ m, n, k }) => m * n * k >= 2 ** 21) as fc.Arbitrary<Problem>;
     fc.assert(fc.property(big, check), { numRuns: 30 });
-    // A sample may see too few zeros, above all where engines that join vectors want more of them.
-    expect(calls()).toBeGreaterThanOrEqual(20);
+    expect(calls()).toBeGreaterThanOrEqual(30);
   });
 
   test("the sparser side is listed", () => {
