@@ -154,12 +154,18 @@ export function worstOfPowers(): Miss {
   return worst(run("pow", x, y), power, x, y);
 }
 
-/** What a power is where an operand is special or has a sign; elsewhere the host's, which is within a unit or two. */
-export function worstOfAnyPowers(): Miss {
+/** ★ Functions of two numbers, as the host gives them, which is within a unit or two. */
+export const pairs: { readonly [K in BinaryOp]?: (a: number, b: number) => number } = {
+  atan2: Math.atan2,
+  hypot: Math.hypot,
+  pow: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === infinity) ? 1 : a ** b),
+};
+
+/** Each of special and other numbers of both signs with each. */
+export function worstOfPairs(op: keyof typeof pairs): Miss {
   const some = [...edges, 0.1, 1.5, 4, 7, 1023, 2 ** 53 + 2, 2 ** 53 - 1, 1e300];
   const all = [...some, ...some.map((x) => -x)];
   const x = Float64Array.from(all.flatMap((at) => all.map(() => at)));
   const y = Float64Array.from(all.flatMap(() => all));
-  const one = (a: number, b: number): boolean => a === 1 || (a === -1 && Math.abs(b) === infinity);
-  return worst(run("pow", x, y), (a, b) => (one(a, b) ? 1 : a ** b), x, y);
+  return worst(run(op, x, y), pairs[op]!, x, y);
 }

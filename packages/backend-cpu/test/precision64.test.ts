@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import {
   divisions,
+  pairs,
   rows,
   worstOf,
   worstOfAll,
-  worstOfAnyPowers,
   worstOfDivisions,
+  worstOfPairs,
   worstOfPowers,
 } from "./precision64-check.ts";
 
@@ -27,7 +28,7 @@ test("pow of float64 is within a unit of the last place", () => {
   expect(units, `pow(${at})`).toBeLessThanOrEqual(1);
 });
 
-test("pow of float64 at the edges", () => {
-  const { units, at } = worstOfAnyPowers();
-  expect(units, `pow(${at})`).toBeLessThanOrEqual(2);
+test.each(Object.keys(pairs) as (keyof typeof pairs)[])("%s of float64 at the edges", (op) => {
+  const { units, at } = worstOfPairs(op);
+  expect(units, `${op}(${at})`).toBeLessThanOrEqual(2);
 });

@@ -14,7 +14,6 @@ import {
   lt,
   mul,
   type Node,
-  or,
   patch,
   pmax,
   pmin,
@@ -35,8 +34,8 @@ function complement(angle: Node): Node {
 }
 
 /** The angle in a right triangle with these legs, both ≥ 0. Far from both ends it is what is left to π / 4. */
-function angleOf(opposite: Node, adjacent: Node): Node {
-  const [less, more] = [pmin(opposite, adjacent), pmax(adjacent, opposite)];
+function angleOf(opposite: Node, adjacent: Node, more = pmax(adjacent, opposite)): Node {
+  const less = pmin(opposite, adjacent);
   const steep = gt(less, mul(more, 0.5));
   const t = div(select(steep, sub(less, more), less), select(steep, add(more, less), more));
   const z = square(t);
@@ -50,12 +49,13 @@ export function atan(x: Node): Node {
   return copySign(angleOf(abs(x), constant("f64", 1)), x);
 }
 
-/** Two zeros or two infinities have no quotient, and sums may be infinite. */
+/** Two zeros have a quotient if the larger is taken for a little more. Sums of large numbers may be infinite. */
 export function atan2(y: Node, x: Node): Node {
-  const angle = angleOf(abs(y), abs(x));
+  const [opposite, adjacent] = [abs(y), abs(x)];
+  const more = pmax(pmax(adjacent, opposite), Number.MIN_VALUE);
+  const angle = angleOf(opposite, adjacent, more);
   const turned = select(isNegative(x), sub(2 * HALF_PI, sub(angle, 2 * HALF_PI_REST)), angle);
-  const unusual = or(beyond(x, LARGE), beyond(y, LARGE));
-  return patch(unusual, copySign(turned, y), (a, b) => host("atan2", a, b), y, x);
+  return patch(beyond(more, LARGE), copySign(turned, y), (a, b) => host("atan2", a, b), y, x);
 }
 
 /** asin |x| up to 1/2, as t + rest; beyond it the half of what is left to a quarter turn. */
