@@ -138,6 +138,13 @@ function pairs(op: BinaryOp, dtype: FloatDType, a: readonly number[], b: readonl
   return outputsOf(op, [given(dtype, a), given(dtype, b)], {}, [{ shape: [a.length], dtype }])[0]!;
 }
 
+test("log Γ of the smallest numbers is the logarithm of their reciprocals", () => {
+  const tiny = [5e-324, -5e-324, 1e-310, -1e-308, 1e-300];
+  for (const [i, y] of unary("lgamma", "float64", tiny).entries()) {
+    expect(y).toBeCloseTo(-Math.log(Math.abs(tiny[i]!)), 10);
+  }
+});
+
 describe.each(["float32", "float64"] as const)("two operands in %s", (dtype) => {
   test.each([
     ["maximum", [nan, 1, 2, -infinity], [1, nan, 3, 5], [nan, nan, 3, 5]],

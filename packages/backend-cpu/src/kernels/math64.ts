@@ -110,14 +110,16 @@ function lgammaAbove(x: Node): Node {
   return add(main, log(mul(series, Math.sqrt(2 * Math.PI))));
 }
 
-/** log |Γ(x)|, with the reflection below 1/2. */
+/** log |Γ(x)|: from that of x + 1 below 1/2, with the reflection below -1/2. */
 export function lgamma(x: Node): Node {
-  const reflected = lt(x, 0.5);
-  const value = lgammaAbove(select(reflected, sub(1, x), x));
-  const mirror = sub(log(div(Math.PI, abs(sinPi(x)))), value);
-  const pole = and(eq(x, floor(x)), lt(x, 0.5));
-  const infinite = or(eq(abs(x), INFINITY), pole);
-  return select(infinite, f64(INFINITY), select(reflected, mirror, value));
+  const size = abs(x);
+  const below = lt(x, 0.5);
+  const reflected = lt(x, -0.5);
+  const value = lgammaAbove(select(reflected, sub(1, x), select(below, add(x, 1), x)));
+  const part = log(select(reflected, mul(abs(sinPi(x)), 1 / Math.PI), size));
+  const pole = and(eq(x, floor(x)), below);
+  const infinite = or(eq(size, INFINITY), pole);
+  return select(infinite, f64(INFINITY), select(below, sub(select(reflected, neg(value), value), part), value));
 }
 
 /** Adds `term(z)` and moves on to z + 1 until z ≥ 10, where asymptotic series hold. */
