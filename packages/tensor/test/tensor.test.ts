@@ -7,6 +7,7 @@ import {
   ones,
   scope,
   setTypePromotion,
+  type Tensor,
   tensor,
   version,
   withTypePromotion,
@@ -66,6 +67,17 @@ test("mixed dtypes are refused with the remedy, promoted when that is on", () =>
   expect(tensor([1, 2]).mul(0.5).dtype).toBe("float32");
   expect(tensor([1, 2]).add(1).dtype).toBe("int64");
   expect(tensor([4, 2]).div(2).dtype).toBe("float32");
+});
+
+test("a multiple that is added is taken in the dtype of the sum", () => {
+  const bytes: Tensor = tensor([200], { dtype: "uint8" });
+  const flags: Tensor = tensor([true]);
+  withTypePromotion(() => {
+    expect(floatTensor([1]).add(bytes, { alpha: 3 }).item()).toBe(601);
+    expect(floatTensor([1]).sub_(bytes, { alpha: 3 }).item()).toBe(-599);
+    expect(tensor([1]).add(flags, { alpha: 3 }).item()).toBe(4);
+  });
+  expect(flags.add(flags, { alpha: 3 }).toArray()).toEqual([true]);
 });
 
 test("numpy shares memory, and only where that can be", () => {

@@ -136,7 +136,8 @@ export const logicalXor: Both = both("logicalXor");
  */
 export const add = op(
   "add(input, other, alpha?)",
-  (input: Operand, other: Operand, alpha: number = 1): Tensor => apply("add", [input, scaled(other, alpha)]),
+  (input: Operand, other: Operand, alpha: number = 1): Tensor =>
+    apply("add", [input, scaled("add", input, other, alpha)]),
 );
 
 /** input − alpha · other. @see https://pytorch.org/docs/stable/generated/torch.sub.html */
@@ -146,7 +147,7 @@ export const sub = op("sub(input, other, alpha?)", (input: Operand, other: Opera
       fail("sub", "bool tensors do not subtract", "Use logicalXor, or cast to an integer dtype");
     }
   }
-  return apply("sub", [input, scaled(other, alpha)]);
+  return apply("sub", [input, scaled("sub", input, other, alpha)]);
 });
 
 /** other − alpha · input. */

@@ -57,7 +57,7 @@ export const indexSelect = composite(
 export const indexAdd = composite(
   "indexAdd(input, dim, index, source, alpha?)",
   (input: Tensor, dim: number, index: Tensor, source: Tensor, alpha: number = 1): Tensor =>
-    place("indexAdd", input, dim, index, scaled(source, alpha) as Tensor),
+    place("indexAdd", input, dim, index, scaled("indexAdd", input, source, alpha) as Tensor),
 );
 
 /** A copy with slices of `source` written at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_copy.html */

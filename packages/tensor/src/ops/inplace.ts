@@ -19,14 +19,14 @@ export * from "./written.ts";
 export const add_ = op(
   "add_(input, other, alpha?)",
   (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
-    applyInPlace("add", [input, scaled(other, alpha)], input),
+    applyInPlace("add", [input, scaled("add", input, other, alpha)], input),
 );
 
 /** Subtracts alpha · other. */
 export const sub_ = op(
   "sub_(input, other, alpha?)",
   (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
-    applyInPlace("sub", [input, scaled(other, alpha)], input),
+    applyInPlace("sub", [input, scaled("sub", input, other, alpha)], input),
 );
 
 const divided = written(div);
