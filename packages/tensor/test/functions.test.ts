@@ -273,6 +273,47 @@ test("slopes are those of parabolas through neighbours", () => {
   expect(() => range(2).gradient(1, 0, 2)).toThrow("dimension 0 needs more than 2 elements, got 2");
 });
 
+test("a slope looks past its own place, where neighbours lie as far on both sides", () => {
+  const [slope] = floatTensor([0, 1, Number.POSITIVE_INFINITY, 5]).gradient() as [Tensor];
+  expect(slope.toArray()).toEqual([1, Number.POSITIVE_INFINITY, 2, Number.NEGATIVE_INFINITY]);
+});
+
+test("what lies between two numbers ends at both", () => {
+  const [start, end] = [floatTensor([1e8, 1]), floatTensor([1, 1e8])] as const;
+  for (const [weight, expected] of [
+    [0, start],
+    [1, end],
+  ] as const) {
+    expect(start.lerp(end, weight).toArray()).toEqual(expected.toArray());
+    expect(start.lerp(end, floatTensor([weight, weight])).toArray()).toEqual(expected.toArray());
+  }
+});
+
+test.each(["uint8", "int8", "int64"] as const)("%s that are close do not wrap around", (dtype) => {
+  const [a, b] = [tensor([1, 2, 0], { dtype }), tensor([2, 1, 127], { dtype })];
+  expect(a.isclose(b, 0.1, 1).toArray()).toEqual([true, true, false]);
+  expect(
+    tensor([0], { dtype: "uint8" })
+      .isclose(tensor([255], { dtype: "uint8" }), 0.1)
+      .item(),
+  ).toBe(false);
+});
+
+test.each(["float16", "bfloat16"] as const)("moments and norms of %s are as wide as their elements", (dtype) => {
+  const big = tensor([3e4, -4e4], { dtype });
+  const many = tensor([1, -1], { dtype }).repeat(40_000);
+  const roomy = (x: Tensor): Tensor[] => [x.norm(), x.norm(3), x.std(), x.std(0, false), x.dist(x.mul(0))];
+  const rounded = (x: Tensor): unknown[] => roomy(x.to("float32")).map((y) => y.to(dtype).item());
+  expect(roomy(big).map((y) => y.item())).toEqual(rounded(big));
+  expect(roomy(many).map((y) => y.item())).toEqual(rounded(many));
+  expect(many.var().item()).toBe(1);
+});
+
+test("the logarithm of no exponentials is that of 0", () => {
+  expect(zeros(2, 0).logsumexp(1).toArray()).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+  expect(zeros(2, 0).logsumexp(0).shape).toEqual([0]);
+});
+
 test("histograms count between bounds, the last one included", () => {
   const { hist, binEdges } = floatTensor([0, 1, 1.5, 4]).histogram(4);
   expect([hist.toArray(), binEdges.toArray()]).toEqual([

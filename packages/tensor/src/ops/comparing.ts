@@ -18,10 +18,10 @@ export const isclose = composite(
     const same = input.eq(other);
     const equal = equalNan ? same.logicalOr(input.isnan().logicalAnd(other.isnan())) : same;
     if (rtol === 0 && atol === 0) return equal;
-    const [a, b] = input.dtype === "bool" ? [input.to("int64"), other.to("int64")] : [input, other];
-    const gap = a.sub(b).abs();
+    const near = floating(other);
+    const gap = floating(input).sub(near).abs();
     // An infinite gap is within an infinite tolerance, but not close.
-    return equal.logicalOr(floating(gap).le(b.abs().mul(rtol).add(atol)).logicalAnd(gap.isinf().logicalNot()));
+    return equal.logicalOr(gap.le(near.abs().mul(rtol).add(atol)).logicalAnd(gap.isinf().logicalNot()));
   },
 );
 

@@ -9,6 +9,7 @@ import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { to } from "./convert.ts";
 import { labelled } from "./labels.ts";
+import { roomy } from "./pointwise.ts";
 import type { Dims } from "./reduce.ts";
 import { composite } from "./signature.ts";
 
@@ -45,7 +46,7 @@ export const logsumexp = composite(
   "logsumexp(input, dim, keepdim?)",
   (input: Tensor, dim: Dims, keepdim: boolean = false): Tensor => {
     const x = isFloat(input.dtype) ? input : input.to(state.defaultDType);
-    const top = x.amax(dim, true).detach();
+    const top = x.numel() === 0 ? x.sum(dim, true) : x.amax(dim, true).detach();
     const finite = where(top.abs().eq(Number.POSITIVE_INFINITY), 0, top);
     const out = x.sub(finite).exp().sum(dim, true).log().add(finite);
     return labelled(keepdim ? out : out.squeeze(dim === null ? undefined : dim), "LogsumexpBackward0");
@@ -90,10 +91,11 @@ export const variance = composite(
     const dims = typeof dim === "boolean" ? null : dim;
     const flag = typeof dim === "boolean" ? dim : unbiased;
     const freedom = correction ?? (flag === false ? 0 : 1);
-    const mean = input.mean(dims, true);
-    const squares = input.sub(mean).square().sum(dims, keepdim);
-    const count = input.numel() / Math.max(mean.numel(), 1);
-    return labelled(squares.div(Math.max(count - freedom, 0)), "VarBackward0");
+    const x = roomy(input);
+    const mean = x.mean(dims, true);
+    const squares = x.sub(mean).square().sum(dims, keepdim);
+    const count = x.numel() / Math.max(mean.numel(), 1);
+    return labelled(squares.div(Math.max(count - freedom, 0)).to(input.dtype), "VarBackward0");
   },
 );
 
@@ -109,10 +111,10 @@ export const std = composite(
     keepdim: boolean = false,
     correction?: number | null,
   ): Tensor => {
-    const square = variance(input, dim, unbiased, keepdim, correction);
+    const square = variance(roomy(input), dim, unbiased, keepdim, correction);
     // The root's derivative at 0 is taken as 0.
     const zero = square.eq(0);
-    return labelled(where(zero, 0, where(zero, 1, square).sqrt()), "StdBackward0");
+    return labelled(where(zero, 0, where(zero, 1, square).sqrt()).to(input.dtype), "StdBackward0");
   },
 );
 

@@ -75,13 +75,19 @@ function slope(y: Tensor, space: number | Tensor, at: number, edgeOrder: 1 | 2):
     return line.sub(part(strips, next, 1).sub(line).mul(share));
   };
   const inner = size - 2;
-  const [left, right, before, after] = [
-    part(strips, 0, inner),
-    part(strips, 1, inner),
-    part(w, 0, inner),
-    part(w, 1, inner),
-  ];
-  const middle = left.mul(after).add(right.mul(before)).div(before.add(after));
+  const bent = (): Tensor => {
+    const [before, after] = [part(w, 0, inner), part(w, 1, inner)];
+    const turned = part(strips, 0, inner)
+      .mul(after)
+      .add(part(strips, 1, inner).mul(before));
+    return turned.div(before.add(after));
+  };
+  const middle =
+    typeof space === "number"
+      ? part(float, 2, inner)
+          .sub(part(float, 0, inner))
+          .div(2 * space)
+      : bent();
   return cat([edge(0, 1), middle, edge(-1, -2)], at);
 }
 

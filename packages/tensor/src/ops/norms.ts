@@ -8,6 +8,7 @@ import { where } from "./arithmetic.ts";
 import { onesLike } from "./creation.ts";
 import { cat } from "./joining.ts";
 import { svdvals } from "./matrix/values.ts";
+import { roomy } from "./pointwise.ts";
 import type { Dims } from "./reduce.ts";
 import { composite } from "./signature.ts";
 
@@ -18,8 +19,9 @@ export function vectorNormOf(name: string, input: Tensor, p: number, dim: Dims |
   if (p === Number.NEGATIVE_INFINITY) return input.abs().amin(dim, keepdim);
   if (p === 0) return input.ne(0).to(input.dtype).sum(dim, keepdim);
   if (p === 1) return input.abs().sum(dim, keepdim);
-  if (p === 2) return rootOf(input.square().sum(dim, keepdim), (sum) => sum.sqrt());
-  return rootOf(powers(input, p).sum(dim, keepdim), (sum) => sum.pow(1 / p));
+  const x = roomy(input);
+  const powered = p === 2 ? x.square() : powers(x, p);
+  return rootOf(powered.sum(dim, keepdim), (sum) => (p === 2 ? sum.sqrt() : sum.pow(1 / p))).to(input.dtype);
 }
 
 /** |x|ᵖ. Roots have no derivative at 0: there it is taken as 0. */

@@ -1,5 +1,5 @@
 /** Element-wise functions made of the rows of the op table. */
-import { isFloat, resultType } from "../dtype.ts";
+import { dtypes, isFloat, resultType } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { state } from "../state.ts";
@@ -18,6 +18,11 @@ export function needTensors(name: string, ...values: readonly unknown[]): void {
 /** In a float dtype: its own, or the default one. */
 export function floating(input: Tensor): Tensor {
   return isFloat(input.dtype) ? input : input.to(state.defaultDType);
+}
+
+/** 16-bit floats in float32: the squares of their elements may leave their range, and so may counts. */
+export function roomy(input: Tensor): Tensor {
+  return isFloat(input.dtype) && dtypes[input.dtype].bytes === 2 ? input.to("float32") : input;
 }
 
 /** The tensor itself. @see https://pytorch.org/docs/stable/generated/torch.positive.html */
@@ -221,10 +226,20 @@ export const addcdiv = composite(
   "AddcdivBackward0",
 );
 
-/** start + weight · (end − start). @see https://pytorch.org/docs/stable/generated/torch.lerp.html */
+/**
+ * start + weight · (end − start), from whichever is nearer, so that weight 1 gives `end` itself.
+ * @see https://pytorch.org/docs/stable/generated/torch.lerp.html
+ */
 export const lerp = composite(
   "lerp(input, end, weight)",
-  (input: Tensor, end: Tensor, weight: Operand): Tensor => input.add(apply("mul", [end.sub(input), weight])),
+  (input: Tensor, end: Tensor, weight: Operand): Tensor => {
+    const gap = end.sub(input);
+    if (typeof weight !== "number") {
+      const early = weight.lt(0.5);
+      return where(early, input, end).add(gap.mul(where(early, weight, weight.sub(1))));
+    }
+    return weight < 0.5 ? input.add(gap.mul(weight)) : end.add(gap.mul(weight - 1));
+  },
   "LerpBackward0",
 );
 
