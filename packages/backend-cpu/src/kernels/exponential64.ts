@@ -1,7 +1,10 @@
 /** Exponentials in float64 over whole vectors and the full range, within a unit of the last place, two where they are divided. */
+
+import { heap } from "../runtime/index.ts";
 import {
   abs,
   add,
+  and,
   beyond,
   bits,
   constant,
@@ -9,6 +12,7 @@ import {
   div,
   float,
   fma,
+  lookup,
   mul,
   type Node,
   neg,
@@ -22,6 +26,7 @@ import {
   sub,
   upperHalf,
 } from "./expression.ts";
+import { ROWS, table } from "./tables.ts";
 
 const i64 = (value: bigint): Node => constant("i64", value);
 /** Adding 1.5 · 2⁵² rounds to a whole number, which then stands in the low bits. */
@@ -30,85 +35,104 @@ const ROUND_BITS = i64(0x4338000000000000n);
 /** ln 2 in two parts; products of the first with whole numbers up to 2¹¹ are exact. */
 export const LN2_HIGH = 0.6931471805598903;
 export const LN2_LOW = 5.497923018708371e-14;
-/** What float64 cannot hold of it. */
-const LN2_REST = 2.3190468138462996e-17;
 /** Up to here powers of e are normal numbers. */
 const LIMIT = 708;
 
+/** ln 2 / 256 in two parts; products of the first with whole numbers up to 2¹⁹ are exact. */
+const [STEP, REST_OF_STEP] = [0.0027076061737716373, 2.9064910585985925e-13];
+/** 2¹ᐟ²⁵⁶ · 2¹²⁰ */
+const ROOT = 0x100b1afa5abcbed6129ab13ec11dc95n;
+
+/** The bits of 2ⁱᐟ²⁵⁶ less those of i · 2⁴⁴, which the whole number n = … 256 + i adds; and the part of it that is lost by rounding. */
+const powersOfTwo = table((start) => {
+  for (let i = 0, power = 1n << 120n; i < ROWS; i++, power = (power * ROOT) >> 120n) {
+    const high = Number(power);
+    heap.f64[start + 2 * i] = high * 2 ** -120;
+    heap.i64[start + 2 * i]! -= BigInt(i) << 44n;
+    heap.f64[start + 2 * i + 1] = Number(power - BigInt(high)) / high;
+  }
+});
+
+/** A power of e as 2ⁿᐟ²⁵⁶ (1 + r + rest). */
 interface Power {
-  /** x = n ln 2 + high + low. */
-  readonly high: Node;
-  readonly low: Node;
-  /** high + low, rounded. */
   readonly r: Node;
+  readonly rest: Node;
   /** As an integer, plus the bits of `ROUND`. */
   readonly n: Node;
 }
 
-/** Of x + `more`, which is less than x. */
+/** As far as e to the r is asked for as a number or with 1 taken away: that has digits of its own near 0. Of (eʳ - 1 - r) / r², for r up to ln 2 / 512. */
+const PLAIN = [0.0416666705410345, 0.16666667994700687, 0.49999999999999756] as const;
+const EXACT = [0.008333333963745969, 0.04166667021247761, 0.16666666666666619, 0.499999999999998] as const;
+
+/** Whole steps of ln 2 / 256 in x, and x less their upper part. */
+function reduce(x: Node): { readonly shifted: Node; readonly whole: Node } {
+  const shifted = fma(x, 256 / Math.LN2, ROUND);
+  return { shifted, whole: sub(shifted, ROUND) };
+}
+
+function powerOf(r: Node, n: Node): Power {
+  return { r, rest: fma(square(r), polynomial(r, ...PLAIN), lookup(n, powersOfTwo()[1])), n };
+}
+
+/** e to the x + `more`. */
 function splitPower(x: Node, more?: Node): Power {
-  const shifted = fma(more ? add(x, more) : x, Math.LOG2E, ROUND);
-  const whole = sub(shifted, ROUND);
-  const high = fma(whole, -LN2_HIGH, x);
-  const low = more ? fma(whole, -LN2_LOW, more) : mul(whole, -LN2_LOW);
-  return { high, low, r: add(high, low), n: bits(shifted) };
+  const { shifted, whole } = reduce(more ? add(x, more) : x);
+  const r = fma(whole, -REST_OF_STEP, fma(whole, -STEP, x));
+  return powerOf(more ? add(r, more) : r, bits(shifted));
 }
 
-/** e to the high + low, less 1 + high, for up to ln 2 / 2. */
-function curve({ r, low }: Power): Node {
-  const p = polynomial(r, 2.4978160924184862e-8, 2.7625311452314133e-7, 2.755764231344201e-6, 2.4801508394436567e-5, 1.984126946386264e-4, 1.3888888927004153e-3, 8.333333333501385e-3, 4.16666666666035e-2, 0.1666666666666643, 0.5); // biome-ignore format: one list
-  return fma(square(r), p, low);
+/** 2ⁿᐟ²⁵⁶ where it is a normal number: the shift drops the bits of `ROUND`. */
+function rootOfTwo(n: Node): Node {
+  return float(add(bits(lookup(n, powersOfTwo()[0])), shl(n, 44)));
 }
 
-type Scaling = (x: Node, n: Node) => Node;
+type Scaling = (power: Power) => Node;
 
-/** x · 2ⁿ where the result is a normal number: n is added to the exponent; the shift drops the bits of `ROUND`. */
-const scaleInside: Scaling = (x, n) => float(add(bits(x), shl(n, 52)));
+const inside: Scaling = ({ r, rest, n }) => {
+  const scale = rootOfTwo(n);
+  return fma(scale, add(r, rest), scale);
+};
 
 /** 2ⁿ for whole n in [-1022, 1023]; 0 for -1023. */
 function powerOfTwo(n: Node): Node {
   return float(shl(add(n, i64(1023n)), 52));
 }
 
-/** x · 2ⁿ in two steps, so that n may leave float64's exponents: results become subnormal, 0 or infinite. */
-const scale: Scaling = (x, shifted) => {
-  const n = sub(shifted, ROUND_BITS);
-  const half = shr(n, 1);
-  return mul(mul(x, powerOfTwo(half)), powerOfTwo(sub(n, half)));
-};
-
-/** What rounding takes from 1 + high is added to the rest. */
-function powerOf(parts: Power, scaled: Scaling): Node {
-  const near = add(parts.high, 1);
-  return scaled(add(near, add(add(sub(1, near), parts.high), curve(parts))), parts.n);
-}
+/** In three steps, so that n may leave float64's exponents: results become subnormal, 0 or infinite. */
+const anywhere =
+  (less = 0n): Scaling =>
+  ({ n, ...parts }) => {
+    const whole = sub(shr(sub(n, ROUND_BITS), 8), i64(less));
+    const half = shr(whole, 1);
+    const near = inside({ ...parts, n: and(n, i64(255n)) });
+    return mul(mul(near, powerOfTwo(half)), powerOfTwo(sub(whole, half)));
+  };
 
 /** e to the x + `more` where it is a normal number. */
 export function expInside(x: Node, more?: Node): Node {
-  return powerOf(splitPower(x, more), scaleInside);
+  return inside(splitPower(x, more));
 }
 
 /** e to the x + `more`. */
 export function exp(x: Node, more?: Node): Node {
-  const careful = (y: Node, z?: Node): Node => powerOf(splitPower(pmin(pmax(y, -747), 711), z), scale);
+  const careful = (y: Node, z?: Node): Node => anywhere()(splitPower(pmin(pmax(y, -747), 711), z));
   return patch(beyond(x, LIMIT), expInside(x, more), careful, x, ...(more ? [more] : []));
 }
 
-/** eˣ for x ≤ 0, with 0 below what is a normal number: softmax may meet -∞ in every other place. */
+/** eˣ for x ≤ 0, with less than a normal number below that, and 0 at last: softmax may meet -∞ in every other place. */
 export function expNegative(x: Node): Node {
-  return powerOf(splitPower(pmax(x, -709)), (y, n) => mul(y, powerOfTwo(n)));
+  return expInside(pmax(x, -1023 * Math.LN2));
 }
 
 function exp2Of(x: Node, scaled: Scaling): Node {
-  const shifted = add(x, ROUND);
-  const part = sub(x, sub(shifted, ROUND));
-  const r = mul(part, Math.LN2);
-  const low = fma(part, LN2_REST, fma(part, Math.LN2, neg(r)));
-  return powerOf({ high: r, low, r, n: bits(shifted) }, scaled);
+  const shifted = add(x, ROUND / 256);
+  const r = mul(sub(x, sub(shifted, ROUND / 256)), Math.LN2);
+  return scaled(powerOf(r, bits(shifted)));
 }
 
 export function exp2(x: Node): Node {
-  return patch(beyond(x, 1021), exp2Of(x, scaleInside), (y) => exp2Of(pmin(pmax(y, -1076), 1025), scale), x);
+  return patch(beyond(x, 1021), exp2Of(x, inside), (y) => exp2Of(pmin(pmax(y, -1076), 1025), anywhere()), x);
 }
 
 /** A sum of a number and what its rounding lost. */
@@ -119,11 +143,16 @@ export interface Sum {
 
 /** eˣ − 1, exact near 0, for |x| up to 709. */
 function expm1Of(x: Node): Sum {
-  const parts = splitPower(x);
-  const power = powerOfTwo(parts.n);
-  const base = sub(power, 1);
-  const main = fma(power, parts.high, base);
-  const rest = fma(power, curve(parts), fma(power, parts.high, sub(base, main)));
+  const { shifted, whole } = reduce(x);
+  const [near, far] = [fma(whole, -STEP, x), mul(whole, -REST_OF_STEP)];
+  const r = add(near, far);
+  const n = bits(shifted);
+  const small = fma(square(r), polynomial(r, ...EXACT), add(far, lookup(n, powersOfTwo()[1])));
+  const scale = rootOfTwo(n);
+  const base = sub(scale, 1);
+  const main = fma(scale, near, base);
+  const lost = add(fma(scale, near, sub(base, main)), sub(scale, add(base, 1)));
+  const rest = fma(scale, small, lost);
   const high = add(main, rest);
   return { high, low: add(sub(main, high), rest) };
 }
@@ -135,7 +164,7 @@ export function expm1(x: Node): Node {
 
 /** eˣ / 2 for x ≥ 0: eˣ itself may be too large. */
 function halfExp(x: Node): Node {
-  return powerOf(splitPower(pmin(x, 712)), (p, n) => scale(p, sub(n, i64(1n))));
+  return anywhere(1n)(splitPower(pmin(x, 712)));
 }
 
 export function cosh(x: Node): Node {

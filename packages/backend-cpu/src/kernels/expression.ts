@@ -55,9 +55,10 @@ export interface Node {
     | "fma"
     | "host"
     | "helper"
+    | "lookup"
     | "patch";
   readonly args: readonly Node[];
-  /** An input's index, a constant's value, the name of a host function or a helper. */
+  /** An input's index, a constant's value, the name of a host function or a helper, an address of a table. */
   readonly detail?: number | bigint | HostFunction | Helper;
   /** Of an input, if that is known. */
   readonly element?: Element;
@@ -302,6 +303,11 @@ export function host(name: HostFunction, ...args: readonly Node[]): Node {
 
 export function helper(name: Helper, ...args: readonly Node[]): Node {
   return { type: args[0]!.type, op: "helper", args, detail: name };
+}
+
+/** Of row `index` modulo 256 of a table of two float64 columns (see `tables.ts`): the number at this address in the first row. */
+export function lookup(index: Node, address: number): Node {
+  return { type: "f64", op: "lookup", args: [index], detail: address };
 }
 
 /** Negative where |x| exceeds a positive limit, or x is NaN. */

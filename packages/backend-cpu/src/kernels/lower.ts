@@ -12,6 +12,8 @@ import {
   i32,
   i64,
   type Local,
+  load,
+  loadLane,
   type OpName,
   op,
   replace,
@@ -24,6 +26,7 @@ import { joins, scalarConversions, upperConversions, vectorConversions, words } 
 import { type HostFunction, isFloatType, type Node, type NodeType, type NumberType, widthOf } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
 import { Narrow, type NarrowLanes } from "./narrow.ts";
+import { ROW_BYTES, ROWS } from "./tables.ts";
 
 /** `scalar`: one element at a time; 2 or 4: so many in a vector. */
 export type Lanes = "scalar" | 2 | 4;
@@ -35,7 +38,7 @@ const shapes = { f32: "f32x4", f64: "f64x2", i32: "i32x4", i64: "i64x2" } as con
 const narrowShapes = { 8: "i16x8", 16: "i8x16" } as const;
 const signed = new Set(["div", "rem", "shr", "lt", "le", "gt", "ge", "min", "max"]);
 const bitwise = new Set(["and", "or", "xor", "not"]);
-const free = new Set(["input", "const", "select", "fma", "patch", "bits", "float", "cut", "dot"]);
+const free = new Set(["input", "const", "select", "fma", "patch", "bits", "float", "cut", "dot", "lookup"]);
 
 function isNarrow(lanes: Lanes | VectorLanes): lanes is NarrowLanes {
   return lanes === 8 || lanes === 16;
@@ -215,6 +218,8 @@ export class Lowering {
       case "shr":
       case "shrUnsigned":
         return this.#shift(name, a, Number(node.args[1]!.detail));
+      case "lookup":
+        return this.#lookUp(a, Number(node.detail));
       case "patch":
         return this.#patchLanes(node, args);
       default:
@@ -230,6 +235,11 @@ export class Lowering {
   #shift(name: string, x: Expr<"v128">, by: number): Expr {
     const distance = this.#narrow?.distance(by) ?? by;
     return distance === 0 ? x : instruction(name, x, i32(distance));
+  }
+
+  #lookUp(index: Expr<"v128">, address: number): Expr<"v128"> {
+    const row = (lane: number): Expr<"i32"> => rowOf(extract("i32x4.extract_lane", index, 2 * lane));
+    return loadLane("v128.load64_lane", row(1), load("v128.load64_zero", row(0), address), 1, address);
   }
 
   /** Where no bits or all are chosen, masks need no blending. */
@@ -269,6 +279,8 @@ export class Lowering {
         return call(this.#tools.host(node.detail as HostFunction), ...(args as Expr<"f64">[]));
       case "helper":
         return call(this.#tools.helper(node), ...(args as never[]));
+      case "lookup":
+        return load("f64.load", rowOf(op("i32.wrap_i64", a as Expr<"i64">)), Number(node.detail));
       case "patch":
         return this.#patchScalar(node, args);
       default:
@@ -333,6 +345,11 @@ export class Lowering {
   #fallback({ fallback }: Node, inputs: readonly Expr[], lanes: Lanes | VectorLanes): Expr {
     return new Lowering(this.#f, [fallback!], lanes, this.#tools).emit([fallback!], inputs)[0]!;
   }
+}
+
+/** Where a row of a table begins. */
+function rowOf(index: Expr<"i32">): Expr<"i32"> {
+  return op("i32.shl", op("i32.and", index, ROWS - 1), Math.log2(ROW_BYTES));
 }
 
 function scalarType(type: NodeType): NumberType {
