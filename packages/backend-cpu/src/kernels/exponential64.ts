@@ -44,7 +44,7 @@ const [STEP, REST_OF_STEP] = [0.0027076061737716373, 2.9064910585985925e-13];
 const ROOT = 0x100b1afa5abcbed6129ab13ec11dc95n;
 
 /** The bits of 2ⁱᐟ²⁵⁶ less those of i · 2⁴⁴, which the whole number n = … 256 + i adds; and the part of it that is lost by rounding. */
-const powersOfTwo = table((start) => {
+const powersOfTwo = table(ROWS, (start) => {
   for (let i = 0, power = 1n << 120n; i < ROWS; i++, power = (power * ROOT) >> 120n) {
     const high = Number(power);
     heap.f64[start + 2 * i] = high * 2 ** -120;
@@ -72,7 +72,7 @@ function reduce(x: Node): { readonly shifted: Node; readonly whole: Node } {
 }
 
 function powerOf(r: Node, n: Node): Power {
-  return { r, rest: fma(square(r), polynomial(r, ...PLAIN), lookup(n, powersOfTwo()[1])), n };
+  return { r, rest: fma(square(r), polynomial(r, ...PLAIN), lookup(n, powersOfTwo() + 8)), n };
 }
 
 /** e to the x + `more`. */
@@ -84,7 +84,7 @@ function splitPower(x: Node, more?: Node): Power {
 
 /** 2ⁿᐟ²⁵⁶ where it is a normal number: the shift drops the bits of `ROUND`. */
 function rootOfTwo(n: Node): Node {
-  return float(add(bits(lookup(n, powersOfTwo()[0])), shl(n, 44)));
+  return float(add(bits(lookup(n, powersOfTwo())), shl(n, 44)));
 }
 
 type Scaling = (power: Power) => Node;
@@ -147,7 +147,7 @@ function expm1Of(x: Node): Sum {
   const [near, far] = [fma(whole, -STEP, x), mul(whole, -REST_OF_STEP)];
   const r = add(near, far);
   const n = bits(shifted);
-  const small = fma(square(r), polynomial(r, ...EXACT), add(far, lookup(n, powersOfTwo()[1])));
+  const small = fma(square(r), polynomial(r, ...EXACT), add(far, lookup(n, powersOfTwo() + 8)));
   const scale = rootOfTwo(n);
   const base = sub(scale, 1);
   const main = fma(scale, near, base);

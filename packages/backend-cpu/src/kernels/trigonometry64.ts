@@ -1,88 +1,85 @@
 /** Trigonometric functions in float64 over whole vectors, within a unit of the last place, `tan` two. */
 
+import { heap } from "../runtime/index.ts";
 import { ROUND } from "./exponential64.ts";
 import {
   abs,
   add,
-  and,
   beyond,
   bits,
-  constant,
   div,
-  eq,
   float,
   fma,
   host,
+  lookup,
   mul,
   type Node,
   patch,
   polynomial,
-  select,
-  shl,
+  signBit,
   square,
   sub,
   xor,
 } from "./expression.ts";
+import { ROW_BYTES, ROWS, table } from "./tables.ts";
 
-/** π / 2 in parts of 33 bits, whose products with whole numbers up to 2²⁰ are exact, and a rest. */
-const QUARTER_TURN = [1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21] as const;
+/** A turn / 256 in parts of 33 bits, whose products with whole numbers up to 2²⁰ are exact, and a rest. */
+const STEP = [0.024543692605220713, 9.495469541099947e-13, 3.159791013743673e-23] as const;
 /** Up to here what is left of an angle is exact enough even beside a zero. */
 const LIMIT = 2 ** 13;
+/** Rows of a quarter turn. */
+const QUARTER = ROWS / 4;
+/** Cosine and sine of a step, times 2¹²⁰. */
+const [COSINE, SINE] = [0xffec4304266865d956575523669617n, 0x648557de8d99f7e4e29cf6e5fed06n];
 
+/** Sines of steps, and what rounding takes from them. Cosines are sines a quarter turn later, and their slopes another. */
+const sines = table(ROWS + 2 * QUARTER, (start) => {
+  let [cosine, sine] = [1n << 120n, 0n];
+  for (let row = 0; row < ROWS + 2 * QUARTER; row++) {
+    const high = Number(sine);
+    heap.f64[start + 2 * row] = high * 2 ** -120;
+    heap.f64[start + 2 * row + 1] = Number(sine - BigInt(high)) * 2 ** -120;
+    [cosine, sine] = [(cosine * COSINE - sine * SINE) >> 120n, (sine * COSINE + cosine * SINE) >> 120n];
+  }
+});
+
+/** What is left of an angle less its whole steps. */
 interface Angle {
+  readonly r: Node;
+  /** Sine less r, and cosine less 1. */
   readonly sine: Node;
-  /** Negated, which saves an instruction. */
   readonly cosine: Node;
-  /** Quarter turns and an offset, in the low bits. */
-  readonly quadrant: Node;
+  /** The steps, in the low bits. */
+  readonly steps: Node;
 }
 
-/** Of x less its quarter turns times π / 2. */
-function reduceAngle(x: Node, offset: number): Angle {
-  const [high, middle, low] = QUARTER_TURN;
-  const shifted = fma(x, 2 / Math.PI, ROUND + offset);
-  const turns = sub(shifted, ROUND + offset);
-  const exact = fma(turns, -high, x);
-  const r = fma(turns, -middle, exact);
-  const rest = fma(turns, -low, fma(turns, -middle, sub(exact, r)));
-  return { ...sineAndCosine(r, rest), quadrant: bits(shifted) };
-}
-
-/** Of r + `rest`. What rounding takes from r² / 2 - 1 is added to the smaller terms. */
-function sineAndCosine(r: Node, rest: Node): Pick<Angle, "sine" | "cosine"> {
+function reduceAngle(x: Node): Angle {
+  const [high, middle, low] = STEP;
+  const shifted = fma(x, ROWS / (2 * Math.PI), ROUND);
+  const steps = sub(shifted, ROUND);
+  const exact = fma(steps, -high, x);
+  const r = fma(steps, -middle, exact);
+  const rest = fma(steps, -low, fma(steps, -middle, sub(exact, r)));
   const z = square(r);
-  const p = polynomial(z, 1.5896748019171236e-10, -2.505075732358327e-8, 2.7557313687067723e-6, -1.9841269829794472e-4, 8.333333333322398e-3, -0.16666666666666632); // biome-ignore format: one list
-  const q = polynomial(z, 1.13584805572962e-11, -2.087569978684548e-9, 2.7557314171731386e-7, -2.480158728882623e-5, 1.3888888888873017e-3, -4.1666666666666595e-2); // biome-ignore format: one list
-  const base = fma(z, 0.5, -1);
-  const lost = fma(z, 0.5, sub(-1, base));
-  return { sine: add(r, fma(mul(r, z), p, rest)), cosine: add(base, fma(square(z), q, fma(r, rest, lost))) };
+  const sine = fma(mul(r, z), polynomial(z, 0.008333291725454444, -0.1666666666647277), rest);
+  const cosine = mul(z, polynomial(z, -0.0013888817134457192, 0.04166666666604019, -0.5));
+  return { r, sine, cosine, steps: bits(shifted) };
 }
 
-const ONE = constant("i64", 1n);
-const SIGN = constant("i64", -0x8000000000000000n);
-const isEven = (quadrant: Node): Node => eq(and(quadrant, ONE), constant("i64", 0));
-
-/** The sign that the second bit of the quadrant says, with the offset that makes that so. */
-function turned(value: Node, quadrant: Node): Node {
-  return xor(bits(value), shl(and(quadrant, constant("i64", 2n)), 62));
+/** The sine so many rows on. What rounding takes from the first two terms of the sum is added to the smaller ones. */
+function sineOf({ r, sine, cosine, steps }: Angle, rows: number): Node {
+  const column = (row: number, second = 0): Node => lookup(steps, sines() + row * ROW_BYTES + second);
+  const [value, lost, slope] = [column(rows), column(rows, 8), column(rows + QUARTER)];
+  const main = fma(slope, r, value);
+  const small = fma(value, cosine, fma(slope, sine, lost));
+  return add(main, add(fma(slope, r, sub(value, main)), small));
 }
 
-function sinOf(x: Node): Node {
-  const { sine, cosine, quadrant } = reduceAngle(abs(x), 1);
-  return float(xor(turned(select(isEven(quadrant), cosine, sine), quadrant), and(bits(x), SIGN)));
-}
-
-function cosOf(x: Node): Node {
-  const { sine, cosine, quadrant } = reduceAngle(x, 2);
-  return float(turned(select(isEven(quadrant), cosine, sine), quadrant));
-}
-
-function tanOf(x: Node): Node {
-  const { sine, cosine, quadrant } = reduceAngle(abs(x), 1);
-  const turn = isEven(quadrant);
-  const value = div(select(turn, cosine, sine), select(turn, sine, cosine));
-  return float(xor(xor(bits(value), shl(quadrant, 63)), and(bits(x), SIGN)));
-}
+/** Of what is below 0 as of its size, so that zeros keep their signs. */
+const odd =
+  (of: (angle: Angle) => Node) =>
+  (x: Node): Node =>
+    float(xor(bits(of(reduceAngle(abs(x)))), signBit(x)));
 
 /** What lies too far out is left to the host. */
 const within =
@@ -90,6 +87,12 @@ const within =
   (x: Node): Node =>
     patch(beyond(x, LIMIT), near(x), (y) => host(name, y), x);
 
-export const sin: (x: Node) => Node = within("sin", sinOf);
-export const cos: (x: Node) => Node = within("cos", cosOf);
-export const tan: (x: Node) => Node = within("tan", tanOf);
+export const sin: (x: Node) => Node = within(
+  "sin",
+  odd((angle) => sineOf(angle, 0)),
+);
+export const cos: (x: Node) => Node = within("cos", (x) => sineOf(reduceAngle(x), QUARTER));
+export const tan: (x: Node) => Node = within(
+  "tan",
+  odd((angle) => div(sineOf(angle, 0), sineOf(angle, QUARTER))),
+);
