@@ -71,8 +71,11 @@ function exponentOf({ e, m }: { readonly e: Node; readonly m: Node }, y: Node): 
 }
 
 export function power(x: Node, y: Node): Node {
-  const { high, low } = exponentOf(splitNumber(x), y);
-  return patch(or(isUnusual(x), beyond(high, 708)), expInside(high, low), (a, b) => signed(a, b, anySize), x, y);
+  const size = abs(x);
+  const { high, low } = exponentOf(splitNumber(size), y);
+  const unusual = or(isUnusual(size), beyond(high, 708));
+  const ofSize = patch(unusual, expInside(high, low), (a, b) => settled(a, b, anySize(a, b)), size, y);
+  return patch(bits(x), ofSize, withSign, ofSize, x, y);
 }
 
 const within = (x: Node, limit: number): Node => pmin(pmax(x, -limit), limit);
@@ -86,14 +89,23 @@ function anySize(x: Node, y: Node): Node {
   return select(eq(x, 0), rising, select(eq(x, INFINITY), falling, exp(high, within(low, 0.25))));
 }
 
-/** Powers of any numbers by those of sizes; 1 where an operand does not matter. */
-export function signed(x: Node, y: Node, ofSize: (x: Node, y: Node) => Node): Node {
-  const magnitude = ofSize(abs(x), y);
+/** A power of a size: 1 where an operand does not matter, else NaN where one is. */
+function settled(x: Node, y: Node, power: Node): Node {
+  const known = or(eq(y, 0), eq(x, 1));
+  return select(known, f64(1), select(or(isNan(x), isNan(y)), f64(Number.NaN), power));
+}
+
+/** Odd powers have the sign of x; what is less than 0 has no others than whole ones. */
+function withSign(power: Node, x: Node, y: Node): Node {
   const whole = eq(trunc(y), y);
   const half = mul(y, 0.5);
   const odd = and(whole, ne(trunc(half), half));
-  const turned = select(and(lt(bits(x), 0), odd), neg(magnitude), magnitude);
-  const value = select(and(lt(x, 0), and(ne(x, -INFINITY), not(whole))), f64(Number.NaN), turned);
-  const known = or(eq(y, 0), or(eq(x, 1), and(eq(x, -1), eq(abs(y), INFINITY))));
-  return select(known, f64(1), select(or(isNan(x), isNan(y)), f64(Number.NaN), value));
+  const turned = select(and(lt(bits(x), 0), odd), neg(power), power);
+  return select(and(lt(x, 0), and(ne(x, -INFINITY), not(whole))), f64(Number.NaN), turned);
+}
+
+/** Powers of any numbers by those of sizes. */
+export function signed(x: Node, y: Node, ofSize: (x: Node, y: Node) => Node): Node {
+  const size = abs(x);
+  return withSign(settled(size, y, ofSize(size, y)), x, y);
 }
