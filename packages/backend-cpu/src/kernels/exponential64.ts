@@ -75,9 +75,9 @@ function powerOf(r: Node, n: Node): Power {
   return { r, rest: fma(square(r), polynomial(r, ...PLAIN), lookup(n, powersOfTwo() + 8)), n };
 }
 
-/** e to the x + `more`. */
+/** e to the x + `more`, which is below 1e-4. */
 function splitPower(x: Node, more?: Node): Power {
-  const { shifted, whole } = reduce(more ? add(x, more) : x);
+  const { shifted, whole } = reduce(x);
   const r = fma(whole, -REST_OF_STEP, fma(whole, -STEP, x));
   return powerOf(more ? add(r, more) : r, bits(shifted));
 }

@@ -62,6 +62,8 @@ export interface Node {
   readonly detail?: number | bigint | HostFunction | Helper;
   /** Of an input, if that is known. */
   readonly element?: Element;
+  /** `lookup`: the lowest bit of the row. */
+  readonly bit?: number;
   /** `patch`: what replaces the lanes in question, over the args after the second. */
   readonly fallback?: Node;
 }
@@ -305,9 +307,9 @@ export function helper(name: Helper, ...args: readonly Node[]): Node {
   return { type: args[0]!.type, op: "helper", args, detail: name };
 }
 
-/** Of row `index` modulo 256 of a table of two float64 columns (see `tables.ts`): the number at this address in the first row. */
-export function lookup(index: Node, address: number): Node {
-  return { type: "f64", op: "lookup", args: [index], detail: address };
+/** From a table (see `tables.ts`), the number that has this address in the first row: of the row that eight bits from `bit` on say. */
+export function lookup(index: Node, address: number, bit = 0): Node {
+  return { type: "f64", op: "lookup", args: [index], detail: address, bit };
 }
 
 /** Negative where |x| exceeds a positive limit, or x is NaN. */

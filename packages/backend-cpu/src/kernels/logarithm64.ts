@@ -1,5 +1,6 @@
 /** Logarithms in float64 over whole vectors and the full range, within a unit of the last place, and what is made of them. */
 
+import { heap } from "../runtime/index.ts";
 import { LN2_HIGH, LN2_LOW } from "./exponential64.ts";
 import {
   abs,
@@ -15,6 +16,7 @@ import {
   fma,
   ge,
   gt,
+  lookup,
   lt,
   mul,
   type Node,
@@ -26,38 +28,71 @@ import {
   sqrt,
   square,
   sub,
+  upperHalf,
 } from "./expression.ts";
+import { ROW_BYTES, ROWS, table } from "./tables.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
 const i64 = (value: bigint): Node => constant("i64", value);
 const EXPONENT = 0x7ff0000000000000n;
-const SQRT_HALF = 0x3fe6a09e667f3bcdn;
+/** Bits of a number that say its row. */
+const ROW = 44;
+/** Where the first row begins, near the root of a half; 1 lies in the middle of one. */
+const FIRST = 0x3fe6a80000000000n;
 
-interface Logarithm {
-  /** x = 2ᵉ (1 + f), and log(1 + f) = f + rest. */
+/**
+ * For each row a number k / 512 near the inverse of those in it, and minus its logarithm, a multiple of 2⁻⁴² first, to which
+ * multiples of `LN2_HIGH` are added exactly; in as many rows more what is left of it.
+ */
+const logarithms = table(2 * ROWS, (start) => {
+  const sums = [0n];
+  for (let k = 256; k < 724; k++) sums.push(sums.at(-1)! + 2n * inverseArtanh(BigInt(2 * k + 1)));
+  for (let row = 0; row < ROWS; row++) {
+    const at = start + 2 * row;
+    heap.i64[at] = FIRST + (BigInt(2 * row + 1) << BigInt(ROW - 1));
+    const k = Math.round(512 / heap.f64[at]!);
+    const size = sums[256]! - sums[k - 256]!;
+    const high = (size + (1n << 77n)) >> 78n;
+    heap.f64[at] = k / 512;
+    heap.f64[at + 1] = Number(high) * 2 ** -42;
+    heap.f64[at + 2 * ROWS] = Number(size - (high << 78n)) * 2 ** -120;
+  }
+});
+
+/** artanh(1 / n) · 2¹²⁰ */
+function inverseArtanh(n: bigint): bigint {
+  let sum = 0n;
+  for (let power = (1n << 120n) / n, k = 1n; power; power /= n * n, k += 2n) sum += power / k;
+  return sum;
+}
+
+/** log x = e ln 2 + high + lost + log(1 + r). */
+export interface Logarithm {
   readonly e: Node;
-  readonly f: Node;
-  readonly rest: Node;
+  readonly high: Node;
+  readonly lost: Node;
+  readonly r: Node;
 }
 
-/** A positive normal number as 2ᵉ m, with m about 1, and `word`, where e + 1023 are the upper bits. */
-export function splitNumber(x: Node): { readonly e: Node; readonly m: Node; readonly word: Node } {
-  const word = add(bits(x), i64(0x3ff0000000000000n - SQRT_HALF));
+/**
+ * Of x + `more` for positive normal numbers x, which for a `more` other than 0 are below 2¹⁰²². Products of inverses with
+ * halves of x are exact, and r is.
+ */
+export function splitLogarithm(x: Node, more?: Node): Logarithm {
+  const word = add(bits(x), i64(0x3ff0000000000000n - FIRST));
   const exponent = float(or(shrUnsigned(word, 52), i64(0x4330000000000000n)));
-  const m = float(add(and(word, i64(0xfffffffffffffn)), i64(SQRT_HALF)));
-  return { e: sub(exponent, 2 ** 52 + 1023), m, word };
-}
-
-/** Of x + `more` for positive normal numbers x, which for a `more` other than 0 are below 2¹⁰²². */
-function splitLogarithm(x: Node, more?: Node): Logarithm {
-  const { e, m, word } = splitNumber(x);
-  const whole = sub(m, 1);
-  const f = more ? fma(more, float(sub(i64(0x7fe0000000000000n), and(word, i64(EXPONENT)))), whole) : whole;
-  const s = div(f, add(f, 2));
-  const z = square(s);
-  const p = polynomial(z, 0.1479610704723793, 0.15314035732520348, 0.18183564867836643, 0.22222198563534173, 0.28571428742473465, 0.3999999999941433, 0.6666666666666734); // biome-ignore format: one list
-  const half = mul(square(f), -0.5);
-  return { e, f, rest: fma(s, fma(z, p, mul(square(f), 0.5)), half) };
+  const m = float(add(and(word, i64(0xfffffffffffffn)), i64(FIRST)));
+  const column = (offset: number): Node => lookup(word, logarithms() + offset, ROW);
+  const inverse = column(0);
+  const upper = upperHalf(m);
+  const r = fma(sub(m, upper), inverse, fma(upper, inverse, -1));
+  const scaled = (y: Node): Node => mul(y, float(sub(i64(0x7fe0000000000000n), and(word, i64(EXPONENT)))));
+  return {
+    e: sub(exponent, 2 ** 52 + 1023),
+    high: column(8),
+    lost: column(ROWS * ROW_BYTES),
+    r: more ? fma(scaled(more), inverse, r) : r,
+  };
 }
 
 /** Negative where x is no positive normal number. */
@@ -78,7 +113,16 @@ function logarithm(x: Node, of: (parts: Logarithm) => Node): Node {
   return patch(isUnusual(x), of(splitLogarithm(x)), careful, x);
 }
 
-const logOf = ({ e, f, rest }: Logarithm): Node => fma(e, LN2_HIGH, add(f, fma(e, LN2_LOW, rest)));
+/** What is small in a logarithm, without multiples of log 2. */
+function restOf({ r, lost }: Logarithm): Node {
+  const p = polynomial(r, -0.166668666282655, 0.20000164977373427, -0.24999999999077915, 0.33333333332909953, -0.5);
+  return fma(square(r), p, lost);
+}
+
+function logOf(parts: Logarithm): Node {
+  const { e, high, r } = parts;
+  return add(fma(e, LN2_HIGH, high), add(r, fma(e, LN2_LOW, restOf(parts))));
+}
 
 export function log(x: Node): Node {
   return logarithm(x, logOf);
@@ -87,14 +131,19 @@ export function log(x: Node): Node {
 /** log₂ e = 1 + 0.4427: the 1 is not multiplied. */
 export function log2(x: Node): Node {
   const part = Math.LOG2E - 1;
-  return logarithm(x, ({ e, f, rest }) => add(add(fma(f, part, fma(rest, part, rest)), f), e));
+  return logarithm(x, (parts) => {
+    const { e, high, r } = parts;
+    const rest = restOf(parts);
+    return add(add(e, high), add(r, fma(add(high, r), part, fma(rest, part, rest))));
+  });
 }
 
 export function log10(x: Node): Node {
-  const [high, twoHigh, twoLow] = [0.43359375, 0.30102999566383914, 1.42050232272661e-13];
-  return logarithm(x, ({ e, f, rest }) => {
-    const low = mul(add(f, rest), 7.007319032518276e-4);
-    return fma(e, twoHigh, fma(f, high, fma(rest, high, fma(e, twoLow, low))));
+  const [upper, lower, twoHigh, twoLow] = [0.43359375, 7.007319032518276e-4, 0.30102999566383914, 1.42050232272661e-13];
+  return logarithm(x, (parts) => {
+    const { e, high, r } = parts;
+    const small = fma(e, twoLow, fma(add(high, r), lower, mul(restOf(parts), Math.LOG10E)));
+    return fma(e, twoHigh, fma(high, upper, fma(r, upper, small)));
   });
 }
 

@@ -219,7 +219,7 @@ export class Lowering {
       case "shrUnsigned":
         return this.#shift(name, a, Number(node.args[1]!.detail));
       case "lookup":
-        return this.#lookUp(a, Number(node.detail));
+        return lookUp(node, a);
       case "patch":
         return this.#patchLanes(node, args);
       default:
@@ -235,11 +235,6 @@ export class Lowering {
   #shift(name: string, x: Expr<"v128">, by: number): Expr {
     const distance = this.#narrow?.distance(by) ?? by;
     return distance === 0 ? x : instruction(name, x, i32(distance));
-  }
-
-  #lookUp(index: Expr<"v128">, address: number): Expr<"v128"> {
-    const row = (lane: number): Expr<"i32"> => rowOf(extract("i32x4.extract_lane", index, 2 * lane));
-    return loadLane("v128.load64_lane", row(1), load("v128.load64_zero", row(0), address), 1, address);
   }
 
   /** Where no bits or all are chosen, masks need no blending. */
@@ -280,7 +275,7 @@ export class Lowering {
       case "helper":
         return call(this.#tools.helper(node), ...(args as never[]));
       case "lookup":
-        return load("f64.load", rowOf(op("i32.wrap_i64", a as Expr<"i64">)), Number(node.detail));
+        return lookUpScalar(node, a as Expr<"i64">);
       case "patch":
         return this.#patchScalar(node, args);
       default:
@@ -347,9 +342,22 @@ export class Lowering {
   }
 }
 
-/** Where a row of a table begins. */
-function rowOf(index: Expr<"i32">): Expr<"i32"> {
-  return op("i32.shl", op("i32.and", index, ROWS - 1), Math.log2(ROW_BYTES));
+function lookUp({ detail, bit = 0 }: Node, index: Expr<"v128">): Expr<"v128"> {
+  const address = Number(detail);
+  const row = (lane: number): Expr<"i32"> =>
+    rowOf(extract("i32x4.extract_lane", index, 2 * lane + (bit >> 5)), bit & 31);
+  return loadLane("v128.load64_lane", row(1), load("v128.load64_zero", row(0), address), 1, address);
+}
+
+function lookUpScalar({ detail, bit = 0 }: Node, index: Expr<"i64">): Expr<"f64"> {
+  return load("f64.load", rowOf(op("i32.wrap_i64", op("i64.shr_u", index, bit)), 0), Number(detail));
+}
+
+/** Where the row of a table begins that eight bits say. */
+function rowOf(word: Expr<"i32">, bit: number): Expr<"i32"> {
+  const up = Math.log2(ROW_BYTES) - bit;
+  if (up > 0) return op("i32.shl", op("i32.and", word, ROWS - 1), up);
+  return op("i32.and", op("i32.shr_u", word, -up), (ROWS - 1) * ROW_BYTES);
 }
 
 function scalarType(type: NodeType): NumberType {

@@ -8,7 +8,6 @@ import {
   beyond,
   bits,
   constant,
-  div,
   eq,
   fma,
   isNan,
@@ -29,50 +28,34 @@ import {
   trunc,
   upperHalf,
 } from "./expression.ts";
-import { isUnusual, splitNumber } from "./logarithm64.ts";
+import { isUnusual, type Logarithm, splitLogarithm } from "./logarithm64.ts";
 
 const f64 = (value: number): Node => constant("f64", value);
 const INFINITY = Number.POSITIVE_INFINITY;
-/** 2 / 3 in two parts. */
-const [TWO_THIRDS, REST_OF_TWO_THIRDS] = [0.6666666567325592, 9.934107462565104e-9];
 
-/** (m - 1) / (m + 1) as its upper half and the rest, which is what that leaves divided again. */
-function ratio(m: Node): Sum & { readonly near: Node } {
-  const [f, below] = [sub(m, 1), add(m, 1)];
-  const inverse = div(1, below);
-  const near = mul(f, inverse);
-  const high = upperHalf(near);
-  const [minus, upper] = [neg(high), upperHalf(below)];
-  const most = fma(minus, sub(below, upper), fma(minus, upper, f));
-  return { near, high, low: mul(fma(minus, sub(m, sub(below, 1)), most), inverse) };
+/** Of r, in high digits so few that their products are exact, and the rest. */
+function logOf({ e, high, lost, r }: Logarithm): Sum {
+  const main = fma(e, LN2_HIGH, high);
+  const upper = upperHalf(r);
+  const half = mul(upper, -0.5);
+  const second = mul(upper, half);
+  const sum = upperHalf(add(main, add(r, second)));
+  const exact = add(add(sub(main, sum), r), second);
+  const more = fma(sub(r, upper), fma(r, -0.5, half), fma(e, LN2_LOW, lost));
+  const p = polynomial(r, 0.14285904517645168, -0.1666682101666511, 0.1999999999901766, -0.24999999999557249, 0.33333333333333337); // biome-ignore format: one list
+  return { high: sum, low: add(exact, fma(mul(square(r), r), p, more)) };
 }
 
-/** log m as 2 / 3 · s · (3 + s² + …) for s of `ratio`; products of upper halves are exact. */
-function logOf(m: Node): Sum {
-  const { near, high, low } = ratio(m);
-  const [z, main] = [square(near), square(high)];
-  const series = polynomial(z, 0.1979455414681298, 0.19885219820923555, 0.23080136299940132, 0.27272676543823254, 0.3333333377996632, 0.42857142855148883, 0.6000000000000338); // biome-ignore format: one list
-  const more = fma(square(z), series, mul(low, add(high, near)));
-  const factor = upperHalf(add(main, 3));
-  const product = mul(high, factor);
-  const upper = upperHalf(product);
-  const rest = fma(sub(more, sub(sub(factor, 3), main)), near, fma(low, factor, sub(product, upper)));
-  return { high: mul(upper, TWO_THIRDS), low: fma(upper, REST_OF_TWO_THIRDS, mul(rest, 2 / 3)) };
-}
-
-/** y log x for positive normal numbers x = 2ᵉ m. */
-function exponentOf({ e, m }: { readonly e: Node; readonly m: Node }, y: Node): Sum {
-  const l = logOf(m);
-  const main = mul(e, LN2_HIGH);
-  const high = upperHalf(add(main, l.high));
-  const low = sub(fma(e, LN2_LOW, l.low), sub(sub(high, main), l.high));
+/** y log x. */
+function exponentOf(x: Logarithm, y: Node): Sum {
+  const { high, low } = logOf(x);
   const upper = upperHalf(y);
   return { high: mul(upper, high), low: fma(sub(y, upper), high, mul(y, low)) };
 }
 
 export function power(x: Node, y: Node): Node {
   const size = abs(x);
-  const { high, low } = exponentOf(splitNumber(size), y);
+  const { high, low } = exponentOf(splitLogarithm(size), y);
   const unusual = or(isUnusual(size), beyond(high, 708));
   const ofSize = patch(unusual, expInside(high, low), (a, b) => settled(a, b, anySize(a, b)), size, y);
   return patch(bits(x), ofSize, withSign, ofSize, x, y);
@@ -83,8 +66,8 @@ const within = (x: Node, limit: number): Node => pmin(pmax(x, -limit), limit);
 /** Exponents beyond 2⁶⁴ have the results of those at 2⁶⁴. */
 function anySize(x: Node, y: Node): Node {
   const subnormal = lt(x, 2 ** -1022);
-  const { e, m } = splitNumber(select(subnormal, mul(x, 2 ** 54), x));
-  const { high, low } = exponentOf({ e: sub(e, select(subnormal, f64(54), 0)), m }, within(y, 2 ** 64));
+  const { e, ...parts } = splitLogarithm(select(subnormal, mul(x, 2 ** 54), x));
+  const { high, low } = exponentOf({ e: sub(e, select(subnormal, f64(54), 0)), ...parts }, within(y, 2 ** 64));
   const [rising, falling] = [select(lt(y, 0), f64(INFINITY), 0), select(lt(y, 0), 0, f64(INFINITY))];
   return select(eq(x, 0), rising, select(eq(x, INFINITY), falling, exp(high, within(low, 0.25))));
 }
