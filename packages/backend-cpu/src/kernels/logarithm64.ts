@@ -25,6 +25,7 @@ import {
   polynomial,
   select,
   shrUnsigned,
+  signBit,
   sqrt,
   square,
   sub,
@@ -41,7 +42,7 @@ const ROW = 44;
 const FIRST = 0x3fe6a80000000000n;
 
 /**
- * For each row a number k / 512 near the inverse of those in it, and minus its logarithm, a multiple of 2⁻⁴² first, to which
+ * For each row a number k / 512 near the inverse of those in it, its exponent raised by 1023, and minus its logarithm, a multiple of 2⁻⁴² first, to which
  * multiples of `LN2_HIGH` are added exactly; in as many rows more what is left of it.
  */
 const logarithms = table(2 * ROWS, (start) => {
@@ -54,6 +55,7 @@ const logarithms = table(2 * ROWS, (start) => {
     const size = sums[256]! - sums[k - 256]!;
     const high = (size + (1n << 77n)) >> 78n;
     heap.f64[at] = k / 512;
+    heap.i64[at]! += 1023n << 52n;
     heap.f64[at + 1] = Number(high) * 2 ** -42;
     heap.f64[at + 2 * ROWS] = Number(size - (high << 78n)) * 2 ** -120;
   }
@@ -74,41 +76,39 @@ export interface Logarithm {
   readonly r: Node;
 }
 
-/**
- * Of x + `more` for positive normal numbers x, which for a `more` other than 0 are below 2¹⁰²². Products of inverses with
- * halves of x are exact, and r is.
- */
-export function splitLogarithm(x: Node, more?: Node): Logarithm {
-  const word = add(bits(x), i64(0x3ff0000000000000n - FIRST));
+/** Of x, or 1 + x, where that is a positive normal number below 2¹⁰²². Products with halves of x are exact, and so is r, nearly. */
+export function splitLogarithm(x: Node, plus: 0 | 1 = 0): Logarithm {
+  const word = add(bits(plus ? add(x, 1) : x), i64(0x3ff0000000000000n - FIRST));
   const exponent = float(or(shrUnsigned(word, 52), i64(0x4330000000000000n)));
-  const m = float(add(and(word, i64(0xfffffffffffffn)), i64(FIRST)));
   const column = (offset: number): Node => lookup(word, logarithms() + offset, ROW);
-  const inverse = column(0);
-  const upper = upperHalf(m);
-  const r = fma(sub(m, upper), inverse, fma(upper, inverse, -1));
-  const scaled = (y: Node): Node => mul(y, float(sub(i64(0x7fe0000000000000n), and(word, i64(EXPONENT)))));
+  const inverse = float(sub(bits(column(0)), and(word, i64(EXPONENT))));
+  const upper = upperHalf(x);
   return {
     e: sub(exponent, 2 ** 52 + 1023),
     high: column(8),
     lost: column(ROWS * ROW_BYTES),
-    r: more ? fma(scaled(more), inverse, r) : r,
+    r: fma(sub(x, upper), inverse, fma(upper, inverse, plus ? sub(inverse, 1) : -1)),
   };
 }
 
-/** Negative where x is no positive normal number. */
-export function isUnusual(x: Node): Node {
-  const word = bits(x);
-  return or(sub(word, i64(0x10000000000000n)), sub(i64(EXPONENT - 1n), word));
+/** The same for all positive numbers. */
+export function splitAnyLogarithm(x: Node): Logarithm {
+  const small = lt(x, 1);
+  const { e, ...parts } = splitLogarithm(mul(x, select(small, constant("f64", 2 ** 54), 2 ** -54)));
+  return { e: add(e, select(small, constant("f64", -54), 54)), ...parts };
 }
 
-/** A logarithm from what it is for positive normal numbers. */
+/** Negative where x is no positive normal number below 2¹⁰²². */
+export function isUnusual(x: Node): Node {
+  const word = bits(x);
+  return or(sub(word, i64(0x10000000000000n)), sub(i64(0x7fcfffffffffffffn), word));
+}
+
+/** A logarithm from what it is for positive numbers. */
 function logarithm(x: Node, of: (parts: Logarithm) => Node): Node {
   const careful = (y: Node): Node => {
-    const subnormal = lt(y, 2 ** -1022);
-    const { e, ...parts } = splitLogarithm(select(subnormal, mul(y, 2 ** 54), y));
-    const value = of({ e: sub(e, select(subnormal, constant("f64", 54), 0)), ...parts });
     const outside = select(eq(y, 0), constant("f64", -INFINITY), Number.NaN);
-    return select(gt(y, 0), select(lt(y, INFINITY), value, y), outside);
+    return select(gt(y, 0), select(lt(y, INFINITY), of(splitAnyLogarithm(y)), y), outside);
   };
   return patch(isUnusual(x), of(splitLogarithm(x)), careful, x);
 }
@@ -147,15 +147,10 @@ export function log10(x: Node): Node {
   });
 }
 
-/** log(1 + x): what rounding 1 + x lost is put back into the fraction. */
 export function log1p(x: Node): Node {
-  const u = add(x, 1);
-  const back = sub(u, 1);
-  const lost = add(sub(1, sub(u, back)), sub(x, back));
-  const word = bits(u);
-  const unusual = or(sub(word, i64(1n)), sub(i64(0x7fd0000000000000n), word));
   const careful = (y: Node): Node => select(eq(y, -1), constant("f64", -INFINITY), log(y));
-  return patch(unusual, copySign(logOf(splitLogarithm(u, lost)), x), careful, x);
+  const value = logOf(splitLogarithm(x, 1));
+  return patch(isUnusual(add(x, 1)), float(or(bits(value), signBit(x))), careful, x);
 }
 
 /** Beyond it 1 disappears in squares, which may be infinite. */

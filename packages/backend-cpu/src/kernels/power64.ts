@@ -28,7 +28,7 @@ import {
   trunc,
   upperHalf,
 } from "./expression.ts";
-import { isUnusual, type Logarithm, splitLogarithm } from "./logarithm64.ts";
+import { isUnusual, type Logarithm, splitAnyLogarithm, splitLogarithm } from "./logarithm64.ts";
 
 const f64 = (value: number): Node => constant("f64", value);
 const INFINITY = Number.POSITIVE_INFINITY;
@@ -65,9 +65,7 @@ const within = (x: Node, limit: number): Node => pmin(pmax(x, -limit), limit);
 
 /** Exponents beyond 2⁶⁴ have the results of those at 2⁶⁴. */
 function anySize(x: Node, y: Node): Node {
-  const subnormal = lt(x, 2 ** -1022);
-  const { e, ...parts } = splitLogarithm(select(subnormal, mul(x, 2 ** 54), x));
-  const { high, low } = exponentOf({ e: sub(e, select(subnormal, f64(54), 0)), ...parts }, within(y, 2 ** 64));
+  const { high, low } = exponentOf(splitAnyLogarithm(x), within(y, 2 ** 64));
   const [rising, falling] = [select(lt(y, 0), f64(INFINITY), 0), select(lt(y, 0), 0, f64(INFINITY))];
   return select(eq(x, 0), rising, select(eq(x, INFINITY), falling, exp(high, within(low, 0.25))));
 }
