@@ -125,7 +125,7 @@ const powersPerDType = new Map(
   ]),
 );
 
-/** Powers by a number take the size, whose powers are quick: odd ones have the sign, and no fraction is one of less than 0. */
+/** Powers of float32 by a number take the size, whose powers are quick: odd ones have the sign, and no fraction is one of less than 0. */
 const byNumber = {
   even: (power: Node): Node => power,
   odd: copySign,
@@ -135,12 +135,11 @@ const byNumber = {
 const powersByNumber = Object.fromEntries(
   Object.entries(byNumber).map(([name, finish]) => [
     name,
-    perDType(
-      (dtype) =>
-        new Elementwise(`pow ${name}`, [dtype, dtype], dtype, (x, y) => finish(binary.pow(abs(x!), y!, dtype), x!)),
+    new Elementwise(`pow ${name}`, ["float32", "float32"], "float32", (x, y) =>
+      finish(binary.pow(abs(x!), y!, "float32"), x!),
     ),
   ]),
-) as { readonly [K in keyof typeof byNumber]: (dtype: DType) => Elementwise };
+) as { readonly [K in keyof typeof byNumber]: Elementwise };
 
 function powFormula(): Pick {
   const general = binaryFormula("pow");
@@ -149,10 +148,10 @@ function powFormula(): Pick {
       const special = powersPerDType.get(exponent);
       if (special) return special(dtype);
     }
-    if (dtype !== "float32" && dtype !== "float64") return undefined;
-    const seen = dtype === "float32" ? Math.fround(exponent) : exponent;
+    if (dtype !== "float32") return undefined;
+    const seen = Math.fround(exponent);
     if (!Number.isFinite(seen)) return undefined;
-    return powersByNumber[seen % 2 === 0 ? "even" : seen % 1 === 0 ? "odd" : "fraction"](dtype);
+    return powersByNumber[seen % 2 === 0 ? "even" : seen % 1 === 0 ? "odd" : "fraction"];
   };
   return (inputs, out) => {
     const [, exponent] = inputs;

@@ -9,24 +9,25 @@ import {
   bits,
   constant,
   eq,
+  float,
   fma,
   isNan,
   lt,
   mul,
   type Node,
   ne,
-  neg,
-  not,
   or,
   patch,
   pmax,
   pmin,
   polynomial,
   select,
+  signBit,
   square,
   sub,
   trunc,
   upperHalf,
+  xor,
 } from "./expression.ts";
 import { isUnusual, type Logarithm, splitAnyLogarithm, splitLogarithm } from "./logarithm64.ts";
 
@@ -56,9 +57,8 @@ function exponentOf(x: Logarithm, y: Node): Sum {
 export function power(x: Node, y: Node): Node {
   const size = abs(x);
   const { high, low } = exponentOf(splitLogarithm(size), y);
-  const unusual = or(isUnusual(size), beyond(high, 708));
-  const ofSize = patch(unusual, expInside(high, low), (a, b) => settled(a, b, anySize(a, b)), size, y);
-  return patch(bits(x), ofSize, withSign, ofSize, x, y);
+  const value = withoutFractions(turned(expInside(high, low), x, y), x, y);
+  return patch(or(isUnusual(size), beyond(high, 708)), value, (a, b) => signed(a, b, anySize), x, y);
 }
 
 const within = (x: Node, limit: number): Node => pmin(pmax(x, -limit), limit);
@@ -70,23 +70,23 @@ function anySize(x: Node, y: Node): Node {
   return select(eq(x, 0), rising, select(eq(x, INFINITY), falling, exp(high, within(low, 0.25))));
 }
 
-/** A power of a size: 1 where an operand does not matter, else NaN where one is. */
-function settled(x: Node, y: Node, power: Node): Node {
-  const known = or(eq(y, 0), eq(x, 1));
-  return select(known, f64(1), select(or(isNan(x), isNan(y)), f64(Number.NaN), power));
-}
-
-/** Odd powers have the sign of x; what is less than 0 has no others than whole ones. */
-function withSign(power: Node, x: Node, y: Node): Node {
-  const whole = eq(trunc(y), y);
+/** Odd powers have the sign of x. */
+function turned(power: Node, x: Node, y: Node): Node {
   const half = mul(y, 0.5);
-  const odd = and(whole, ne(trunc(half), half));
-  const turned = select(and(lt(bits(x), 0), odd), neg(power), power);
-  return select(and(lt(x, 0), and(ne(x, -INFINITY), not(whole))), f64(Number.NaN), turned);
+  return float(xor(bits(power), select(ne(trunc(half), half), signBit(x), 0)));
 }
 
-/** Powers of any numbers by those of sizes. */
+/** What is less than 0 has no others than whole powers. */
+function withoutFractions(power: Node, x: Node, y: Node): Node {
+  return select(and(lt(x, 0), ne(trunc(y), y)), f64(Number.NaN), power);
+}
+
+/** Powers of any numbers by those of sizes; 1 where an operand does not matter. */
 export function signed(x: Node, y: Node, ofSize: (x: Node, y: Node) => Node): Node {
   const size = abs(x);
-  return withSign(settled(size, y, ofSize(size, y)), x, y);
+  const magnitude = ofSize(size, y);
+  const value = select(eq(trunc(y), y), turned(magnitude, x, y), magnitude);
+  const proper = select(eq(size, INFINITY), value, withoutFractions(value, x, y));
+  const known = or(eq(y, 0), or(eq(x, 1), and(eq(x, -1), eq(abs(y), INFINITY))));
+  return select(known, f64(1), select(or(isNan(x), isNan(y)), f64(Number.NaN), proper));
 }
