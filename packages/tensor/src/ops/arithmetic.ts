@@ -169,10 +169,10 @@ export const div = op(
     if (roundingMode === null) return apply("div", [input, other]);
     if (roundingMode === "floor") return apply("floorDivide", [input, other]);
     if (roundingMode !== "trunc") fail("div", `unknown rounding mode "${roundingMode}"`, 'Use "trunc" or "floor"');
-    const exact = apply("sub", [input, apply("fmod", [input, other])]);
-    return exact.isFloatingPoint()
-      ? apply("trunc", [apply("div", [input, other])])
-      : apply("floorDivide", [exact, other]);
+    const down = apply("floorDivide", [input, other]);
+    if (down.isFloatingPoint()) return apply("trunc", [apply("div", [input, other])]);
+    const isLower = apply("logicalAnd", [apply("lt", [down, 0]), apply("ne", [apply("mul", [down, other]), input])]);
+    return apply("where", [isLower, apply("add", [down, 1]), down]);
   },
 );
 
