@@ -89,6 +89,11 @@ describe.each(["argmax", "argmin"] as const)("%s", (op) => {
       check(op, plainView([length, 41], "float32", length, alike), [0]);
     }
   });
+
+  test.each(allDTypes)("of %s in long lines, wherever the extreme is", (dtype) => {
+    const rough = (random: () => number): number => Math.floor(120 * random());
+    for (const length of [16, 17, 33, 64, 130, 263]) check(op, plainView([12, length], dtype, length, rough), [1]);
+  });
 });
 
 test("large sums are cut into parts and lose next to nothing", () => {

@@ -1,5 +1,5 @@
 /** The loops that look for extremes: along any lines, and along long packed ones. */
-import type { DType } from "@dl/tensor";
+import { type DType, isFloat } from "@dl/tensor";
 import { shareOf } from "../dense/element.ts";
 import { type Expr, type Func, type Local, load, type Module, op, shuffle, splat } from "../wasm/emitter.ts";
 import { access, loadScalar } from "./access.ts";
@@ -56,69 +56,126 @@ export function buildPositions(m: Module, name: PositionOp, dtype: DType): void 
 /** Lines that are long enough, and packed: first their extreme, in lanes, then where it is first, or where NaN is. */
 export const LONG = 16;
 const ROUND = 4;
-const vectors = {
-  float32: { shape: "f32x4", mask: "i32x4", shift: 2 },
-  float64: { shape: "f64x2", mask: "i64x2", shift: 3 },
-} as const;
-type Vectors = (typeof vectors)[keyof typeof vectors];
-const pick = { argmax: "pmax", argmin: "pmin" } as const;
+
+/** Elements that fill lanes as they are stored. */
+interface Line {
+  readonly shape: "i8x16" | "i16x8" | "i32x4" | "i64x2" | "f32x4" | "f64x2";
+  /** Of masks. */
+  readonly whole: "i8x16" | "i16x8" | "i32x4" | "i64x2";
+  readonly better: (a: Expr<"v128">, b: Expr<"v128">) => Expr<"v128">;
+}
+
+const extremes = { argmax: "max", argmin: "min" } as const;
+const wholes = { 1: "i8x16", 2: "i16x8", 4: "i32x4", 8: "i64x2" } as const;
+
+/** `undefined` for elements that do not compare as they are stored. */
+export function lineOf(name: PositionOp, dtype: DType): Line | undefined {
+  const { bytes, raw, signed } = access[dtype];
+  const [whole, pick] = [wholes[bytes], extremes[name]];
+  if (raw === "f32" || raw === "f64") {
+    const shape = raw === "f32" ? "f32x4" : "f64x2";
+    return { shape, whole, better: (a, b) => op(`${shape}.p${pick}`, a, b) };
+  }
+  if (isFloat(dtype)) return undefined;
+  const better = (a: Expr<"v128">, b: Expr<"v128">): Expr<"v128"> =>
+    whole === "i64x2"
+      ? op("v128.bitselect", a, b, op(name === "argmax" ? "i64x2.gt_s" : "i64x2.lt_s", a, b))
+      : op(`${whole}.${pick}_${signed ? "s" : "u"}`, a, b);
+  return { shape: whole, whole, better };
+}
 
 export function buildLines(m: Module, name: PositionOp, dtype: DType): void {
-  const wide = vectors[dtype as keyof typeof vectors];
-  const { shape, mask, shift } = wide;
+  const kind = lineOf(name, dtype)!;
+  const { shape, whole } = kind;
+  const shift = Math.log2(access[dtype].bytes);
   m.func("positions", params, (f, p) => {
     const tops = f.locals("v128", ROUND);
-    const [vector, nans] = f.locals("v128", 2) as [Local<"v128">, Local<"v128">];
-    const [rest, end] = f.locals("i32", 2) as [Local<"i32">, Local<"i32">];
-    const take = (address: Expr<"i32">, offset: number, top: Local<"v128">): void => {
-      f.set(vector, load("v128.load", address, offset));
-      f.set(top, op(`${shape}.${pick[name]}`, top, vector));
-      f.set(nans, op("v128.or", nans, op(`${shape}.ne`, vector, vector)));
-    };
+    const [at, found] = f.locals("i32", 2) as [Int, Int];
+    const nans = shape === whole ? undefined : f.local("v128");
     shareOf(f, p, p.units, (unit) => {
       const line = f.let(placeOf(p, unit));
-      const at = f.let(line);
-      const bytes = f.let(op("i32.shl", p.inner, shift));
-      for (const top of tops) f.set(top, load("v128.load", line));
-      f.set(nans, splat("i32x4", 0));
-      f.set(end, op("i32.add", line, op("i32.sub", bytes, 16)));
-      f.set(rest, op("i32.div_u", bytes, 16 * ROUND));
-      f.while(rest, () => {
-        for (const [k, top] of tops.entries()) take(at, 16 * k, top);
-        f.inc(at, 16 * ROUND);
-        f.inc(rest, -1);
-      });
-      f.while(op("i32.lt_u", at, end), () => {
-        take(at, 0, tops[0]!);
-        f.inc(at, 16);
-      });
-      take(end, 0, tops[0]!);
-      const top = extremeOf(f, name, wide, tops);
-      const find = (test: (x: Local<"v128">) => Expr<"v128">): void => {
+      const end = f.let(op("i32.add", line, op("i32.sub", op("i32.shl", p.inner, shift), 16)));
+      f.set(at, line);
+      const top = extremeOf(f, kind, tops, nans, at, end);
+      const find = (test: (x: Expr<"v128">) => Expr<"v128">): void => {
         f.set(at, line);
-        f.set(vector, load("v128.load", line));
-        f.while(op("i32.eqz", op("v128.any_true", test(vector))), () => {
-          f.inc(at, 16);
-          f.if(op("i32.gt_u", at, end), () => f.set(at, end));
-          f.set(vector, load("v128.load", at));
-        });
-        f.set(rest, op("i32.ctz", op(`${mask}.bitmask`, test(vector))));
+        const vector = firstOf(f, at, end, test);
+        f.set(found, op("i32.ctz", op(`${whole}.bitmask`, vector)));
       };
-      f.if(
-        op("v128.any_true", nans),
-        () => find((x) => op(`${shape}.ne`, x, x)),
-        () => find((x) => op(`${shape}.eq`, x, top)),
-      );
-      const found = op("i32.add", op("i32.shr_u", op("i32.sub", at, line), shift), rest);
-      f.store("i64.store", op("i32.add", p.target, op("i32.shl", unit, 3)), op("i64.extend_i32_u", found));
+      const findTop = (): void => find((x) => op(`${shape}.eq`, x, top));
+      if (nans === undefined) findTop();
+      else f.if(op("v128.any_true", nans), () => find((x) => notItself(kind, f.let(x))), findTop);
+      const position = op("i32.add", op("i32.shr_u", op("i32.sub", at, line), shift), found);
+      f.store("i64.store", op("i32.add", p.target, op("i32.shl", unit, 3)), op("i64.extend_i32_u", position));
     });
   });
 }
 
-/** The extreme of all lanes in every lane, if none is NaN: lanes meet those half a vector away, then their neighbours. */
-function extremeOf(f: Func, name: PositionOp, { shape }: Vectors, tops: readonly Local<"v128">[]): Local<"v128"> {
-  const better = (a: Expr<"v128">, b: Expr<"v128">): Local<"v128"> => f.let(op(`${shape}.${pick[name]}`, a, b));
-  const best = tops.slice(1).reduce(better, tops[0]!);
-  const halves = better(best, shuffle(best, best, [2, 3, 0, 1]));
-  return shape === "f64x2" ? halves : better(halves, shuffle(halves, halves, [1, 0, 3, 2]));
+type Int = Local<"i32">;
+type Vector = Local<"v128">;
+
+const notItself = ({ shape }: Line, x: Vector): Expr<"v128"> => op(`${shape}.ne`, x, x);
+
+/** Runs `body` for the vectors of each round from `at` on that ends before `end`, where the last vector is. */
+function inRounds(f: Func, at: Int, end: Int, body: () => void): void {
+  f.while(op("i32.le_u", op("i32.add", at, 16 * (ROUND - 1)), end), () => {
+    body();
+    f.inc(at, 16 * ROUND);
+  });
+}
+
+/** The extreme in every lane, if none is NaN: lanes meet those half a vector away, then nearer ones. */
+function extremeOf(f: Func, line: Line, tops: readonly Vector[], nans: Vector | undefined, at: Int, end: Int): Vector {
+  const { shape, better } = line;
+  const take = (address: Int, top: Vector, offset: number): void => {
+    const vector = f.let(load("v128.load", address, offset));
+    f.set(top, better(top, vector));
+    if (nans) f.set(nans, op("v128.or", nans, notItself(line, vector)));
+  };
+  for (const top of tops) f.set(top, load("v128.load", at));
+  if (nans) f.set(nans, splat("i32x4", 0));
+  inRounds(f, at, end, () => tops.forEach((top, k) => void take(at, top, 16 * k)));
+  f.while(op("i32.lt_u", at, end), () => {
+    take(at, tops[0]!, 0);
+    f.inc(at, 16);
+  });
+  take(end, tops[0]!, 0);
+  const join = (a: Vector, b: Expr<"v128">): Vector => {
+    const other = f.let(b);
+    return f.let(better(a, other));
+  };
+  const lanes = Number(shape.split("x")[1]);
+  let best = tops.reduce(join);
+  for (let apart = lanes / 2; apart >= 1; apart /= 2) {
+    const order = Array.from({ length: lanes }, (_, lane) => (lane + apart) % lanes);
+    best = join(best, shuffle(best, best, order));
+  }
+  return best;
+}
+
+/** Moves on to the first vector where a test holds somewhere, whatever it holds is there; gives back the test. */
+function firstOf(f: Func, at: Int, end: Int, test: (x: Expr<"v128">) => Expr<"v128">): Vector {
+  f.block((found) => {
+    inRounds(f, at, end, () => {
+      const tests = Array.from({ length: ROUND }, (_, k) => f.let(test(load("v128.load", at, 16 * k))));
+      f.brIf(
+        found,
+        op(
+          "v128.any_true",
+          tests.reduce((a, b) => f.let(op("v128.or", a, b))),
+        ),
+      );
+    });
+  });
+  const vector = f.local("v128");
+  const step = (): void => {
+    f.if(op("i32.gt_u", at, end), () => f.set(at, end));
+    f.set(vector, test(load("v128.load", at)));
+  };
+  step();
+  f.while(op("i32.eqz", op("v128.any_true", vector)), () => {
+    f.inc(at, 16);
+    step();
+  });
+  return vector;
 }

@@ -5,7 +5,7 @@ import { addressOf } from "../storage.ts";
 import { keptFirst, type Level, levels, merged } from "./fold-plan.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { ABREAST, buildAbreast } from "./positions-columns.ts";
-import { buildLines, buildPositions, LONG, type PositionOp } from "./positions-loops.ts";
+import { buildLines, buildPositions, LONG, lineOf, type PositionOp } from "./positions-loops.ts";
 import { withTemporaries } from "./temporary.ts";
 
 const PARALLEL = 2 ** 15;
@@ -50,7 +50,7 @@ function launch(name: PositionOp, x: View, kept: readonly Level[], inner: Level,
 
 function wayOf({ dtype }: View, kept: readonly Level[], inner: Level): keyof typeof builders {
   if (kept.at(-1)?.stride === 1) return "abreast";
-  return (dtype === "float32" || dtype === "float64") && inner.stride === 1 && inner.size >= LONG ? "lines" : "any";
+  return inner.stride === 1 && inner.size >= LONG && lineOf("argmax", dtype) ? "lines" : "any";
 }
 
 export const argmax: Kernel<"argmax"> = positions("argmax");
