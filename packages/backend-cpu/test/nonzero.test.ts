@@ -1,5 +1,5 @@
 import { setNumThreads } from "@dl/backend-cpu";
-import { fromArray, rand } from "@dl/tensor";
+import { arange, fromArray, rand } from "@dl/tensor";
 import { afterAll, describe, expect, it } from "vitest";
 
 afterAll(() => setNumThreads(2));
@@ -38,4 +38,19 @@ describe("positions of what is not zero", () => {
       [1, 1],
     ]);
   });
+});
+
+describe("elements where a mask holds", () => {
+  for (const dtype of ["int64", "float32", "float16", "uint8"] as const) {
+    it.each([0, 0.1, 0.95, 1])(`of ${dtype} with a share of %f, whatever the number of threads`, (share) => {
+      const x = arange(70_001).remainder(251).to(dtype);
+      const mask = rand(70_001).lt(share);
+      const holds = mask.toArray() as boolean[];
+      const wanted = (x.toArray() as number[]).filter((_, i) => holds[i]);
+      for (const threads of [1, 3]) {
+        setNumThreads(threads);
+        expect((x.maskedSelect(mask).toArray() as number[]).join()).toBe(wanted.join());
+      }
+    });
+  }
 });

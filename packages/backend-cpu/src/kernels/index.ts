@@ -7,7 +7,7 @@ import * as indexing from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
-import { nonzero } from "./nonzero.ts";
+import { maskedSelect, nonzero } from "./nonzero.ts";
 import { pointwise } from "./pointwise.ts";
 import { maxPoolBackwardKernel, maxPoolKernel } from "./pooling.ts";
 import { argmax, argmin } from "./positions.ts";
@@ -48,6 +48,7 @@ export const kernels: Kernels = {
   indexAdd: indexing.indexAdd,
   indexCopy: indexing.indexCopy,
   nonzero: overArrays(nonzero, asStored),
+  maskedSelect: overArrays(maskedSelect, asStored),
   sort: sorting.sort,
   topk: sorting.topk,
   cumsum: overArrays(scans.cumsum, asStored),

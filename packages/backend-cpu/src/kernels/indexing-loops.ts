@@ -26,7 +26,7 @@ const placings = {
 export type Placing = keyof typeof placings;
 
 /** One element to `to + offset`. */
-const moves: { readonly [bytes: number]: (f: Func, to: Address, from: Address, offset?: number) => void } = {
+export const moves: { readonly [bytes: number]: (f: Func, to: Address, from: Address, offset?: number) => void } = {
   1: (f, to, from, offset) => f.store("i32.store8", to, load("i32.load8_u", from), offset),
   2: (f, to, from, offset) => f.store("i32.store16", to, load("i32.load16_u", from), offset),
   4: (f, to, from, offset) => f.store("i32.store", to, load("i32.load", from), offset),

@@ -1,7 +1,8 @@
-/** Positions of what holds in a mask: counted part by part, then written by each part from its own place on. */
+/** Positions of what holds in a mask, or what lies there: counted part by part, then written by each part from its own place on. */
 import { engine, heap, memory, threads } from "../runtime/index.ts";
 import { type Expr, type Func, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
-import type { ArrayKernel } from "./array-kernel.ts";
+import type { ArrayKernel, ArrayView } from "./array-kernel.ts";
+import { moves } from "./indexing-loops.ts";
 
 type Int = Local<"i32">;
 
@@ -22,7 +23,8 @@ function partOf(f: Func, { chunk, per, size, tallies }: Ends): Int[] {
   return [first, end, f.let(op("i32.add", tallies, op("i32.mul", chunk, 4)))];
 }
 
-const wordAt = (address: Expr<"i32">): Expr<"i64"> => op("i64.and", load("i64.load", address), 0x0101010101010101n);
+const FULL = 0x0101010101010101n;
+const wordAt = (address: Expr<"i32">): Expr<"i64"> => op("i64.and", load("i64.load", address), FULL);
 
 function buildCount(m: Module): void {
   m.func("count", ends, (f, p) => {
@@ -43,30 +45,36 @@ function buildCount(m: Module): void {
   });
 }
 
+/** What an element writes, at most: to `target`, for the element `offset` behind the place that is reached. */
+interface Written {
+  readonly bytes: number;
+  write(target: Int, offset: number): void;
+  /** The same of all elements of a word. */
+  writeWord?(target: Int): void;
+}
+
 /**
- * Every element writes its place, and only those that hold move on: random branches would cost more. The last one that holds
+ * Every element is written, and only those that hold move on: random branches would cost more. The last one that holds
  * ends the part, so that nothing is written behind it.
  */
-function buildWrite(m: Module, rank: number): void {
+function buildWrite(m: Module, rank: number, written: (f: Func, at: readonly Int[], values: Int) => Written): void {
   const sizes = Array.from({ length: rank }, (_, dim) => `size${dim}` as const);
-  m.func("write", [...ends, "found", "out", ...sizes], (f, locals) => {
-    const p = locals as unknown as Ends & Readonly<Record<"found" | "out" | `size${number}`, Int>>;
+  m.func("write", [...ends, "found", "out", "values", ...sizes], (f, locals) => {
+    const p = locals as unknown as Ends & Readonly<Record<"found" | "out" | "values" | `size${number}`, Int>>;
     const [i, end, tally] = partOf(f, p) as [Int, Int, Int];
     const before = f.let(load("i32.load", tally));
     const left = f.let(op("i32.sub", f.let(following(p, tally)), before));
-    const target = f.let(op("i32.add", p.out, op("i32.mul", before, 8 * rank)));
     const extents = sizes.map((name) => p[name]!);
     const at = placeOf(f, i, extents);
+    const { bytes, write, writeWord } = written(f, at, p.values);
+    const target = f.let(op("i32.add", p.out, op("i32.mul", before, bytes)));
     const last = at.at(-1)!;
     const from = f.let(op("i32.add", p.mask, i));
     const stop = f.local("i32");
-    const write = (place: Expr<"i32">, holds: Expr<"i32">): void => {
-      for (const [dim, outer] of at.slice(0, -1).entries()) {
-        f.store("i64.store", target, op("i64.extend_i32_u", outer), 8 * dim);
-      }
-      f.store("i64.store", target, op("i64.extend_i32_u", place), 8 * (rank - 1));
+    const take = (offset: number, holds: Expr<"i32">): void => {
+      write(target, offset);
       const step = f.let(holds);
-      f.inc(target, op("i32.mul", step, 8 * rank));
+      f.inc(target, op("i32.mul", step, bytes));
       f.set(left, op("i32.sub", left, step));
     };
     f.while(left, () => {
@@ -74,9 +82,16 @@ function buildWrite(m: Module, rank: number): void {
       const rest = f.let(op("i32.sub", end, i));
       f.set(stop, op("i32.add", last, select(op("i32.lt_u", stop, rest), stop, rest)));
       f.set(i, op("i32.add", i, op("i32.sub", stop, last)));
-      words(f, { from, last, stop, left }, write);
+      const takeWord =
+        writeWord &&
+        ((): void => {
+          writeWord(target);
+          f.inc(target, WORD * bytes);
+          f.inc(left, -WORD);
+        });
+      words(f, { from, last, stop, left }, take, takeWord);
       f.while(op("i32.and", op("i32.lt_u", last, stop), op("i32.ne", left, 0)), () => {
-        write(last, op("i32.and", load("i32.load8_u", from), 1));
+        take(0, op("i32.and", load("i32.load8_u", from), 1));
         f.inc(from, 1);
         f.inc(last, 1);
       });
@@ -84,6 +99,32 @@ function buildWrite(m: Module, rank: number): void {
     });
   });
 }
+
+const positions = (f: Func, at: readonly Int[]): Written => ({
+  bytes: 8 * at.length,
+  write: (target, offset) => {
+    for (const [dim, place] of at.entries()) {
+      const shift = dim === at.length - 1 ? offset : 0;
+      f.store("i64.store", target, op("i64.extend_i32_u", op("i32.add", place, shift)), 8 * dim);
+    }
+  },
+});
+
+const elements =
+  (bytes: number) =>
+  (f: Func, [place]: readonly Int[], values: Int): Written => {
+    const element = (offset: number): Int =>
+      f.let(op("i32.add", values, op("i32.mul", op("i32.add", place!, offset), bytes)));
+    return {
+      bytes,
+      write: (target, offset) => moves[bytes]!(f, target, element(offset)),
+      writeWord: (target) => {
+        const from = element(0);
+        if (bytes === 1) moves[WORD]!(f, target, from);
+        else for (let k = 0; k < WORD * bytes; k += 16) f.store("v128.store", target, load("v128.load", from, k), k);
+      },
+    };
+  };
 
 /** Where the next part's positions begin. */
 function following({ chunk, chunks, found }: Ends & { readonly found: Int }, tally: Int): Expr<"i32"> {
@@ -102,20 +143,25 @@ function placeOf(f: Func, element: Int, extents: readonly Int[]): Int[] {
   return at;
 }
 
-/** Eight at a time: none of them, or all one after the other, while at least as many are left to be found. */
+/** Eight at a time: none of them, all together, or one after the other, while at least as many are left to be found. */
 function words(
   f: Func,
   { from, last, stop, left }: Readonly<Record<"from" | "last" | "stop" | "left", Int>>,
-  write: (place: Expr<"i32">, holds: Expr<"i32">) => void,
+  take: (offset: number, holds: Expr<"i32">) => void,
+  takeWord?: () => void,
 ): void {
   const isWord = op("i32.ge_u", op("i32.sub", stop, last), WORD);
   f.while(op("i32.and", isWord, op("i32.ge_u", left, WORD)), () => {
     const word = f.let(wordAt(from));
-    f.if(op("i32.eqz", op("i64.eqz", word)), () => {
+    const singly = (): void => {
       for (let k = 0; k < WORD; k++) {
         const bit = op("i32.wrap_i64", op("i64.shr_u", word, BigInt(8 * k)));
-        write(op("i32.add", last, k), op("i32.and", bit, 1));
+        take(k, op("i32.and", bit, 1));
       }
+    };
+    f.if(op("i32.eqz", op("i64.eqz", word)), () => {
+      if (takeWord) f.if(op("i64.eq", word, FULL), takeWord, singly);
+      else singly();
     });
     f.inc(from, WORD);
     f.inc(last, WORD);
@@ -143,16 +189,28 @@ function addUp(parts: number): number {
   return sum;
 }
 
-export const nonzero: ArrayKernel<"nonzero"> = ([mask], _, [out]) => {
-  const { shape, data } = mask!;
-  const key = `nonzero ${shape.length}`;
+function writeAll(
+  what: string,
+  { shape, data }: ArrayView,
+  out: ArrayView,
+  written: Parameters<typeof buildWrite>[2],
+  values = 0,
+): void {
+  const key = `${what} ${shape.length}`;
   engine.module(key, (m) => {
     buildCount(m);
-    buildWrite(m, shape.length);
+    buildWrite(m, shape.length, written);
   });
   const per = Math.max(PART, Math.ceil(data.length / MOST_PARTS / WORD) * WORD);
   const parts = Math.ceil(data.length / per);
   const args = [per, data.length, data.byteOffset, tallies.address];
   threads.parallel(key, "count", parts, args);
-  threads.parallel(key, "write", parts, [...args, addUp(parts), out!.data.byteOffset, ...shape]);
+  threads.parallel(key, "write", parts, [...args, addUp(parts), out.data.byteOffset, values, ...shape]);
+}
+
+export const nonzero: ArrayKernel<"nonzero"> = ([mask], _, [out]) => writeAll("nonzero", mask!, out!, positions);
+
+export const maskedSelect: ArrayKernel<"maskedSelect"> = ([x, mask], _, [out]) => {
+  const bytes = x!.data.BYTES_PER_ELEMENT;
+  writeAll(`maskedSelect ${bytes}`, mask!, out!, elements(bytes), x!.data.byteOffset);
 };

@@ -33,16 +33,19 @@ function triangleIndices(
   if (dtypes[dtype].kind === "float") fail("triangle indices", `need a whole-number dtype, got ${dtype}`);
   const spans = Array.from({ length: rows }, (_, row) => span(row).map((at) => Math.min(Math.max(at, 0), columns)));
   const count = spans.reduce((sum, [from, to]) => sum + to! - from!, 0);
-  const all = Int32Array.from({ length: columns }, (_, column) => column);
-  const write = (flat: Int32Array): void => {
+  const all = BigInt64Array.from({ length: columns }, (_, column) => BigInt(column));
+  return tidy(() => {
+    const made = empty([2, count], { dtype: "int64", device: options.device });
+    const memory = made.backend.hostMemory?.(made.storage) as BigInt64Array | undefined;
+    const flat = memory ?? new BigInt64Array(2 * count);
     let at = 0;
     for (const [row, [from, to]] of spans.entries()) {
       flat.set(all.subarray(from, to), count + at);
-      flat.fill(row, at, at + to! - from!);
+      flat.fill(BigInt(row), at, at + to! - from!);
       at += to! - from!;
     }
-  };
-  return tidy(() => wholeNumbers([2, count], options.device, write).to(dtype));
+    return (memory ? made : fromArray(flat, [2, count], { device: options.device })).to(dtype);
+  });
 }
 
 /** [2, n] positions of the lower triangle. @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html */

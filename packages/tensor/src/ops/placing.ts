@@ -4,6 +4,7 @@ import type { Operand } from "../recorder.ts";
 import { broadcastShapes, normalizeDim, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { nonzero, place } from "./advanced.ts";
+import { apply } from "./apply.ts";
 import { to } from "./convert.ts";
 import { scatterInto } from "./scattering.ts";
 import { composite } from "./signature.ts";
@@ -126,7 +127,7 @@ export const maskedSelect = composite(
   (input: Tensor, mask: Tensor): Tensor => {
     needMask("maskedSelect", mask);
     const shape = broadcastShapes("maskedSelect", input.shape, mask.shape);
-    return input.expand(shape).reshape(-1).indexSelect(0, chosen(mask, shape));
+    return elementsWhere(input.expand(shape).reshape(-1), mask.expand(shape).reshape(-1));
   },
   "MaskedSelectBackward0",
 );
@@ -149,6 +150,12 @@ export const maskedScatter = composite(
 
 function needMask(name: string, mask: Tensor): void {
   if (mask.dtype !== "bool") fail(name, `the mask must be bool, got ${mask.dtype}`, 'Cast it with .to("bool")');
+}
+
+/** The elements of a vector where another holds. */
+export function elementsWhere(x: Tensor, mask: Tensor): Tensor {
+  if (x.numel() === 0 || !x.backend.supports("maskedSelect")) return x.indexSelect(0, nonzero(mask).view(-1));
+  return apply("maskedSelect", [x, mask], { count: mask.sum().item() });
 }
 
 function chosen(mask: Tensor, shape: readonly number[]): Tensor {

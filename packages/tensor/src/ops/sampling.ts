@@ -75,9 +75,11 @@ export const multinomial = composite(
 /** @throws TensorError for weights that are negative or not finite, or rows with too few above zero */
 function checkWeights(weights: Tensor, least: number): void {
   if (weights.numel() === 0) return;
-  const isValid = weights.amin().item() >= 0 && weights.amax().item() < Number.POSITIVE_INFINITY;
+  const largest = weights.amax(-1);
+  const isValid = weights.amin().item() >= 0 && largest.amax().item() < Number.POSITIVE_INFINITY;
   if (!isValid) fail("multinomial", "weights must be finite and not negative");
-  const fewest = weights.gt(0).sum(-1).amin().item();
+  const above = least === 1 ? largest.gt(0).to("int64") : weights.gt(0).sum(-1);
+  const fewest = above.amin().item();
   if (fewest < least) fail("multinomial", `a row has ${fewest} weights above zero, and ${least} are drawn`);
 }
 

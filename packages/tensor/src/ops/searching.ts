@@ -10,6 +10,7 @@ import { fromArray, ones, tensor, zeros } from "./creation.ts";
 import { sort } from "./gathering.ts";
 import { tally } from "./histograms.ts";
 import { cat } from "./joining.ts";
+import { elementsWhere } from "./placing.ts";
 import { peek } from "./reading.ts";
 import { composite, op } from "./signature.ts";
 
@@ -222,15 +223,16 @@ function collectRuns(
   const isFirst = ones([count], { dtype: "bool", device: x.device });
   if (count > 1)
     isFirst.narrow(0, 1, count - 1).copy_(values.narrow(0, 1, count - 1).ne(values.narrow(0, 0, count - 1)));
-  const firsts = positionsOf(isFirst).view(-1);
-  const output = x.indexSelect(0, indices ? indices.indexSelect(0, firsts) : firsts);
+  const firsts = withCounts && positionsOf(isFirst).view(-1);
+  const firstOf = (v: Tensor): Tensor => (firsts ? v.indexSelect(0, firsts) : elementsWhere(v, isFirst));
+  const output = indices ? x.indexSelect(0, firstOf(indices)) : firstOf(x);
   // The first element does not count, so that numbers begin at 0.
   if (withInverse && count > 0) isFirst.narrow(0, 0, 1).fill_(0);
   const numbers = withInverse && isFirst.cumsum(0);
   return withParts(
     output,
     numbers && (indices ? indices.scatter(0, indices, numbers) : numbers).view(input.shape),
-    withCounts && cat([firsts, wholeNumbers([count], [1], x)]).diff(),
+    firsts && cat([firsts, wholeNumbers([count], [1], x)]).diff(),
   );
 }
 

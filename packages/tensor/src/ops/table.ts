@@ -243,6 +243,8 @@ export interface StandardizeOps {
 export interface PositionOps {
   /** [mask (bool)] → int64 positions of the `count` elements that hold, `[count, dimensions]`; at least 1 dimension. */
   nonzero: { readonly count: number };
+  /** Vectors [x, mask (bool)] → the `count` elements of x where the mask holds. */
+  maskedSelect: { readonly count: number };
 }
 
 /** Kernels that are optional: an op that also has a decomposition into the others, or is done by the host. */

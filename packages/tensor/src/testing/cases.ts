@@ -172,6 +172,10 @@ export const opCases: OpCases = {
     { inputs: [{ shape: [2, 3], dtype: "bool", values: [1, 0, 1, 0, 0, 1] }], attrs: { count: 3 } },
     { inputs: [{ shape: [2, 1, 2], dtype: "bool", values: [0, 0, 0, 0] }], attrs: { count: 0 } },
   ],
+  maskedSelect: [
+    { inputs: [{ shape: [7] }, { shape: [7], dtype: "bool", values: [0, 1, 1, 0, 0, 1, 0] }], attrs: { count: 3 } },
+    { inputs: [{ shape: [3] }, { shape: [3], dtype: "bool", values: [0, 0, 0] }], attrs: { count: 0 } },
+  ],
   cast: [
     { inputs: [{ shape: [3, 4], low: -3, high: 3 }], attrs: { dtype: "int32" } },
     { inputs: [{ shape: [3, 4], dtype: "int32", low: -3, high: 3 }], attrs: { dtype: "float32" } },

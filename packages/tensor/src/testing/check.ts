@@ -43,7 +43,10 @@ export function backendCases(device: string, { tolerance = 1e-5 }: CheckOptions 
 
 /** Optional kernels may be left to their parts. */
 function isLeftOut(op: KernelOp | FusedOp, device: string): boolean {
-  return (op in softmaxes || op in channelwise || op === "nonzero") && !getBackend(device).supports(op);
+  return (
+    (op in softmaxes || op in channelwise || op === "nonzero" || op === "maskedSelect") &&
+    !getBackend(device).supports(op)
+  );
 }
 
 function layoutsFor(inputs: readonly InputSpec[]): readonly Layout[] {

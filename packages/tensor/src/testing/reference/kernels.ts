@@ -31,6 +31,7 @@ export const kernels: { readonly [K in Row]: Kernel<K> } = {
   maxPoolBackward: ([grad, indices], { inputShape }) => [maxPoolBackward(grad!, indices!, inputShape)],
   resample: ([x], { stages }) => [stages.reduce(weightedSums, x!).data],
   nonzero: ([mask]) => [[...coordinates(mask!.shape)].filter((_, i) => mask!.data[i]).flat()],
+  maskedSelect: ([x, mask]) => [[...x!.data].filter((_, i) => mask!.data[i])],
   gather: ([x, index], { dim }) => [
     [...coordinates(index!.shape)].map((at, i) => {
       const to = at.with(dim, inside("gather", index!.data[i]!, x!.shape[dim]!, dim));
