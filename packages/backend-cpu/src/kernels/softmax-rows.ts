@@ -12,7 +12,7 @@ import {
 } from "../wasm/emitter.ts";
 import { access, loadPacked, storeFirst, storePacked } from "./access.ts";
 import type { Node } from "./expression.ts";
-import { extractLane, Lowering } from "./lower.ts";
+import { collect, extractLane, Lowering } from "./lower.ts";
 import { type FoldTrees, operands, type Way } from "./softmax-lines.ts";
 
 type Int = Local<"i32">;
@@ -20,7 +20,12 @@ type Vector = Local<"v128">;
 /** Of the inputs and of the output. */
 type Pointers = readonly Int[];
 
-const VECTORS = 4;
+/** Vectors of a round; of long formulas in float64 four would not leave a register to their constants. */
+function vectorsOf({ type }: Way, { element }: Step): number {
+  return type === "f64" && collect([element]).size > LONG ? 1 : 4;
+}
+/** Nodes. */
+const LONG = 16;
 
 /** What one pass over a line computes: an element that may be stored, and the total with it. */
 interface Step {
@@ -56,16 +61,17 @@ function addPass(m: Module, way: Way, step: Step, known: number): Pass {
   const names = [...Array.from({ length: way.inputs }, (_, i) => `x${i}`), "target"];
   const results = Array.from({ length: known }, (_, i) => `result${i}`);
   const params = [...names, "rounds", "total:v128", ...results.map((name) => `${name}:${way.type}`)];
+  const vectors = vectorsOf(way, step);
   return m.inner("pass", params, (f, locals: Readonly<Record<string, Local>>) => {
     const pointers = names.map((name) => locals[name] as Int);
     const rounds = locals["rounds"] as Int;
     const splats = results.map((name) => f.let(splatOf(way, locals[name]!)));
-    const totals = [locals["total"] as Vector, ...f.locals("v128", VECTORS - 1)];
+    const totals = [locals["total"] as Vector, ...f.locals("v128", vectors - 1)];
     const writer = new StepWriter(f, way, step);
     for (const total of totals.slice(1)) writer.begin(total);
     f.while(rounds, () => {
       writer.write(pointers, splats, totals);
-      for (const pointer of pointers) f.inc(pointer, 16 * VECTORS);
+      for (const pointer of pointers) f.inc(pointer, 16 * vectors);
       f.inc(rounds, -1);
     });
     return step.fold ? writer.joined(totals) : totals[0]!;
@@ -156,8 +162,8 @@ export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, si
   const total = f.local("v128");
   const pointers = starts.map(() => f.local("i32"));
   const { lanes } = way;
-  const elements = VECTORS * lanes;
   for (const { step, pass } of passes) {
+    const elements = vectorsOf(way, step) * lanes;
     const writer = new StepWriter(f, way, step);
     writer.begin(total);
     for (const [i, pointer] of pointers.entries()) f.set(pointer, starts[i]!);
