@@ -66,13 +66,11 @@ function reduceAngle(x: Node): Angle {
   return { r, sine, cosine, steps: bits(shifted) };
 }
 
-/** The sine so many rows on. What rounding takes from the first two terms of the sum is added to the smaller ones. */
+/** The sine so many rows on. */
 function sineOf({ r, sine, cosine, steps }: Angle, rows: number): Node {
   const column = (row: number, second = 0): Node => lookup(steps, sines() + row * ROW_BYTES + second);
   const [value, lost, slope] = [column(rows), column(rows, 8), column(rows + QUARTER)];
-  const main = fma(slope, r, value);
-  const small = fma(value, cosine, fma(slope, sine, lost));
-  return add(main, add(fma(slope, r, sub(value, main)), small));
+  return add(value, fma(slope, r, fma(value, cosine, fma(slope, sine, lost))));
 }
 
 /** Of what is below 0 as of its size, so that zeros keep their signs. */
