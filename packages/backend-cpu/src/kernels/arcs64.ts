@@ -22,6 +22,7 @@ import {
   sqrt,
   square,
   sub,
+  withSign,
 } from "./expression.ts";
 
 const LARGE = 2 ** 1000;
@@ -46,7 +47,7 @@ function angleOf(opposite: Node, adjacent: Node, more = pmax(adjacent, opposite)
 }
 
 export function atan(x: Node): Node {
-  return copySign(angleOf(abs(x), constant("f64", 1)), x);
+  return withSign(angleOf(abs(x), constant("f64", 1)), x);
 }
 
 /** Two zeros have a quotient if the larger is taken for a little more. Sums of large numbers may be infinite. */
@@ -71,7 +72,7 @@ function arc(x: Node): { readonly small: Node; readonly t: Node; readonly rest: 
 export function asin(x: Node): Node {
   const { small, t, rest } = arc(x);
   const far = sub(sub(HALF_PI, mul(t, 2)), sub(mul(rest, 2), HALF_PI_REST));
-  return copySign(select(small, add(t, rest), far), x);
+  return withSign(select(small, add(t, rest), far), x);
 }
 
 export function acos(x: Node): Node {

@@ -8,7 +8,6 @@ import {
   beyond,
   bits,
   constant,
-  copySign,
   div,
   float,
   fma,
@@ -25,6 +24,7 @@ import {
   square,
   sub,
   upperHalf,
+  withSign,
 } from "./expression.ts";
 import { ROWS, table } from "./tables.ts";
 
@@ -159,7 +159,7 @@ function expm1Of(x: Node): Sum {
 
 export function expm1(x: Node): Node {
   const far = (y: Node): Node => sub(exp(pmax(y, -60)), 1);
-  return patch(beyond(x, LIMIT), copySign(expm1Of(x).high, x), far, x);
+  return patch(beyond(x, LIMIT), withSign(expm1Of(x).high, x), far, x);
 }
 
 /** eˣ / 2 for x ≥ 0: eˣ itself may be too large. */
@@ -190,12 +190,12 @@ function plus({ high, low }: Sum, n: number): Sum {
 export function sinh(x: Node): Node {
   const e = expm1Of(abs(x));
   const size = mul(add(e.high, add(quotient(e, plus(e, 1)), e.low)), 0.5);
-  return patch(beyond(x, LIMIT), copySign(size, x), (y) => copySign(halfExp(abs(y)), y), x);
+  return patch(beyond(x, LIMIT), withSign(size, x), (y) => withSign(halfExp(abs(y)), y), x);
 }
 
 export function tanh(x: Node): Node {
   const e = expm1Of(mul(pmin(abs(x), 22), 2));
-  return copySign(quotient(e, plus(e, 2)), x);
+  return withSign(quotient(e, plus(e, 2)), x);
 }
 
 /** Where e^-x overflows, what is left of it is eˣ; where it vanishes, 1. */

@@ -380,6 +380,11 @@ export function copySign(a: Node, b: Node): Node {
   return float(or(bits(magnitude(a)), signBit(b)));
 }
 
+/** `size` with the sign of `x`, where it has that already or none. */
+export function withSign(size: Node, x: Node): Node {
+  return float(or(bits(size), signBit(x)));
+}
+
 /** A float's sign bit alone, in an integer. */
 export function signBit(x: Node): Node {
   return and(bits(x), signMask(x));

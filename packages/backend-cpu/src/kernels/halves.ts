@@ -37,7 +37,6 @@ export interface HalfFormat {
   readonly encode: Unary;
 }
 
-/** `exact` is what takes no rounding without its low bits, where that is cheaper than to choose among elements. */
 /** The elements of decoded numbers, and the whole parts of some. */
 const decoded = new WeakMap<Node, Node>();
 const wholes = new WeakMap<Node, Node>();
@@ -53,6 +52,7 @@ export function wholeOf(x: Node): Node | undefined {
   return wholes.get(x);
 }
 
+/** `exact` is what takes no rounding without its low bits, where that is cheaper than to choose among elements. */
 function format(decode: Unary, encode: Unary, exact?: Unary): HalfFormat {
   const elements = new WeakMap<Node, Node>();
   return {

@@ -9,7 +9,6 @@ import {
   beyond,
   bits,
   constant,
-  copySign,
   div,
   eq,
   float,
@@ -25,11 +24,11 @@ import {
   polynomial,
   select,
   shrUnsigned,
-  signBit,
   sqrt,
   square,
   sub,
   upperHalf,
+  withSign,
 } from "./expression.ts";
 import { ROW_BYTES, ROWS, table } from "./tables.ts";
 
@@ -150,7 +149,7 @@ export function log10(x: Node): Node {
 export function log1p(x: Node): Node {
   const careful = (y: Node): Node => select(eq(y, -1), constant("f64", -INFINITY), log(y));
   const value = logOf(splitLogarithm(x, 1));
-  return patch(isUnusual(add(x, 1)), float(or(bits(value), signBit(x))), careful, x);
+  return patch(isUnusual(add(x, 1)), withSign(value, x), careful, x);
 }
 
 /** Beyond it 1 disappears in squares, which may be infinite. */
@@ -160,7 +159,7 @@ const logTwice = (x: Node): Node => add(log(x), Math.LN2);
 export function asinh(x: Node): Node {
   const size = abs(x);
   const value = log1p(add(size, div(square(size), add(sqrt(add(square(size), 1)), 1))));
-  return patch(beyond(x, LARGE), copySign(value, x), (y) => copySign(logTwice(abs(y)), y), x);
+  return patch(beyond(x, LARGE), withSign(value, x), (y) => withSign(logTwice(abs(y)), y), x);
 }
 
 export function acosh(x: Node): Node {
@@ -172,5 +171,5 @@ export function acosh(x: Node): Node {
 
 export function atanh(x: Node): Node {
   const size = abs(x);
-  return copySign(mul(log1p(div(mul(size, 2), sub(1, size))), 0.5), x);
+  return withSign(mul(log1p(div(mul(size, 2), sub(1, size))), 0.5), x);
 }

@@ -10,7 +10,6 @@ import {
   bits,
   constant,
   convert,
-  copySign,
   div,
   eq,
   float,
@@ -32,6 +31,7 @@ import {
   singleBits,
   square,
   sub,
+  withSign,
 } from "./expression.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
@@ -120,13 +120,8 @@ function expm1Of(x: Node): Node {
   return fma(mul(square(r), power), q, fma(r, power, sub(power, 1)));
 }
 
-/** `size` with the sign of x, where it has that already or is 0. */
-function signed(size: Node, x: Node): Node {
-  return float(or(bits(size), and(bits(x), -0x80000000)));
-}
-
 export function expm1(x: Node): Node {
-  return patch(beyond(x, 87), signed(expm1Of(x), x), (y) => sub(exp(y), 1), x);
+  return patch(beyond(x, 87), withSign(expm1Of(x), x), (y) => sub(exp(y), 1), x);
 }
 
 /** x = 2ᵉ (1 + f), and log(1 + f) = f + curve · f². */
@@ -206,7 +201,7 @@ export function log1p(x: Node): Node {
   const u = add(x, 1);
   const e = exponentOf(u);
   const power = float(sub(singleBits(1), e));
-  const value = signed(logOf(logarithmOf(e, fma(x, power, sub(power, 1)))), x);
+  const value = withSign(logOf(logarithmOf(e, fma(x, power, sub(power, 1)))), x);
   const careful = (y: Node): Node => select(eq(y, -1), constant("f32", -INFINITY), log(y));
   return patch(outside(u, 3), value, careful, x);
 }
@@ -226,12 +221,12 @@ export function sinh(x: Node): Node {
   const e = halfExp(abs(x));
   const p = polynomial(square(x), 2.03721938e-4, 8.33028369e-3, 0.166667163);
   const near = fma(mul(square(x), x), p, x);
-  return select(lt(abs(x), 1), near, copySign(sub(e, div(0.25, e)), x));
+  return select(lt(abs(x), 1), near, withSign(sub(e, div(0.25, e)), x));
 }
 
 export function tanh(x: Node): Node {
   const e = expm1Of(mul(pmin(abs(x), 20), 2));
-  return copySign(div(e, add(e, 2)), x);
+  return withSign(div(e, add(e, 2)), x);
 }
 
 /** Where e^-x overflows, what is left of it is eˣ; where it vanishes, 1. */
@@ -258,7 +253,7 @@ export function erf(x: Node): Node {
     -3.76125336e-1,
     1.28379166e-1,
   );
-  return select(gt(size, 0.927734375), copySign(far, x), fma(q, x, x));
+  return select(gt(size, 0.927734375), withSign(far, x), fma(q, x, x));
 }
 
 /** Up to the limit of t the cube of a polynomial, which keeps its precision as it falls; 0 at the limit. */

@@ -26,6 +26,7 @@ import {
   square,
   sub,
   upperHalf,
+  withSign,
 } from "./expression.ts";
 import { log } from "./logarithm64.ts";
 import { sin, tan } from "./trigonometry64.ts";
@@ -61,7 +62,7 @@ const nearErf = (x: Node): Node => fma(x, polynomial(square(x), ...ERF), x);
 
 export function erf(x: Node): Node {
   const size = abs(x);
-  const far = copySign(sub(1, upperErfc(pmin(size, 7), expInside)), x);
+  const far = withSign(sub(1, upperErfc(pmin(size, 7), expInside)), x);
   return select(lt(size, 0.85), nearErf(x), select(isNan(x), x, far));
 }
 
@@ -86,7 +87,7 @@ export function erfinv(y: Node): Node {
   const small = mul(size, Math.sqrt(Math.PI) / 2);
   const inside = select(lt(size, 1e-8), small, step(step(step(start))));
   const outside = select(eq(size, 1), f64(INFINITY), Number.NaN);
-  return copySign(select(lt(size, 1), inside, outside), y);
+  return withSign(select(lt(size, 1), inside, outside), y);
 }
 
 /** sin(πx): the remainder is exact, so zeros are where they belong. */

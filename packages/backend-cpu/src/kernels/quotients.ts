@@ -24,6 +24,7 @@ import {
   sub,
   trunc,
   upperHalf,
+  withSign,
   wordOf,
   xor,
 } from "./expression.ts";
@@ -69,10 +70,10 @@ export function towards(rest: Node, b: Node): Node {
   return select(wrong, add(rest, b), rest);
 }
 
-export const fmod: Division = ofDivision(({ rest }, a) => copySign(rest, a), fmodOf);
+export const fmod: Division = ofDivision(({ rest }, a) => withSign(rest, a), fmodOf);
 
 export const remainder: Division = ofDivision(
-  ({ rest }, a, b) => towards(copySign(rest, a), b),
+  ({ rest }, a, b) => towards(withSign(rest, a), b),
   (a, b) => towards(fmodOf(a, b), b),
 );
 

@@ -31,6 +31,7 @@ import {
   sqrt,
   square,
   sub,
+  withSign,
   xor,
 } from "./expression.ts";
 
@@ -136,7 +137,7 @@ function angleOf(opposite: Node, adjacent: Node): Node {
 }
 
 export function atan(x: Node): Node {
-  return copySign(angleOf(abs(x), constant("f32", 1)), x);
+  return withSign(angleOf(abs(x), constant("f32", 1)), x);
 }
 
 /** Two zeros or two infinities have no quotient. */
@@ -158,7 +159,7 @@ function arc(x: Node): { readonly small: Node; readonly angle: Node } {
 
 export function asin(x: Node): Node {
   const { small, angle } = arc(x);
-  return copySign(select(small, angle, complement(mul(angle, 2))), x);
+  return withSign(select(small, angle, complement(mul(angle, 2))), x);
 }
 
 export function acos(x: Node): Node {
