@@ -317,6 +317,19 @@ it("NaN has the slope that it has in PyTorch", () => {
   expect([F.relu, F.elu, F.celu, F.hardsigmoid].map((f) => slopeAt((x) => f(x)))).toEqual([1, 1, 1, 0]);
 });
 
+it("a hinge has the slope of what lies above it, as in PyTorch", () => {
+  const slopes = (f: (x: Tensor) => Tensor): unknown => {
+    const x = tensor([[1, 0]], { dtype: "float32", requiresGrad: true });
+    f(x).sum().backward();
+    return x.grad!.toArray();
+  };
+  const beside = tensor([[0, 1]], { dtype: "float32" });
+  expect(slopes((x) => F.hingeEmbeddingLoss(x, tensor([[-1, -1]]), { reduction: "sum" }))).toEqual([[-1, -1]]);
+  expect(slopes((x) => F.cosineEmbeddingLoss(x, beside, tensor([-1])))).toEqual([[0, 1]]);
+  expect(slopes((x) => F.tripletMarginLoss(x, beside, beside, { margin: 0 }))).toEqual([[0, 0]]);
+  expect(slopes((x) => F.tripletMarginLoss(beside, x, beside, { margin: -Math.SQRT2, eps: 0 }))).not.toEqual([[0, 0]]);
+});
+
 it("a transposed convolution whose output padding exceeds its stride has a gradient", () => {
   const [x, weight] = [randn(1, 1, 4, { requiresGrad: true }), randn(1, 1, 3, { requiresGrad: true })];
   const out = F.convTranspose1d(x, weight, { stride: 1, padding: 2, outputPadding: 2, dilation: 3 });

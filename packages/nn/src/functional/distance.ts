@@ -66,7 +66,7 @@ export const cosineEmbeddingLoss = composite(
     const squares = (x: Tensor): Tensor => x.square().sum(-1).add(epsilon);
     const cosine = product.div(squares(input1).mul(squares(input2)).sqrt());
     const together = where(target.eq(1), cosine.neg().add(1), 0);
-    const losses = together.add(where(target.eq(-1), cosine.sub(margin).relu(), 0));
+    const losses = together.add(where(target.eq(-1), cosine.sub(margin).clamp(0), 0));
     return reduced("cosineEmbeddingLoss", losses, reduction);
   },
 );
@@ -80,7 +80,7 @@ function triplet(
   reduction: Reduction,
 ): Tensor {
   const nearest = swap ? far.minimum(otherFar()) : far;
-  return reduced("tripletMarginLoss", near.sub(nearest).add(margin).relu(), reduction);
+  return reduced("tripletMarginLoss", near.sub(nearest).add(margin).clamp(0), reduction);
 }
 
 /** max(0, d(anchor, positive) − d(anchor, negative) + margin). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.triplet_margin_loss.html */

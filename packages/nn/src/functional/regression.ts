@@ -124,7 +124,7 @@ function sameRank(input: Tensor, variance: Tensor): Tensor {
 export const hingeEmbeddingLoss = composite(
   "hingeEmbeddingLoss(input, target, margin?, reduction?)",
   (input: Tensor, target: Tensor, margin: number = 1, reduction: Reduction = "mean"): Tensor => {
-    const apart = where(target.ne(1), input.neg().add(margin).relu(), 0);
+    const apart = where(target.ne(1), input.neg().add(margin).clamp(0), 0);
     return reduced("hingeEmbeddingLoss", apart.add(where(target.ne(-1), input, 0)), reduction);
   },
 );
