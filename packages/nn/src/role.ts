@@ -42,17 +42,21 @@ function takerOf(next: Module): Step | undefined {
 /**
  * Of what rises and the largest elements either may come first, with the same values and gradients; picking first leaves
  * less to do. The only trace is the name of `gradFn`. Modules that hooks watch stay where they are, and so does what
- * changes a tensor that somebody else may have.
+ * changes a tensor that somebody else may have, and what keeps a result for its gradient that the next one writes over.
  */
 function pickFirst(modules: readonly Module[]): Module[] {
   const order = [...modules];
   for (let i = 0; i + 1 < order.length; i++) {
-    const [rising, largest] = [order[i]!, order[i + 1]!];
-    if (largest[ROLE] !== "largest" || largest[WATCHED] || rising[WATCHED]) continue;
+    const [rising, largest, after] = [order[i]!, order[i + 1]!, order[i + 2]];
+    if (largest[ROLE] !== "largest" || largest[WATCHED] || rising[WATCHED] || isInPlace(after)) continue;
     if (rising[ROLE] !== "rising" && !(rising[ROLE] === "risingInPlace" && isFresh(order[i - 1]))) continue;
     [order[i], order[i + 1]] = [largest, rising];
   }
   return order;
+}
+
+function isInPlace(module: Module | undefined): boolean {
+  return module !== undefined && "inplace" in module && module.inplace === true;
 }
 
 function isFresh(before: Module | undefined): boolean {

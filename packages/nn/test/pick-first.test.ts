@@ -2,7 +2,7 @@ import "@dl/autograd";
 import "@dl/backend-cpu";
 import { floatTensor, randn, type Tensor, tensor } from "@dl/tensor";
 import { describe, expect, test } from "vitest";
-import { Conv2d, F, Identity, MaxPool1d, MaxPool2d, ReLU, Sequential } from "../src/index.ts";
+import { Conv2d, Dropout, F, Identity, MaxPool1d, MaxPool2d, ReLU, Sequential } from "../src/index.ts";
 
 class CountingReLU extends ReLU {
   override forward(input: Tensor): Tensor {
@@ -47,6 +47,13 @@ describe("ReLU before max pooling runs behind it", () => {
     watched.registerForwardHook((_, __, output) => void seen.push([...(output as Tensor).shape]));
     new Sequential(watched, new MaxPool1d(2))(input);
     expect(seen).toEqual([[1, 10]]);
+  });
+
+  test("nor where what comes next works in place: it would write over what the gradient needs", () => {
+    const [x, y] = [input.clone().requiresGrad_(), input.clone().requiresGrad_()];
+    new Sequential(new ReLU(), new MaxPool1d(2), new ReLU({ inplace: true }), new Dropout(0, true))(x).sum().backward();
+    F.maxPool1d(F.relu(y), 2).sum().backward();
+    expect(x.grad!.toArray()).toEqual(y.grad!.toArray());
   });
 
   test("nor where either is another layer than it seems, or pooling gives more than the largest", () => {
