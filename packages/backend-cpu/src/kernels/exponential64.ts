@@ -11,7 +11,6 @@ import {
   div,
   float,
   fma,
-  lookup,
   mul,
   type Node,
   neg,
@@ -26,7 +25,7 @@ import {
   upperHalf,
   withSign,
 } from "./expression.ts";
-import { ROWS, table } from "./tables.ts";
+import { lookup, ROWS, table } from "./tables.ts";
 
 const i64 = (value: bigint): Node => constant("i64", value);
 /** Adding 1.5 · 2⁵² rounds to a whole number, which then stands in the low bits. */

@@ -307,11 +307,6 @@ export function helper(name: Helper, ...args: readonly Node[]): Node {
   return { type: args[0]!.type, op: "helper", args, detail: name };
 }
 
-/** From a table (see `tables.ts`), the number that has this address in the first row: of the row that eight bits from `bit` on say. */
-export function lookup(index: Node, address: number, bit = 0): Node {
-  return { type: "f64", op: "lookup", args: [index], detail: address, bit };
-}
-
 /** Negative where |x| exceeds a positive limit, or x is NaN. */
 export function beyond(x: Node, limit: number): Node {
   return xor(sub(wordOf(x.type, limit), bits(x)), bits(x));

@@ -15,7 +15,6 @@ import {
   fma,
   ge,
   gt,
-  lookup,
   lt,
   mul,
   type Node,
@@ -30,7 +29,7 @@ import {
   upperHalf,
   withSign,
 } from "./expression.ts";
-import { ROW_BYTES, ROWS, table } from "./tables.ts";
+import { lookup, ROW_BYTES, ROWS, table } from "./tables.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
 const i64 = (value: bigint): Node => constant("i64", value);

@@ -11,7 +11,6 @@ import {
   float,
   fma,
   host,
-  lookup,
   mul,
   type Node,
   patch,
@@ -21,7 +20,7 @@ import {
   sub,
   xor,
 } from "./expression.ts";
-import { ROW_BYTES, ROWS, table } from "./tables.ts";
+import { lookup, ROW_BYTES, ROWS, table } from "./tables.ts";
 
 /** A turn / 256 in parts of 33 bits, whose products with whole numbers up to 2²⁰ are exact, and a rest. */
 const STEP = [0.024543692605220713, 9.495469541099947e-13, 3.159791013743673e-23] as const;
