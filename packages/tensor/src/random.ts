@@ -5,8 +5,8 @@
 import type { DType } from "./dtype.ts";
 import { isFloat } from "./dtype.ts";
 import { fail } from "./errors.ts";
-import { applyAll } from "./ops/apply.ts";
-import { arange, fromArray, parseSizes, type SizesAndOptions, type TensorOptions } from "./ops/creation.ts";
+import { apply, applyAll } from "./ops/apply.ts";
+import { fromArray, parseSizes, type SizesAndOptions, type TensorOptions } from "./ops/creation.ts";
 import { getBackend } from "./registry.ts";
 import { tidy } from "./scope.ts";
 import { checkShape, type Shape, sizeOf } from "./shape.ts";
@@ -119,19 +119,11 @@ export function randperm<D extends DType = "int64">(n: number, options: RandomOp
   return made as Tensor<D>;
 }
 
-/** In narrow numbers, made where the tensor lies if the host can swap them there: they are widened later. */
+/** In narrow numbers, which are widened later; by the host, where no kernel can. */
 function shuffled(n: number, generator: Generator, device: string | undefined): Tensor {
-  const backend = getBackend(device);
-  if (!backend.hostMemory) return fromArray(permutation(n, generator), [n], { device });
-  const order = arange(n, { dtype: "int32", device });
+  if (!getBackend(device).supports("shuffle")) return fromArray(permutation(n, generator), [n], { device });
   const attrs = { shape: [n], dtype: "int32", distribution: "words", ...generator.take(n) } as const;
-  const [drawn] = applyAll("random", [], attrs, device);
-  const [places, picks] = [order, drawn!].map(({ storage }) => backend.hostMemory!(storage)) as [
-    Int32Array,
-    Int32Array,
-  ];
-  shuffle(places, picks);
-  return order;
+  return apply("shuffle", applyAll("random", [], attrs, device));
 }
 
 /** The numbers of {@link randperm} on the host. */
@@ -139,20 +131,13 @@ export function permutation(n: number, generator: Generator = defaultGenerator):
   const order = new Int32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;
   const next = words(generator.take(n));
-  shuffle(order, new Int32Array(n).map(next));
-  return order;
-}
-
-/** `picks` are a word for each place, from the last on. All are drawn before any are swapped: then the swaps' loads overlap. */
-function shuffle(order: Int32Array, picks: Int32Array): void {
-  const n = order.length;
-  for (let i = 0; i < n - 1; i++) picks[i] = Math.floor(((picks[i]! >>> 0) / 2 ** 32) * (n - i));
-  for (let i = 0; i < n - 1; i++) {
-    const [last, pick] = [n - 1 - i, picks[i]!];
+  for (let last = n - 1; last > 0; last--) {
+    const pick = Math.floor((next() / 2 ** 32) * (last + 1));
     const held = order[last]!;
     order[last] = order[pick]!;
     order[pick] = held;
   }
+  return order;
 }
 
 /** The generator's 32-bit words on the host, one at a time. */

@@ -14,6 +14,7 @@ import { argmax, argmin } from "./positions.ts";
 import { folds } from "./reduce.ts";
 import { resample } from "./resample.ts";
 import { scans } from "./scan.ts";
+import { shuffle } from "./shuffle.ts";
 import { softmaxes } from "./softmax.ts";
 import * as sorting from "./sorting.ts";
 import { standardizing } from "./standardize.ts";
@@ -49,6 +50,7 @@ export const kernels: Kernels = {
   indexCopy: indexing.indexCopy,
   nonzero: overArrays(nonzero, asStored),
   maskedSelect: overArrays(maskedSelect, asStored),
+  shuffle: overArrays(shuffle, asStored),
   sort: sorting.sort,
   topk: sorting.topk,
   cumsum: overArrays(scans.cumsum, asStored),

@@ -46,6 +46,7 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   arange: made,
   random: made,
   nonzero: ([mask], { count }) => [{ shape: [count, mask!.shape.length], dtype: "int64" }],
+  shuffle: like,
   maskedSelect: ([x], { count }) => withShape(x!, [count]),
   softmax: like,
   logSoftmax: like,

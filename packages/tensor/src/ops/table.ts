@@ -245,6 +245,8 @@ export interface PositionOps {
   nonzero: { readonly count: number };
   /** Vectors [x, mask (bool)] → the `count` elements of x where the mask holds. */
   maskedSelect: { readonly count: number };
+  /** [words (int32)] → 0 … n − 1 in random order, int32: from the last place on, a word says which place up to there it swaps with. */
+  shuffle: object;
 }
 
 /** Kernels that are optional: an op that also has a decomposition into the others, or is done by the host. */

@@ -172,6 +172,9 @@ export const opCases: OpCases = {
     { inputs: [{ shape: [2, 3], dtype: "bool", values: [1, 0, 1, 0, 0, 1] }], attrs: { count: 3 } },
     { inputs: [{ shape: [2, 1, 2], dtype: "bool", values: [0, 0, 0, 0] }], attrs: { count: 0 } },
   ],
+  shuffle: [
+    { inputs: [{ shape: [6], dtype: "int32", values: [-1, 0, 2 ** 31 - 1, -(2 ** 31), 123456789, 5] }], ...none },
+  ],
   maskedSelect: [
     { inputs: [{ shape: [7] }, { shape: [7], dtype: "bool", values: [0, 1, 1, 0, 0, 1, 0] }], attrs: { count: 3 } },
     { inputs: [{ shape: [3] }, { shape: [3], dtype: "bool", values: [0, 0, 0] }], attrs: { count: 0 } },

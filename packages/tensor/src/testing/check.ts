@@ -44,7 +44,7 @@ export function backendCases(device: string, { tolerance = 1e-5 }: CheckOptions 
 /** Optional kernels may be left to their parts. */
 function isLeftOut(op: KernelOp | FusedOp, device: string): boolean {
   return (
-    (op in softmaxes || op in channelwise || op === "nonzero" || op === "maskedSelect") &&
+    (op in softmaxes || op in channelwise || op === "nonzero" || op === "maskedSelect" || op === "shuffle") &&
     !getBackend(device).supports(op)
   );
 }

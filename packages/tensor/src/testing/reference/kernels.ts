@@ -31,6 +31,7 @@ export const kernels: { readonly [K in Row]: Kernel<K> } = {
   maxPoolBackward: ([grad, indices], { inputShape }) => [maxPoolBackward(grad!, indices!, inputShape)],
   resample: ([x], { stages }) => [stages.reduce(weightedSums, x!).data],
   nonzero: ([mask]) => [[...coordinates(mask!.shape)].filter((_, i) => mask!.data[i]).flat()],
+  shuffle: ([words]) => [shuffle(words!.data)],
   maskedSelect: ([x, mask]) => [[...x!.data].filter((_, i) => mask!.data[i])],
   gather: ([x, index], { dim }) => [
     [...coordinates(index!.shape)].map((at, i) => {
@@ -155,6 +156,15 @@ function sorted(x: Dense, dim: number, descending: boolean, k: number | undefine
     });
   });
   return [values, indices];
+}
+
+function shuffle(words: ArrayLike<number>): number[] {
+  const order = [...Array(words.length).keys()];
+  for (let last = order.length - 1; last > 0; last--) {
+    const pick = Math.floor(((words[order.length - 1 - last]! >>> 0) / 2 ** 32) * (last + 1));
+    [order[last], order[pick]] = [order[pick]!, order[last]!];
+  }
+  return order;
 }
 
 function random({ shape, dtype, distribution, seed, offset }: Attrs<"random">): number[] {
