@@ -78,9 +78,8 @@ export class CpuStorage extends Storage {
   settleReaders(): void {
     const waiting = this.#waiting;
     if (!waiting?.readers) return;
-    const { readers } = waiting;
+    for (const reference of waiting.readers) void reference.deref()?.holder?.block;
     waiting.readers = null;
-    for (const reference of readers) void reference.deref()?.holder?.block;
   }
 
   protected override free(): void {

@@ -220,6 +220,29 @@ test("where memory runs out as a result is read, it can be read once there is ro
   for (const tensor of [x, y]) tensor.dispose();
 });
 
+test("where memory runs out before a write, what waits for the old elements is not forgotten", () => {
+  const limit = getMemoryLimit();
+  const x = zeros(2 ** 25);
+  const results = [x.add(1), x.sub(2)];
+  setMemoryLimit(memory().reserved);
+  try {
+    expect(() => x.fill_(7)).toThrow("setMemoryLimit");
+  } finally {
+    setMemoryLimit(limit);
+  }
+  x.fill_(7);
+  expect([x, ...results].map(first)).toEqual([7, 1, -2]);
+  for (const tensor of [x, ...results]) tensor.dispose();
+});
+
+test("a long chain of ops that leave elements as they are is cut, as others are", () => {
+  scope(() => {
+    let x = zeros(2 ** 15, { dtype: "int32" });
+    for (let i = 0; i < 5000; i++) x = x.floor();
+    expect(first(x)).toBe(0);
+  });
+});
+
 test("a loop that never yields leaves nothing on the heap", () => {
   const x = values(1, [rows, columns]);
   const step = (): void => scope(() => void first(x.mul(2).add(x)));

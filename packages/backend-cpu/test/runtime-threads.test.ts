@@ -1,10 +1,12 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { partOf } from "../src/dense/element.ts";
 import { MAX_CHUNKS, SLEEPERS } from "../src/runtime/control.ts";
 import { Engine } from "../src/runtime/engine.ts";
 import { Heap } from "../src/runtime/heap.ts";
 import { engine, getNumThreads, heap, memory, setNumThreads, threads } from "../src/runtime/index.ts";
-import { CONTROL } from "../src/runtime/layout.ts";
+import { CONTROL, SCRATCH_TABLE } from "../src/runtime/layout.ts";
 import { Memory } from "../src/runtime/memory.ts";
+import { Scratch } from "../src/runtime/scratch.ts";
 import { Threads } from "../src/runtime/threads.ts";
 import { load, type Module, op, when } from "../src/wasm/emitter.ts";
 
@@ -121,4 +123,23 @@ test("setNumThreads refuses what is no number of threads", () => {
     expect(() => setNumThreads(count)).toThrow("whole number from 1 to 256");
   setNumThreads(2);
   expect(getNumThreads()).toBe(2);
+});
+
+test("where memory runs out as a scratch area grows, the old one is not used on", () => {
+  const small = new Memory({ heap: new Heap(false, false), limit: 2 ** 20 });
+  const scratch = new Scratch(small);
+  scratch.reserve(10_000, 1);
+  expect(() => scratch.reserve(2 ** 21, 1)).toThrow("out of memory");
+  const other = small.allocate(10_000);
+  scratch.reserve(10_000, 1);
+  expect(small.heap.u32[SCRATCH_TABLE / 4]).not.toBe(other.address);
+});
+
+test("chunks share more units than fit into 32 bits with their number", () => {
+  engine.module("shares", (m) => {
+    m.func("share", ["chunk", "chunks", "units"], (f, p) => partOf(f, p.units, p.chunk, p.chunks)[1]);
+  });
+  const { share } = engine.module<"share">("shares", () => {});
+  const units = 2 ** 31 + 64;
+  expect([0, 31, 63].map((chunk) => share(chunk, 64, units) >>> 0)).toEqual([2 ** 25 + 1, 2 ** 30 + 32, units]);
 });

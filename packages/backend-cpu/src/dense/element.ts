@@ -98,7 +98,12 @@ export function partOf(
   parts: Expr<"i32">,
 ): readonly [first: Int, end: Int] {
   const total = f.let(units);
-  const bound = (plus: number): Int => f.let(op("i32.div_u", op("i32.mul", op("i32.add", part, plus), total), parts));
+  // The products of many units may take more than 32 bits.
+  const wide = (x: Expr<"i32">) => op("i64.extend_i32_u", x);
+  const bound = (plus: number): Int => {
+    const before = op("i64.mul", wide(op("i32.add", part, plus)), wide(total));
+    return f.let(op("i32.wrap_i64", op("i64.div_u", before, wide(parts))));
+  };
   return [bound(0), bound(1)];
 }
 
@@ -110,7 +115,7 @@ export function shareOf(
   body: (unit: Local<"i32">) => void,
 ): void {
   const [unit, end] = partOf(f, units, chunk, chunks);
-  f.while(op("i32.lt_s", unit, end), () => {
+  f.while(op("i32.lt_u", unit, end), () => {
     body(unit);
     f.inc(unit, 1);
   });

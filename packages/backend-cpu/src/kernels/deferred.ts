@@ -77,7 +77,7 @@ class Deferred implements Pending {
     const waiting = this.#waiting();
     const ready = this.sources.filter(({ pending }) => !(pending instanceof Deferred));
     const numbers = this.inputs.filter((x) => typeof x === "number" && !isKnown(this.kernel, x)).length;
-    this.work = waiting.reduce((sum, { work }) => sum + work - 1, this.kernel.what.weight);
+    this.work = waiting.reduce((sum, { work }) => sum + work - 1, Math.max(2, this.kernel.what.weight));
     this.#reads = new Set([...ready, ...waiting.flatMap((below) => [...below.#reads])]);
     this.#numbers = waiting.reduce((sum, below) => sum + below.#numbers, numbers);
   }

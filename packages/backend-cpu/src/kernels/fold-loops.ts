@@ -129,7 +129,7 @@ export function buildFold(m: Module, name: FoldOp, from: DType, to: DType, loade
 type I32 = Local<"i32">;
 const times = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> => op("i32.mul", a, b);
 const plus = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> => op("i32.add", a, b);
-const smaller = (a: I32, b: I32 | number): Expr<"i32"> => select(op("i32.lt_s", a, b), a, b);
+const smaller = (a: I32, b: I32 | number): Expr<"i32"> => select(op("i32.lt_u", a, b), a, b);
 
 /** The address of output number `index` of those that stay, before the part is added. */
 export function placeOf(p: Named<"source" | "kept1" | "keptStride0" | "keptStride1">, index: I32): Expr<"i32"> {

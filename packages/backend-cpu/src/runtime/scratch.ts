@@ -20,6 +20,7 @@ export class Scratch {
       const area = this.#areas[thread];
       if (area !== undefined && area.bytes >= bytes) continue;
       if (area !== undefined) this.#memory.release(area);
+      delete this.#areas[thread];
       const block = this.#memory.allocate(bytes);
       this.#areas[thread] = block;
       this.#memory.heap.putAddress(SCRATCH_TABLE / 4 + 2 * thread, block.address);
