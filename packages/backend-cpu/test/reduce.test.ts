@@ -1,7 +1,7 @@
-import { type DType, dtypes, type ReduceOp, type Shape } from "@dl/tensor";
+import { type DType, dtypes, ones, type ReduceOp, type Shape, scope } from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
+import { getNumThreads, setNumThreads } from "../src/index.ts";
 import { agree, allDTypes, anyView, outputsOf, plainView, precision, type Spec } from "./oracle.ts";
 
 const folds = ["sum", "prod", "amax", "amin", "any", "all"] as const;
@@ -115,6 +115,11 @@ test("large sums are cut into parts and lose next to nothing", () => {
     check("sum", plainView(shape, "float32", 3, fraction), dims, 1e-6);
     check("amax", plainView(shape, "float32", 4, fraction), dims, 0);
   }
+});
+
+test("more elements are counted than a number of 32 bits with a sign can tell", () => {
+  const count = 2 ** 31 + 64;
+  expect(scope(() => ones(1, { dtype: "uint8" }).expand(count).sum().item())).toBe(count);
 });
 
 test("products may leave the range of float32 on their way", () => {
