@@ -49,7 +49,10 @@ function forwardBackward(size: Size, inputs: Inputs): () => void {
   for (const tensor of watched) tensor.requiresGrad_();
   const gradient = scope(() => floats(6, noGrad(() => convolve(size, inputs)).shape));
   return () => {
-    for (const tensor of watched) tensor.grad = null;
+    for (const tensor of watched) {
+      tensor.grad?.dispose();
+      tensor.grad = null;
+    }
     scope(() => convolve(size, inputs).backward(gradient));
   };
 }
