@@ -53,6 +53,13 @@ describe("values that backward needs", () => {
     expect(() => y.backward()).toThrow("changed in place");
   });
 
+  test("were replaced by index", () => {
+    const other = floatTensor([3, 4]);
+    const y = leaf(1, 2).mul(other).sum();
+    other.indexCopy_(0, tensor([1]), floatTensor([5]));
+    expect(() => y.backward()).toThrow("changed in place");
+  });
+
   test("may change where no formula reads them", () => {
     expect(gradientOf((x) => x.mul(2).add_(1).neg_(), 1, 2)).toEqual([-2, -2]);
     expect(gradientOf((x) => x.mul(3).relu_(), -1, 2)).toEqual([0, 3]);

@@ -147,9 +147,13 @@ function settle(inputs: readonly KernelInput[]): void {
   }
 }
 
+/** Ops that begin with what their first input holds: it may be the target. */
+const placing: ReadonlySet<string> = new Set(["scatter", "indexAdd", "indexCopy"]);
+
 /** Whether a kernel may write `target` while it reads its inputs. */
-function isFreeFor({ inputs }: KernelCall, target: View): boolean {
-  const shared = inputs.some((input) => typeof input !== "number" && input.storage === target.storage);
+function isFreeFor({ op, inputs }: KernelCall, target: View): boolean {
+  const read = placing.has(op) ? inputs.slice(1) : inputs;
+  const shared = read.some((input) => typeof input !== "number" && input.storage === target.storage);
   return !shared && isContiguous(target.shape, target.strides);
 }
 

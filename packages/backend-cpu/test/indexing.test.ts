@@ -1,4 +1,4 @@
-import type { DType, KernelCall } from "@dl/tensor";
+import { type DType, type KernelCall, manualSeed, rand, randint, type Tensor, zeros } from "@dl/tensor";
 import { afterEach, describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/index.ts";
 import { agree, outputsOf, plainView, type Spec } from "./oracle.ts";
@@ -112,5 +112,54 @@ describe("one number at many positions", () => {
     const index = below(size, [count]);
     const inputs = [plainView([size], "int64"), { ...index, values: index.values.with(count - 1, size) }, one];
     expect(() => outputsOf("indexAdd", inputs, { dim: 0 }, [...output])).toThrow(`index ${size} is out of range`);
+  });
+});
+
+describe("in place as out of place", () => {
+  const index = (): Tensor => randint(0, 5, [6]);
+  const indices = (): Tensor => randint(0, 5, [6, 3]);
+  type Form = (x: Tensor, y: Tensor) => Tensor;
+  const forms: readonly (readonly [name: string, inPlace: Form, copy: Form])[] = [
+    ["indexAdd", (x, y) => x.indexAdd_(0, index(), y), (x, y) => x.indexAdd(0, index(), y)],
+    ["indexCopy", (x, y) => x.indexCopy_(1, index(), y), (x, y) => x.indexCopy(1, index(), y)],
+    ["indexPut", (x, y) => x.indexPut_([null, index()], y), (x, y) => x.indexPut([null, index()], y)],
+    ["set", (x, y) => x.set_(index(), y), (x, y) => x.indexPut([index()], y)],
+    ["put", (x, y) => x.put_(indices(), y.at([0, 3])), (x, y) => x.put(indices(), y.at([0, 3]))],
+    ["scatter", (x, y) => x.scatter_(0, indices(), y), (x, y) => x.scatter(0, indices(), y)],
+    [
+      "scatterReduce",
+      (x, y) => x.scatterReduce_(1, indices(), y, "mean", false),
+      (x, y) => x.scatterReduce(1, indices(), y, "mean", false),
+    ],
+  ];
+  const targets: readonly (readonly [string, (x: Tensor) => Tensor])[] = [
+    ["packed", (x) => x],
+    ["turned", (x) => x.t()],
+    ["in columns", (x) => x.repeat(1, 2).at([], [0, 12, 2])],
+  ];
+  const sources: readonly (readonly [string, (x: Tensor) => Tensor])[] = [
+    ["others", (x) => x.flip(0)],
+    ["its own", (x) => x],
+    ["its own, turned", (x) => x.t()],
+  ];
+
+  describe.each(targets)("%s", (_, lay) => {
+    test.each(sources)("values are %s", (_, values) => {
+      for (const [name, inPlace, copy] of forms) {
+        const whole = rand([3, 6, 6]);
+        const x = lay(whole.clone().at(1));
+        manualSeed(3);
+        const expected = copy(x, values(x)).toArray();
+        manualSeed(3);
+        expect(inPlace(x, values(x)), name).toBe(x);
+        expect(x.toArray(), name).toEqual(expected);
+      }
+    });
+  });
+
+  test("nothing beside the target changes", () => {
+    const whole = zeros(3, 4);
+    whole.at(1).indexAdd_(0, randint(0, 4, [9]), rand(9));
+    expect(whole.at([0, 3, 2]).toArray()).toEqual(zeros(2, 4).toArray());
   });
 });

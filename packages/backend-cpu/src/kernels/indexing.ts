@@ -146,7 +146,7 @@ export const scatter: Kernel<"scatter"> = (call, [out]) => {
   withTemporaries(out!, (temporaries) => {
     const inside = temporaries.make(shape, out!.dtype);
     placed({ ...call, inputs: call.inputs.with(0, corner(self, shape)) }, [inside]);
-    convert(self, out!);
+    if (self.storage !== out!.storage) convert(self, out!);
     convert(
       inside,
       part(

@@ -7,6 +7,7 @@ import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { fromArray } from "./creation.ts";
 import { peek } from "./reading.ts";
+import { placeInto } from "./writing.ts";
 
 interface Flattened {
   /** [merged, ...rest] */
@@ -36,7 +37,7 @@ export function place(input: Tensor, picks: readonly (Tensor | null)[], values: 
   const lead = values.ndim - target.length;
   const trimmed = lead > 0 ? values.view(values.shape.slice(lead)) : values;
   const source = moveAway(trimmed.expand(target), shape.length, home).reshape([flat.numel(), ...rest]);
-  const written = apply(accumulate ? "indexAdd" : "indexCopy", [rows, flat, source], { dim: 0 });
+  const written = placeInto(accumulate ? "indexAdd" : "indexCopy", [rows, flat, source], { dim: 0 });
   const back = order.map((_, dim) => order.indexOf(dim));
   return written.view(order.map((dim) => input.shape[dim]!)).permute(back);
 }

@@ -13,6 +13,7 @@ import { to } from "./convert.ts";
 import { tensor } from "./creation.ts";
 import { copy_, fill_, maskedFill_ } from "./inplace.ts";
 import { window } from "./windows.ts";
+import { written } from "./writing.ts";
 
 /** One position between the brackets. */
 export type Index = number | null | "..." | readonly (number | null)[] | boolean | Tensor;
@@ -47,6 +48,8 @@ export function set_(input: Tensor, ...indexAndValue: readonly [...index: Index[
   return input;
 }
 
+const place_ = written(place);
+
 function write(input: Tensor, index: readonly Index[], value: Operand): void {
   const [first] = index;
   if (index.length === 1 && isMask(first) && typeof value === "number" && first.ndim <= input.ndim) {
@@ -57,7 +60,7 @@ function write(input: Tensor, index: readonly Index[], value: Operand): void {
   const { view, picks } = cut(input, index);
   if (picks.some((item) => item !== null)) {
     const values = typeof value === "number" ? tensor(value, { dtype: view.dtype, device: view.device }) : value;
-    copy_(view, place(view, picks, to(values, view.dtype), false));
+    place_(view, picks, to(values, view.dtype), false);
   } else if (typeof value === "number") fill_(view, value);
   else copy_(view, squeezeTo(value, view.ndim));
 }

@@ -2,10 +2,10 @@
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { apply } from "./apply.ts";
 import { to } from "./convert.ts";
 import type { ScatterReduce } from "./table.ts";
 import { corner } from "./windows.ts";
+import { placeInto } from "./writing.ts";
 
 /** An index of whole slices, as int64. */
 export function checkIndex(name: string, index: Tensor): Tensor {
@@ -61,7 +61,7 @@ export function scatterInto(
     );
   }
   const used = corner(source, at.shape);
-  const out = apply("scatter", [x, at, used], {
+  const out = placeInto("scatter", [x, at, used], {
     dim: d,
     reduce: x.dtype === "bool" ? boolean[reduce] : reduce,
     includeSelf,

@@ -1,11 +1,26 @@
 /** How a function that makes a new tensor becomes one that changes its first argument. */
+import type { Storage } from "../backend.ts";
 import { dtypes } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { isGradEnabled } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
-import { applyInPlace } from "./apply.ts";
+import { apply, applyInPlace } from "./apply.ts";
+import type { Attrs } from "./table.ts";
+
+/** The memory that an in-place form which is under way changes: ops that place may do so at once. */
+let target: Storage | null = null;
+
+/** Runs an op that writes into a copy of its first input, or into that itself where its memory is the target. */
+export function placeInto<K extends "scatter" | "indexAdd" | "indexCopy">(
+  op: K,
+  inputs: readonly [x: Tensor, index: Tensor, source: Tensor],
+  attrs: Attrs<K>,
+): Tensor {
+  const [x] = inputs;
+  return x.storage === target ? applyInPlace(op, inputs, x, attrs) : apply(op, inputs, attrs);
+}
 
 type Making = ((input: Tensor, ...rest: never[]) => Tensor) & { readonly names?: readonly string[] };
 
@@ -15,8 +30,13 @@ export function written<F extends Making>(make: F): F {
   const call = (input: Tensor, ...rest: readonly unknown[]): Tensor =>
     tidy(() => {
       // What the tape saves of the input must not change with it.
-      const source = isGradEnabled() && [input, ...rest].some(watched) ? input.clone() : input;
-      return store(name, input, make(source, ...(rest as never[])));
+      const isRecorded = isGradEnabled() && [input, ...rest].some(watched);
+      target = isRecorded ? null : input.storage;
+      try {
+        return store(name, input, make(isRecorded ? input.clone() : input.detach(), ...(rest as never[])));
+      } finally {
+        target = null;
+      }
     });
   Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, { names: make.names }) as unknown as F;
@@ -26,14 +46,13 @@ function watched(value: unknown): boolean {
   return value instanceof Tensor && value.requiresGrad;
 }
 
-function store(name: string, target: Tensor, result: Tensor): Tensor {
-  if (!sameShape(result.shape, target.shape)) {
-    fail(name, `the result has shape ${showShape(result.shape)}, the target ${showShape(target.shape)}`);
+function store(name: string, input: Tensor, result: Tensor): Tensor {
+  if (!sameShape(result.shape, input.shape)) {
+    fail(name, `the result has shape ${showShape(result.shape)}, the target ${showShape(input.shape)}`);
   }
   const kinds = ["bool", "int", "float"];
-  if (kinds.indexOf(dtypes[result.dtype].kind) > kinds.indexOf(dtypes[target.dtype].kind)) {
-    fail(name, `the result is ${result.dtype} and cannot be kept in ${target.dtype}`);
+  if (kinds.indexOf(dtypes[result.dtype].kind) > kinds.indexOf(dtypes[input.dtype].kind)) {
+    fail(name, `the result is ${result.dtype} and cannot be kept in ${input.dtype}`);
   }
-  applyInPlace("copy", [result.to(target.dtype)], target);
-  return target;
+  return result.storage === input.storage ? input : applyInPlace("copy", [result.to(input.dtype)], input);
 }
