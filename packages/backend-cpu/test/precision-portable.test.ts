@@ -1,7 +1,7 @@
 import type { UnaryOp } from "@dl/tensor";
 import { expect, test, vi } from "vitest";
 import { engine } from "../src/runtime/index.ts";
-import { aboveZero, functions, worstOf } from "./precision-check.ts";
+import { aboveZero, expectGelu, functions, worstOf } from "./precision-check.ts";
 import * as check64 from "./precision64-check.ts";
 
 // A host without relaxed SIMD: products and sums are rounded apart. The loops for engines that join vectors are right in all.
@@ -17,6 +17,10 @@ test.each(Object.keys({ ...functions, ...aboveZero }) as UnaryOp[])(
     expect(units, `${op}(${at})`).toBeLessThanOrEqual(2);
   },
 );
+
+test("gelu needs none either", () => {
+  expectGelu();
+});
 
 test.each(Object.entries(check64.rows))("%s of float64 needs none either", (name, [, , limit]) => {
   const { units, at } = check64.worstOf(name as keyof typeof check64.rows);

@@ -4,7 +4,7 @@ import { MAX_CHUNKS, SLEEPERS } from "../src/runtime/control.ts";
 import { Engine } from "../src/runtime/engine.ts";
 import { Heap } from "../src/runtime/heap.ts";
 import { engine, getNumThreads, heap, memory, setNumThreads, threads } from "../src/runtime/index.ts";
-import { CONTROL, SCRATCH_TABLE } from "../src/runtime/layout.ts";
+import { CONTROL, THREAD_AREAS } from "../src/runtime/layout.ts";
 import { Memory } from "../src/runtime/memory.ts";
 import { Scratch } from "../src/runtime/scratch.ts";
 import { Threads } from "../src/runtime/threads.ts";
@@ -132,7 +132,7 @@ test("where memory runs out as a scratch area grows, the old one is not used on"
   expect(() => scratch.reserve(2 ** 21, 1)).toThrow("out of memory");
   const other = small.allocate(10_000);
   scratch.reserve(10_000, 1);
-  expect(small.heap.u32[SCRATCH_TABLE / 4]).not.toBe(other.address);
+  expect(small.heap.u32[THREAD_AREAS / 4]).not.toBe(other.address);
 });
 
 test("chunks share more units than fit into 32 bits with their number", () => {

@@ -42,8 +42,8 @@ import {
   trunc,
   xor,
 } from "./expression.ts";
-import * as m32 from "./math32.ts";
 import * as m64 from "./math64.ts";
+import * as n32 from "./normal32.ts";
 import { power } from "./power64.ts";
 import * as quotients from "./quotients.ts";
 import { atan2 } from "./trigonometry32.ts";
@@ -105,7 +105,7 @@ const bitsOf = (dtype: DType): number => (dtype === "int64" ? 64 : 32);
 const inRange = (shift: Node, dtype: DType): Node => and(ge(shift, 0), lt(shift, bitsOf(dtype)));
 
 function geluBackward(gradient: Node, x: Node): Node {
-  if (x.type === "f32") return mul(gradient, m32.geluSlope(x));
+  if (x.type === "f32") return mul(gradient, n32.geluSlope(x));
   const below = mul(m64.erfc(mul(x, -Math.SQRT1_2)), 0.5);
   const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
   return mul(gradient, add(below, mul(x, density)));

@@ -56,6 +56,7 @@ export interface Node {
     | "host"
     | "helper"
     | "lookup"
+    | "column"
     | "patch";
   readonly args: readonly Node[];
   /** An input's index, a constant's value, the name of a host function or a helper, an address of a table. */
@@ -64,6 +65,8 @@ export interface Node {
   readonly element?: Element;
   /** `lookup`: the lowest bit of the row. */
   readonly bit?: number;
+  /** `column`: which number of the row. */
+  readonly column?: number;
   /** `patch`: what replaces the lanes in question, over the args after the second. */
   readonly fallback?: Node;
 }

@@ -1,4 +1,5 @@
 /** What trees call: functions of `Math`, and small functions with loops that are added to the modules that need them. */
+import { NOTES } from "../runtime/layout.ts";
 import { type Expr, type FuncRef, type Local, type Module, op, select } from "../wasm/emitter.ts";
 import type { Helper, HostFunction, Node, NumberType } from "./expression.ts";
 import { collect } from "./lower.ts";
@@ -8,13 +9,20 @@ const twoArguments = new Set<HostFunction>(["atan2", "hypot", "pow"]);
 
 /** The functions that some trees call, in one module. Make it before any function of the module. */
 export class Tools {
+  readonly #m: Module;
   readonly #hosts = new Map<HostFunction, HostRef>();
   readonly #helpers = new Map<string, FuncRef<readonly string[], NumberType>>();
 
   constructor(m: Module, roots: readonly Node[]) {
+    this.#m = m;
     const all = withFallbacks(roots);
     for (const node of all) if (node.op === "host") this.#addHost(m, node.detail as HostFunction);
     for (const node of all) if (node.op === "helper") this.#addHelper(m, node);
+  }
+
+  /** Where a vector has room in memory that no other thread writes. */
+  notes(): Expr<"i32"> {
+    return op("i32.add", this.#m.area(), NOTES);
   }
 
   host(name: HostFunction): HostRef {

@@ -12,8 +12,6 @@ import {
   i32,
   i64,
   type Local,
-  load,
-  loadLane,
   type OpName,
   op,
   replace,
@@ -25,8 +23,8 @@ import { instructionNames } from "../wasm/values.ts";
 import { joins, scalarConversions, upperConversions, vectorConversions, words } from "./conversions.ts";
 import { type HostFunction, isFloatType, type Node, type NodeType, type NumberType, widthOf } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
+import { Columns, columnScalar, lookUp, lookUpScalar } from "./lookups.ts";
 import { Narrow, type NarrowLanes } from "./narrow.ts";
-import { ROW_BYTES, ROWS } from "./tables.ts";
 
 /** `scalar`: one element at a time; 2 or 4: so many in a vector. */
 export type Lanes = "scalar" | 2 | 4;
@@ -38,7 +36,7 @@ const shapes = { f32: "f32x4", f64: "f64x2", i32: "i32x4", i64: "i64x2" } as con
 const narrowShapes = { 8: "i16x8", 16: "i8x16" } as const;
 const signed = new Set(["div", "rem", "shr", "lt", "le", "gt", "ge", "min", "max"]);
 const bitwise = new Set(["and", "or", "xor", "not"]);
-const free = new Set(["input", "const", "select", "fma", "patch", "bits", "float", "cut", "dot", "lookup"]);
+const free = new Set(["input", "const", "select", "fma", "patch", "bits", "float", "cut", "dot", "lookup", "column"]);
 
 function isNarrow(lanes: Lanes | VectorLanes): lanes is NarrowLanes {
   return lanes === 8 || lanes === 16;
@@ -140,6 +138,7 @@ export class Lowering {
   readonly #tools: Tools;
   readonly #constants = new Map<Node, Local>();
   readonly #uses = new Map<Node, number>();
+  #columns: Columns | undefined;
 
   constructor(f: Func, roots: readonly Node[], lanes: Lanes | VectorLanes, tools: Tools) {
     this.#f = f;
@@ -157,6 +156,7 @@ export class Lowering {
 
   /** Computes the trees for these inputs. */
   emit(roots: readonly Node[], inputs: readonly Expr[]): Expr[] {
+    this.#columns = new Columns(this.#f, this.#tools);
     const done = new Map<Node, Expr>();
     return roots.map((root) => this.#visit(root, inputs, done));
   }
@@ -220,6 +220,8 @@ export class Lowering {
         return this.#shift(name, a, Number(node.args[1]!.detail));
       case "lookup":
         return lookUp(node, a);
+      case "column":
+        return this.#columns!.of(node, a);
       case "patch":
         return this.#patchLanes(node, args);
       default:
@@ -276,6 +278,8 @@ export class Lowering {
         return call(this.#tools.helper(node), ...(args as never[]));
       case "lookup":
         return lookUpScalar(node, a as Expr<"i64">);
+      case "column":
+        return columnScalar(node, a as Expr<"i32">);
       case "patch":
         return this.#patchScalar(node, args);
       default:
@@ -340,24 +344,6 @@ export class Lowering {
   #fallback({ fallback }: Node, inputs: readonly Expr[], lanes: Lanes | VectorLanes): Expr {
     return new Lowering(this.#f, [fallback!], lanes, this.#tools).emit([fallback!], inputs)[0]!;
   }
-}
-
-function lookUp({ detail, bit = 0 }: Node, index: Expr<"v128">): Expr<"v128"> {
-  const address = Number(detail);
-  const row = (lane: number): Expr<"i32"> =>
-    rowOf(extract("i32x4.extract_lane", index, 2 * lane + (bit >> 5)), bit & 31);
-  return loadLane("v128.load64_lane", row(1), load("v128.load64_zero", row(0), address), 1, address);
-}
-
-function lookUpScalar({ detail, bit = 0 }: Node, index: Expr<"i64">): Expr<"f64"> {
-  return load("f64.load", rowOf(op("i32.wrap_i64", op("i64.shr_u", index, bit)), 0), Number(detail));
-}
-
-/** Where the row of a table begins that eight bits say. */
-function rowOf(word: Expr<"i32">, bit: number): Expr<"i32"> {
-  const up = Math.log2(ROW_BYTES) - bit;
-  if (up > 0) return op("i32.shl", op("i32.and", word, ROWS - 1), up);
-  return op("i32.and", op("i32.shr_u", word, -up), (ROWS - 1) * ROW_BYTES);
 }
 
 function scalarType(type: NodeType): NumberType {

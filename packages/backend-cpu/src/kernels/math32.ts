@@ -255,25 +255,3 @@ export function erf(x: Node): Node {
   );
   return select(gt(size, 0.927734375), withSign(far, x), fma(q, x, x));
 }
-
-/** Up to the limit of t the cube of a polynomial, which keeps its precision as it falls; 0 at the limit. */
-function cube(t: Node, limit: number, ...coefficients: readonly number[]): Node {
-  const root = mul(sub(limit, t), polynomial(t, ...coefficients));
-  return mul(square(root), root);
-}
-
-/** x · Φ(x), with the tail of the normal distribution as a cube. */
-export function gelu(x: Node): Node {
-  const t = pmin(abs(x), 6.39375);
-  const tail = cube(t, 6.39375, 2.61131596e-8, -5.35454717e-7, 3.66181007e-6, -4.27835266e-6, -4.68141625e-5, 4.34167414e-5, 8.3747576e-4, -9.35263088e-5, -1.09082982e-2, -1.36003653e-2, 0.12413694); // biome-ignore format: one list
-  return mul(x, abs(sub(select(lt(x, 0), 0, constant("f32", 1)), tail)));
-}
-
-/** Φ(x) + x φ(x): below 0 a cube times the distance to the zero there. */
-export function geluSlope(x: Node): Node {
-  const size = abs(x);
-  const t = pmin(size, 7.0625);
-  const power = cube(t, 7.0625, -2.33459185e-9, 9.74261098e-8, -1.51494521e-6, 1.09501843e-5, -3.1607884e-5, -2.00733393e-5, 1.0682537e-4, 1.26188132e-3, -2.2500942e-3, -1.45928571e-2, 6.5571107e-3, 0.123594478); // biome-ignore format: one list
-  const below = mul(power, sub(0.7517915246935645, size));
-  return select(lt(x, 0), below, sub(1, below));
-}

@@ -30,6 +30,7 @@ import {
 import * as l64 from "./logarithm64.ts";
 import * as m32 from "./math32.ts";
 import * as m64 from "./math64.ts";
+import * as n32 from "./normal32.ts";
 import * as t32 from "./trigonometry32.ts";
 import * as t64 from "./trigonometry64.ts";
 import * as w32 from "./wide32.ts";
@@ -99,7 +100,7 @@ export const unary: { readonly [K in UnaryOp]: Row } = {
   lgamma: byType(w32.lgamma, m64.lgamma),
   digamma: byType(w32.digamma, m64.digamma),
   trigamma: wide(m64.trigamma),
-  gelu: byType(m32.gelu, gelu64),
+  gelu: byType(n32.gelu, gelu64),
   logicalNot: (x) => not(nonzero(x)),
   isnan: floatMask(isNan),
   isinf: floatMask((x) => eq(abs(x), Number.POSITIVE_INFINITY)),

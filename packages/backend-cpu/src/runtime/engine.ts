@@ -4,7 +4,7 @@
  */
 import { Module, type ModuleOptions } from "../wasm/emitter.ts";
 import { detectFeatures, type Features } from "./features.ts";
-import { SCRATCH_TABLE } from "./layout.ts";
+import { THREAD_AREAS } from "./layout.ts";
 import type { Memory } from "./memory.ts";
 
 /** A kernel: numbers in (addresses and sizes in i32, the rest as declared), at most one number out. */
@@ -64,7 +64,7 @@ export class Engine {
     const writer = new Module(this.options);
     build(writer);
     const module = compile(key, writer.bytes());
-    const env = { memory: this.memory.heap.memory, scratch: SCRATCH_TABLE };
+    const env = { memory: this.memory.heap.memory, area: THREAD_AREAS };
     const instance = new WebAssembly.Instance(module, { env, math: Math as unknown as WebAssembly.ModuleImports });
     const exports = instance.exports as Exports;
     const compiled = { id: this.#modules.size, key, module, exports, names: Object.keys(exports) };

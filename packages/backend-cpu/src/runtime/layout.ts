@@ -5,8 +5,10 @@ export const CONTROL = 64;
 /** Float64 arguments of the task that runs. */
 export const TASK_ARGUMENTS = 512;
 export const MAX_ARGUMENTS = 32;
-/** Eight bytes for each thread: the address of its scratch area. */
-export const SCRATCH_TABLE = 1024;
+/** For each thread the address of its scratch area and, in a line of the caches that it has to itself, room for a vector. */
+export const THREAD_AREAS = 1024;
+export const THREAD_BYTES = 128;
+export const NOTES = 64;
 export const MAX_THREADS = 256;
 /** The first byte that the allocator may hand out. */
-export const ARENA_START = 4096;
+export const ARENA_START: number = THREAD_AREAS + MAX_THREADS * THREAD_BYTES;

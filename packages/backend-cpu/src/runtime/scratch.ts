@@ -1,6 +1,6 @@
 /** Scratch areas, one a thread, for packing and the like: a kernel finds its own with `m.scratch()`. */
 import type { Block } from "./block.ts";
-import { SCRATCH_TABLE } from "./layout.ts";
+import { THREAD_AREAS, THREAD_BYTES } from "./layout.ts";
 import type { Memory } from "./memory.ts";
 
 export class Scratch {
@@ -23,7 +23,7 @@ export class Scratch {
       delete this.#areas[thread];
       const block = this.#memory.allocate(bytes);
       this.#areas[thread] = block;
-      this.#memory.heap.putAddress(SCRATCH_TABLE / 4 + 2 * thread, block.address);
+      this.#memory.heap.putAddress((THREAD_AREAS + THREAD_BYTES * thread) / 4, block.address);
     }
   }
 }

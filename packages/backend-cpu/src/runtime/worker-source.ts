@@ -8,7 +8,7 @@
  * claims nothing, goes to get its messages and comes back.
  */
 import * as control from "./control.ts";
-import { CONTROL, MAX_ARGUMENTS, SCRATCH_TABLE, TASK_ARGUMENTS } from "./layout.ts";
+import { CONTROL, MAX_ARGUMENTS, TASK_ARGUMENTS, THREAD_AREAS, THREAD_BYTES } from "./layout.ts";
 
 /** Sent once, first. */
 export interface WorkerStart {
@@ -67,7 +67,7 @@ function run() {
 
 port.onmessage = ({ data }) => {
   if (data.module !== undefined) {
-    const env = { memory, scratch: ${SCRATCH_TABLE} + 8 * thread };
+    const env = { memory, area: ${THREAD_AREAS} + ${THREAD_BYTES} * thread };
     modules[data.id] = Object.values(new WebAssembly.Instance(data.module, { env, math: Math }).exports);
     return;
   }

@@ -96,7 +96,7 @@ export class Module {
   readonly options: ModuleOptions;
   readonly #imports: FuncRef[] = [];
   readonly #functions: Declared[] = [];
-  #usesScratch = false;
+  #usesArea = false;
 
   constructor(options: ModuleOptions) {
     this.options = options;
@@ -134,13 +134,18 @@ export class Module {
 
   /** The address of this thread's scratch area (see `runtime/scratch.ts`): reserve it before the kernel runs. */
   scratch(): Expr<"i32"> {
-    this.#usesScratch = true;
-    return loadAddress({
+    return loadAddress(this.area());
+  }
+
+  /** Where this thread's area lies, see `runtime/layout.ts`. */
+  area(): Expr<"i32"> {
+    this.#usesArea = true;
+    return {
       type: "i32",
       emit(code) {
         code.push(0x23, 0x00); // global.get 0
       },
-    });
+    };
   }
 
   /** The finished module. */
@@ -192,7 +197,7 @@ export class Module {
 
   #importSection(types: readonly number[]): number[] {
     const content: number[] = [];
-    pushUnsigned(content, 1 + types.length + (this.#usesScratch ? 1 : 0));
+    pushUnsigned(content, 1 + types.length + (this.#usesArea ? 1 : 0));
     this.#imports.forEach((ref, i) => {
       pushName(content, "math");
       pushName(content, ref.name);
@@ -204,9 +209,9 @@ export class Module {
     const { shared, wide } = this.options;
     content.push(2, (shared ? 3 : 1) + (wide ? 4 : 0), 1);
     pushUnsigned(content, wide ? WIDE_PAGES : PAGES);
-    if (this.#usesScratch) {
+    if (this.#usesArea) {
       pushName(content, "env");
-      pushName(content, "scratch");
+      pushName(content, "area");
       content.push(3, typeCode.i32, 0);
     }
     return content;
