@@ -20,7 +20,7 @@ function expected(mask: Uint8Array, shape: readonly number[]): number[] {
 describe("positions of what is not zero", () => {
   const shapes = [[9], [70_001], [300, 101], [20_011, 3], [2, 20_003], [17, 1, 5, 211]];
   for (const shape of shapes) {
-    it.each([0, 0.01, 0.5, 1])(`of [${shape}] with a share of %f, whatever the number of threads`, (share) => {
+    it.each([0, 0.01, 0.1, 0.5, 1])(`of [${shape}] with a share of %f, whatever the number of threads`, (share) => {
       const mask = rand(shape).lt(share);
       const wanted = expected(Uint8Array.from(mask.view(-1).toArray() as number[], Number), shape);
       for (const threads of [1, 3]) {

@@ -15,7 +15,6 @@ type Address = Local<"i32">;
 
 /** What an element of the table becomes where one of the values meets it. `zero` and `one` are where a fold begins. */
 const placings = {
-  replace: (_: Node, value: Node) => value,
   add: (x: Node, value: Node) => add(x, value),
   prod: (x: Node, value: Node) => mul(x, value),
   amax: (x: Node, value: Node) => max(x, value),
@@ -23,7 +22,7 @@ const placings = {
   zero: (x: Node) => constant(x.type, 0),
   one: (x: Node) => constant(x.type, 1),
 } as const;
-export type Placing = keyof typeof placings;
+export type Placing = keyof typeof placings | "replace";
 
 /** One element to `to + offset`. */
 export const moves: { readonly [bytes: number]: (f: Func, to: Address, from: Address, offset?: number) => void } = {
@@ -39,6 +38,13 @@ export function buildPick(m: Module, bytes: number): void {
 
 export function buildPlace(m: Module, dtype: DType, placing: Placing): void {
   const element = access[dtype];
+  if (placing === "replace") {
+    const move = moves[element.bytes]!;
+    addElements(m, element.bytes, "columns", (f, table, values, offset) =>
+      move(f, table, f.let(op("i32.add", values, offset))),
+    );
+    return;
+  }
   const { root, tools } = combined(m, dtype, placings[placing]);
   // V8 chooses between scalars by jumps.
   const lanes = placing === "amax" || placing === "amin" ? lanesOf(root) : "scalar";

@@ -1,6 +1,6 @@
 /** Positions of what holds in a mask, or what lies there: counted part by part, then written by each part from its own place on. */
 import { engine, heap, memory, threads } from "../runtime/index.ts";
-import { type Expr, type Func, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
+import { type Expr, type Func, i32, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
 import type { ArrayKernel, ArrayView } from "./array-kernel.ts";
 import { moves } from "./indexing-loops.ts";
 
@@ -48,7 +48,7 @@ function buildCount(m: Module): void {
 /** What an element writes, at most: to `target`, for the element `offset` behind the place that is reached. */
 interface Written {
   readonly bytes: number;
-  write(target: Int, offset: number): void;
+  write(target: Int, offset: number | Int): void;
   /** The same of all elements of a word. */
   writeWord?(target: Int): void;
 }
@@ -71,7 +71,7 @@ function buildWrite(m: Module, rank: number, written: (f: Func, at: readonly Int
     const last = at.at(-1)!;
     const from = f.let(op("i32.add", p.mask, i));
     const stop = f.local("i32");
-    const take = (offset: number, holds: Expr<"i32">): void => {
+    const take = (offset: number | Int, holds: Expr<"i32">): void => {
       write(target, offset);
       const step = f.let(holds);
       f.inc(target, op("i32.mul", step, bytes));
@@ -113,7 +113,7 @@ const positions = (f: Func, at: readonly Int[]): Written => ({
 const elements =
   (bytes: number) =>
   (f: Func, [place]: readonly Int[], values: Int): Written => {
-    const element = (offset: number): Int =>
+    const element = (offset: number | Int): Int =>
       f.let(op("i32.add", values, op("i32.mul", op("i32.add", place!, offset), bytes)));
     return {
       bytes,
@@ -143,11 +143,11 @@ function placeOf(f: Func, element: Int, extents: readonly Int[]): Int[] {
   return at;
 }
 
-/** Eight at a time: none of them, all together, or one after the other, while at least as many are left to be found. */
+/** Eight at a time: none, the only one, all together, or one after the other, while at least as many are left to be found. */
 function words(
   f: Func,
   { from, last, stop, left }: Readonly<Record<"from" | "last" | "stop" | "left", Int>>,
-  take: (offset: number, holds: Expr<"i32">) => void,
+  take: (offset: number | Int, holds: Expr<"i32">) => void,
   takeWord?: () => void,
 ): void {
   const isWord = op("i32.ge_u", op("i32.sub", stop, last), WORD);
@@ -159,9 +159,11 @@ function words(
         take(k, op("i32.and", bit, 1));
       }
     };
+    const only = (): void => take(f.let(op("i32.shr_u", op("i32.wrap_i64", op("i64.ctz", word)), 3)), i32(1));
+    const some = (): void => f.if(op("i64.eqz", op("i64.and", word, op("i64.sub", word, 1n))), only, singly);
     f.if(op("i32.eqz", op("i64.eqz", word)), () => {
-      if (takeWord) f.if(op("i64.eq", word, FULL), takeWord, singly);
-      else singly();
+      if (takeWord) f.if(op("i64.eq", word, FULL), takeWord, some);
+      else some();
     });
     f.inc(from, WORD);
     f.inc(last, WORD);

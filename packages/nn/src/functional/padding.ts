@@ -1,15 +1,15 @@
 /** Borders: a constant, mirrored, repeated or wrapped around. */
-import { apply, cat, composite, fail, showShape, type Tensor } from "@dl/tensor";
+import { apply, composite, fail, showShape, type Tensor } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
 
 export type PaddingMode = "constant" | "reflect" | "replicate" | "circular";
 
 /** Where position `i` (from −before) of a padded dimension comes from. */
-const sources: { readonly [M in Exclude<PaddingMode, "constant" | "circular">]: (i: number, size: number) => number } =
-  {
-    reflect: (i, size) => (i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i),
-    replicate: (i, size) => Math.min(Math.max(i, 0), size - 1),
-  };
+const sources: { readonly [M in Exclude<PaddingMode, "constant">]: (i: number, size: number) => number } = {
+  reflect: (i, size) => (i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i),
+  replicate: (i, size) => Math.min(Math.max(i, 0), size - 1),
+  circular: (i, size) => (i + size) % size,
+};
 
 function padEdge(
   input: Tensor,
@@ -22,9 +22,6 @@ function padEdge(
   const longest = Math.max(before, after);
   if ((mode === "reflect" && longest >= size) || (mode === "circular" && longest > size)) {
     fail("pad", `${mode} padding [${before}, ${after}] is too large for dimension ${dim} of ${showShape(input.shape)}`);
-  }
-  if (mode === "circular") {
-    return cat([input.narrow(dim, size - before, before), input, input.narrow(dim, 0, after)], dim);
   }
   const from = Array.from({ length: size + before + after }, (_, i) => sources[mode](i - before, size));
   return input.indexSelect(dim, indexTensor(from, [from.length], input));
@@ -40,7 +37,7 @@ export const pad = composite(
     if (amounts.length % 2 !== 0 || amounts.length > 2 * input.ndim) {
       fail("pad", `needs up to ${input.ndim} pairs for ${showShape(input.shape)}, got ${showShape(amounts)}`);
     }
-    if (mode !== "constant" && mode !== "circular" && !(mode in sources)) {
+    if (mode !== "constant" && !(mode in sources)) {
       fail("pad", `unknown mode "${mode}"`, 'Use "constant", "reflect", "replicate" or "circular"');
     }
     const pairs = input.shape.map((_, dim): [number, number] => {

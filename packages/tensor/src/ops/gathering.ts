@@ -6,7 +6,7 @@ import { apply, applyAll } from "./apply.ts";
 import { labelled } from "./labels.ts";
 import { type ValuesIndices, valuesIndices } from "./pairs.ts";
 import { scaled } from "./scaling.ts";
-import { alongside, checkIndex, scatterInto } from "./scattering.ts";
+import { alongside, asVector, checkIndex, scatterInto } from "./scattering.ts";
 import { composite, op } from "./signature.ts";
 import type { ScatterReduce } from "./table.ts";
 import { placeInto } from "./writing.ts";
@@ -48,9 +48,9 @@ export const indexSelect = composite(
   "indexSelect(input, dim, index)",
   (input: Tensor, dim: number, index: Tensor): Tensor => {
     if (index.ndim > 1) fail("indexSelect", `the index must be 1-d, got ${showShape(index.shape)}`);
-    const at = checkIndex("indexSelect", index.ndim === 0 ? index.view(1) : index);
-    if (input.ndim === 0) return apply("indexSelect", [input.view(1), at], { dim: 0 }).view([]);
-    return apply("indexSelect", [input, at], { dim: normalizeDim("indexSelect", dim, input.ndim) });
+    const [x, at] = [asVector(input), checkIndex("indexSelect", asVector(index))];
+    const out = apply("indexSelect", [x, at], { dim: normalizeDim("indexSelect", dim, x.ndim) });
+    return input.ndim === 0 ? out.view([]) : out;
   },
 );
 
@@ -68,12 +68,7 @@ export const indexCopy = composite(
 );
 
 function place(name: "indexAdd" | "indexCopy", input: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
-  const scalar = input.ndim === 0;
-  const [x, at, src] = [
-    scalar ? input.view(1) : input,
-    index.ndim === 0 ? index.view(1) : index,
-    source.ndim === 0 ? source.view(1) : source,
-  ];
+  const [x, at, src] = [input, index, source].map(asVector) as [Tensor, Tensor, Tensor];
   const d = normalizeDim(name, dim, x.ndim);
   const wanted = x.shape.with(d, at.numel());
   if (at.ndim > 1 || src.shape.length !== x.ndim || src.shape.some((size, i) => size !== wanted[i])) {
@@ -84,7 +79,7 @@ function place(name: "indexAdd" | "indexCopy", input: Tensor, dim: number, index
   }
   if (src.dtype !== x.dtype) fail(name, `the source is ${src.dtype}, the tensor ${x.dtype}`, "Cast one with .to");
   const out = placeInto(name, [x, checkIndex(name, at), src], { dim: d });
-  return scalar ? out.view([]) : out;
+  return input.ndim === 0 ? out.view([]) : out;
 }
 
 /** Sorted along `dim`, stable, NaN last, with int64 positions. @see https://pytorch.org/docs/stable/generated/torch.sort.html */

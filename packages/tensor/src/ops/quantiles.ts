@@ -1,10 +1,12 @@
 /** Values between the elements, by share. */
+
 import { isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
 import { tensor } from "./creation.ts";
+import { asVector } from "./scattering.ts";
 import { composite } from "./signature.ts";
 
 export type Interpolation = "linear" | "lower" | "higher" | "midpoint" | "nearest";
@@ -21,7 +23,7 @@ function quantileBody(name: string, skipNan: boolean): QuantileBody {
   return (input, q, dim = null, keepdim = false, interpolation = "linear") => {
     if (!isFloat(input.dtype)) fail(name, `needs a float dtype, got ${input.dtype}`, 'Cast with .to("float32")');
     if (input.numel() === 0) fail(name, "needs at least one element");
-    const x = dim === null ? input.reshape(-1) : input.ndim === 0 ? input.view(1) : input;
+    const x = dim === null ? input.reshape(-1) : asVector(input);
     const at = normalizeDim(name, dim ?? 0, x.ndim);
     const wanted = q instanceof Tensor ? q : tensor(q, { dtype: input.dtype, device: input.device });
     if (wanted.ndim > 1) fail(name, `q must be a number or a vector, got ${showShape(wanted.shape)}`);

@@ -1,8 +1,10 @@
 /** Dimensions moved, merged, repeated and turned: composites of permute, reshape, expand and flip. */
+
 import { fail, showShape } from "../errors.ts";
 import { inferSize, normalizeDim, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cat } from "./joining.ts";
+import { asVector } from "./scattering.ts";
 import { composite, op, type Sizes, sizes } from "./signature.ts";
 import { permute, reshape, transpose, view } from "./views.ts";
 
@@ -106,7 +108,7 @@ export function sumToSize(input: Tensor, ...size: Sizes<"size">): Tensor {
 export const unfold = op(
   "unfold(input, dimension, size, step)",
   (input: Tensor, dimension: number, size: number, step: number): Tensor => {
-    const x = input.ndim === 0 ? input.view(1) : input;
+    const x = asVector(input);
     const at = normalizeDim("unfold", dimension, input.ndim);
     const extent = x.shape[at]!;
     if (!(size >= 0 && size <= extent && step > 0)) {
@@ -212,7 +214,7 @@ export const repeatInterleave = composite(
 );
 
 /** At least 1 dimension. @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html */
-export const atleast1d: Lifted = lifted((x) => (x.ndim === 0 ? x.view(1) : x));
+export const atleast1d: Lifted = lifted(asVector);
 /** At least 2 dimensions, new ones in front. @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html */
 export const atleast2d: Lifted = lifted((x) => (x.ndim === 0 ? x.view(1, 1) : x.ndim === 1 ? x.unsqueeze(0) : x));
 /** At least 3 dimensions, [1, n, 1] for a vector. @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html */

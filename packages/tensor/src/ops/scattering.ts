@@ -7,6 +7,9 @@ import type { ScatterReduce } from "./table.ts";
 import { corner } from "./windows.ts";
 import { placeInto } from "./writing.ts";
 
+/** A 0-d tensor as a vector. */
+export const asVector = (x: Tensor): Tensor => (x.ndim === 0 ? x.view(1) : x);
+
 /** An index of whole slices, as int64. */
 export function checkIndex(name: string, index: Tensor): Tensor {
   if (index.dtype !== "int64" && index.dtype !== "int32") {
@@ -17,7 +20,7 @@ export function checkIndex(name: string, index: Tensor): Tensor {
 
 /** A tensor and an index of as many dimensions, 0-d ones as vectors. PyTorch takes int64 only here. */
 export function alongside(name: string, input: Tensor, index: Tensor): [Tensor, Tensor] {
-  const [x, at] = [input.ndim === 0 ? input.view(1) : input, index.ndim === 0 ? index.view(1) : index];
+  const [x, at] = [asVector(input), asVector(index)];
   if (x.ndim !== at.ndim) {
     fail(name, `index ${showShape(index.shape)} needs as many dimensions as ${showShape(input.shape)}`);
   }
@@ -46,8 +49,7 @@ export function scatterInto(
 ): Tensor {
   const [x, at] = alongside("scatter", input, index);
   const d = normalizeDim("scatter", dim, x.ndim);
-  const source =
-    typeof src === "number" ? at.to(x.dtype).mul(0).add(src).to(x.dtype) : src.ndim === 0 ? src.view(1) : src;
+  const source = typeof src === "number" ? at.to(x.dtype).mul(0).add(src).to(x.dtype) : asVector(src);
   if (source.dtype !== x.dtype) {
     fail("scatter", `the source is ${source.dtype}, the tensor ${x.dtype}`, "Cast one with .to");
   }

@@ -9,9 +9,9 @@ import { where } from "./arithmetic.ts";
 import { fromArray, ones, tensor, zeros } from "./creation.ts";
 import { sort } from "./gathering.ts";
 import { tally } from "./histograms.ts";
-import { cat } from "./joining.ts";
 import { elementsWhere } from "./placing.ts";
 import { peek } from "./reading.ts";
+import { asVector } from "./scattering.ts";
 import { composite, op } from "./signature.ts";
 
 type Value = number | bigint;
@@ -50,7 +50,7 @@ interface Nonzero {
  * @see https://pytorch.org/docs/stable/generated/torch.nonzero.html
  */
 export const nonzero: Nonzero = op("nonzero(input, asTuple?)", (input: Tensor, asTuple: boolean = false) =>
-  asTuple ? positionsOf(input.ndim === 0 ? input.view(1) : input).unbind(1) : positionsOf(input),
+  asTuple ? positionsOf(asVector(input)).unbind(1) : positionsOf(input),
 ) as never;
 
 /** NaN is larger than everything. */
@@ -220,20 +220,31 @@ function collectRuns(
   withCounts: boolean,
 ): Unique {
   const [x, count] = [input.reshape(-1), input.numel()];
-  const isFirst = ones([count], { dtype: "bool", device: x.device });
+  // One place more: behind the last run, another one would begin.
+  const begins = ones([count + 1], { dtype: "bool", device: x.device });
   if (count > 1)
-    isFirst.narrow(0, 1, count - 1).copy_(values.narrow(0, 1, count - 1).ne(values.narrow(0, 0, count - 1)));
-  const firsts = withCounts && positionsOf(isFirst).view(-1);
-  const firstOf = (v: Tensor): Tensor => (firsts ? v.indexSelect(0, firsts) : elementsWhere(v, isFirst));
+    begins.narrow(0, 1, count - 1).copy_(values.narrow(0, 1, count - 1).ne(values.narrow(0, 0, count - 1)));
+  const isFirst = begins.narrow(0, 0, count);
+  const numbers = withInverse && numbersOf(begins, isFirst);
+  const found = numbers && count > 0 ? numbers.at(-1).item() + 1 : begins.sum().item() - 1;
+  const bounds = withCounts && positionsOf(begins, found + 1).view(-1);
+  const firstOf = (v: Tensor): Tensor =>
+    bounds ? v.indexSelect(0, bounds.narrow(0, 0, found)) : elementsWhere(v, isFirst, found);
   const output = indices ? x.indexSelect(0, firstOf(indices)) : firstOf(x);
-  // The first element does not count, so that numbers begin at 0.
-  if (withInverse && count > 0) isFirst.narrow(0, 0, 1).fill_(0);
-  const numbers = withInverse && isFirst.cumsum(0);
   return withParts(
     output,
     numbers && (indices ? indices.scatter(0, indices, numbers) : numbers).view(input.shape),
-    firsts && cat([firsts, wholeNumbers([count], [1], x)]).diff(),
+    bounds ? bounds.diff() : false,
   );
+}
+
+/** Numbers begin at 0: the first element does not count. */
+function numbersOf(begins: Tensor, isFirst: Tensor): Tensor {
+  const first = begins.narrow(0, 0, 1);
+  first.fill_(0);
+  const numbers = isFirst.cumsum(0);
+  first.fill_(1);
+  return numbers;
 }
 
 function withParts(output: Tensor, inverse: Tensor | false, counts: Tensor | false): Unique {

@@ -1,4 +1,5 @@
 /** Moments and counts of elements. */
+
 import { isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { state } from "../state.ts";
@@ -7,6 +8,7 @@ import { where } from "./arithmetic.ts";
 import { std, variance } from "./composite.ts";
 import { tensor } from "./creation.ts";
 import type { Dims } from "./reduce.ts";
+import { asVector } from "./scattering.ts";
 import { composite } from "./signature.ts";
 
 type Unbiased = boolean | number | null;
@@ -72,7 +74,7 @@ export type MinMax = [min: Tensor, max: Tensor] & { readonly min: Tensor; readon
 export const aminmax = composite(
   "aminmax(input, dim?, keepdim?)",
   (input: Tensor, dim?: number | null, keepdim: boolean = false): MinMax => {
-    const x = input.ndim === 0 && dim != null ? input.view(1) : input;
+    const x = dim == null ? input : asVector(input);
     const [min, max] = [x.amin(dim, keepdim), x.amax(dim, keepdim)];
     return Object.assign([min, max] as [Tensor, Tensor], { min, max });
   },

@@ -1,9 +1,11 @@
 /** Least squares, conditions, exponentials, Vandermonde's matrices, systems over tensors. */
+
 import { isFloat } from "../../dtype.ts";
 import { fail, showShape } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { cat } from "../joining.ts";
+import { asVector } from "../scattering.ts";
 import { composite } from "../signature.ts";
 import { checkMatrices } from "./expand.ts";
 import { type MatrixOrder, matrixNorm } from "./measuring.ts";
@@ -76,7 +78,7 @@ export const matrixExp = composite("matrixExp(A)", (A: Tensor): Tensor => {
 
 /** Powers 0, 1, … N − 1 of each element along a new last dimension. @see https://pytorch.org/docs/stable/generated/torch.linalg.vander.html */
 export const vander = composite("vander(x, N?)", (x: Tensor, N: number | null = null): Tensor => {
-  const line = x.ndim === 0 ? x.view(1) : x;
+  const line = asVector(x);
   const count = N ?? line.shape.at(-1)!;
   if (count < 1) fail("vander", `needs at least one power, got ${count}`);
   const base = isFloat(x.dtype) ? line : line.to("int64");
