@@ -1,4 +1,5 @@
-import type { DType } from "@dl/tensor";
+import "@dl/backend-cpu";
+import { type DType, randn } from "@dl/tensor";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
@@ -58,4 +59,17 @@ test("the number of threads changes nothing", () => {
   setNumThreads(4);
   expect(run()).toEqual(alone);
   setNumThreads(before);
+});
+
+test.each(["float32", "float64", "int64"] as const)("a matrix of %s times its own transpose is symmetric", (dtype) => {
+  const whole = randn(310, 120).mul(9).to(dtype);
+  for (const x of [
+    whole.narrow(0, 5, 300).narrow(1, 7, 100),
+    whole.narrow(0, 5, 300).clone(),
+    whole.view(120, 310).t(),
+  ]) {
+    const product = x.matmul(x.t());
+    expect(product.equal(product.t())).toBe(true);
+    expect(product.allclose(x.matmul(x.t().clone()), { rtol: 1e-5, atol: 1e-3 })).toBe(true);
+  }
 });

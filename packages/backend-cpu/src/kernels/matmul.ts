@@ -1,11 +1,12 @@
 /** Products of matrices: strided views as they are, to the packed multiplication. */
 import { type DType, dtypes, type Shape, stridesOf, type View } from "@dl/tensor";
 import type { ScalarName } from "../dense/element.ts";
-import { type Batch, gemm, type MatrixView } from "../dense/gemm.ts";
+import { type Batch, type GemmCall, gemm, type MatrixView } from "../dense/gemm.ts";
 import { addressOf } from "../storage.ts";
 import { convert } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
-import { withTemporaries } from "./temporary.ts";
+import { part } from "./movement.ts";
+import { viewOf, withTemporaries } from "./temporary.ts";
 
 /** The dtypes that are multiplied as they lie; the others as float32 or int32, and back. */
 const denseTypes: { readonly [D in DType]?: ScalarName } = {
@@ -34,7 +35,36 @@ function multiply(type: ScalarName, a: View, b: View, bias: View | undefined, ou
   const [m, n] = [out.shape[rank - 2]!, out.shape[rank - 1]!];
   const call = { m, n, k: a.shape[rank - 1]!, a: matrix(a), b: matrix(b), c: { address: out.address, rowStride: n } };
   if (bias) gemm(type, { ...call, bias: addressOf(bias) });
-  else gemm(type, rank === 2 ? call : { ...call, batch: batchOf(a, b, out.shape) });
+  else if (rank > 2) gemm(type, { ...call, batch: batchOf(a, b, out.shape) });
+  else if (m * n * call.k < MANY || !isSymmetric(call)) gemm(type, call);
+  else multiplySymmetric(type, call, out);
+}
+
+/** Products from which symmetry pays, fewest rows that are multiplied at a time, and panels of them at most. */
+const MANY = 2 ** 23;
+const PANEL = 120;
+const PANELS = 8;
+
+/** Whether a matrix meets its own transpose. */
+function isSymmetric({ m, n, a, b }: GemmCall): boolean {
+  return m === n && a.address === b.address && a.rowStride === b.columnStride && a.columnStride === b.rowStride;
+}
+
+/** Of two blocks that mirror each other the one above the diagonal is multiplied. */
+function multiplySymmetric(type: ScalarName, call: GemmCall, out: Output): void {
+  const { n, a, b, c } = call;
+  const rows = Math.ceil(n / PANELS / PANEL) * PANEL;
+  for (let i = 0; i < n; i += rows) {
+    const end = Math.min(i + rows, n);
+    const from = <M extends { readonly address: number }>(x: M, step: number): M => ({
+      ...x,
+      address: x.address + i * step * dtypes[out.dtype].bytes,
+    });
+    const sides = { a: from(a, a.rowStride), b: from(b, b.columnStride), c: from(c, n + 1) };
+    gemm(type, { ...call, ...sides, m: end - i, n: n - i });
+    const shape = [n - end, end - i];
+    convert({ ...viewOf(part(out, shape, [i, end])), strides: [1, n] }, part(out, shape, [end, i]));
+  }
 }
 
 function matrix(view: View): MatrixView {
