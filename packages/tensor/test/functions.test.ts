@@ -106,6 +106,18 @@ test("distinct elements come sorted, with their places and counts", () => {
     returnCounts: true,
   }) as unknown as Tensor[];
   expect([values, inverse, counts].map(String)).toEqual(["tensor([1, 3])", "tensor([1, 0, 1])", "tensor([1, 2])"]);
+  const parts = (x: Tensor) => (x.uniqueConsecutive(true, true) as Tensor[]).map((part) => part.toArray());
+  expect(parts(tensor([1, 1, 2, 1]))).toEqual([
+    [1, 2, 1],
+    [0, 0, 1, 2],
+    [2, 1, 1],
+  ]);
+  expect(parts(floatTensor([Number.NaN, Number.NaN, 0, -0]))).toEqual([
+    [Number.NaN, Number.NaN, 0],
+    [0, 1, 2, 2],
+    [1, 1, 2],
+  ]);
+  expect(parts(zeros(0))).toEqual([[], [], []]);
   expect(String(tensor([1, 1, 2, 1]).uniqueConsecutive())).toBe("tensor([1, 2, 1])");
   expect(
     tensor([1, 3, 5])

@@ -22,13 +22,19 @@ export const diagonal = op(
   (input: Tensor, offset: number = 0, dim1: number = 0, dim2: number = 1): Tensor => {
     const [a, b] = twoDims("diagonal", dim1, dim2, input.ndim);
     const { shape, strides } = input;
-    const [rows, columns] = [shape[a]! + Math.min(offset, 0), shape[b]! - Math.max(offset, 0)];
-    const size = Math.max(Math.min(rows, columns), 0);
-    const rest = (from: readonly number[]): number[] => from.filter((_, dim) => dim !== a && dim !== b);
+    const size = Math.max(0, Math.min(shape[a]! + Math.min(offset, 0), shape[b]! - Math.max(offset, 0)));
     const skip = size === 0 ? 0 : offset >= 0 ? offset * strides[b]! : -offset * strides[a]!;
-    const target = { shape: [...rest(shape), size], strides: [...rest(strides), strides[a]! + strides[b]!] };
-    const start = input.offset + skip;
-    return applyView("asStrided", input, { ...target, offset: start }, target.shape, target.strides, start);
+    const moved = (from: Shape, last: number): Shape => {
+      const list = from.filter((_, dim) => dim !== a && dim !== b);
+      list.push(last);
+      return list;
+    };
+    const target = {
+      shape: moved(shape, size),
+      strides: moved(strides, strides[a]! + strides[b]!),
+      offset: input.offset + skip,
+    };
+    return applyView("asStrided", input, target, target.shape, target.strides, target.offset);
   },
 );
 
