@@ -193,7 +193,8 @@ function checkWritable(op: string, target: Tensor): void {
   }
 }
 
-function checkFits(op: string, { shape, dtype }: TensorMeta, target: Tensor): void {
+/** Whether a result may be written into `target`. */
+export function checkFits(op: string, { shape, dtype }: TensorMeta, target: Tensor): void {
   if (!sameShape(shape, target.shape)) {
     fail(`${op}_`, `the result has shape ${showShape(shape)}, the target ${showShape(target.shape)}`);
   }

@@ -1,12 +1,9 @@
 /** How a function that makes a new tensor becomes one that changes its first argument. */
 import type { Storage } from "../backend.ts";
-import { dtypes } from "../dtype.ts";
-import { fail, showShape } from "../errors.ts";
 import { isGradEnabled } from "../recorder.ts";
 import { tidy } from "../scope.ts";
-import { sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
-import { apply, applyInPlace } from "./apply.ts";
+import { apply, applyInPlace, checkFits } from "./apply.ts";
 import type { Attrs } from "./table.ts";
 
 /** The memory that an in-place form which is under way changes: ops that place may do so at once. */
@@ -26,33 +23,23 @@ type Making = ((input: Tensor, ...rest: never[]) => Tensor) & { readonly names?:
 
 /** The in-place form of `make`: computes, then writes the result into the first argument, whose shape and dtype stay. */
 export function written<F extends Making>(make: F): F {
-  const name = `${make.name}_`;
   const call = (input: Tensor, ...rest: readonly unknown[]): Tensor =>
     tidy(() => {
       // What the tape saves of the input must not change with it.
       const isRecorded = isGradEnabled() && [input, ...rest].some(watched);
       target = isRecorded ? null : input.storage;
       try {
-        return store(name, input, make(isRecorded ? input.clone() : input.detach(), ...(rest as never[])));
+        const result = make(isRecorded ? input.clone() : input.detach(), ...(rest as never[]));
+        checkFits(make.name, result, input);
+        return result.storage === input.storage ? input : applyInPlace("copy", [result.to(input.dtype)], input);
       } finally {
         target = null;
       }
     });
-  Object.defineProperty(call, "name", { value: name });
+  Object.defineProperty(call, "name", { value: `${make.name}_` });
   return Object.assign(call, { names: make.names }) as unknown as F;
 }
 
 function watched(value: unknown): boolean {
   return value instanceof Tensor && value.requiresGrad;
-}
-
-function store(name: string, input: Tensor, result: Tensor): Tensor {
-  if (!sameShape(result.shape, input.shape)) {
-    fail(name, `the result has shape ${showShape(result.shape)}, the target ${showShape(input.shape)}`);
-  }
-  const kinds = ["bool", "int", "float"];
-  if (kinds.indexOf(dtypes[result.dtype].kind) > kinds.indexOf(dtypes[input.dtype].kind)) {
-    fail(name, `the result is ${result.dtype} and cannot be kept in ${input.dtype}`);
-  }
-  return result.storage === input.storage ? input : applyInPlace("copy", [result.to(input.dtype)], input);
 }
