@@ -49,7 +49,7 @@ function flatten(input: Tensor, picks: readonly (Tensor | null)[]): Flattened {
   const shape = dims.map((dim) => picks[dim]!.shape).reduce((a, b) => broadcastShapes("at", a, b));
   const sizes = dims.map((dim) => input.shape[dim]!);
   const flat = dims
-    .map((dim) => normalized(picks[dim]!, dim, input.shape[dim]!))
+    .map((dim) => normalized("at", picks[dim]!, dim, input.shape[dim]!))
     .reduce((sum, index, i) => sum.mul(sizes[i]!).add(index));
   const adjacent = dims.every((dim, i) => i === 0 || dim === dims[i - 1]! + 1);
   return {
@@ -62,11 +62,11 @@ function flatten(input: Tensor, picks: readonly (Tensor | null)[]): Flattened {
 }
 
 /** Negative positions count from the end; those outside are refused where the host can look. */
-function normalized(index: Tensor, dim: number, size: number): Tensor {
+export function normalized(name: string, index: Tensor, dim: number, size: number): Tensor {
   if (index.backend.hostMemory && index.numel() > 0) {
     const [low, high] = [index.amin().item(), index.amax().item()];
     if (low < -size || high >= size) {
-      fail("at", `index ${low < -size ? low : high} is out of range for dimension ${dim} of size ${size}`);
+      fail(name, `index ${low < -size ? low : high} is out of range for dimension ${dim} of size ${size}`);
     }
     if (low >= 0) return index;
   }

@@ -3,7 +3,7 @@ import { fail, showShape } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { broadcastShapes, normalizeDim, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
-import { nonzero, place } from "./advanced.ts";
+import { nonzero, normalized, place } from "./advanced.ts";
 import { apply } from "./apply.ts";
 import { to } from "./convert.ts";
 import { scatterInto } from "./scattering.ts";
@@ -43,11 +43,17 @@ export const fill = composite("fill(input, value)", (input: Tensor, value: Opera
   return to(value, input.dtype).expand(input.shape).clone();
 });
 
+const flatPositions = (name: string, input: Tensor, index: Tensor): Tensor =>
+  normalized(name, to(index, "int64").reshape(-1), 0, input.numel());
+
 /** Elements of the flattened tensor. @see https://pytorch.org/docs/stable/generated/torch.take.html */
 export const take = composite(
   "take(input, index)",
   (input: Tensor, index: Tensor): Tensor =>
-    input.reshape(-1).gather(0, fromEnd(input, index).reshape(-1)).view(index.shape),
+    input
+      .reshape(-1)
+      .gather(0, flatPositions("take", input, index))
+      .view(index.shape),
   "TakeBackward0",
 );
 
@@ -56,16 +62,10 @@ export const put = composite(
   "put(input, index, source, accumulate?)",
   (input: Tensor, index: Tensor, source: Tensor, accumulate: boolean = false): Tensor => {
     const flat = input.reshape(-1);
-    const [at, values] = [fromEnd(input, index).reshape(-1), source.reshape(-1)];
+    const [at, values] = [flatPositions("put", input, index), source.reshape(-1)];
     return (accumulate ? flat.indexAdd(0, at, values) : flat.indexCopy(0, at, values)).view(input.shape);
   },
 );
-
-/** Negative positions count from the end. */
-function fromEnd(input: Tensor, index: Tensor): Tensor {
-  const whole = to(index, "int64");
-  return whole.add(whole.lt(0).to("int64").mul(input.numel()));
-}
 
 /** Elements along `dim`; the shapes broadcast elsewhere. Without `dim`, of the flattened tensor. @see https://pytorch.org/docs/stable/generated/torch.take_along_dim.html */
 export const takeAlongDim = composite(
