@@ -65,7 +65,7 @@ function within(from: number, to: number): Float64Array {
 }
 
 /** An element-wise op over as many numbers. */
-function run(op: UnaryOp | BinaryOp, ...operands: readonly Float64Array[]): Float64Array {
+export function run(op: UnaryOp | BinaryOp, ...operands: readonly Float64Array[]): Float64Array {
   const meta = { shape: [operands[0]!.length], dtype: "float64" } as const;
   const views = operands.map((x) => ({ ...meta, storage: cpu.upload(x, "float64"), strides: [1], offset: 0 }));
   const [storage] = cpu.run({ op, inputs: views, attrs: {}, outputs: [meta] } as unknown as KernelCall);

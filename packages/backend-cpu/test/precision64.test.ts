@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { run as runSingle } from "./precision-check.ts";
 import {
   divisions,
   pairs,
   rows,
+  run,
   worstOf,
   worstOfAll,
   worstOfDivisions,
@@ -31,4 +33,26 @@ test("pow of float64 is within a unit of the last place", () => {
 test.each(Object.keys(pairs) as (keyof typeof pairs)[])("%s of float64 at the edges", (op) => {
   const { units, at } = worstOfPairs(op);
   expect(units, `${op}(${at})`).toBeLessThanOrEqual(2);
+});
+
+test.each(["exp", "exp2", "log", "log2", "log10"] as const)("unusual numbers change no bit of %s of others", (op) => {
+  const x = Float64Array.from({ length: 20_000 }, (_, i) => (i + 1) / 300);
+  const mixed = x.map((at, i) => (i % 512 ? at : Number.NaN));
+  const [alone, single] = [run(op, x), runSingle(op, new Float32Array(x))];
+  const isOther = (y: number, i: number, of: ArrayLike<number>): boolean => i % 512 !== 0 && !Object.is(y, of[i]);
+  expect(run(op, mixed).filter((y, i) => isOther(y, i, alone))).toHaveLength(0);
+  expect(runSingle(op, new Float32Array(mixed)).filter((y, i) => isOther(y, i, single))).toHaveLength(0);
+});
+
+test.each([-2, 0, 1e30])("a power of %s changes no bit of others", (unusual) => {
+  const x = Float32Array.from({ length: 20_000 }, (_, i) => (i + 1) / 300);
+  const y = x.map((at, i) => (i % 512 ? 33 - at : 60));
+  const alone = runSingle("pow", x, y);
+  const mixed = runSingle(
+    "pow",
+    x.map((at, i) => (i % 512 ? at : unusual)),
+    y,
+  );
+  expect(mixed.filter((z, i) => i % 512 !== 0 && !Object.is(z, alone[i]))).toHaveLength(0);
+  expect(mixed[512]).toBe(Math.fround(unusual ** 60));
 });

@@ -25,6 +25,7 @@ import {
   upperHalf,
   withSign,
 } from "./expression.ts";
+import { extended } from "./patches.ts";
 import { lookup, ROWS, table } from "./tables.ts";
 
 const i64 = (value: bigint): Node => constant("i64", value);
@@ -116,7 +117,7 @@ export function expInside(x: Node, more?: Node): Node {
 /** e to the x + `more`. */
 export function exp(x: Node, more?: Node): Node {
   const careful = (y: Node, z?: Node): Node => anywhere()(splitPower(pmin(pmax(y, -747), 711), z));
-  return patch(beyond(x, LIMIT), expInside(x, more), careful, x, ...(more ? [more] : []));
+  return extended(beyond(x, LIMIT), expInside(x, more), careful, x, ...(more ? [more] : []));
 }
 
 /** eˣ for x ≤ 0, with less than a normal number below that, and 0 at last: softmax may meet -∞ in every other place. */
@@ -131,7 +132,7 @@ function exp2Of(x: Node, scaled: Scaling): Node {
 }
 
 export function exp2(x: Node): Node {
-  return patch(beyond(x, 1021), exp2Of(x, inside), (y) => exp2Of(pmin(pmax(y, -1076), 1025), anywhere()), x);
+  return extended(beyond(x, 1021), exp2Of(x, inside), (y) => exp2Of(pmin(pmax(y, -1076), 1025), anywhere()), x);
 }
 
 /** A sum of a number and what its rounding lost. */

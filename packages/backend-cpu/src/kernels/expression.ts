@@ -69,6 +69,8 @@ export interface Node {
   readonly column?: number;
   /** `patch`: what replaces the lanes in question, over the args after the second. */
   readonly fallback?: Node;
+  /** `patch`: the fallback would do for all lanes. */
+  readonly servesAll?: true;
 }
 
 /** An operand of a constructor: numbers become constants of the other operand's type. */

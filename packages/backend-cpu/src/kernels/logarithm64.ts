@@ -29,6 +29,7 @@ import {
   upperHalf,
   withSign,
 } from "./expression.ts";
+import { extended } from "./patches.ts";
 import { lookup, ROW_BYTES, ROWS, table } from "./tables.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
@@ -108,7 +109,7 @@ function logarithm(x: Node, of: (parts: Logarithm) => Node): Node {
     const outside = select(eq(y, 0), constant("f64", -INFINITY), Number.NaN);
     return select(gt(y, 0), select(lt(y, INFINITY), of(splitAnyLogarithm(y)), y), outside);
   };
-  return patch(isUnusual(x), of(splitLogarithm(x)), careful, x);
+  return extended(isUnusual(x), of(splitLogarithm(x)), careful, x);
 }
 
 /** What is small in a logarithm, without multiples of log 2. */

@@ -33,6 +33,7 @@ import {
   sub,
   withSign,
 } from "./expression.ts";
+import { extended } from "./patches.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
 /** Adding 1.5 · 2²³ rounds to a whole number, which then stands in the low bits. */
@@ -89,7 +90,7 @@ function expOf({ r, n }: Power, scaled: (x: Node, n: Node) => Node): Node {
 
 export function exp(x: Node): Node {
   const careful = (y: Node): Node => expOf(splitPower(pmin(pmax(y, -104), 89)), scale);
-  return patch(beyond(x, 87), expOf(splitPower(x), scaleInside), careful, x);
+  return extended(beyond(x, 87), expOf(splitPower(x), scaleInside), careful, x);
 }
 
 /** eˣ for x ≤ 0, with 0 for what is no normal number: softmax may meet -∞ in every other place. */
@@ -100,7 +101,7 @@ export function expNegative(x: Node): Node {
 
 export function exp2(x: Node): Node {
   const careful = (y: Node): Node => exp2Of(pmin(pmax(y, -151), 129), scale);
-  return patch(beyond(x, 125), exp2Of(x, scaleInside), careful, x);
+  return extended(beyond(x, 125), exp2Of(x, scaleInside), careful, x);
 }
 
 function exp2Of(x: Node, scaled: (x: Node, n: Node) => Node): Node {
@@ -166,7 +167,7 @@ function logarithm(x: Node, of: (parts: Logarithm) => Node): Node {
     const none = select(eq(y, 0), constant("f32", -INFINITY), Number.NaN);
     return select(gt(y, 0), select(lt(y, INFINITY), value, y), none);
   };
-  return patch(outside(x, 1), of(splitLogarithm(x)), careful, x);
+  return extended(outside(x, 1), of(splitLogarithm(x)), careful, x);
 }
 
 const nearOne = ({ f, curve }: Logarithm): Node => fma(square(f), curve, f);

@@ -59,6 +59,7 @@ export function addPacked(building: Building, ways: Ways, pattern: Run): Procedu
   const { moved } = ways.careful;
   const wide = vectors * ways.quick.moved;
   const single = wide > moved || isPatched ? addRounds(building, ways.careful, pattern, 1) : quick;
+  const complete = ways.complete && addRounds(building, ways.complete, pattern, vectors);
   const partial = addPartial(building, ways.careful, pattern);
   const near = isLatent(building) ? addNear(m) : undefined;
   return addFunction(building, "flat", (f, pointers, _, count) => {
@@ -89,7 +90,9 @@ export function addPacked(building: Building, ways: Ways, pattern: Run): Procedu
           }
           f.if(run(quick, wide), () => {
             f.set(some, op("i32.and", atMost(CAREFUL), -wide));
-            f.drop(run(single, moved));
+            const patched = (): void => f.drop(run(single, moved));
+            if (complete) f.if(run(complete, wide), patched);
+            else patched();
           });
         }),
       );

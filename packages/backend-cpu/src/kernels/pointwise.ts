@@ -37,6 +37,7 @@ import type { Kernel, Output } from "./kernel.ts";
 import { withTemporaries } from "./temporary.ts";
 import { turnedPlanes } from "./turn.ts";
 import { unary } from "./unary.ts";
+import { powerOfSize } from "./wide32.ts";
 
 const resultOf = (rule: string, dtype: DType): DType => (rule === "bool" || rule === "logical" ? "bool" : dtype);
 
@@ -135,9 +136,7 @@ const byNumber = {
 const powersByNumber = Object.fromEntries(
   Object.entries(byNumber).map(([name, finish]) => [
     name,
-    new Elementwise(`pow ${name}`, ["float32", "float32"], "float32", (x, y) =>
-      finish(binary.pow(abs(x!), y!, "float32"), x!),
-    ),
+    new Elementwise(`pow ${name}`, ["float32", "float32"], "float32", (x, y) => finish(powerOfSize(abs(x!), y!), x!)),
   ]),
 ) as { readonly [K in keyof typeof byNumber]: Elementwise };
 

@@ -71,14 +71,15 @@ function anySize(x: Node, y: Node): Node {
 }
 
 /** Odd powers have the sign of x. */
-function turned(power: Node, x: Node, y: Node): Node {
+export function turned(power: Node, x: Node, y: Node): Node {
   const half = mul(y, 0.5);
   return float(xor(bits(power), select(ne(trunc(half), half), signBit(x), 0)));
 }
 
 /** What is less than 0 has no others than whole powers. */
-function withoutFractions(power: Node, x: Node, y: Node): Node {
-  return select(and(lt(x, 0), ne(trunc(y), y)), f64(Number.NaN), power);
+export function withoutFractions(power: Node, x: Node, y: Node): Node {
+  const whole = bits(power);
+  return float(select(and(lt(x, 0), ne(trunc(y), y)), constant(whole.type, -1), whole));
 }
 
 /** Powers of any numbers by those of sizes; 1 where an operand does not matter. */

@@ -3,6 +3,7 @@ import { type Node, or, widthOf } from "./expression.ts";
 import type { Formula } from "./formula.ts";
 import { type Lanes, type VectorLanes, withoutPatches } from "./lower.ts";
 import { inPairs, PAIRED } from "./pairs.ts";
+import { completed } from "./patches.ts";
 import { SPLIT } from "./split.ts";
 
 export interface Way {
@@ -21,16 +22,24 @@ export interface Way {
 export interface Ways {
   /** Without patches. */
   readonly quick: Way;
+  /** The same with fallbacks that serve all elements in their place. */
+  readonly complete: Way | undefined;
   readonly careful: Way;
 }
 
 export function waysOf(what: Formula, lanes: Exclude<Lanes, "scalar">): Ways {
   const [moved, root] = what.split ? ([SPLIT, what.split] as const) : ([what.narrow ?? lanes, what.root] as const);
   const careful: Way = { moved, lanes: what.split ? lanes : moved, roots: [root], signs: [], paired: false };
+  const quick = (tree: Node): Way => unpatched(what, careful, tree);
+  const complete = completed(root);
+  return { careful, quick: quick(root), complete: complete && quick(complete) };
+}
+
+function unpatched(what: Formula, careful: Way, root: Node): Way {
   const { value, signs } = withoutPatches(root);
-  if (!isMixed(what)) return { careful, quick: { ...careful, roots: [value], signs: joinedSigns(signs) } };
+  if (!isMixed(what)) return { ...careful, roots: [value], signs: joinedSigns(signs) };
   const [roots, ...pairs] = inPairs([value, ...signs], what.inputs.length) as [readonly Node[], ...(readonly Node[])[]];
-  return { careful, quick: { moved: PAIRED, lanes: PAIRED, roots, signs: joinedSigns(pairs.flat()), paired: true } };
+  return { moved: PAIRED, lanes: PAIRED, roots, signs: joinedSigns(pairs.flat()), paired: true };
 }
 
 /** Whether elements of 64 bits become narrower ones, or the other way round. */

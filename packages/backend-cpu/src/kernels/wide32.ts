@@ -2,7 +2,9 @@
 import {
   abs,
   add,
+  and,
   bits,
+  beyond,
   constant,
   convert,
   copySign,
@@ -26,30 +28,38 @@ import {
   select,
   shl,
   shr,
+  shrUnsigned,
   singleBits,
   sqrt,
   square,
   sub,
 } from "./expression.ts";
-import { signed } from "./power64.ts";
+import { extended } from "./patches.ts";
+import { signed, turned, withoutFractions } from "./power64.ts";
 
 const INFINITY = Number.POSITIVE_INFINITY;
 const f64 = (value: number): Node => constant("f64", value);
+const i64 = (value: bigint): Node => constant("i64", value);
 const wide =
   (f: (...xs: readonly Node[]) => Node) =>
   (...xs: readonly Node[]): Node =>
     convert(f(...xs.map((x) => convert(x, "f64"))), "f32");
 
-/** log₂ of a normal number ≥ 0 to 1e-13; -∞ and ∞ at the ends. */
+const SERIES = [0.2828943745715255, 0.31990618475532295, 0.4122092382250214, 0.5770779425301307, 0.9617966941126749, 2.8853900817778504] as const; // biome-ignore format: one list
+
+/** log₂ of 2ᵉ (1 + f), for f from √½ - 1 to √2 - 1, to 1e-13. */
+function log2Near(e: Node, f: Node): Node {
+  const s = div(f, add(f, 2));
+  return fma(s, polynomial(square(s), ...SERIES), e);
+}
+
+/** Of a normal number ≥ 0; -∞ and ∞ at the ends. */
 function log2Of(x: Node): Node {
-  const word = bits(x);
-  const shifted = sub(word, constant("i64", 0x3fe6a09e00000000n));
-  const e = shr(shifted, 52);
-  const m = float(sub(word, shl(e, 52)));
-  const exponent = sub(float(add(e, constant("i64", 0x4338000000000000n))), 6755399441055744);
-  const s = div(sub(m, 1), add(m, 1));
-  const p = polynomial(mul(s, s), 0.2828943745715255, 0.31990618475532295, 0.4122092382250214, 0.5770779425301307, 0.9617966941126749, 2.8853900817778504); // biome-ignore format: one list
-  const value = fma(s, p, exponent);
+  // Of numbers from √½ to √2 the exponent comes out as that of 1; from the others theirs is taken away.
+  const raised = add(bits(x), i64(0x95f6200000000n));
+  const e = float(or(shrUnsigned(raised, 52), i64(0x4330000000000000n)));
+  const m = float(add(sub(bits(x), and(raised, i64(0x7ff0000000000000n))), i64(0x3ff0000000000000n)));
+  const value = log2Near(sub(e, 2 ** 52 + 1023), sub(m, 1));
   return select(eq(x, 0), f64(-INFINITY), select(eq(x, INFINITY), x, value));
 }
 
@@ -131,17 +141,39 @@ export const digamma = wide((x) => {
   return select(lt(x!, 0), below, above);
 });
 
+/** Clamped where all results are 0 or ∞. */
+const power2 = (x: Node): Node => exp2Of(pmin(pmax(x, -200), 200));
+
+/** The bits of a sign and an exponent, and of √½. */
+const [EXPONENT, SQRT_HALF] = [-0x800000, 0x3f3504f3];
+
 /**
  * Powers within float32's rounding: 2 to the y · log₂ x, with the logarithm from artanh's series and the power from a
- * polynomial.
+ * polynomial. What can be done in float32 is: a vector holds more of it.
  */
-export function power(base: Node, exponent: Node): Node {
-  const [x, y] = [convert(base, "f64"), convert(exponent, "f64")];
-  const fast = convert(exp2Of(pmin(pmax(mul(y, log2Of(x)), -200), 200)), "f32");
-  const word = bits(base);
+function powerBy(size: Node, base: Node, exponent: Node, finish: (ofSize: Node) => Node): Node {
+  const word = bits(size);
+  const e = and(sub(word, SQRT_HALF), EXPONENT);
+  const f = sub(float(sub(word, e)), 1);
+  const log2 = log2Near(convert(shr(e, 23), "f64"), convert(f, "f64"));
+  const t = mul(convert(exponent, "f64"), log2);
+  const value = convert(extended(beyond(t, 1000), exp2Of(t), power2, t), "f32");
   const largest = singleBits(INFINITY) - 1;
-  const unusual = or(sub(word, 1), or(sub(largest, word), sub(largest, bits(abs(exponent)))));
-  return patch(unusual, fast, anyPower, base, exponent);
+  const unusual = or(add(word, EXPONENT), or(sub(largest, word), sub(largest, bits(abs(exponent)))));
+  return patch(unusual, finish(value), anyPower, base, exponent);
 }
 
-const anyPower = wide((x, y) => signed(x!, y!, (size, z) => exp2Of(pmin(pmax(mul(z, log2Of(size)), -200), 200))));
+/** Of numbers ≥ 0. */
+export function powerOfSize(base: Node, exponent: Node): Node {
+  return powerBy(base, base, exponent, (value) => value);
+}
+
+function signedPower(base: Node, exponent: Node): Node {
+  return powerBy(abs(base), base, exponent, (value) => withoutFractions(turned(value, base, exponent), base, exponent));
+}
+
+export function power(base: Node, exponent: Node): Node {
+  return extended(bits(base), powerOfSize(base, exponent), signedPower, base, exponent);
+}
+
+const anyPower = wide((x, y) => signed(x!, y!, (size, z) => power2(mul(z, log2Of(size)))));
