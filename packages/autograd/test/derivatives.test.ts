@@ -8,8 +8,9 @@ import { checkBoth, type Fn, weighed } from "./slopes.ts";
 
 type TableOp = KernelOp | FusedOp;
 const isFloat = ({ dtype = "float32" }: InputSpec): boolean => dtype === "float32";
-/** Never recorded: see its row. */
-const ops = (Object.keys(opCases) as TableOp[]).filter((op) => op !== "standardizeBackward");
+/** See their rows. */
+const unrecorded: readonly TableOp[] = ["standardizeBackward", "extremes"];
+const ops = (Object.keys(opCases) as TableOp[]).filter((op) => !unrecorded.includes(op));
 const rows = ops.flatMap((op) =>
   opCases[op].flatMap((row, i) => (row.inputs.some(isFloat) ? [{ ...row, op, name: `${op} #${i}` }] : [])),
 );

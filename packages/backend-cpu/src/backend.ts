@@ -19,7 +19,7 @@ import { defer, LONG, runFused } from "./kernels/deferred.ts";
 import { inPlaceKernels } from "./kernels/index.ts";
 import type { Output } from "./kernels/kernel.ts";
 import { isReplaced, rows } from "./kernels/native.ts";
-import { reductions } from "./kernels/reductions.ts";
+import { folds } from "./kernels/reduce.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
 import { isAwaited, waitFor } from "./kernels/waiting.ts";
@@ -131,13 +131,7 @@ function launch(call: KernelCall, outputs: readonly Output[]): void {
 }
 
 /** Ops whose kernels see for themselves what their input waits for. */
-const patient: ReadonlySet<string> = new Set([
-  "relu",
-  "maxPool",
-  "convInput",
-  "convWeight",
-  ...Object.keys(reductions),
-]);
+const patient: ReadonlySet<string> = new Set(["relu", "maxPool", "convInput", "convWeight", ...Object.keys(folds)]);
 
 /** Kernels share their places for operands: none may start while another one collects its own. */
 function settle(inputs: readonly KernelInput[]): void {

@@ -4,26 +4,30 @@ import { describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/index.ts";
 import { agree, allDTypes, anyView, outputsOf, plainView, precision, type Spec } from "./oracle.ts";
 
-const folds = ["sum", "prod", "amax", "amin", "any", "all"] as const;
+type Fold = ReduceOp | "extremes";
+const folds = ["sum", "prod", "amax", "amin", "any", "all", "extremes"] as const;
 
-function dtypeOf(op: ReduceOp, dtype: DType): DType {
+function dtypeOf(op: Fold, dtype: DType): DType {
   if (op === "any" || op === "all") return "bool";
   if (op === "argmax" || op === "argmin") return "int64";
   return (op === "sum" || op === "prod") && dtypes[dtype].kind !== "float" ? "int64" : dtype;
 }
 
-function outputOf(op: ReduceOp, { shape, dtype }: Spec, dims: Shape): { shape: Shape; dtype: DType } {
+function outputOf(op: Fold, { shape, dtype }: Spec, dims: Shape): { shape: Shape; dtype: DType } {
   return { shape: shape.filter((_, dim) => !dims.includes(dim)), dtype: dtypeOf(op, dtype) };
 }
 
-function check(op: ReduceOp, x: Spec, dims: Shape, tolerance = precision[x.dtype]): void {
-  agree(op, [x], { dims, keepdim: false }, [outputOf(op, x, dims)], tolerance);
+function check(op: Fold, x: Spec, dims: Shape, tolerance = precision[x.dtype]): void {
+  const output = outputOf(op, x, dims);
+  agree(op, [x], { dims, keepdim: false }, op === "extremes" ? [output, output] : [output], tolerance);
 }
 
 describe.each(folds)("%s", (op) => {
   const ones = (random: () => number): number => (random() < 0.2 ? -1 : 1);
   test.each(allDTypes)("of %s over any dimensions of any view", (dtype) => {
-    const size = op === "amax" || op === "amin" ? fc.integer({ min: 1, max: 7 }) : fc.integer({ min: 0, max: 7 });
+    const size = ["amax", "amin", "extremes"].includes(op)
+      ? fc.integer({ min: 1, max: 7 })
+      : fc.integer({ min: 0, max: 7 });
     const shapes = fc.array(size, { maxLength: 5 }).filter((shape) => shape.reduce((a, b) => a * b, 1) < 700);
     const problem = shapes.chain((shape) => {
       return fc.tuple(anyView(shape, dtype, op === "prod" ? ones : undefined), fc.subarray([...shape.keys()]));
@@ -114,6 +118,7 @@ test("large sums are cut into parts and lose next to nothing", () => {
   ] as const) {
     check("sum", plainView(shape, "float32", 3, fraction), dims, 1e-6);
     check("amax", plainView(shape, "float32", 4, fraction), dims, 0);
+    check("extremes", plainView(shape, "float32", 5, fraction), dims, 0);
   }
 });
 
@@ -162,7 +167,7 @@ test("NaN wins, infinities count", () => {
     const x = random();
     return x < 0.1 ? Number.NaN : x < 0.2 ? Infinity : x < 0.3 ? -Infinity : x;
   };
-  for (const op of ["sum", "amax", "amin", "any"] as const) {
+  for (const op of ["sum", "amax", "amin", "any", "extremes"] as const) {
     for (const dims of [[0], [1], [0, 1]]) {
       check(op, plainView([5, 37], "float32", 9, awkward), dims);
       check(op, plainView([37, 5], "float64", 9, awkward), dims);

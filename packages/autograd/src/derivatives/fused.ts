@@ -31,6 +31,8 @@ export const fused: Rules<FusedOp> = {
   },
   // Never recorded: gradients that are differentiated in turn are made of parts.
   standardizeBackward: nonDifferentiable,
+  // Taken where nothing is recorded.
+  extremes: nonDifferentiable,
   nonzero: nonDifferentiable,
   shuffle: nonDifferentiable,
   maskedSelect: { wrt: [{ reads: A | B, vjp: (g, { a, b }) => a.newZeros(a.shape).maskedScatter(b, g) }] },

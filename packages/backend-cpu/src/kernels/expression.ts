@@ -67,9 +67,8 @@ export interface Node {
   readonly bit?: number;
   /** `column`: which number of the row. */
   readonly column?: number;
-  /** `patch`: what replaces the lanes in question, over the args after the second. */
+  /** `patch`: what replaces the lanes in question, over the args after the second; whether it would do for all. */
   readonly fallback?: Node;
-  /** `patch`: the fallback would do for all lanes. */
   readonly servesAll?: true;
 }
 

@@ -96,11 +96,11 @@ function foldOf(name: FoldOp, from: DType, to: DType, loaded: (x: Node) => Node)
 
 /**
  * `parts` is the number of units that share the reduced elements of one output: they split `reduced0`, or `inner` of rows
- * where that is 1, into runs of `part`. Strides are in bytes.
+ * where that is 1, into runs of `part`. Strides are in bytes, and so is how far the outputs of several folds lie apart.
  */
 // biome-ignore format: by meaning
 const foldParams = [
-  "chunk", "chunks", "units", "source", "target", "parts", "part",
+  "chunk", "chunks", "units", "source", "target", "apart", "parts", "part",
   "kept1", "keptStride0", "keptStride1",
   "reduced0", "reducedStride0", "reduced1", "reducedStride1",
   "inner", "innerStride",
@@ -110,19 +110,38 @@ type Params = Named<(typeof foldParams)[number]>;
 
 /**
  * Exports `rows` and `columns`, both with `foldParams`; `columns` needs FOLD_SCRATCH bytes of scratch. What is folded is
- * what `loaded` makes of the elements of `from`.
+ * what `loaded` makes of the elements of `from`. Several folds take turns: what a unit reads is near for all but the first.
  */
-export function buildFold(m: Module, name: FoldOp, from: DType, to: DType, loaded: (x: Node) => Node): void {
-  const fold = foldOf(name, from, to, loaded);
-  const { step, quick = [], merge, finish, absorb, wideStep, wideFinish } = fold;
-  const tools = new Tools(m, [step, ...quick, merge, finish, absorb, wideStep, wideFinish]);
-  const segment = addSegment(m, fold, tools);
+export function buildFold(
+  m: Module,
+  names: readonly FoldOp[],
+  from: DType,
+  to: DType,
+  loaded: (x: Node) => Node,
+): void {
+  const folds = names.map((name) => foldOf(name, from, to, loaded));
+  const trees = folds.flatMap(({ step, quick = [], merge, finish, absorb, wideStep, wideFinish }) => [
+    ...[step, ...quick, merge, finish, absorb, wideStep, wideFinish],
+  ]);
+  const tools = new Tools(m, trees);
+  const segments = folds.map((fold) => addSegment(m, fold, tools));
+  const targets = (f: Func, p: Params): I32[] => folds.map((_, i) => f.let(plus(p.target, times(p.apart, i))));
   m.func("rows", foldParams, (f, p) => {
-    shareOf(f, p, p.units, (unit) => foldRow(f, p, unit, fold, segment, tools));
+    const places = targets(f, p);
+    shareOf(f, p, p.units, (unit) => {
+      for (const [i, fold] of folds.entries()) {
+        foldRow(f, { ...p, target: places[i]! }, unit, fold, segments[i]!, tools);
+      }
+    });
   });
   m.func("columns", foldParams, (f, p) => {
     const totals = f.let(m.scratch());
-    shareOf(f, p, p.units, (unit) => foldColumns(f, p, unit, fold, tools, totals));
+    const places = targets(f, p);
+    shareOf(f, p, p.units, (unit) => {
+      for (const [i, fold] of folds.entries()) {
+        foldColumns(f, { ...p, target: places[i]! }, unit, fold, tools, totals);
+      }
+    });
   });
 }
 

@@ -10,7 +10,7 @@ import { buildFold, FOLD_SCRATCH } from "./fold-loops.ts";
 import { type FoldPlan, keptFirst, planFold } from "./fold-plan.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import type { FoldOp } from "./reductions.ts";
-import { withTemporaries } from "./temporary.ts";
+import { type Temporary, withTemporaries } from "./temporary.ts";
 import { winnersOf } from "./waiting.ts";
 
 /** Elements from which the work is cut for threads, and how many are worth a unit. */
@@ -28,70 +28,72 @@ interface Compiled {
 
 const itself = (x: Node): Node => x;
 
-/** One fold from a dtype to another, of the elements or of what a source makes of them. */
+/** Folds of one reading from a dtype to another, of the elements or of what a source makes of them. */
 class Fold {
-  readonly #op: FoldOp;
+  readonly #ops: readonly FoldOp[];
   readonly #from: DType;
   readonly #to: DType;
   readonly #source: Source | undefined;
   readonly #compiled: Compiled;
 
-  constructor(op: FoldOp, from: DType, to: DType, source?: Source) {
-    [this.#op, this.#from, this.#to, this.#source] = [op, from, to, source];
+  constructor(ops: readonly FoldOp[], from: DType, to: DType, source?: Source) {
+    [this.#ops, this.#from, this.#to, this.#source] = [ops, from, to, source];
     const { name = "", element = itself } = source ?? {};
-    const key = `${op} ${name} ${from} ${to}`;
-    this.#compiled = { key, ...engine.module<"rows" | "columns">(key, (m) => buildFold(m, op, from, to, element)) };
+    const key = `${ops} ${name} ${from} ${to}`;
+    this.#compiled = { key, ...engine.module<"rows" | "columns">(key, (m) => buildFold(m, ops, from, to, element)) };
   }
 
-  run(x: View, dims: Shape, out: Output): void {
+  run(x: View, dims: Shape, outs: readonly Output[]): void {
     if (dims.length === x.shape.length && isContiguous(x.shape, x.strides) && sizeOf(x.shape) <= PART) {
-      this.#foldAll(x, out);
+      this.#foldAll(x, outs);
       return;
     }
     const plan = planFold(x, dims);
-    if (plan !== undefined) this.#follow(plan, x, out);
+    if (plan !== undefined) this.#follow(plan, x, outs);
     else {
-      withTemporaries(out, (temporaries) => {
+      withTemporaries(outs[0]!, (temporaries) => {
         const copy = temporaries.rowMajor(keptFirst(x, dims));
         const last = dims.map((_, i) => x.shape.length - dims.length + i);
-        this.run(copy, last, out);
+        this.run(copy, last, outs);
       });
     }
   }
 
   /** Few elements to one result: the way that must cost nothing. */
-  #foldAll(x: View, out: Output): void {
+  #foldAll(x: View, [out, second]: readonly Output[]): void {
     const count = sizeOf(x.shape);
     const { bytes } = dtypes[this.#from];
     // biome-ignore format: in the order of foldParams
-    this.#compiled.rows(0, 1, 1, addressOf(x), out.address, 1, count, 1, 0, 0, 1, 0, 1, 0, count, bytes);
+    this.#compiled.rows(0, 1, 1, addressOf(x), out!.address, apart(out!, second), 1, count, 1, 0, 0, 1, 0, 1, 0, count, bytes);
   }
 
-  #follow(plan: FoldPlan, x: View, out: Output): void {
+  #follow(plan: FoldPlan, x: View, outs: readonly Output[]): void {
+    const [first, second] = outs as readonly [Output, Output?];
     const kept = plan.kept[0].size * plan.kept[1].size;
     const part = partOf(plan, kept);
     const cut = plan.way === "rows" && plan.reduced[0].size === 1 ? plan.inner.size : plan.reduced[0].size;
     const parts = Math.max(1, Math.ceil(cut / part));
-    if (parts === 1) this.#launch(plan, x, out.address, kept, 1, part);
+    if (parts === 1) this.#launch(plan, x, [first.address, apart(first, second)], kept, 1, part);
     else {
-      withTemporaries(out, (temporaries) => {
+      withTemporaries(first, (temporaries) => {
         const shape = plan.way === "rows" ? [kept, parts] : [kept, parts, plan.inner.size];
-        const partial = temporaries.make(shape, partialDType(this.#op, this.#to));
-        const some = new Fold(this.#op, this.#from, partial.dtype, this.#source);
-        some.#launch(plan, x, partial.address, kept, parts, part);
-        new Fold(this.#op, partial.dtype, this.#to).run(partial, [1], out);
+        const dtype = partialDType(this.#ops[0]!, this.#to);
+        const partial = this.#ops.map(() => temporaries.make(shape, dtype)) as [Temporary, Temporary?];
+        const some = new Fold(this.#ops, this.#from, dtype, this.#source);
+        some.#launch(plan, x, [partial[0].address, apart(...partial)], kept, parts, part);
+        for (const [i, op] of this.#ops.entries()) new Fold([op], dtype, this.#to).run(partial[i]!, [1], [outs[i]!]);
       });
     }
   }
 
-  #launch(plan: FoldPlan, x: View, target: number, kept: number, parts: number, part: number): void {
+  #launch(plan: FoldPlan, x: View, target: readonly [number, number], kept: number, parts: number, part: number): void {
     const { bytes } = dtypes[this.#from];
     const { way, inner } = plan;
     const [[outerKept, innerKept], [outer, middle]] = [plan.kept, plan.reduced];
     const units = kept * parts * (way === "rows" ? 1 : Math.ceil(inner.size / COLUMNS));
     // biome-ignore format: in the order of foldParams
     const args = [
-      units, addressOf(x), target, parts, part,
+      units, addressOf(x), ...target, parts, part,
       innerKept.size, outerKept.stride * bytes, innerKept.stride * bytes,
       outer.size, outer.stride * bytes, middle.size, middle.stride * bytes,
       inner.size, inner.stride * bytes,
@@ -100,6 +102,11 @@ class Fold {
     const chunks = sizeOf(x.shape) < PARALLEL ? 1 : Math.min(units, 64);
     threads.parallel(key, way, chunks, args, FOLD_SCRATCH);
   }
+}
+
+/** Bytes between two outputs, if there are two. */
+function apart(first: { readonly address: number }, second: { readonly address: number } = first): number {
+  return second.address - first.address;
 }
 
 /** How much of what is reduced one unit takes, by the shapes alone. */
@@ -117,28 +124,30 @@ function partialDType(op: FoldOp, dtype: DType): DType {
   return dtype === "float16" || dtype === "bfloat16" ? "float32" : op === "any" || op === "all" ? "bool" : dtype;
 }
 
-function reduce<K extends FoldOp>(op: K): Kernel<K> {
+function reduce<K extends FoldOp | "extremes">(op: K, ...ops: readonly FoldOp[]): Kernel<K> {
   const folds: { [D in DType]?: Fold } = {};
-  return ({ inputs, attrs }, [out]) => {
+  return ({ inputs, attrs }, outs) => {
     const { dims } = attrs as { readonly dims: Shape };
     const given = inputs[0] as View;
     // A sum over whole planes leaves out their zeros.
     const winners = op === "sum" && given.shape.every((_, dim) => dim < 2 || dims.includes(dim)) && winnersOf(given);
     const x = winners ? winners[0] : given;
     const source = lookThrough(x);
-    if (source) new Fold(op, source.view.dtype, out!.dtype, source).run(source.view, dims, out!);
+    const { dtype } = outs[0]!;
+    if (source) new Fold(ops, source.view.dtype, dtype, source).run(source.view, dims, outs);
     else {
-      folds[x.dtype] ??= new Fold(op, x.dtype, out!.dtype);
-      folds[x.dtype]!.run(x, dims, out!);
+      folds[x.dtype] ??= new Fold(ops, x.dtype, dtype);
+      folds[x.dtype]!.run(x, dims, outs);
     }
   };
 }
 
-export const folds: { readonly [K in FoldOp]: Kernel<K> } = {
-  sum: reduce("sum"),
-  prod: reduce("prod"),
-  amax: reduce("amax"),
-  amin: reduce("amin"),
-  any: reduce("any"),
-  all: reduce("all"),
+export const folds: { readonly [K in FoldOp | "extremes"]: Kernel<K> } = {
+  sum: reduce("sum", "sum"),
+  prod: reduce("prod", "prod"),
+  amax: reduce("amax", "amax"),
+  amin: reduce("amin", "amin"),
+  any: reduce("any", "any"),
+  all: reduce("all", "all"),
+  extremes: reduce("extremes", "amin", "amax"),
 };

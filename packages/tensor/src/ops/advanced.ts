@@ -7,6 +7,7 @@ import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { fromArray } from "./creation.ts";
 import { peek } from "./reading.ts";
+import { extremes } from "./reduce.ts";
 import { placeInto } from "./writing.ts";
 
 interface Flattened {
@@ -64,7 +65,7 @@ function flatten(input: Tensor, picks: readonly (Tensor | null)[]): Flattened {
 /** Negative positions count from the end; those outside are refused where the host can look. */
 export function normalized(name: string, index: Tensor, dim: number, size: number): Tensor {
   if (index.backend.hostMemory && index.numel() > 0) {
-    const [low, high] = [index.amin().item(), index.amax().item()];
+    const [low, high] = extremes(index).map((at) => at.item()) as [number, number];
     if (low < -size || high >= size) {
       fail(name, `index ${low < -size ? low : high} is out of range for dimension ${dim} of size ${size}`);
     }

@@ -5,6 +5,7 @@ import { sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
 import { linspace } from "./creation.ts";
+import { extremes } from "./reduce.ts";
 import { composite } from "./signature.ts";
 
 /** Counts of elements in `bins` equal intervals from `min` to `max`, or of the data's range. @see https://pytorch.org/docs/stable/generated/torch.histc.html */
@@ -30,7 +31,7 @@ export const histc = composite(
 );
 
 function dataRange(x: Tensor): [number, number] {
-  const [low, high] = [x.amin().item(), x.amax().item()];
+  const [low, high] = extremes(x).map((at) => at.item()) as [number, number];
   if (!Number.isFinite(low) || !Number.isFinite(high)) fail("histc", `the range [${low}, ${high}] is not finite`);
   return low === high ? [low - 1, high + 1] : [low, high];
 }
@@ -93,7 +94,7 @@ function toIndex(place: Tensor): Tensor {
 
 function equalBins(x: Tensor, bins: number, range: readonly number[] | null): Tensor {
   if (!(bins > 0)) fail("histogram", `needs bins > 0, got ${bins}`);
-  const [low = 0, high = 1] = range ?? (x.numel() > 0 ? [x.amin().item(), x.amax().item()] : []);
+  const [low = 0, high = 1] = range ?? (x.numel() > 0 ? extremes(x).map((at) => at.item()) : []);
   if (!(low <= high)) fail("histogram", `needs a range that rises, got [${range}]`);
   const [from, to] = low === high ? [low - 0.5, high + 0.5] : [low, high];
   return linspace(from, to, bins + 1, { dtype: x.dtype, device: x.device });
@@ -112,9 +113,9 @@ export const bincount = composite(
     if (input.ndim !== 1 || isFloat(input.dtype) || input.dtype === "bool") {
       fail("bincount", `needs a vector of whole numbers, got ${input.dtype} of ${showShape(input.shape)}`);
     }
-    const empty = input.numel() === 0;
-    if (!empty && input.amin().item() < 0) fail("bincount", "needs numbers ≥ 0");
-    const size = Math.max(empty ? 0 : input.amax().item() + 1, minlength);
+    const [least, most] = input.numel() === 0 ? [0, -1] : extremes(input).map((at) => at.item());
+    if (least! < 0) fail("bincount", "needs numbers ≥ 0");
+    const size = Math.max(most! + 1, minlength);
     if (!weights) return tally(input.to("int64"), size);
     const counted = isFloat(weights.dtype) ? weights : weights.to("float64");
     return counted.newZeros(size).indexAdd(0, input.to("int64"), counted);

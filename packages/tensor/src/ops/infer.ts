@@ -48,6 +48,10 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   nonzero: ([mask], { count }) => [{ shape: [count, mask!.shape.length], dtype: "int64" }],
   shuffle: like,
   maskedSelect: ([x], { count }) => withShape(x!, [count]),
+  extremes: ([x], { dims, keepdim }) => {
+    const [least] = withShape(x!, reduceShape(x!.shape, dims, keepdim));
+    return [least!, least!];
+  },
   softmax: like,
   logSoftmax: like,
   softmaxBackward: like,

@@ -1,6 +1,7 @@
 /** Reductions over dimensions and running folds along one. `dim` is one dimension, several, or none for all. */
 import { type DType, dtypes, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
+import { isGradEnabled } from "../recorder.ts";
 import { normalizeDim, normalizeDims, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply, applyAll } from "./apply.ts";
@@ -41,6 +42,16 @@ export const sum = op(
     return dim == null ? out : labelled(out, "SumBackward1");
   },
 );
+
+/** The smallest and the largest elements. */
+export function extremes(input: Tensor, dim?: Dims, keepdim: boolean = false): readonly [min: Tensor, max: Tensor] {
+  if ((input.requiresGrad && isGradEnabled()) || !input.backend.supports("extremes")) {
+    return [input.amin(dim, keepdim), input.amax(dim, keepdim)];
+  }
+  needElements("amin", input, dim);
+  const dims = normalizeDims("amin", dim, input.ndim);
+  return applyAll("extremes", [input], { dims, keepdim }) as [Tensor, Tensor];
+}
 
 /** The product over one dimension or all. @see https://pytorch.org/docs/stable/generated/torch.prod.html */
 export const prod = op(

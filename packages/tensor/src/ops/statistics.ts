@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
 import { std, variance } from "./composite.ts";
 import { tensor } from "./creation.ts";
-import type { Dims } from "./reduce.ts";
+import { type Dims, extremes } from "./reduce.ts";
 import { asVector } from "./scattering.ts";
 import { composite } from "./signature.ts";
 
@@ -75,7 +75,7 @@ export const aminmax = composite(
   "aminmax(input, dim?, keepdim?)",
   (input: Tensor, dim?: number | null, keepdim: boolean = false): MinMax => {
     const x = dim == null ? input : asVector(input);
-    const [min, max] = [x.amin(dim, keepdim), x.amax(dim, keepdim)];
+    const [min, max] = extremes(x, dim, keepdim);
     return Object.assign([min, max] as [Tensor, Tensor], { min, max });
   },
 );

@@ -249,8 +249,13 @@ export interface PositionOps {
   shuffle: object;
 }
 
+export interface ExtremeOps {
+  /** The smallest elements and the largest, of one reading. */
+  extremes: { readonly dims: readonly number[]; readonly keepdim: boolean };
+}
+
 /** Kernels that are optional: an op that also has a decomposition into the others, or is done by the host. */
-export interface FusedOps extends SoftmaxOps, StandardizeOps, PositionOps {}
+export interface FusedOps extends SoftmaxOps, StandardizeOps, PositionOps, ExtremeOps {}
 
 /** Relabellings: strides only, no backend sees them. */
 export interface ViewOps {

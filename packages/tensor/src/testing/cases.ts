@@ -93,7 +93,7 @@ function rows<K extends string, R>(ops: { readonly [P in K]: unknown }, make: (o
   return Object.fromEntries((Object.keys(ops) as K[]).map((op) => [op, make(op)])) as { [P in K]: R };
 }
 
-function reduceCases<K extends ReduceOp>(dtype: DType = "float32"): readonly OpCase<K>[] {
+function reduceCases<K extends ReduceOp | "extremes">(dtype: DType = "float32"): readonly OpCase<K>[] {
   const dims: [Shape, number[], boolean][] = [
     [[3, 4], [0], false],
     [[3, 4], [1], true],
@@ -149,6 +149,7 @@ export const opCases: OpCases = {
   prod: reduceCases(),
   amax: reduceCases(),
   amin: reduceCases(),
+  extremes: reduceCases(),
   argmax: [
     { inputs: [{ shape: [4, 6] }], attrs: { dims: [1], keepdim: false } },
     { inputs: [{ shape: [4, 6] }], attrs: { dims: [0, 1], keepdim: false } },

@@ -41,12 +41,12 @@ export function backendCases(device: string, { tolerance = 1e-5 }: CheckOptions 
   );
 }
 
+const optional: ReadonlySet<string> = new Set(["nonzero", "maskedSelect", "shuffle", "extremes"]);
+
 /** Optional kernels may be left to their parts. */
 function isLeftOut(op: KernelOp | FusedOp, device: string): boolean {
-  return (
-    (op in softmaxes || op in channelwise || op === "nonzero" || op === "maskedSelect" || op === "shuffle") &&
-    !getBackend(device).supports(op)
-  );
+  const isOptional = op in softmaxes || op in channelwise || optional.has(op);
+  return isOptional && !getBackend(device).supports(op);
 }
 
 function layoutsFor(inputs: readonly InputSpec[]): readonly Layout[] {

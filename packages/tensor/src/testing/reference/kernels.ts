@@ -2,14 +2,14 @@
 import type { TensorMeta } from "../../backend.ts";
 import { type DType, dtypes } from "../../dtype.ts";
 import { fail } from "../../errors.ts";
-import type { Attrs, OtherOps, PositionOps } from "../../ops/table.ts";
+import type { Attrs, ExtremeOps, OtherOps, PositionOps } from "../../ops/table.ts";
 import { philox } from "../../random.ts";
 import { sizeOf, stridesOf } from "../../shape.ts";
 import { coordinates, type Dense, flatIndex, linesAlong } from "./array.ts";
-import { order } from "./fold.ts";
+import { order, reduce } from "./fold.ts";
 import { conv, convInput, convWeight, maxPool, maxPoolBackward } from "./spatial.ts";
 
-type Row = keyof OtherOps | keyof PositionOps;
+type Row = keyof OtherOps | keyof PositionOps | keyof ExtremeOps;
 type Kernel<K extends Row> = (inputs: readonly Dense[], attrs: Attrs<K>, outputs: readonly TensorMeta[]) => number[][];
 
 export const kernels: { readonly [K in Row]: Kernel<K> } = {
@@ -33,6 +33,10 @@ export const kernels: { readonly [K in Row]: Kernel<K> } = {
   nonzero: ([mask]) => [[...coordinates(mask!.shape)].filter((_, i) => mask!.data[i]).flat()],
   shuffle: ([words]) => [shuffle(words!.data)],
   maskedSelect: ([x, mask]) => [[...x!.data].filter((_, i) => mask!.data[i])],
+  extremes: ([x], { dims }) => {
+    const lines = linesAlong(x!.shape, dims).map((line) => line.map((at) => x!.data[at]!));
+    return [lines.map(reduce.amin), lines.map(reduce.amax)];
+  },
   gather: ([x, index], { dim }) => [
     [...coordinates(index!.shape)].map((at, i) => {
       const to = at.with(dim, inside("gather", index!.data[i]!, x!.shape[dim]!, dim));
