@@ -16,28 +16,11 @@ import {
 import { binary } from "./binary.ts";
 import { casts, convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
-import {
-  abs,
-  and,
-  constant,
-  copySign,
-  div,
-  eq,
-  lt,
-  mul,
-  type Node,
-  ne,
-  nonzero,
-  select,
-  shl,
-  shr,
-  sqrt,
-} from "./expression.ts";
+import { constant, div, eq, mul, type Node, nonzero, select, shl, shr, sqrt } from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { withTemporaries } from "./temporary.ts";
 import { turnedPlanes } from "./turn.ts";
 import { unary } from "./unary.ts";
-import { powerOfSize } from "./wide32.ts";
 
 const resultOf = (rule: string, dtype: DType): DType => (rule === "bool" || rule === "logical" ? "bool" : dtype);
 
@@ -126,36 +109,13 @@ const powersPerDType = new Map(
   ]),
 );
 
-/** Powers of float32 by a number take the size, whose powers are quick: odd ones have the sign, and no fraction is one of less than 0. */
-const byNumber = {
-  even: (power: Node): Node => power,
-  odd: copySign,
-  fraction: (power: Node, x: Node): Node =>
-    select(and(lt(x, 0), ne(x, Number.NEGATIVE_INFINITY)), constant(x.type, Number.NaN), power),
-};
-const powersByNumber = Object.fromEntries(
-  Object.entries(byNumber).map(([name, finish]) => [
-    name,
-    new Elementwise(`pow ${name}`, ["float32", "float32"], "float32", (x, y) => finish(powerOfSize(abs(x!), y!), x!)),
-  ]),
-) as { readonly [K in keyof typeof byNumber]: Elementwise };
-
 function powFormula(): Pick {
   const general = binaryFormula("pow");
-  const toNumber = (exponent: number, dtype: DType): Elementwise | undefined => {
-    if (exponent >= 0 || isFloat(dtype)) {
-      const special = powersPerDType.get(exponent);
-      if (special) return special(dtype);
-    }
-    if (dtype !== "float32") return undefined;
-    const seen = Math.fround(exponent);
-    if (!Number.isFinite(seen)) return undefined;
-    return powersByNumber[seen % 2 === 0 ? "even" : seen % 1 === 0 ? "odd" : "fraction"];
-  };
   return (inputs, out) => {
-    const [, exponent] = inputs;
-    const special = typeof exponent === "number" ? toNumber(exponent, dtypeOf(inputs, out)) : undefined;
-    return special ?? general(inputs, out);
+    const [dtype, exponent] = [dtypeOf(inputs, out), inputs[1]];
+    const isSpecial = typeof exponent === "number" && (exponent >= 0 || isFloat(dtype));
+    const special = isSpecial ? powersPerDType.get(exponent) : undefined;
+    return special?.(dtype) ?? general(inputs, out);
   };
 }
 

@@ -151,29 +151,16 @@ const [EXPONENT, SQRT_HALF] = [-0x800000, 0x3f3504f3];
  * Powers within float32's rounding: 2 to the y · log₂ x, with the logarithm from artanh's series and the power from a
  * polynomial. What can be done in float32 is: a vector holds more of it.
  */
-function powerBy(size: Node, base: Node, exponent: Node, finish: (ofSize: Node) => Node): Node {
-  const word = bits(size);
+export function power(base: Node, exponent: Node): Node {
+  const word = bits(abs(base));
   const e = and(sub(word, SQRT_HALF), EXPONENT);
   const f = sub(float(sub(word, e)), 1);
-  const log2 = log2Near(convert(shr(e, 23), "f64"), convert(f, "f64"));
-  const t = mul(convert(exponent, "f64"), log2);
-  const value = convert(extended(beyond(t, 1000), exp2Of(t), power2, t), "f32");
+  const t = mul(convert(exponent, "f64"), log2Near(convert(shr(e, 23), "f64"), convert(f, "f64")));
+  const size = convert(extended(beyond(t, 1000), exp2Of(t), power2, t), "f32");
+  const value = withoutFractions(turned(size, base, exponent), base, exponent);
   const largest = singleBits(INFINITY) - 1;
   const unusual = or(add(word, EXPONENT), or(sub(largest, word), sub(largest, bits(abs(exponent)))));
-  return patch(unusual, finish(value), anyPower, base, exponent);
-}
-
-/** Of numbers ≥ 0. */
-export function powerOfSize(base: Node, exponent: Node): Node {
-  return powerBy(base, base, exponent, (value) => value);
-}
-
-function signedPower(base: Node, exponent: Node): Node {
-  return powerBy(abs(base), base, exponent, (value) => withoutFractions(turned(value, base, exponent), base, exponent));
-}
-
-export function power(base: Node, exponent: Node): Node {
-  return extended(bits(base), powerOfSize(base, exponent), signedPower, base, exponent);
+  return patch(unusual, value, anyPower, base, exponent);
 }
 
 const anyPower = wide((x, y) => signed(x!, y!, (size, z) => power2(mul(z, log2Of(size)))));
