@@ -1,4 +1,4 @@
-import { type DType, dtypes, ones, type ReduceOp, type Shape, scope } from "@dl/tensor";
+import { type DType, dtypes, full, ones, type ReduceOp, type Shape, scope, type Tensor } from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/index.ts";
@@ -120,6 +120,43 @@ test("large sums are cut into parts and lose next to nothing", () => {
     check("amax", plainView(shape, "float32", 4, fraction), dims, 0);
     check("extremes", plainView(shape, "float32", 5, fraction), dims, 0);
   }
+});
+
+test.each([
+  ["float32", 4 * 2 ** -23],
+  ["float64", 32 * 2 ** -52],
+] as const)("sums of equal numbers of %s, whose errors add up, are no long chains", (dtype, limit) => {
+  const sums: readonly (readonly [elements: number, sum: (x: Tensor) => Tensor])[] = [
+    [2 ** 20, (x) => x.sum()],
+    [2 ** 14, (x) => x.view(2 ** 14, 2 ** 6).sum(0)],
+    [2 ** 15, (x) => x.view(2 ** 5, 2 ** 15).sum(1)],
+    [2 ** 18, (x) => x.view(2 ** 2, 2 ** 18).sum(1)],
+    [2 ** 16, (x) => x.view(2 ** 2, 2 ** 16, 2 ** 2).sum(1)],
+    [
+      2 ** 13,
+      (x) =>
+        x
+          .view(2 ** 6, 2 ** 13, 2)
+          .select(2, 1)
+          .sum(1),
+    ],
+    [
+      2 ** 13,
+      (x) =>
+        x
+          .view(2 ** 13, 2, 2 ** 6)
+          .select(1, 0)
+          .sum(0),
+    ],
+  ];
+  scope(() => {
+    const x = full([2 ** 20], 0.1, { dtype });
+    const exact = dtype === "float32" ? Math.fround(0.1) : 0.1;
+    for (const [elements, sum] of sums) {
+      const [first] = sum(x).flatten().toArray() as ArrayLike<number> & Iterable<number>;
+      expect(Math.abs(first! / (elements * exact) - 1), `${sum}`).toBeLessThan(limit);
+    }
+  });
 });
 
 test("more elements are counted than a number of 32 bits with a sign can tell", () => {

@@ -31,8 +31,8 @@ import { type FoldOp, reductions } from "./reductions.ts";
 export const FOLD_SCRATCH: number = 8 * COLUMNS;
 /** Totals of a row, whose chains hide each other's latencies. */
 const TOTALS = 4;
-/** Elements after which the vectors' sums go into the total. */
-const BLOCK = 4096;
+/** Elements after which the vectors' totals go into the wide one; few where sums round, so that none is a long chain of them. */
+const BLOCK = { exact: 4096, rounding: 256 } as const;
 
 /** Trees of a fold. Totals are of the first type named; of the `wide` one where runs are added up. */
 interface Fold {
@@ -53,8 +53,10 @@ interface Fold {
   readonly absorb: Node;
   readonly wideStep: Node;
   readonly wideStart: Node;
+  readonly wideMerge: Node;
   readonly wideFinish: Node;
   readonly narrow?: Narrowed | undefined;
+  readonly block: number;
 }
 
 /** Two elements as they are stored, for extremes: which comes first does not matter, nor how often. */
@@ -89,8 +91,10 @@ function foldOf(name: FoldOp, from: DType, to: DType, loaded: (x: Node) => Node)
     merge: combine(total, input(1, type)),
     absorb: combine(wideTotal, convert(input(1, type), wide)),
     wideStep: combine(wideTotal, convert(value, wide)),
+    wideMerge: combine(wideTotal, input(1, wide)),
     wideFinish: target.encode(wideTotal),
     narrow: value.op === "input" ? narrowed(source, combine) : undefined,
+    block: isFloatType(type) && !quick ? BLOCK.rounding : BLOCK.exact,
   };
 }
 
@@ -120,8 +124,8 @@ export function buildFold(
   loaded: (x: Node) => Node,
 ): void {
   const folds = names.map((name) => foldOf(name, from, to, loaded));
-  const trees = folds.flatMap(({ step, quick = [], merge, finish, absorb, wideStep, wideFinish }) => [
-    ...[step, ...quick, merge, finish, absorb, wideStep, wideFinish],
+  const trees = folds.flatMap(({ step, quick = [], merge, finish, absorb, wideStep, wideMerge, wideFinish }) => [
+    ...[step, ...quick, merge, finish, absorb, wideStep, wideMerge, wideFinish],
   ]);
   const tools = new Tools(m, trees);
   const segments = folds.map((fold) => addSegment(m, fold, tools));
@@ -189,11 +193,18 @@ function addSegment(m: Module, fold: Fold, tools: Tools): Segment {
   const params = ["at", "count", "stride", `total:${fold.wide}` as "total:f64"] as const;
   return m.inner("segment", params, (f, { at, count, stride, total }) => {
     f.if(op("i32.eq", stride, fold.from.bytes), () => foldPacked(f, fold, tools, at, count, total));
+    const [some, near] = [f.local("i32"), f.local(fold.wide as "f64")];
     f.while(count, () => {
-      const element = f.let(loadScalar(fold.from, at));
-      f.set(total, scalarOf(f, fold.wideStep, tools, total, element) as Expr<"f64">);
-      f.inc(at, stride);
-      f.inc(count, -1);
+      f.set(some, smaller(count, fold.block));
+      f.set(count, op("i32.sub", count, some));
+      f.set(near, scalarOf(f, fold.wideStart, tools) as Expr<"f64">);
+      f.while(some, () => {
+        const element = f.let(loadScalar(fold.from, at));
+        f.set(near, scalarOf(f, fold.wideStep, tools, near, element) as Expr<"f64">);
+        f.inc(at, stride);
+        f.inc(some, -1);
+      });
+      f.set(total, scalarOf(f, fold.wideMerge, tools, total, near) as Expr<"f64">);
     });
     return total;
   });
@@ -284,7 +295,7 @@ function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, tota
   f.while(op("i32.ge_s", count, lanes), () => {
     for (const sum of totals) f.set(sum, start);
     step.reset();
-    f.set(block, op("i32.and", smaller(count, BLOCK), -lanes));
+    f.set(block, op("i32.and", smaller(count, fold.block), -lanes));
     f.inc(count, op("i32.sub", 0, block));
     take(together);
     take(1);
@@ -339,13 +350,20 @@ function foldColumns(f: Func, p: Params, unit: I32, fold: Fold, tools: Tools, to
   );
 }
 
-/** Adds `rows` times `reduced1` rows to the totals; of those levels the one that has rows is walked inside. */
+/**
+ * Adds `rows` times `reduced1` rows to the totals; of those levels the one that has rows is walked inside. Where sums round,
+ * rows that are visited together are added up first.
+ */
 function addRows(f: Func, p: Params, fold: Fold, tools: Tools, rows: I32, width: I32, source: Run, totals: Run): void {
   const { lanes, from } = fold;
   const step = stepper(f, fold, tools, 4);
+  const merge = new Lowering(f, [fold.merge], lanes, tools);
+  const start = f.let(vectorOf(f, fold.start, lanes, tools));
   const at = f.let(source[0]);
   const add = ([sums, ...places]: readonly I32[], vectors: number): void => {
-    const found = Array.from({ length: vectors }, (_, i) => f.let(load("v128.load", sums!, 16 * i)));
+    const before = (i: number): Expr<"v128"> => load("v128.load", sums!, 16 * i);
+    const isApart = fold.block === BLOCK.rounding && places.length > 1;
+    const found = Array.from({ length: vectors }, (_, i) => f.let(isApart ? start : before(i)));
     step.reset();
     for (const place of places) {
       found.forEach((total, i) => {
@@ -354,7 +372,8 @@ function addRows(f: Func, p: Params, fold: Fold, tools: Tools, rows: I32, width:
     }
     found.forEach((total, i) => {
       step.settle(total, i);
-      f.store("v128.store", sums!, total, 16 * i);
+      const value = isApart ? (merge.emit([fold.merge], [before(i), total])[0] as Expr<"v128">) : total;
+      f.store("v128.store", sums!, value, 16 * i);
     });
   };
   const single = f.let(op("i32.eq", p.reduced1, 1));

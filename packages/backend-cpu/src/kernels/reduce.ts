@@ -16,9 +16,11 @@ import { winnersOf } from "./waiting.ts";
 /** Elements from which the work is cut for threads, and how many are worth a unit. */
 const PARALLEL = 2 ** 16;
 const PART = 2 ** 14;
-/** Rows that are added into each other one after the other: more would round too often. */
-const ROWS = 256;
+/** Rows that are added into each other: more would round too often. */
+const ROWS = 128;
+/** Outputs that are work enough for threads, where none has more elements than so many. */
 const MANY = 16;
+const LONG = 2 ** 16;
 
 interface Compiled {
   readonly key: string;
@@ -115,7 +117,7 @@ function partOf({ way, reduced, inner }: FoldPlan, kept: number): number {
   if (way === "columns") return outer * middle > ROWS ? Math.max(1, Math.floor(ROWS / middle)) : Math.max(1, outer);
   const whole = outer === 1 ? inner.size : outer;
   const each = outer === 1 ? 1 : middle * inner.size;
-  const enough = kept >= MANY || kept * whole * each < PARALLEL;
+  const enough = whole * each <= LONG && (kept >= MANY || kept * whole * each < PARALLEL);
   return enough ? Math.max(1, whole) : Math.max(1, Math.floor(PART / each));
 }
 
