@@ -2,7 +2,7 @@ import type { DType, Shape, SoftmaxOp } from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
-import { agree, anyView, type Draw, floatDTypes, outputsOf, plainView, precision } from "./oracle.ts";
+import { agree, anyView, type Draw, floatDTypes, outputsOf, plainView, precision, type Spec } from "./oracle.ts";
 
 const ops = ["softmax", "logSoftmax", "softmaxBackward", "logSoftmaxBackward"] as const;
 const scores: Draw = (random) => random() * 8 - 4;
@@ -76,6 +76,13 @@ test("small powers are precise, and vanish where they are no normal numbers", ()
       if (!(error <= 1e-6 * wanted || (wanted < 2e-38 && y[i]! < 2e-38))) expect(y[i]).toBe(wanted);
     });
   }
+});
+
+test("long lines are added up in no long chain", () => {
+  const n = 2 ** 16;
+  const x: Spec = { ...plainView([n], "float32", 1), values: Array.from({ length: n }, (_, i) => (i === 0 ? 1 : 0)) };
+  const [first] = outputsOf("softmax", [x], { dim: 0 }, [{ shape: [n], dtype: "float32" }])[0]!;
+  expect(Math.abs(first! * (1 + (n - 1) / Math.E) - 1)).toBeLessThan(2e-6);
 });
 
 test("the number of threads changes nothing", () => {

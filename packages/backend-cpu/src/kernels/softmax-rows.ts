@@ -7,6 +7,7 @@ import {
   type Local,
   type Module,
   op,
+  select,
   shuffle,
   v128,
 } from "../wasm/emitter.ts";
@@ -26,6 +27,8 @@ function vectorsOf({ type }: Way, { element }: Step): number {
 }
 /** Nodes. */
 const LONG = 16;
+/** Elements after which totals begin anew, so that sums are no long chains. */
+const BLOCK = 1024;
 
 /** What one pass over a line computes: an element that may be stored, and the total with it. */
 interface Step {
@@ -158,8 +161,8 @@ function splatOf({ type }: Way, value: Local): Expr<"v128"> {
 /** `starts`: of each input and of the output. */
 export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, size: Int): void {
   const known: Vector[] = [];
-  const left = f.local("i32");
-  const total = f.local("v128");
+  const [left, some] = [f.local("i32"), f.local("i32")];
+  const [total, near] = [f.local("v128"), f.local("v128")];
   const pointers = starts.map(() => f.local("i32"));
   const { lanes } = way;
   for (const { step, pass } of passes) {
@@ -168,13 +171,15 @@ export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, si
     writer.begin(total);
     for (const [i, pointer] of pointers.entries()) f.set(pointer, starts[i]!);
     f.set(left, size);
-    f.if(op("i32.ge_s", left, elements), () => {
+    f.while(op("i32.ge_s", left, elements), () => {
+      f.set(some, select(op("i32.lt_s", left, BLOCK), op("i32.and", left, -elements), BLOCK));
       const scalars = known.map((result) => extractLane(way.type, result, 0));
-      const args: readonly Expr[] = [...pointers, op("i32.div_u", left, elements), total, ...scalars];
-      f.set(total, call(pass, ...(args as Int[])));
-      for (const pointer of pointers)
-        f.inc(pointer, op("i32.mul", op("i32.and", left, -elements), access[way.dtype].bytes));
-      f.set(left, op("i32.and", left, elements - 1));
+      writer.begin(near);
+      const args: readonly Expr[] = [...pointers, op("i32.div_u", some, elements), near, ...scalars];
+      f.set(near, call(pass, ...(args as Int[])));
+      if (step.fold) f.set(total, writer.joined([total, near]));
+      for (const pointer of pointers) f.inc(pointer, op("i32.mul", some, access[way.dtype].bytes));
+      f.set(left, op("i32.sub", left, some));
     });
     f.while(op("i32.ge_s", left, lanes), () => {
       writer.write(pointers, known, [total]);
