@@ -45,6 +45,11 @@ export function isFloat(dtype: DType): dtype is FloatDType {
   return dtypes[dtype].kind === "float";
 }
 
+/** Whether a JavaScript number counts as a whole one: int64 has it. */
+export function isWhole(x: number): boolean {
+  return Number.isInteger(x) && x >= -(2 ** 63) && x < 2 ** 63;
+}
+
 export function checkDType(op: string, dtype: string): asserts dtype is DType {
   if (!Object.hasOwn(dtypes, dtype)) {
     fail(op, `unknown dtype ${JSON.stringify(dtype)}`, `Use one of ${Object.keys(dtypes).join(", ")}`);

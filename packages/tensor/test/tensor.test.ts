@@ -44,6 +44,30 @@ test("int64 is exact beyond 2^53", () => {
   expect(tensor([2 ** 40]).item()).toBe(2 ** 40);
 });
 
+test("numbers beyond a dtype make no others", () => {
+  expect(tensor([1e20, -1]).dtype).toBe("float32");
+  expect(tensor([2 ** 63]).dtype).toBe("float32");
+  expect(tensor([-(2 ** 63), 2n ** 63n - 1n]).toArray()).toEqual([-(2n ** 63n), 2n ** 63n - 1n]);
+  expect(tensor([1, 2]).add(1e20).toArray()).toEqual([Math.fround(1e20), Math.fround(1e20)]);
+  expect(tensor([255.9, -1, -255], { dtype: "uint8" }).toArray()).toEqual([255, 255, 1]);
+  for (const [value, dtype] of [
+    [256, "uint8"],
+    [-256, "uint8"],
+    [128, "int8"],
+    [-129.5, "int8"],
+    [2 ** 31, "int32"],
+    [2 ** 63, "int64"],
+    [2n ** 63n, "int64"],
+    [-(2n ** 63n) - 1n, "int64"],
+    [Number.NaN, "int16"],
+  ] as const) {
+    const message = `tensor: ${value} is no number of ${dtype}. Give a wider dtype, or a float one such as { dtype: "float32" }`;
+    expect(() => tensor([1, value], { dtype })).toThrow(message);
+  }
+  expect(() => full([2], 300, { dtype: "uint8" })).toThrow("full: 300 is no number of uint8");
+  expect(() => tensor(2n ** 64n)).toThrow("is no number of int64");
+});
+
 test("16-bit floats round to nearest even and come back", () => {
   expect(tensor([65504, 65520, 2049, 6e-8, 0.1], { dtype: "float16" }).toArray()).toEqual([
     65504,

@@ -1,5 +1,5 @@
 /** Element-wise functions of two operands, which broadcast. The dtypes of two tensors must agree; some take numbers. */
-import { type DType, isFloat } from "../dtype.ts";
+import { type DType, isFloat, isWhole } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { Tensor } from "../tensor.ts";
@@ -42,7 +42,7 @@ const numeric = new Set<BinaryOp>([
 
 /** Bits are those of whole numbers; bools have no powers and no division. */
 function checkKinds(name: BinaryOp, operands: readonly Operand[]): void {
-  const floats = (x: Operand): boolean => (typeof x === "number" ? !Number.isInteger(x) : isFloat(x.dtype));
+  const floats = (x: Operand): boolean => (typeof x === "number" ? !isWhole(x) : isFloat(x.dtype));
   if (whole.has(name) && operands.some(floats)) fail(name, "needs whole numbers", 'Cast with .to("int64")');
   if (numeric.has(name) && operands.every((x) => typeof x !== "number" && x.dtype === "bool")) {
     fail(name, "bool tensors have no arithmetic", "Cast to an integer dtype");

@@ -1,6 +1,6 @@
 /** What happens before a kernel sees its operands: devices agree, dtypes agree (or are promoted), shapes are expanded. */
 import type { KernelInput } from "../backend.ts";
-import { type DType, dtypes, isFloat, resultType } from "../dtype.ts";
+import { type DType, dtypes, isFloat, isWhole, resultType } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { broadcastShapes, expandStrides, type Shape, sameShape } from "../shape.ts";
@@ -28,7 +28,7 @@ export function commonDType(op: string, inputs: readonly Operand[]): DType {
   let common: DType | undefined;
   let fractional = false;
   for (const input of inputs) {
-    if (typeof input === "number") fractional ||= !Number.isInteger(input);
+    if (typeof input === "number") fractional ||= !isWhole(input);
     else if (common === undefined || common === input.dtype) common = input.dtype;
     else common = state.promotion ? promote(inputs) : failMixed(op, common, input.dtype);
   }

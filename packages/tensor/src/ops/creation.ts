@@ -1,5 +1,5 @@
 /** Tensors from data, from a rule, or from the random generator. */
-import { checkDType, type DType, dtypes, isFloat, type TypedArray } from "../dtype.ts";
+import { checkDType, type DType, dtypes, isFloat, isWhole, type TypedArray } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { convert, encode, type Scalar } from "../host.ts";
 import { getBackend } from "../registry.ts";
@@ -20,9 +20,9 @@ export interface TensorOptions<D extends DType = DType> {
 }
 
 /**
- * A tensor from nested lists, a number or a typed array. Whole numbers make int64, fractional ones the default float
- * dtype, booleans bool; JavaScript does not tell `2.0` from `2`, so give a dtype where that matters.
- * @throws TensorError for ragged lists, naming the place and both lengths
+ * A tensor from nested lists, a number or a typed array. Whole numbers make int64, fractional ones and those beyond int64 the
+ * default float dtype, booleans bool; JavaScript does not tell `2.0` from `2`, so give a dtype where that matters.
+ * @throws TensorError for ragged lists, naming the place and both lengths; for numbers that the dtype does not have
  * @see https://pytorch.org/docs/stable/generated/torch.tensor.html
  * @example tensor([[1, 2], [3, 4]], { dtype: "float64" })
  */
@@ -38,8 +38,18 @@ export function tensor<D extends DType = DType>(
   const dtype = options.dtype ?? guess(flat);
   checkDType("tensor", dtype);
   const raw = new dtypes[dtype].array(flat.length);
-  for (let i = 0; i < flat.length; i++) encode(raw, i, dtype, flat[i]!);
+  for (let i = 0; i < flat.length; i++) encode(raw, i, dtype, inRange("tensor", flat[i]!, dtype));
   return upload(raw, shape, dtype as D, options);
+}
+
+/** Below 0, uint8 wraps around as in PyTorch. */
+function inRange<S extends Scalar>(op: string, value: S, dtype: DType): S {
+  const { kind, bytes } = dtypes[dtype];
+  if (kind !== "int") return value;
+  const limit = 2 ** (8 * bytes - (dtype === "uint8" ? 0 : 1));
+  const whole = typeof value === "number" ? Math.trunc(value) : BigInt(value);
+  if (whole >= (dtype === "uint8" ? 1 - limit : -limit) && whole < limit) return value;
+  fail(op, `${value} is no number of ${dtype}`, 'Give a wider dtype, or a float one such as { dtype: "float32" }');
 }
 
 /** A float32 tensor from a list, as `torch.FloatTensor`. */
@@ -122,7 +132,7 @@ function failRagged(place: readonly number[], wanted: number | undefined, got: n
 function guess(flat: readonly Scalar[]): DType {
   if (flat.length === 0) return state.defaultDType;
   if (flat.every((value) => typeof value === "boolean")) return "bool";
-  return flat.some((value) => typeof value === "number" && !Number.isInteger(value)) ? state.defaultDType : "int64";
+  return flat.some((value) => typeof value === "number" && !isWhole(value)) ? state.defaultDType : "int64";
 }
 
 /** `zeros(2, 3)`, `zeros([2, 3])`, with or without options behind. */
@@ -162,13 +172,19 @@ export function ones<D extends DType = "float32">(...args: SizesAndOptions<D>): 
   return filled(1, shape, options.dtype ?? state.defaultDType, options);
 }
 
-/** One value everywhere; its kind gives the dtype, as in {@link tensor}. @see https://pytorch.org/docs/stable/generated/torch.full.html */
+/**
+ * One value everywhere; its kind gives the dtype, as in {@link tensor}.
+ * @throws TensorError for a number that the dtype does not have
+ * @see https://pytorch.org/docs/stable/generated/torch.full.html
+ */
 export function full<D extends DType = DType>(
   size: Shape,
   fillValue: Scalar,
   options: TensorOptions<D> = {},
 ): Tensor<D> {
-  return filled(Number(fillValue), checkShape("full", size), options.dtype ?? guess([fillValue]), options);
+  const dtype = (options.dtype ?? guess([fillValue])) as D;
+  checkDType("full", dtype);
+  return filled(Number(inRange("full", fillValue, dtype)), checkShape("full", size), dtype, options);
 }
 
 /** Memory as it was: fill it before reading it. @see https://pytorch.org/docs/stable/generated/torch.empty.html */

@@ -1,5 +1,5 @@
 /** Tensors from a rule, beyond those of creation.ts. */
-import { type DType, dtypes, isFloat, resultType as resultOf } from "../dtype.ts";
+import { type DType, dtypes, isFloat, isWhole, resultType as resultOf } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { getBackend, getDefaultDtype } from "../registry.ts";
@@ -103,6 +103,6 @@ export function resultType(...operands: readonly Operand[]): DType {
   const numbers = operands.filter((operand) => typeof operand === "number");
   const common = tensors.length > 0 ? resultOf(...tensors) : "bool";
   if (numbers.length === 0 || isFloat(common)) return common;
-  if (!numbers.every(Number.isInteger)) return getDefaultDtype();
+  if (!numbers.every(isWhole)) return getDefaultDtype();
   return common === "bool" ? "int64" : common;
 }
