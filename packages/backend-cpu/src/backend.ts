@@ -22,7 +22,7 @@ import { isReplaced, rows } from "./kernels/native.ts";
 import { folds } from "./kernels/reduce.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
-import { isAwaited, waitFor } from "./kernels/waiting.ts";
+import { waitFor } from "./kernels/waiting.ts";
 import { memory } from "./runtime/index.ts";
 import { addressOf, CpuStorage } from "./storage.ts";
 
@@ -49,8 +49,8 @@ class CpuBackend implements Backend {
     const { shape, dtype } = call.outputs[0]!;
     const length = sizeOf(shape);
     const mayWait = length >= LONG || call.op === "conv";
-    if (mayWait && !isAwaited(call) && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
-      const waiting = defer(this, call, length) ?? waitFor(this, call, length, launch);
+    if (mayWait && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
+      const waiting = waitFor(this, call, length, launch) ?? defer(this, call, length);
       if (waiting) return [waiting];
     }
     const storage = new CpuStorage(this, dtype, length);

@@ -5,10 +5,12 @@ import { heap, memory } from "./runtime/index.ts";
 
 /** How a storage gets its elements that were not needed so far. */
 export interface Pending {
-  /** The storages that it reads, which it keeps until it is settled. */
-  readonly sources: readonly CpuStorage[];
+  /** The storages that it reads or may need, which it keeps until it is settled. */
+  readonly sources: CpuStorage[];
   /** Writes the elements to `address`, the storage's memory to be. */
   compute(into: CpuStorage, address: number): void;
+  /** Goes on without a source that is about to change; false if it is better to compute. */
+  leave?(source: CpuStorage): boolean;
 }
 
 /** Readers of one storage from which on it is looked for those that the collector took. */
@@ -74,12 +76,21 @@ export class CpuStorage extends Storage {
     return new dtypes[this.dtype].array(heap.memory.buffer, address, this.length);
   }
 
-  /** To be called before elements change: whatever waits and needs them as they are is computed. */
+  /** To be called before elements change: whatever waits and needs them as they are is computed, or keeps a copy. */
   settleReaders(): void {
     const waiting = this.#waiting;
     if (!waiting?.readers) return;
-    for (const reference of waiting.readers) void reference.deref()?.holder?.block;
+    for (const reference of waiting.readers) {
+      const holder = reference.deref()?.holder;
+      if (holder && !holder.pending?.leave?.(this)) void holder.block;
+    }
     waiting.readers = null;
+  }
+
+  copy(): CpuStorage {
+    const copy = new CpuStorage(this.backend, this.dtype, this.length);
+    copy.raw.set(this.raw as never);
+    return copy;
   }
 
   protected override free(): void {

@@ -28,8 +28,13 @@ export const TILE_BYTES = 512;
 const microParams = ["a", "taps", "tapsEnd", "b", "bias", "c", "cRow"] as const;
 type Micro = FuncRef<typeof microParams, undefined>;
 
-/** What becomes of sums: they are stored; so are those above 0, and 0 for the others; or whole planes are pooled. */
-export type After = "store" | "relu" | "pool";
+/**
+ * What becomes of sums: they are stored; so are those above 0, and 0 for the others; or whole planes are pooled, as they are
+ * or as ReLU leaves them.
+ */
+export type After = "store" | "relu" | "pool" | "reluPool";
+
+export const pools = (after: After): boolean => after === "pool" || after === "reluPool";
 
 /** C[rows × vectors] = bias + Σ over taps of packed weights times the pixels at the tap. */
 function gatherMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
@@ -216,7 +221,7 @@ export function buildForward(m: Module, e: Element, after: After): void {
   const rectify = after === "relu" ? rectifier(m, e) : undefined;
   const kernels = rows.map((row) => [row, blockKernel(m, e, row, rectify)] as const);
   packWeights(m, e, rows);
-  const pool = after === "pool" ? planePool2(m) : undefined;
+  const pool = pools(after) ? planePool2(m, after === "reluPool") : undefined;
   const poolParams = ["indices", "inWidth", "outHeight", "outWidth"] as const;
   m.func("forward", ["chunk", "chunks", "plan", "splits", "x", "w", "bias", "y", ...poolParams], (f, q) => {
     const names = [

@@ -1,7 +1,7 @@
 /** Convolution and its two adjoints over addresses, in one to three dimensions. */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
-import { type After, buildForward, TILE_BYTES } from "./conv-forward.ts";
+import { type After, buildForward, pools, TILE_BYTES } from "./conv-forward.ts";
 import {
   bandAxis,
   type ConvShape,
@@ -32,7 +32,7 @@ export interface ConvForward {
   readonly bias?: number;
   /** [batch, outChannels, ...output] */
   readonly y: number;
-  /** Negative results become 0. */
+  /** Negative results become 0, before pooling. */
   readonly relu?: boolean;
 }
 
@@ -110,10 +110,12 @@ export interface ConvMaxPool extends ConvForward {
 }
 
 /** Both at once, of float32. False, and nothing is done, where that gains nothing. */
-export function convMaxPool(shape: ConvShape, window: PoolShape, { x, w, bias = 0, y, indices }: ConvMaxPool): boolean {
+export function convMaxPool(shape: ConvShape, window: PoolShape, tensors: ConvMaxPool): boolean {
   if (shape.batch === 0 || !poolGeometry(window).isHalving) return false;
   const g = geometryOf("f32", shape);
-  const { pass } = pooledPlans.get(g, () => pooledPlan(g));
+  const { x, w, bias = 0, y, indices, relu } = tensors;
+  const after = relu ? "reluPool" : "pool";
+  const { pass } = pooledPlans[after].get(g, () => pooledPlan(g, after));
   if (!pass) return false;
   const [height, width] = window.input as readonly [number, number];
   runPacked(pass, w, x, bias, y, indices, width, height >> 1, width >> 1);
@@ -125,14 +127,14 @@ interface PooledPlan {
   readonly pass?: PackedPlan;
 }
 
-const pooledPlans = new PlanCache<PooledPlan>();
+const pooledPlans = { pool: new PlanCache<PooledPlan>(), reluPool: new PlanCache<PooledPlan>() } as const;
 
 /** Planes are pooled whole: a block of them must stay near, and staging an image for few channels must not cost much. */
-function pooledPlan(g: Geometry): PooledPlan {
+function pooledPlan(g: Geometry, after: After): PooledPlan {
   const layout = layoutOf(g);
   const isNear = 4 * tall.rows * product(g.output) <= BAND_BYTES;
   if (!isNear || (layout.staged && bandSize(g) < g.output[bandAxis(g)])) return { plans: [] };
-  const pass = forwardPlan(g, "pool", layout);
+  const pass = forwardPlan(g, after, layout);
   return { plans: pass.plans, pass };
 }
 
@@ -151,7 +153,7 @@ function convolving(g: Geometry, layout: Layout, weights: WeightOrder, after: Af
   const images = g.batch * g.groups * layout.bands.count;
   const splits = splitsFor(images, Math.ceil(g.outputs / tall.rows), g.work);
   const plans = [makePlan(g, layout, bytes, blocksOf(g.outputs, tall.rows))] as const;
-  const planes = after === "pool" ? tall.rows * product(g.output) : 0;
+  const planes = pools(after) ? tall.rows * product(g.output) : 0;
   const scratch = TILE_BYTES + (planes + (layout.staged ? g.channels * layout.plane + 16 : 0)) * bytes;
   const chunks = chunksFor(images * splits, g.work);
   return { plans, key, name: "forward", weights, chunks, scratch, sizes: [splits] };

@@ -7,7 +7,7 @@ import { inFloats } from "./floats.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { pointwise } from "./pointwise.ts";
 import { type Temporaries, withTemporaries } from "./temporary.ts";
-import { waitingCall, winnersOf } from "./waiting.ts";
+import { served, waitingCall, winnersOf } from "./waiting.ts";
 
 function convShapeOf(x: Shape, weight: Shape, attrs: Attrs<"conv">): ConvShape {
   return {
@@ -31,7 +31,7 @@ export const conv: Kernel<"conv"> = ({ inputs, attrs }, [out]) => {
   });
 };
 
-/** What waits to be convolved, for whoever alone reads it: false if `run` says so, or if nothing waits. */
+/** Convolves what waits for that, to go on with the result: false if `run` says so, or if nothing waits. */
 export function convolveAwaited(
   x: View,
   out: Output,
@@ -41,10 +41,12 @@ export function convolveAwaited(
   if (!call) return false;
   const views = call.inputs as readonly View[];
   const shape = convShapeOf(views[0]!.shape, views[1]!.shape, call.attrs);
-  return withTemporaries(out, (temporaries) => {
+  const isDone = withTemporaries(out, (temporaries) => {
     const [x, w, bias = 0] = views.map((view) => addressOf(temporaries.rowMajor(view))) as [number, number, number?];
     return run(shape, { x, w, bias });
   });
+  if (isDone) served(x);
+  return isDone;
 }
 
 /** A convolution that waits for this is done with it. */

@@ -40,7 +40,7 @@ const MOST_KERNELS = 512;
 class Deferred implements Pending {
   readonly kernel: Elementwise;
   readonly inputs: readonly KernelInput[];
-  readonly sources: readonly CpuStorage[];
+  readonly sources: CpuStorage[];
   /** Nodes of a formula that takes over all that waits below. */
   work = 0;
   readonly #shape: readonly number[];
@@ -118,9 +118,7 @@ export function mayKeep({ storage }: View, length: number): boolean {
 export function waitingSource(view: View, name: UnaryOp): View | undefined {
   const { pending } = view.storage as CpuStorage;
   if (!(pending instanceof Deferred && pending.kernel.name === name && pending.suits(view))) return undefined;
-  const [source] = pending.inputs as readonly [View];
-  void (source.storage as CpuStorage).block;
-  return source;
+  return pending.inputs[0] as View;
 }
 
 /** A view, and what becomes of each element that is loaded from it. */

@@ -2,11 +2,11 @@
 import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
 import { convMaxPool } from "../dense/conv.ts";
 import { maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
-import { addressOf } from "../storage.ts";
+import { addressOf, type CpuStorage } from "../storage.ts";
 import { convolveAwaited } from "./convolution.ts";
-import { waitingSource } from "./deferred.ts";
 import { inFloats } from "./floats.ts";
 import type { Kernel } from "./kernel.ts";
+import { beforeRelu, notePooled } from "./waiting.ts";
 
 function shapeOf(x: Shape, attrs: Attrs<"maxPool">): PoolShape {
   const lead = x.length - attrs.kernel.length;
@@ -15,15 +15,18 @@ function shapeOf(x: Shape, attrs: Attrs<"maxPool">): PoolShape {
 
 /** A ReLU that still waits is left waiting: the windows look at what it would read. */
 export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positions]) => {
-  const [x] = inputs as readonly [View];
-  const places = { y: out!.address, indices: positions!.address };
+  const [given] = inputs as readonly [View];
+  const source = beforeRelu(given);
+  const [x, relu] = [source ?? given, source !== undefined];
   const window = shapeOf(x.shape, attrs);
-  if (convolveAwaited(x, out!, (shape, factors) => convMaxPool(shape, window, { ...factors, ...places }))) return;
-  const source = waitingSource(x, "relu");
-  inFloats("maxPool", [source ?? x], out!, (type, [input], output) => {
-    const relu = source !== undefined;
-    maxPool(type, window, { input: input!, output, indices: positions!.address, relu });
-  });
+  const [y, indices] = [out!.address, positions!.address];
+  if (!convolveAwaited(x, out!, (shape, factors) => convMaxPool(shape, window, { ...factors, y, indices, relu }))) {
+    void (x.storage as CpuStorage).block;
+    inFloats("maxPool", [x], out!, (type, [input], output) =>
+      maxPool(type, window, { input: input!, output, indices, relu }),
+    );
+  }
+  if (relu) notePooled(given, out!, positions!);
 };
 
 /** The windows are not known, only how many there are: any that give as many outputs will do for adding up by position. */

@@ -1,61 +1,160 @@
 /**
  * Calls that wait, as long element-wise results do, for kernels that can do both their own work and theirs at once, or need
- * only what they would read: a convolution for the max pooling or the ReLU that alone reads it; and the gradient of max
- * pooling, all zeros but for the few elements that won, for the gradients of a convolution.
+ * only what they would read: a convolution for a ReLU or max pooling behind it; and the gradient of max pooling, all zeros
+ * but for the few elements that won, for the gradients of a convolution.
  */
 import { type Backend, isContiguous, type KernelCall, sameShape, type View } from "@dl/tensor";
 import { CpuStorage, type Pending } from "../storage.ts";
-import { LONG, mayKeep, seen } from "./deferred.ts";
-import type { AnyKernel } from "./kernel.ts";
+import { LONG, mayKeep, seen, waitingSource } from "./deferred.ts";
+import type { AnyKernel, Output } from "./kernel.ts";
+import { viewOf } from "./temporary.ts";
 
 class WaitingCall implements Pending {
-  readonly call: KernelCall;
-  readonly sources: readonly CpuStorage[];
+  readonly sources: CpuStorage[];
+  #call: KernelCall;
   readonly #launch: AnyKernel;
 
   constructor(call: KernelCall, launch: AnyKernel) {
-    this.call = call;
+    this.#call = { ...call, inputs: call.inputs.map(seen) } as KernelCall;
     this.sources = call.inputs.map((x) => (x as View).storage as CpuStorage);
     this.#launch = launch;
+  }
+
+  get call(): KernelCall {
+    return this.#call;
   }
 
   compute(storage: CpuStorage, address: number): void {
     this.#launch(this.call, [{ ...this.call.outputs[0]!, storage, address }]);
   }
+
+  protected replace(source: CpuStorage, by: CpuStorage): void {
+    const replaced = (x: View): View => (x.storage === source ? { ...x, storage: by } : x);
+    this.#call = { ...this.#call, inputs: (this.#call.inputs as View[]).map(replaced) } as KernelCall;
+    for (const [i, each] of this.sources.entries()) {
+      if (each !== source) continue;
+      this.sources[i] = by;
+      by.retain();
+      source.release();
+    }
+  }
+}
+
+/** Weights of convolutions that were computed twice, because somebody read both the result and what a ReLU or a pooling made of it. */
+const readTwice = new WeakSet<CpuStorage>();
+
+class WaitingConvolution extends WaitingCall {
+  readonly #weight: CpuStorage = this.sources[1]!;
+  #served = false;
+
+  /** Notes that it was computed, for somebody else or for itself. */
+  serve(): void {
+    if (this.#served) readTwice.add(this.#weight);
+    this.#served = true;
+  }
+
+  override compute(storage: CpuStorage, address: number): void {
+    super.compute(storage, address);
+    this.serve();
+  }
+
+  /** Who has served is hardly needed again: a copy of the weights, which an optimizer steps, costs less than the result. */
+  leave(source: CpuStorage): boolean {
+    if (this.#served) this.replace(source, source.copy());
+    return this.#served;
+  }
 }
 
 /** The result of a call with one output of `length` elements, if it should wait until `launch` is needed. */
 export function waitFor(backend: Backend, call: KernelCall, length: number, launch: AnyKernel): CpuStorage | undefined {
-  if (call.outputs[0]!.dtype !== "float32" || !mayWait(call, length)) return undefined;
-  const inputs = call.inputs.map(seen);
-  return new CpuStorage(backend, "float32", length, new WaitingCall({ ...call, inputs } as KernelCall, launch));
+  if (call.outputs[0]!.dtype !== "float32") return undefined;
+  const winners = call.op === "reluBackward" ? winnersBeforeRelu(backend, call) : undefined;
+  if (!winners && !mayWait(call, length)) return undefined;
+  const pending = call.op === "conv" ? new WaitingConvolution(call, launch) : new WaitingCall(winners ?? call, launch);
+  return new CpuStorage(backend, "float32", length, pending);
 }
 
-/** Windows that miss the input give nothing: a sum of what is not zero would count them. */
 function mayWait({ op, attrs, inputs }: KernelCall, length: number): boolean {
-  if (op === "conv") return attrs.awaited === true;
-  if (op !== "maxPoolBackward" || length < LONG) return false;
   const views = inputs as readonly View[];
+  if (op === "conv") return attrs.awaited === true || (length >= LONG && mayConvolveLater(views, length));
+  if (length < LONG) return false;
+  if (op === "relu") return waitingCall(views[0]!, "conv") !== undefined;
+  if (op !== "maxPoolBackward") return false;
   const kept = views.every((x) => isContiguous(x.shape, x.strides) && mayKeep(x, length));
+  // Windows that miss the input give nothing: a sum of what is not zero would count them.
   return kept && (attrs.window?.dilation.every((step) => step === 1) ?? false);
+}
+
+/** What is kept until then must be small, and so must be what may have to be copied. */
+function mayConvolveLater(views: readonly View[], length: number): boolean {
+  const weight = views[1]!.storage as CpuStorage;
+  return views.every((x) => mayKeep(x, length)) && 4 * weight.length <= length && !readTwice.has(weight);
+}
+
+/** What the whole of a tensor waits for. */
+function pendingOf(x: View): WaitingCall | undefined {
+  const { pending } = x.storage as CpuStorage;
+  if (!(pending instanceof WaitingCall) || x.offset !== 0) return undefined;
+  return sameShape(x.shape, pending.call.outputs[0]!.shape) && isContiguous(x.shape, x.strides) ? pending : undefined;
 }
 
 /** The call of `op` that a whole tensor waits for; what it reads waits no more. */
 export function waitingCall<K extends "conv" | "maxPoolBackward">(x: View, op: K): KernelCall<K> | undefined {
-  const { pending } = x.storage as CpuStorage;
-  if (!(pending instanceof WaitingCall && pending.call.op === op)) return undefined;
-  const isWhole = x.offset === 0 && sameShape(x.shape, pending.call.outputs[0]!.shape);
-  if (!isWhole || !isContiguous(x.shape, x.strides)) return undefined;
+  const pending = pendingOf(x);
+  if (pending?.call.op !== op) return undefined;
   for (const source of pending.sources) void source.block;
   return pending.call as KernelCall<K>;
 }
 
-/** Whether something waits for this call alone. */
-export function isAwaited({ op, inputs }: KernelCall): boolean {
-  return op === "relu" && waitingCall(inputs[0] as View, "conv") !== undefined;
+/** To be called by who has computed the convolution that `x` waits for, to go on with it. */
+export function served(x: View): void {
+  ((x.storage as CpuStorage).pending as WaitingConvolution).serve();
+}
+
+/** What `x` is the ReLU of, if it waits for that. */
+export function beforeRelu(x: View): View | undefined {
+  const pending = pendingOf(x);
+  return pending?.call.op === "relu" ? (pending.call.inputs[0] as View) : waitingSource(x, "relu");
 }
 
 /** For each plane of a gradient that waits: some of its elements, and where they are. All others are zeros. */
 export function winnersOf(x: View): readonly [values: View, positions: View] | undefined {
   return waitingCall(x, "maxPoolBackward")?.inputs as readonly [View, View] | undefined;
+}
+
+/** What was pooled from something that waits. */
+interface Pooled {
+  readonly values: View;
+  readonly version: number;
+  readonly positions: CpuStorage;
+}
+
+const pooledFrom = new WeakMap<Pending, Pooled>();
+
+/** Notes what max pooling made of `x`, a ReLU that waits and may never be needed itself. */
+export function notePooled(x: View, out: Output, positions: Output): void {
+  const { pending } = x.storage as CpuStorage;
+  if (!pending) return;
+  out.storage.retain();
+  pending.sources.push(out.storage);
+  const values = viewOf(out);
+  pooledFrom.set(pending, { values, version: out.storage.version, positions: positions.storage });
+}
+
+/**
+ * Where a ReLU that waits was pooled, and the gradient of that pooling waits: ReLU passes on the gradients of those winners
+ * that are above 0, and they are the pooled values.
+ */
+function winnersBeforeRelu(backend: Backend, { inputs: [gradient, y] }: KernelCall): KernelCall | undefined {
+  if (typeof gradient !== "object" || typeof y !== "object") return undefined;
+  const { pending } = y.storage as CpuStorage;
+  const pooled = pending ? pooledFrom.get(pending) : undefined;
+  if (!pooled || y.offset !== 0 || !isContiguous(y.shape, y.strides)) return undefined;
+  const { values, version, positions } = pooled;
+  const call = waitingCall(gradient, "maxPoolBackward");
+  if (!call || (call.inputs[1] as View).storage !== positions || values.storage.version !== version) return undefined;
+  const [winners, places] = call.inputs as readonly [View, View];
+  const inputs = [winners, values];
+  const [storage] = backend.run({ op: "reluBackward", inputs, attrs: {}, outputs: [values] });
+  return { ...call, inputs: [{ ...values, storage: storage! }, places] };
 }
