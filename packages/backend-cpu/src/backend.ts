@@ -22,7 +22,7 @@ import { isReplaced, rows } from "./kernels/native.ts";
 import { folds } from "./kernels/reduce.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
-import { waitFor } from "./kernels/waiting.ts";
+import { waitFor, waitInPlace } from "./kernels/waiting.ts";
 import { memory } from "./runtime/index.ts";
 import { addressOf, CpuStorage } from "./storage.ts";
 
@@ -48,9 +48,10 @@ class CpuBackend implements Backend {
     if (call.outputs.length !== 1) return this.#runAll(call);
     const { shape, dtype } = call.outputs[0]!;
     const length = sizeOf(shape);
-    const mayWait = length >= LONG || call.op === "conv";
+    const isLong = length >= LONG;
+    const mayWait = isLong || call.op === "conv" || call.op === "relu";
     if (mayWait && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
-      const waiting = waitFor(this, call, length, launch) ?? defer(this, call, length);
+      const waiting = waitFor(this, call, length, launch) ?? (isLong ? defer(this, call, length) : undefined);
       if (waiting) return [waiting];
     }
     const storage = new CpuStorage(this, dtype, length);
@@ -59,6 +60,7 @@ class CpuBackend implements Backend {
   }
 
   runInto(call: KernelCall, target: View): void {
+    if (call.op === "relu" && !isReplaced("relu") && waitInPlace(call, target, launch)) return;
     const { shape, dtype, strides } = target;
     const output: Output = { storage: target.storage as CpuStorage, address: addressOf(target), shape, dtype, strides };
     output.storage.settleReaders();

@@ -87,6 +87,13 @@ export class CpuStorage extends Storage {
     waiting.readers = null;
   }
 
+  /** Waits for something else, made of what it waited for so far. */
+  replace(make: (before: CpuStorage) => Pending): void {
+    const pending = make(new CpuStorage(this.backend, this.dtype, this.length, this.pending));
+    this.#settle();
+    this.#await(pending);
+  }
+
   copy(): CpuStorage {
     const copy = new CpuStorage(this.backend, this.dtype, this.length);
     copy.raw.set(this.raw as never);

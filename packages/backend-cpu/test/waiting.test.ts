@@ -88,7 +88,14 @@ const parallel = vi.spyOn(threads, "parallel");
 beforeEach(() => void parallel.mockClear());
 const ran = (name: string): boolean => parallel.mock.calls.some(([key]) => key.startsWith(name));
 
-describe("max pooling over a convolution that waits for it", () => {
+/** The result of a convolution: computed, or waiting for who reads it. */
+function convolve(inputs: readonly Tensor[], attrs: Attrs<"conv">, now = false): Tensor {
+  const [result] = applyAll("conv", inputs, attrs) as [Tensor];
+  if (now) elements(result);
+  return result;
+}
+
+describe("a convolution that waits for max pooling or ReLU", () => {
   const sides = (stride: number, padding: number): Attrs<"conv"> => ({
     ...{ stride: [stride, stride], padding: [padding, padding], dilation: [1, 1], groups: 1 },
   });
@@ -108,14 +115,19 @@ describe("max pooling over a convolution that waits for it", () => {
       const inputs = [values(1, x), values(2, weight), values(3, [weight[0]])];
       inputs[0]!.div_(7);
       if (inputs[0]!.numel() > 0) inputs[0]!.view(-1).narrow(0, 3, 1).fill_(Number.NaN);
-      const pool = (awaited: boolean, bias: boolean): unknown[] => {
-        const [convolved] = applyAll("conv", bias ? inputs : inputs.slice(0, 2), { ...attrs, awaited });
-        return applyAll("maxPool", [convolved!], window).map(elements);
+      const pool = (now: boolean, relu: boolean, bias: boolean): unknown[] => {
+        const convolved = convolve(bias ? inputs : inputs.slice(0, 2), attrs, now);
+        return applyAll("maxPool", [relu ? convolved.relu() : convolved], window).map(elements);
       };
-      const expected = [pool(false, true), pool(false, false)];
-      parallel.mockClear();
-      expect([pool(true, true), pool(true, false)]).toEqual(expected);
-      expect([ran("conv:pool"), ran("pool")]).toEqual([fused, !fused]);
+      for (const [relu, name] of [
+        [false, "conv:pool"],
+        [true, "conv:reluPool"],
+      ] as const) {
+        const expected = [pool(true, relu, true), pool(true, relu, false)];
+        parallel.mockClear();
+        expect([pool(false, relu, true), pool(false, relu, false)]).toEqual(expected);
+        expect([ran(name), ran("pool")]).toEqual([fused, !fused]);
+      }
     });
   });
 
@@ -128,49 +140,144 @@ describe("max pooling over a convolution that waits for it", () => {
     scope(() => {
       const inputs = [values(1, x), values(2, weight), values(3, [weight[0]])];
       if (inputs[0]!.numel() > 0) inputs[0]!.view(-1).narrow(0, 3, 1).fill_(Number.NaN);
-      const rectified = (awaited: boolean, bias: boolean): unknown => {
-        const [convolved] = applyAll("conv", bias ? inputs : inputs.slice(0, 2), { ...attrs, awaited });
-        return elements(applyAll("relu", [convolved!], {})[0]!);
+      const rectify = (now: boolean, inPlace: boolean, bias: boolean): unknown => {
+        const convolved = convolve(bias ? inputs : inputs.slice(0, 2), attrs, now);
+        return elements(inPlace ? convolved.relu_() : convolved.relu());
       };
-      const expected = [rectified(false, true), rectified(false, false)];
-      parallel.mockClear();
-      expect([rectified(true, true), rectified(true, false)]).toEqual(expected);
-      expect([ran("conv:relu"), ran("conv:store"), ran("relu")]).toEqual([x[0] > 0, false, false]);
+      const expected = [rectify(true, false, true), rectify(true, false, false)];
+      for (const inPlace of [false, true]) {
+        parallel.mockClear();
+        expect([rectify(false, inPlace, true), rectify(false, inPlace, false)]).toEqual(expected);
+        expect([ran("conv:relu"), ran("conv:store"), ran("relu")]).toEqual([x[0] > 0, false, false]);
+      }
     });
   });
 
-  test("a ReLU of a part, in place or into a part, reads it as it was", () => {
+  test("a ReLU of a part reads it as it was, and so do those who came before a ReLU in place", () => {
     scope(() => {
       const inputs = [values(1, usual.x), values(2, usual.weight)];
-      const convolve = (awaited: boolean) => applyAll("conv", inputs, { ...usual.attrs, awaited })[0]!;
-      const expected = convolve(false).relu();
-      expect(elements(convolve(true).narrow(1, 0, 2).relu())).toEqual(elements(expected.narrow(1, 0, 2)));
-      expect(elements(convolve(true).relu_())).toEqual(elements(expected));
+      const known = convolve(inputs, usual.attrs, true);
+      expect(elements(convolve(inputs, usual.attrs).narrow(1, 0, 2).relu())).toEqual(
+        elements(known.narrow(1, 0, 2).relu()),
+      );
+      const [convolved, large] = [convolve(inputs, usual.attrs), values(1, [9, 5, 28, 28])];
+      expect(elements(convolved.narrow(1, 0, 2).relu_())).toEqual(elements(known.narrow(1, 0, 2).relu()));
+      expect(elements(convolved.narrow(1, 2, 5))).toEqual(elements(known.narrow(1, 2, 5)));
+      const before = convolve([large, inputs[1]!], usual.attrs);
+      const sum = before.add(1);
+      before.relu_();
+      expect(elements(sum.relu())).toEqual(elements(convolve([large, inputs[1]!], usual.attrs, true).add(1).relu()));
+      expect(elements(before)).toEqual(elements(convolve([large, inputs[1]!], usual.attrs, true).relu()));
     });
   });
 
   test("others read it as it was, too", () => {
     scope(() => {
       const inputs = [values(1, usual.x), values(2, usual.weight)];
-      const convolve = (awaited: boolean) => applyAll("conv", inputs, { ...usual.attrs, awaited })[0]!;
-      const expected = elements(convolve(false));
-      const waiting = [convolve(true), convolve(true).narrow(1, 0, 2)] as const;
+      const expected = elements(convolve(inputs, usual.attrs, true));
+      const waiting = [convolve(inputs, usual.attrs), convolve(inputs, usual.attrs).narrow(1, 0, 2)] as const;
       for (const input of inputs) input.fill_(1);
       expect(elements(waiting[0])).toEqual(expected);
       expect(elements(waiting[1])).toEqual(elements(waiting[0].narrow(1, 0, 2)));
       const double = inputs.map((input) => input.to("float64"));
-      const [wide] = applyAll("conv", double, { ...usual.attrs, awaited: true });
-      expect(elements(applyAll("maxPool", [wide!], plain)[0]!)).toEqual(new Float64Array(3 * 15 * 5 * 8).fill(45));
+      expect(elements(applyAll("maxPool", [convolve(double, usual.attrs)], plain)[0]!)).toEqual(
+        new Float64Array(3 * 15 * 5 * 8).fill(45),
+      );
+    });
+  });
+
+  test("it is not computed for an optimizer once it has served, and still is what it was", () => {
+    scope(() => {
+      const inputs = [values(1, usual.x), values(2, usual.weight)];
+      const expected = elements(convolve(inputs, usual.attrs, true));
+      const served = convolve(inputs, usual.attrs);
+      elements(served.relu());
+      parallel.mockClear();
+      inputs[1]!.fill_(1);
+      expect(ran("conv")).toBe(false);
+      expect(elements(served)).toEqual(expected);
+    });
+  });
+
+  test("it does not wait where that has cost more than it gained", () => {
+    scope(() => {
+      const waits = (...inputs: Tensor[]): boolean => {
+        parallel.mockClear();
+        convolve(inputs, usual.attrs);
+        return !ran("conv");
+      };
+      const x = values(1, usual.x);
+      const both = values(2, usual.weight);
+      const convolved = convolve([x, both], usual.attrs);
+      elements(convolved.relu());
+      expect(waits(x, both)).toBe(true);
+      elements(convolved);
+      expect(waits(x, both)).toBe(false);
+
+      const many = values(2, [300, 20, 3, 3]);
+      const small = values(1, [1, 20, 5, 5]);
+      elements(convolve([small, many], usual.attrs).relu());
+      expect(waits(small, many)).toBe(true);
+      many.fill_(1);
+      expect(waits(small, many)).toBe(false);
+
+      const lent = values(2, usual.weight);
+      lent.numpy();
+      expect(waits(x, lent)).toBe(false);
     });
   });
 
   test("the same bits on one thread and on several", async () => {
     const inputs = [values(1, [9, 5, 28, 28]).div(7), values(2, usual.weight)];
     const [alone, together] = await onOneAndThree(() => {
-      const [convolved] = applyAll("conv", inputs, { ...usual.attrs, awaited: true });
-      return applyAll("maxPool", [convolved!], plain).map(elements);
+      return applyAll("maxPool", [convolve(inputs, usual.attrs).relu()], plain).map(elements);
     });
     expect(together).toEqual(alone);
+  });
+});
+
+describe("the gradient of a ReLU that was pooled", () => {
+  const [x, weight] = [values(1, [4, 8, 28, 30]), values(2, [12, 8, 3, 3])];
+  const layers = (now: boolean, window: Attrs<"maxPool">, inPlace = false) => {
+    const convolved = convolve([x, weight], convolution, now);
+    const rectified = inPlace ? convolved.relu_() : convolved.relu();
+    if (now) elements(rectified);
+    const [pooled, positions] = applyAll("maxPool", [rectified], window) as [Tensor, Tensor];
+    const gradient = values(3, pooled.shape);
+    const backward = (): Tensor => {
+      const [plane] = applyAll("maxPoolBackward", [gradient, positions], { inputShape: convolved.shape, window });
+      if (now) elements(plane!);
+      return applyAll("reluBackward", [plane!, rectified], {})[0]!;
+    };
+    return { pooled, rectified, backward };
+  };
+  const windows = { "side by side": plain, "that overlap": { ...plain, kernel: [3, 3], padding: [1, 1] } };
+
+  test.each(Object.entries(windows))("is made of the winners alone, of windows %s", (_, window) => {
+    scope(() => {
+      const expected = elements(layers(true, window).backward());
+      for (const inPlace of [false, true]) {
+        const { backward, rectified } = layers(false, window, inPlace);
+        const gradient = backward();
+        parallel.mockClear();
+        elements(applyAll("convWeight", [gradient, x], { ...convolution, weightShape: weight.shape })[0]!);
+        expect([ran("pool"), ran("conv:relu"), ran("conv:sparse-weight")]).toEqual([false, false, true]);
+        expect(elements(gradient)).toEqual(expected);
+        expect(elements(rectified)).toEqual(elements(layers(true, window).rectified));
+      }
+    });
+  });
+
+  test("needs the ReLU itself where what was pooled has changed, or something else was", () => {
+    scope(() => {
+      const expected = elements(layers(true, plain).backward());
+      const changed = layers(false, plain);
+      changed.pooled.fill_(-1);
+      expect(elements(changed.backward())).toEqual(expected);
+      const other = layers(false, plain);
+      applyAll("maxPool", [other.rectified], windows["that overlap"]);
+      expect(elements(other.backward())).toEqual(expected);
+    });
   });
 });
 

@@ -2,7 +2,7 @@
 import { fail, type Tensor } from "@dl/tensor";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
-import { stepsOf } from "./role.ts";
+import { pickFirst } from "./role.ts";
 
 function checkName(container: string, name: string): void {
   if (name === "" || name.includes("."))
@@ -191,7 +191,7 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
   }
 
   forward(...input: In): Out {
-    const [first, ...rest] = stepsOf(this.values());
+    const [first, ...rest] = pickFirst(this.values());
     if (!first) return input[0] as Out;
     let x: unknown = first(...input);
     for (const step of rest) x = step(x);

@@ -3,7 +3,7 @@
  * only what they would read: a convolution for a ReLU or max pooling behind it; and the gradient of max pooling, all zeros
  * but for the few elements that won, for the gradients of a convolution.
  */
-import { type Backend, isContiguous, type KernelCall, sameShape, type View } from "@dl/tensor";
+import { type Backend, isContiguous, type KernelCall, sameShape, sizeOf, type View } from "@dl/tensor";
 import { CpuStorage, type Pending } from "../storage.ts";
 import { LONG, mayKeep, seen, waitingSource } from "./deferred.ts";
 import type { AnyKernel, Output } from "./kernel.ts";
@@ -40,8 +40,16 @@ class WaitingCall implements Pending {
   }
 }
 
-/** Weights of convolutions that were computed twice, because somebody read both the result and what a ReLU or a pooling made of it. */
-const readTwice = new WeakSet<CpuStorage>();
+/** Elements from which a convolution waits: to wait costs more than to write and read fewer. */
+const ENOUGH = 2 ** 11;
+/** How many times as many elements its input may have: a result that is kept keeps it too. */
+const MOST_KEPT = 8;
+
+/**
+ * Weights whose convolutions wait no more: they were computed twice, because somebody read both the result and what a ReLU or
+ * a pooling made of it; or the weights are many, and change.
+ */
+const impatient = new WeakSet<CpuStorage>();
 
 class WaitingConvolution extends WaitingCall {
   readonly #weight: CpuStorage = this.sources[1]!;
@@ -49,7 +57,7 @@ class WaitingConvolution extends WaitingCall {
 
   /** Notes that it was computed, for somebody else or for itself. */
   serve(): void {
-    if (this.#served) readTwice.add(this.#weight);
+    if (this.#served) impatient.add(this.#weight);
     this.#served = true;
   }
 
@@ -60,8 +68,10 @@ class WaitingConvolution extends WaitingCall {
 
   /** Who has served is hardly needed again: a copy of the weights, which an optimizer steps, costs less than the result. */
   leave(source: CpuStorage): boolean {
-    if (this.#served) this.replace(source, source.copy());
-    return this.#served;
+    if (!this.#served) return false;
+    if (2 * source.length > sizeOf(this.call.outputs[0]!.shape)) impatient.add(this.#weight);
+    this.replace(source, source.copy());
+    return true;
   }
 }
 
@@ -74,21 +84,33 @@ export function waitFor(backend: Backend, call: KernelCall, length: number, laun
   return new CpuStorage(backend, "float32", length, pending);
 }
 
+/** Whether `target`, which waits for a convolution, waits for its ReLU instead. */
+export function waitInPlace(call: KernelCall<"relu">, target: View, launch: AnyKernel): boolean {
+  const storage = target.storage as CpuStorage;
+  if ((call.inputs[0] as View).storage !== storage || !waitingCall(target, "conv")) return false;
+  storage.settleReaders();
+  if (!storage.pending) return false;
+  const { shape, strides, offset, dtype } = target;
+  storage.replace((before) => {
+    return new WaitingCall({ ...call, inputs: [{ storage: before, shape, strides, offset, dtype }] }, launch);
+  });
+  return true;
+}
+
 function mayWait({ op, attrs, inputs }: KernelCall, length: number): boolean {
   const views = inputs as readonly View[];
-  if (op === "conv") return attrs.awaited === true || (length >= LONG && mayConvolveLater(views, length));
-  if (length < LONG) return false;
+  if (op === "conv") return mayConvolveLater(views, length);
   if (op === "relu") return waitingCall(views[0]!, "conv") !== undefined;
-  if (op !== "maxPoolBackward") return false;
+  if (op !== "maxPoolBackward" || length < LONG) return false;
   const kept = views.every((x) => isContiguous(x.shape, x.strides) && mayKeep(x, length));
   // Windows that miss the input give nothing: a sum of what is not zero would count them.
   return kept && (attrs.window?.dilation.every((step) => step === 1) ?? false);
 }
 
-/** What is kept until then must be small, and so must be what may have to be copied. */
 function mayConvolveLater(views: readonly View[], length: number): boolean {
-  const weight = views[1]!.storage as CpuStorage;
-  return views.every((x) => mayKeep(x, length)) && 4 * weight.length <= length && !readTwice.has(weight);
+  const [x, weight] = views.map(({ storage }) => storage as CpuStorage) as [CpuStorage, CpuStorage];
+  if (length < ENOUGH || x.length > MOST_KEPT * length || impatient.has(weight)) return false;
+  return views.every(({ storage }) => !(storage as CpuStorage).isExposed);
 }
 
 /** What the whole of a tensor waits for. */

@@ -14,11 +14,9 @@ export type ConvArguments = [
   groups?: number,
 ];
 
-/** `awaited`: see `ConvAttrs`. */
 export function convolve(
   rank: 1 | 2 | 3,
   [input, weight, bias, stride = 1, padding = 0, dilation = 1, groups = 1]: ConvArguments,
-  awaited: boolean = false,
 ): Tensor {
   const name = `conv${rank}d`;
   const kernel = checkWeight(name, weight, rank);
@@ -27,7 +25,7 @@ export function convolve(
   const even = sides?.every(([before, after]) => before === after) ?? true;
   const fixed = typeof padding === "string" ? 0 : padding;
   const around = sides ? sides.map(([before]) => (even ? before : 0)) : each(name, "padding", fixed, rank);
-  const attrs = { stride: step, padding: around, dilation: spread, groups, ...(awaited && { awaited }) };
+  const attrs = { stride: step, padding: around, dilation: spread, groups };
   return throughFloat64(name, [input, weight, bias], (input, weight, bias) =>
     batchwise(name, input, rank, (x) => {
       const padded = even ? x : apply("pad", [x], { padding: [[0, 0], [0, 0], ...sides!], value: 0 });

@@ -3,7 +3,7 @@ import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
 import * as F from "../functional/index.ts";
 import { Module } from "../module.ts";
 import { describe, type Printable } from "../repr.ts";
-import { ROLE, type Role, TAKE } from "../role.ts";
+import { ROLE, type Role } from "../role.ts";
 
 /** A layer without parameters. */
 export abstract class Activation extends Module<[input: Tensor], Tensor> {}
@@ -40,11 +40,6 @@ abstract class InplaceActivation extends Activation {
 export class ReLU extends InplaceActivation {
   forward(input: Tensor): Tensor {
     return F.relu(input, this.inplace);
-  }
-
-  /** @internal */
-  [TAKE](input: Tensor): Tensor {
-    return F.relu(input);
   }
 
   /** @internal */

@@ -1,12 +1,12 @@
 /** Convolutions and their transposes: a family owns arguments, printing and `forward`, a layer says its rank. */
 import { type Arguments, fail, type Shape, type Tensor } from "@dl/tensor";
-import { convolve, type Padding } from "../functional/convolve.ts";
+import type { Padding } from "../functional/convolve.ts";
 import * as F from "../functional/index.ts";
 import { each, type Size } from "../functional/sizes.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { python } from "../repr.ts";
-import { AWAITED, ROLE, type Role } from "../role.ts";
+import { ROLE, type Role } from "../role.ts";
 import { resetLinear } from "./linear.ts";
 import { readNamed } from "./named.ts";
 import { type Placement, parameter, placement } from "./placement.ts";
@@ -133,18 +133,10 @@ abstract class Conv extends AnyConv<[input: Tensor]> {
   }
 
   forward(input: Tensor): Tensor {
-    return convolutions[this.kernelSize.length as Rank](...this.#arguments(input));
-  }
-
-  /** @internal */
-  [AWAITED](input: Tensor): Tensor {
-    return convolve(this.kernelSize.length as Rank, this.#arguments(input), true);
-  }
-
-  #arguments(input: Tensor): F.ConvArguments {
     const { weight, bias, stride, padding, dilation, groups, paddingMode } = this;
-    if (paddingMode === "zeros") return [input, weight, bias, stride, padding, dilation, groups];
-    return [F.pad(input, this.#borders(), paddingMode), weight, bias, stride, 0, dilation, groups];
+    const convolve = convolutions[this.kernelSize.length as Rank];
+    if (paddingMode === "zeros") return convolve(input, weight, bias, stride, padding, dilation, groups);
+    return convolve(F.pad(input, this.#borders(), paddingMode), weight, bias, stride, 0, dilation, groups);
   }
 
   /** @internal */

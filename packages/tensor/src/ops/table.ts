@@ -132,8 +132,6 @@ export interface ConvAttrs {
   readonly padding: readonly number[];
   readonly dilation: readonly number[];
   readonly groups: number;
-  /** The result goes to max pooling or ReLU and nowhere else, so that a backend may do both at once. */
-  readonly awaited?: boolean;
 }
 
 export interface PoolAttrs {
