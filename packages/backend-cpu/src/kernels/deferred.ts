@@ -111,7 +111,7 @@ export function defer(backend: Backend, call: KernelCall, length: number): CpuSt
 
 /** What waits must not hold much more memory than its own elements would take, nor read what the user may write unseen. */
 export function mayKeep({ storage }: View, length: number): boolean {
-  return storage.length <= 2 * length && !(storage as CpuStorage).isExposed;
+  return storage.length < 4 * length && !(storage as CpuStorage).isExposed;
 }
 
 /** What `view` is computed from, if it waits for the op `name` of one tensor: for kernels that know that op themselves. */
