@@ -107,7 +107,7 @@ describe("the heap", () => {
   });
 
   test("notices that others have grown it", () => {
-    const heap = new Heap();
+    const heap = new Heap(true, false);
     const length = heap.u8.length;
     heap.memory.grow(1);
     heap.refresh();
