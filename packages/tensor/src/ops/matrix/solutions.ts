@@ -23,7 +23,7 @@ export const cond = composite("cond(A, p?)", (A: Tensor, p: MatrixOrder | null =
 });
 
 /** How PyTorch finds least squares; here it only says what is given beside them. */
-export type Driver = "gels" | "gelsy" | "gelsd" | "gelss";
+type Driver = "gels" | "gelsy" | "gelsd" | "gelss";
 
 /** What {@link lstsq} gives. Empty are residuals for "gelsy", the rank for "gels", singular values for both. */
 export type LeastSquares = readonly [Tensor, Tensor, Tensor, Tensor] & {
