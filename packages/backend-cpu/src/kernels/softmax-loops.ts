@@ -1,7 +1,7 @@
 /** The kernels of the softmax family: units are contiguous lines, or panels of lines that lie side by side. */
 import type { SoftmaxOp } from "@dl/tensor";
 import { at, min, shareOf } from "../dense/element.ts";
-import { type Expr, type Func, type Local, type Module, op } from "../wasm/emitter.ts";
+import { type Expr, type Func, i32, type Local, type Module, op, select } from "../wasm/emitter.ts";
 import { access } from "./access.ts";
 import { Tools } from "./helpers.ts";
 import { PanelWriter } from "./softmax-columns.ts";
@@ -41,9 +41,11 @@ export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void
   const passes = addPasses(m, way);
   m.func("rows", params, (f, p) => {
     const length = f.let(op("i32.mul", p.size, bytes));
-    shareOf(f, p, p.units, (unit) =>
-      writeRow(f, way, passes, startsOf(f, p, way, op("i32.mul", unit, length)), p.size),
-    );
+    shareOf(f, p, p.units, (unit) => {
+      const isLast = op("i32.eq", op("i32.add", unit, 1), p.units);
+      const ahead = f.let(select(isLast, i32(0), length));
+      writeRow(f, way, passes, startsOf(f, p, way, op("i32.mul", unit, length)), p.size, ahead);
+    });
   });
 }
 

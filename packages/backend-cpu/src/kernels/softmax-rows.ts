@@ -5,6 +5,7 @@ import {
   type Func,
   type FuncRef,
   type Local,
+  load,
   type Module,
   op,
   select,
@@ -37,6 +38,8 @@ interface Step {
   readonly reads: boolean;
   readonly stores: boolean;
   readonly fold?: FoldTrees;
+  /** Whether the next line is touched: memory would rest while this one is computed again and again in the nearest cache. */
+  readonly fetches: boolean;
 }
 
 /**
@@ -49,13 +52,13 @@ type Passes = readonly { readonly step: Step; readonly pass: Pass }[];
 export function addPasses(m: Module, way: Way): Passes {
   const { folds, output, keeps } = way.trees;
   let known = 0;
-  const passes = folds.map((fold) => {
-    const step: Step = { element: fold.element, reads: false, stores: fold.keep, fold };
+  const passes = folds.map((fold, i) => {
+    const step: Step = { element: fold.element, reads: false, stores: fold.keep, fold, fetches: i === 1 };
     const pass = addPass(m, way, step, known);
     known += fold.finish.length;
     return { step, pass };
   });
-  const last: Step = { element: output, reads: keeps, stores: true };
+  const last: Step = { element: output, reads: keeps, stores: true, fetches: folds.length === 1 };
   return [...passes, { step: last, pass: addPass(m, way, last, known) }];
 }
 
@@ -63,7 +66,7 @@ export function addPasses(m: Module, way: Way): Passes {
 function addPass(m: Module, way: Way, step: Step, known: number): Pass {
   const names = [...Array.from({ length: way.inputs }, (_, i) => `x${i}`), "target"];
   const results = Array.from({ length: known }, (_, i) => `result${i}`);
-  const params = [...names, "rounds", "total:v128", ...results.map((name) => `${name}:${way.type}`)];
+  const params = [...names, "rounds", "ahead", "total:v128", ...results.map((name) => `${name}:${way.type}`)];
   const vectors = vectorsOf(way, step);
   return m.inner("pass", params, (f, locals: Readonly<Record<string, Local>>) => {
     const pointers = names.map((name) => locals[name] as Int);
@@ -74,6 +77,10 @@ function addPass(m: Module, way: Way, step: Step, known: number): Pass {
     for (const total of totals.slice(1)) writer.begin(total);
     f.while(rounds, () => {
       writer.write(pointers, splats, totals);
+      if (step.fetches) {
+        const ahead = locals["ahead"] as Int;
+        for (const pointer of pointers.slice(0, way.inputs)) f.drop(load("i32.load", op("i32.add", pointer, ahead)));
+      }
       for (const pointer of pointers) f.inc(pointer, 16 * vectors);
       f.inc(rounds, -1);
     });
@@ -158,8 +165,8 @@ function splatOf({ type }: Way, value: Local): Expr<"v128"> {
   return type === "f32" ? op("f32x4.splat", value as Local<"f32">) : op("f64x2.splat", value as Local<"f64">);
 }
 
-/** `starts`: of each input and of the output. */
-export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, size: Int): void {
+/** `starts`: of each input and of the output; the next line begins `ahead` bytes on. */
+export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, size: Int, ahead: Int): void {
   const known: Vector[] = [];
   const [left, some] = [f.local("i32"), f.local("i32")];
   const [total, near] = [f.local("v128"), f.local("v128")];
@@ -175,7 +182,7 @@ export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, si
       f.set(some, select(op("i32.lt_s", left, BLOCK), op("i32.and", left, -elements), BLOCK));
       const scalars = known.map((result) => extractLane(way.type, result, 0));
       writer.begin(near);
-      const args: readonly Expr[] = [...pointers, op("i32.div_u", some, elements), near, ...scalars];
+      const args: readonly Expr[] = [...pointers, op("i32.div_u", some, elements), ahead, near, ...scalars];
       f.set(near, call(pass, ...(args as Int[])));
       if (step.fold) f.set(total, writer.joined([total, near]));
       for (const pointer of pointers) f.inc(pointer, op("i32.mul", some, access[way.dtype].bytes));
