@@ -1,4 +1,4 @@
-import { type DType, type KernelCall, manualSeed, rand, randint, type Tensor, zeros } from "@dl/tensor";
+import { type DType, type KernelCall, manualSeed, ones, rand, randint, type Tensor, tensor, zeros } from "@dl/tensor";
 import { afterEach, describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/index.ts";
 import { agree, outputsOf, plainView, type Spec } from "./oracle.ts";
@@ -162,4 +162,24 @@ describe("in place as out of place", () => {
     whole.at(1).indexAdd_(0, randint(0, 4, [9]), rand(9));
     expect(whole.at([0, 3, 2]).toArray()).toEqual(zeros(2, 4).toArray());
   });
+});
+
+test("what is written in place stays as it was where a position is wrong", () => {
+  const [places, source] = [tensor([0, 1, 9]), ones(3)];
+  const writes: readonly ((x: Tensor) => Tensor)[] = [
+    (x) => x.scatter_(0, places, source),
+    (x) => x.scatterAdd_(0, places, source),
+    (x) => x.scatterReduce_(0, places, source, "amax"),
+    (x) => x.indexAdd_(0, places, source),
+    (x) => x.indexCopy_(0, places, source),
+    (x) => x.indexFill_(0, places, 1),
+    (x) => x.indexPut_([places], source),
+    (x) => x.put_(places, source),
+    (x) => x.set_(places, 1),
+  ];
+  for (const write of writes) {
+    const x = zeros(4);
+    expect(() => write(x)).toThrow("index 9 is out of range");
+    expect(x.toArray(), `${write}`).toEqual([0, 0, 0, 0]);
+  }
 });

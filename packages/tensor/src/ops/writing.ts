@@ -1,9 +1,11 @@
 /** How a function that makes a new tensor becomes one that changes its first argument. */
 import type { Storage } from "../backend.ts";
+import { fail } from "../errors.ts";
 import { isGradEnabled } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 import { apply, applyInPlace, checkFits } from "./apply.ts";
+import { extremes } from "./reduce.ts";
 import type { Attrs } from "./table.ts";
 
 /** The memory that an in-place form which is under way changes: ops that place may do so at once. */
@@ -17,6 +19,21 @@ export function placeInto<K extends "scatter" | "indexAdd" | "indexCopy">(
 ): Tensor {
   const [x] = inputs;
   return x.storage === target ? applyInPlace(op, inputs, x, attrs) : apply(op, inputs, attrs);
+}
+
+/** What is written in place cannot be taken back: positions are looked at before. */
+export function checkPlaces(name: string, x: Tensor, index: Tensor, dim: number): void {
+  if (x.storage === target) lowestPlace(name, index, dim, 0, x.shape[dim]!);
+}
+
+/** The lowest of some positions, all of which must be from `least` up to, but not, `size`; `least` where the host cannot look. */
+export function lowestPlace(name: string, index: Tensor, dim: number, least: number, size: number): number {
+  if (!index.backend.hostMemory || index.numel() === 0) return least;
+  const [low, high] = extremes(index).map((at) => at.item()) as [number, number];
+  if (low < least || high >= size) {
+    fail(name, `index ${low < least ? low : high} is out of range for dimension ${dim} of size ${size}`);
+  }
+  return low;
 }
 
 type Making = ((input: Tensor, ...rest: never[]) => Tensor) & { readonly names?: readonly string[] };
