@@ -53,7 +53,11 @@ function forwardBackward(size: Size, inputs: Inputs): () => void {
       tensor.grad?.dispose();
       tensor.grad = null;
     }
-    scope(() => convolve(size, inputs).backward(gradient));
+    scope(() => {
+      const y = convolve(size, inputs);
+      touch(y);
+      y.backward(gradient);
+    });
   };
 }
 
