@@ -56,7 +56,7 @@ describe("gemm", () => {
       const [m, n, k] = [300, 310, 290];
       const noise = (length: number) => {
         const block = memory.allocate(4 * length);
-        for (let i = 0; i < length; i++) heap.f32[(block.address >>> 2) + i] = Math.sin(i * 12.9898);
+        for (let i = 0; i < length; i++) heap.f32[block.address / 4 + i] = Math.sin(i * 12.9898);
         return block;
       };
       // The blocks themselves must be held: what is forgotten may be handed out again after an await.
@@ -66,7 +66,7 @@ describe("gemm", () => {
         const b = { address: blocks.b.address, rowStride: n, columnStride: 1 };
         const c = { address: blocks.c.address, rowStride: n };
         multiply("f32", { m, n, k, a, b, c });
-        return heap.f32.slice(c.address >>> 2, (c.address >>> 2) + m * n);
+        return heap.f32.slice(c.address / 4, c.address / 4 + m * n);
       });
       expect(together.filter((x, i) => !Object.is(x, alone[i]))).toHaveLength(0);
     },

@@ -16,7 +16,7 @@ function floats(type: FloatName, values: readonly number[]) {
 
 function integers(length: number) {
   const { address } = memory.allocate(4 * length);
-  return { address, values: heap.i32.subarray(address >>> 2, (address >>> 2) + length) };
+  return { address, values: heap.i32.subarray(address / 4, address / 4 + length) };
 }
 
 function outputOf(s: PoolShape): readonly number[] {

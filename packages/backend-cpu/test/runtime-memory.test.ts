@@ -98,11 +98,11 @@ describe("the heap", () => {
     const { heap } = memory;
     const before = heap.f32;
     const small = memory.allocate(64);
-    heap.f32[small.address >>> 2] = 42;
+    heap.f32[small.address / 4] = 42;
     const big = memory.allocate(64 * MiB);
     heap.i64[(big.address + big.bytes - 8) / 8] = 7n;
     expect(heap.f32.length).toBeGreaterThan(before.length);
-    expect(heap.f32[small.address >>> 2]).toBe(42);
+    expect(heap.f32[small.address / 4]).toBe(42);
     expect(heap.u8[big.address + big.bytes - 8]).toBe(7);
   });
 
@@ -128,7 +128,7 @@ describe("the heap", () => {
     const blocks = [1500, 1500, 600].map((size) => memory.allocate(size * MiB));
     const { address } = blocks[2]!;
     expect(address).toBeGreaterThan(2 ** 31);
-    memory.heap.f32[address >>> 2] = 3;
+    memory.heap.f32[address / 4] = 3;
     expect(memory.heap.f32[address / 4]).toBe(3);
   });
 });
