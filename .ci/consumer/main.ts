@@ -26,6 +26,8 @@ const inputs = tensor([0, 0, 0, 1, 1, 0, 1, 1], { dtype: "float32" }).view(4, 2)
 const targets = tensor([0, 1, 1, 0], { dtype: "float32" }).view(4, 1);
 const loader = new DataLoader(new TensorDataset(inputs, targets), { batchSize: 2, shuffle: true });
 const model = new Net();
+const printed = "Net(\n  (hidden): Linear(in_features=2, out_features=8, bias=True)";
+check(String(model).startsWith(printed), `modules print under their names, not as ${model}`);
 const criterion = new nn.MSELoss();
 const optimizer = new SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
 
