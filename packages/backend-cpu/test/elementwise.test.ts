@@ -291,12 +291,23 @@ describe("whole numbers", () => {
     }
   });
 
-  test("shifts as wide as the type give nothing, or the sign", () => {
-    for (const dtype of ["int32", "int64"] as const) {
-      const out = [{ shape: [1], dtype }];
-      const x = plainView([1], dtype, 1, () => -5);
-      expect(outputsOf("bitwiseLeftShift", [x, 64], {}, out)).toEqual([[0]]);
-      expect(outputsOf("bitwiseRightShift", [x, 64], {}, out)).toEqual([[-1]]);
+  test("of a shift the low bits count, as in PyTorch: five, or six for int64", () => {
+    for (const [dtype, bits] of [
+      ["int8", 32],
+      ["int16", 32],
+      ["int32", 32],
+      ["int64", 64],
+    ] as const) {
+      const out = [{ shape: [37], dtype }];
+      const x = plainView([37], dtype, 1, (random) => Math.floor((random() - 0.5) * 200));
+      for (const op of ["bitwiseLeftShift", "bitwiseRightShift"] as const) {
+        for (const by of [-1, -3, bits, bits + 1, 127]) {
+          const numbers = plainView([37], dtype, 1, () => by);
+          const expected = outputsOf(op, [x, by & (bits - 1)], {}, out);
+          expect(outputsOf(op, [x, by], {}, out), `${op} ${dtype} ${by}`).toEqual(expected);
+          expect(outputsOf(op, [x, numbers], {}, out), `${op} ${dtype} of ${by}s`).toEqual(expected);
+        }
+      }
     }
   });
 });

@@ -1,5 +1,5 @@
 /** ★ Element-wise functions of two operands: a row gives the tree for the type that it is computed in. */
-import type { BinaryOp, DType } from "@dl/tensor";
+import type { BinaryOp } from "@dl/tensor";
 import * as a64 from "./arcs64.ts";
 import { exp } from "./exponential64.ts";
 import {
@@ -49,7 +49,7 @@ import * as quotients from "./quotients.ts";
 import { atan2 } from "./trigonometry32.ts";
 import * as w32 from "./wide32.ts";
 
-type Row = (a: Node, b: Node, dtype: DType) => Node;
+type Row = (a: Node, b: Node) => Node;
 
 type Division = (a: Node, b: Node) => Node;
 
@@ -101,9 +101,6 @@ function hypot(a: Node, b: Node): Node {
   return convert(select(infinite, constant("f64", Number.POSITIVE_INFINITY), sqrt(add(mul(x, x), mul(y, y)))), "f32");
 }
 
-const bitsOf = (dtype: DType): number => (dtype === "int64" ? 64 : 32);
-const inRange = (shift: Node, dtype: DType): Node => and(ge(shift, 0), lt(shift, bitsOf(dtype)));
-
 function geluBackward(gradient: Node, x: Node): Node {
   if (x.type === "f32") return mul(gradient, n32.geluSlope(x));
   const below = mul(m64.erfc(mul(x, -Math.SQRT1_2)), 0.5);
@@ -131,8 +128,8 @@ export const binary: { readonly [K in BinaryOp]: Row } = {
   bitwiseAnd: and,
   bitwiseOr: or,
   bitwiseXor: xor,
-  bitwiseLeftShift: (a, b, dtype) => select(inRange(b, dtype), shl(a, b), 0),
-  bitwiseRightShift: (a, b, dtype) => select(inRange(b, dtype), shr(a, b), shr(a, bitsOf(dtype) - 1)),
+  bitwiseLeftShift: shl,
+  bitwiseRightShift: shr,
   eq,
   ne,
   lt,

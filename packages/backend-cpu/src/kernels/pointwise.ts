@@ -61,8 +61,7 @@ function unaryFormula(op: UnaryOp): Pick {
 
 function binaryFormula(op: BinaryOp): Pick {
   const pick = perDType(
-    (dtype) =>
-      new Elementwise(op, [dtype, dtype], resultOf(binaryOps[op].dtype, dtype), (a, b) => binary[op](a!, b!, dtype)),
+    (dtype) => new Elementwise(op, [dtype, dtype], resultOf(binaryOps[op].dtype, dtype), (a, b) => binary[op](a!, b!)),
   );
   return (inputs, out) => pick(dtypeOf(inputs, out));
 }

@@ -137,9 +137,11 @@ function addExponentials(name: string, input: Tensor, other: Tensor, rest: (gap:
   const dtype = commonDType(name, [input, other]);
   if (!isFloat(dtype)) fail(name, `needs a float dtype, got ${dtype}`, 'Cast with .to("float32")');
   const [a, b] = [input.to(dtype), other.to(dtype)];
-  // Equal infinities have no difference.
-  const gap = where(a.eq(b), 0, a.sub(b)).abs().neg();
-  return a.maximum(b).add(rest(gap));
+  const wins = a.ge(b);
+  const [top, low] = [where(wins, a, b), where(wins, b, a)];
+  const gap = low.sub(top);
+  // Equal infinities have a value but, as in PyTorch, no slope.
+  return where(gap.isnan(), top.add(low), top.add(rest(gap)));
 }
 
 /** input · 2ᵒᵗʰᵉʳ. @see https://pytorch.org/docs/stable/generated/torch.ldexp.html */
