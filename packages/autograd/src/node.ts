@@ -40,6 +40,7 @@ export abstract class Node implements GradNode {
    */
   order = 0;
   arrival: Arrival | null = null;
+  label?: string;
   /** By output. */
   hooks: GradHook[][] | null = null;
   /** Results that want their gradient in `.grad`, by output. */

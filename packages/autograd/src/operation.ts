@@ -1,8 +1,8 @@
 /** The node of one call from the op table. It saves only what the formulas that will run have asked for. */
-import type { Attrs, Op, Operand, Storage, Tensor } from "@dl/tensor";
+import { type Attrs, isGradEnabled, type Op, type Operand, type Storage, type Tensor } from "@dl/tensor";
 import { trace } from "./anomaly.ts";
 import { type Formula, type Gradient, OUT, POSITIONS, type Rule, type Values, zero } from "./derivatives/rule.ts";
-import { edgeTo } from "./leaf.ts";
+import { alias, edgeTo } from "./leaf.ts";
 import { type Edge, Node, type Wanted } from "./node.ts";
 import { failPassed, type Saved, save } from "./saved.ts";
 
@@ -12,6 +12,28 @@ const names = ["a", "b", "c", "out", "positions"] as const;
 const nothing = {} as Values;
 
 type Kept = Saved | number | null;
+
+/** Calls whose slope is piecewise constant, though PyTorch's formula for it reads the input: its derivative is 0, not absent. */
+const flat =
+  /^(Adaptive|AvgPool|Hard(shrink|tanh)|LeakyRelu|MaxPool|NllLoss|Prelu|Re(flection|plication)|Rrelu|Softshrink|Threshold)/;
+
+/** Where second derivatives end: they are zero. */
+class Flat extends Node {
+  override readonly name: string;
+  override readonly edges: readonly (Edge | null)[];
+
+  constructor({ name, edges }: Node) {
+    super();
+    this.name = `${name}Backward0`;
+    this.edges = edges;
+    for (const edge of edges) edge?.node.hold();
+    this.number();
+  }
+
+  override backward(): Gradient[] {
+    return this.edges.map(() => zero);
+  }
+}
 
 export class Operation<K extends Op> extends Node {
   override readonly edges: (Edge | null)[];
@@ -65,11 +87,20 @@ export class Operation<K extends Op> extends Node {
     const note = this.#note as never;
     const formulas = edges.map((edge, index) => (edge && wanted(edge) ? formulaOf(rule, index) : null));
     const values = this.#open(formulas);
+    const isFlat = isGradEnabled() && flat.test(this.label ?? this.name);
     return formulas.map((formula, index) => {
       if (formula === null) return null;
       if (formula === undefined) return zero;
-      return formula.vjp(grad!, values, { attrs, note, index, shape: edges[index]!.shape });
+      const found = formula.vjp(grad!, values, { attrs, note, index, shape: edges[index]!.shape });
+      return isFlat ? this.#flat(found) : found;
     });
+  }
+
+  #flat(found: Gradient): Gradient {
+    if (found === null || found === zero || found.requiresGrad) return found;
+    const linked = alias(found);
+    linked.node = new Flat(this);
+    return linked;
   }
 
   override release(): void {
@@ -82,12 +113,12 @@ export class Operation<K extends Op> extends Node {
   #keep(reads: number, inputs: readonly Operand[], outputs: readonly Tensor[], written: Storage | undefined): Kept[] {
     return names.map((_, i) => {
       if ((reads & (1 << i)) === 0) return null;
-      const result = 1 << i >= OUT;
-      const value = result ? outputs[1 << i === POSITIONS ? 1 : 0]! : inputs[i];
+      const bit = 1 << i;
+      const value = bit < OUT ? inputs[i] : outputs[bit === POSITIONS ? 1 : 0]!;
       if (value === undefined) return null;
       if (typeof value === "number") return value;
       const { storage } = value;
-      return save(value, !result && storage === written ? storage.version - 1 : storage.version, result);
+      return save(value, bit < OUT && storage === written ? storage.version - 1 : storage.version, bit === OUT);
     });
   }
 

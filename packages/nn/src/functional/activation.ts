@@ -93,6 +93,7 @@ export const rrelu = composite(
       .add(lower);
     return over(input, inplace, (x) => where(x.gt(0), x, x.mul(slopes)));
   },
+  "RreluWithNoiseBackward0",
 );
 
 /** x, or α (eˣ − 1) below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu.html */

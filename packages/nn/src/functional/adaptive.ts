@@ -1,5 +1,5 @@
 /** Pooling to a given output size: window i of n spans ⌊i · size / n⌋ up to ⌈(i + 1) · size / n⌉. */
-import { composite, fail, type OpFunction, showShape, type Tensor, type ValuesIndices } from "@dl/tensor";
+import { composite, fail, labelled, type OpFunction, showShape, type Tensor, type ValuesIndices } from "@dl/tensor";
 import { averages, type Span } from "./averages.ts";
 import { largest } from "./pooling.ts";
 import { layoutOf } from "./sizes.ts";
@@ -38,10 +38,8 @@ function adaptiveAvgPool(
         true,
       );
     }
-    return averages(
-      input,
-      sizes.map((size, i) => windows(size, wanted[i]!)),
-    );
+    const spans = sizes.map((size, i) => windows(size, wanted[i]!));
+    return labelled(averages(input, spans), `AdaptiveAvgPool${rank}DBackward0`);
   };
   return composite(`${name}(input, outputSize)`, body) as never;
 }

@@ -1,5 +1,5 @@
 /** Borders: a constant, mirrored, repeated or wrapped around. */
-import { apply, composite, fail, showShape, type Tensor } from "@dl/tensor";
+import { apply, composite, fail, labelled, showShape, type Tensor } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
 
 export type PaddingMode = "constant" | "reflect" | "replicate" | "circular";
@@ -48,7 +48,12 @@ export const pad = composite(
     const grown = pairs.map(([before, after]): [number, number] => [Math.max(before, 0), Math.max(after, 0)]);
     if (grown.every(([before, after]) => before === 0 && after === 0)) return cut === input ? input.clone() : cut;
     if (mode === "constant") return apply("pad", [cut], { padding: grown, value: Number(value ?? 0) });
-    return grown.reduce((x, [before, after], dim) => (before || after ? padEdge(x, dim, before, after, mode) : x), cut);
+    const padded = grown.reduce(
+      (x, [before, after], dim) => (before || after ? padEdge(x, dim, before, after, mode) : x),
+      cut,
+    );
+    if (mode === "circular") return padded;
+    return labelled(padded, `${mode === "reflect" ? "Reflection" : "Replication"}Pad${amounts.length / 2}DBackward0`);
   },
 );
 

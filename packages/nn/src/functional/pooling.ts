@@ -165,6 +165,7 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
   return composite(
     `${name}(input, kernelSize, stride?, padding?, ceilMode?, countIncludePad?, divisorOverride?)`,
     body,
+    `AvgPool${rank}DBackward0`,
   ) as never;
 }
 
