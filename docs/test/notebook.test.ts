@@ -32,7 +32,7 @@ test("rows 1 to 14: tensors", () => {
     "tensor([3., 4., 5.])",
     "tensor([1., 2., 0., 0., 0., 6., 7.])",
     "add: operands have dtypes float32 and float64, and they do not mix. " +
-      'Cast one with .to("float64"), or allow promotion with setTypePromotion(true)',
+      'Cast with .to("float64"), or allow promotion with setTypePromotion(true)',
     "tensor([2, 2, 3])",
     [2, 2],
     "tensor([[1],\n        [2],\n        [3],\n        [4]])",

@@ -1,7 +1,7 @@
 import "@dl/autograd";
 import "@dl/backend-cpu";
 import { arange, ones, randn, type Tensor, tensor, zeros } from "@dl/tensor";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { functional as F, F as short } from "../src/index.ts";
 
 const worst = (a: Tensor, b: Tensor): number => a.sub(b).abs().amax().item();
@@ -14,6 +14,16 @@ it("layerNorm wants weights of its own shape", () => {
   const x = ones([2, 3, 4]);
   expect(() => F.layerNorm(x, [3, 4], ones([4]))).toThrow("weight and bias must be [3, 4], got [4]");
   expect(() => F.layerNorm(x, [4], null, ones([3]))).toThrow("weight and bias must be [4], got [3]");
+});
+
+it("losses broadcast shapes that differ, and warn once of it", () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  for (let i = 0; i < 2; i++) expect(F.mseLoss(ones(3, 1), zeros(3)).item()).toBe(1);
+  F.huberLoss(ones(3), zeros(3));
+  expect(warn.mock.calls).toEqual([
+    ["mseLoss: input [3, 1] and target [3] are broadcast. Give them one shape, by .view(…) or .unsqueeze(…)"],
+  ]);
+  warn.mockRestore();
 });
 
 describe("convolution", () => {

@@ -90,6 +90,8 @@ interface Overloaded<D extends DType> {
   nonzero(asTuple: true | { readonly asTuple: true }): Tensor[];
   /** One view for each position of the first dimension: `for (const row of x)`. @throws TensorError for a 0-d tensor */
   [Symbol.iterator](): IterableIterator<Tensor<D>>;
+  /** `item()` where a number is asked for, `Number(loss)` and `loss < best`; otherwise the text that prints. */
+  [Symbol.toPrimitive](hint: string): number | string;
 }
 
 /** Everything that ops/ offers, as methods of {@link Tensor}. */
@@ -175,6 +177,11 @@ Object.defineProperty(Tensor.prototype, Symbol.iterator, {
   value(this: Tensor) {
     if (this.ndim === 0) fail("iterator", "a 0-d tensor has no rows to go over", "Read it with .item()");
     return this.unbind(0).values();
+  },
+});
+Object.defineProperty(Tensor.prototype, Symbol.toPrimitive, {
+  value(this: Tensor, hint: string) {
+    return hint === "number" ? this.item() : this.toString();
   },
 });
 Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), {

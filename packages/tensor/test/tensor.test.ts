@@ -36,6 +36,7 @@ test("ragged lists name the place and both lengths", () => {
   ).toThrow("the list at [1] has 3 elements where its first sibling has 2 elements");
   expect(() => tensor([[1], 2] as never)).toThrow("the list at [1] has a single number");
   expect(() => tensor([["x"]] as never)).toThrow('"x" at [0, 0] is no number');
+  expect(() => tensor([tensor(1)] as never)).toThrow("a tensor at [0] is no number. Join tensors with stack or cat");
 });
 
 test("int64 is exact beyond 2^53", () => {
@@ -83,9 +84,10 @@ test("mixed dtypes are refused with the remedy, promoted when that is on", () =>
   const [a, b] = [floatTensor([1]), tensor([1], { dtype: "float64" })];
   // @ts-expect-error the compiler refuses it too
   expect(() => a.add(b)).toThrow(
-    'add: operands have dtypes float32 and float64, and they do not mix. Cast one with .to("float64")',
+    'add: operands have dtypes float32 and float64, and they do not mix. Cast with .to("float64")',
   );
   expect(() => cat([a, b])).toThrow("cat: operands have dtypes");
+  expect(() => (tensor([1]) as Tensor).add(a as Tensor)).toThrow('Cast with .to("float32")');
   // @ts-expect-error as above
   expect(withTypePromotion(() => a.add(b)).dtype).toBe("float64");
   expect(tensor([1, 2]).mul(0.5).dtype).toBe("float32");
@@ -102,6 +104,18 @@ test("a multiple that is added is taken in the dtype of the sum", () => {
     expect(tensor([1]).add(flags, { alpha: 3 }).item()).toBe(4);
   });
   expect(flags.add(flags, { alpha: 3 }).toArray()).toEqual([true]);
+});
+
+test("where a number is asked for, a tensor of one element is one", () => {
+  const [loss, best] = [floatTensor(10), floatTensor([9])];
+  expect(Number(loss)).toBe(10);
+  expect([loss < best, loss > best]).toEqual([false, true]);
+  expect(`${loss}`).toBe("tensor(10.)");
+  expect(() => Number(zeros(2))).toThrow("item: needs a single element, got shape [2]");
+});
+
+test("JSON holds a tensor's elements", () => {
+  expect(JSON.stringify({ loss: floatTensor(0.5), x: tensor([[1, 2]]).t() })).toBe('{"loss":0.5,"x":[[1],[2]]}');
 });
 
 test("numpy shares memory, and only where that can be", () => {

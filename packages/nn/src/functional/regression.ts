@@ -1,14 +1,27 @@
 /** Losses between predictions and values, distributions or signs. */
-import { apply, composite, fail, getDefaultDtype, showShape, type Tensor, where } from "@dl/tensor";
+import { apply, composite, fail, getDefaultDtype, sameShape, showShape, type Tensor, where } from "@dl/tensor";
+import { warn } from "../warn.ts";
 import { logsigmoid } from "./activation.ts";
 import { type Reduction, reduced } from "./reduction.ts";
 import { logOnePlusExp } from "./stable.ts";
 
-/** @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html */
+/** input − target, with PyTorch's warning: `[n, 1]` and `[n]` make n² differences. */
+function difference(name: string, input: Tensor, target: Tensor): Tensor {
+  if (!sameShape(input.shape, target.shape)) {
+    const shapes = `input ${showShape(input.shape)} and target ${showShape(target.shape)}`;
+    warn(`${name}: ${shapes} are broadcast. Give them one shape, by .view(…) or .unsqueeze(…)`);
+  }
+  return input.sub(target);
+}
+
+/**
+ * The squares of input − target. Shapes that differ are broadcast, with a warning.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
+ */
 export const mseLoss = composite(
   "mseLoss(input, target, reduction?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
-    reduced("mseLoss", input.sub(target).square(), reduction),
+    reduced("mseLoss", difference("mseLoss", input, target).square(), reduction),
   "MseLossBackward0",
 );
 
@@ -16,7 +29,7 @@ export const mseLoss = composite(
 export const l1Loss = composite(
   "l1Loss(input, target, reduction?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
-    reduced("l1Loss", input.sub(target).abs(), reduction),
+    reduced("l1Loss", difference("l1Loss", input, target).abs(), reduction),
 );
 
 /** Half the square below `beta`, divided by it; the distance less half of `beta` above. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html */
@@ -25,7 +38,7 @@ export const smoothL1Loss = composite(
   (input: Tensor, target: Tensor, reduction: Reduction = "mean", beta: number = 1): Tensor => {
     if (beta < 0) fail("smoothL1Loss", `beta must be ≥ 0, got ${beta}`);
     if (beta === 0) return l1Loss(input, target, reduction);
-    const losses = apply("huber", [input.sub(target), beta]);
+    const losses = apply("huber", [difference("smoothL1Loss", input, target), beta]);
     return reduced("smoothL1Loss", beta === 1 ? losses : losses.div(beta), reduction);
   },
   "SmoothL1LossBackward0",
@@ -36,7 +49,7 @@ export const huberLoss = composite(
   "huberLoss(input, target, reduction?, delta?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean", delta: number = 1): Tensor => {
     if (!(delta > 0)) fail("huberLoss", `delta must be > 0, got ${delta}`);
-    return reduced("huberLoss", apply("huber", [input.sub(target), delta]), reduction);
+    return reduced("huberLoss", apply("huber", [difference("huberLoss", input, target), delta]), reduction);
   },
   "HuberLossBackward0",
 );

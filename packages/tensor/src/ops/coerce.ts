@@ -1,6 +1,6 @@
 /** What happens before a kernel sees its operands: devices agree, dtypes agree (or are promoted), shapes are expanded. */
 import type { KernelInput } from "../backend.ts";
-import { type DType, dtypes, isFloat, isWhole, resultType } from "../dtype.ts";
+import { type DType, isFloat, isWhole, promoteTypes, resultType } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { broadcastShapes, expandStrides, type Shape, sameShape } from "../shape.ts";
@@ -49,11 +49,10 @@ function promote(inputs: readonly Operand[]): DType {
 }
 
 function failMixed(op: string, a: DType, b: DType): never {
-  const wider = dtypes[a].bytes >= dtypes[b].bytes ? a : b;
   return fail(
     op,
     `operands have dtypes ${a} and ${b}, and they do not mix`,
-    `Cast one with .to("${wider}"), or allow promotion with setTypePromotion(true)`,
+    `Cast with .to("${promoteTypes(a, b)}"), or allow promotion with setTypePromotion(true)`,
   );
 }
 

@@ -114,6 +114,9 @@ export function toArray(input: Tensor): Nested {
 /** {@link toArray} under PyTorch's name. */
 export const tolist: typeof toArray = toArray;
 
+/** {@link toArray}, as `JSON.stringify` calls it. */
+export const toJSON: typeof toArray = toArray;
+
 /** The fields of npm's `ndarray`. */
 export interface NDArray {
   readonly data: TypedArray;

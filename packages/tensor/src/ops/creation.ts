@@ -52,8 +52,8 @@ function inRange<S extends Scalar>(op: string, value: S, dtype: DType): S {
   fail(op, `${value} is no number of ${dtype}`, 'Give a wider dtype, or a float one such as { dtype: "float32" }');
 }
 
-/** A float32 tensor from a list, as `torch.FloatTensor`. */
-export function floatTensor(data: Nested, options: Omit<TensorOptions, "dtype"> = {}): Tensor<"float32"> {
+/** A float32 tensor from lists or a typed array, as `torch.FloatTensor`. */
+export function floatTensor(data: Nested | TypedArray, options: Omit<TensorOptions, "dtype"> = {}): Tensor<"float32"> {
   return tensor(data, { ...options, dtype: "float32" });
 }
 
@@ -107,7 +107,9 @@ function shapeOf(data: Nested): number[] {
 function flatten(data: Nested, shape: Shape, depth: number, place: number[], out: Scalar[]): void {
   if (depth === shape.length && !Array.isArray(data)) {
     if (typeof data !== "number" && typeof data !== "boolean" && typeof data !== "bigint") {
-      fail("tensor", `${JSON.stringify(data)} at [${place.join(", ")}] is no number`);
+      const [what, remedy] =
+        (data as unknown) instanceof Tensor ? ["a tensor", "Join tensors with stack or cat"] : [JSON.stringify(data)];
+      fail("tensor", `${what} at [${place.join(", ")}] is no number`, remedy);
     }
     out.push(data as Scalar);
     return;
