@@ -287,3 +287,14 @@ describe("the median of many", () => {
     expect(x.detach().nanmedian().item()).toBe(x.detach().nanmedian(0).values.item());
   });
 });
+
+test("a tie between a tensor and its bound is the tensor's", () => {
+  for (const limit of [(x: Tensor, b: Tensor) => x.clamp(b), (x: Tensor, b: Tensor) => x.clamp(null, b)]) {
+    const [x, bound] = [leaf(1, 2), leaf(1, 2)];
+    limit(x, bound).sum().backward();
+    expect([x.grad!.toArray(), bound.grad!.toArray()]).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+  }
+});

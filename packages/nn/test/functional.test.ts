@@ -1,4 +1,4 @@
-import "@dl/autograd";
+import { gradgradcheck } from "@dl/autograd";
 import "@dl/backend-cpu";
 import { arange, ones, randn, type Tensor, tensor, zeros } from "@dl/tensor";
 import { describe, expect, it, vi } from "vitest";
@@ -349,6 +349,16 @@ it("a transposed convolution whose output padding exceeds its stride has a gradi
   // Linear in both: each gives the sum back.
   expect(x.grad!.mul(x.detach()).sum().item()).toBeCloseTo(out.sum().item(), 4);
   expect(weight.grad!.mul(weight.detach()).sum().item()).toBeCloseTo(out.sum().item(), 4);
+});
+
+it("and a second one", () => {
+  const leaves = [randn(1, 1, 4), randn(1, 1, 3)].map((leaf) => leaf.to("float64").requiresGrad_());
+  const settings = { stride: 1, padding: 2, outputPadding: 2, dilation: 3 };
+  expect(gradgradcheck((x: Tensor, weight: Tensor) => F.convTranspose1d(x, weight, settings), leaves)).toBe(true);
+});
+
+it("what is empty is normalized to nothing", () => {
+  expect(F.batchNorm(zeros(0), zeros(0), ones(0), { training: true }).shape).toEqual([0]);
 });
 
 it("the root of a window keeps the sign of its sum", () => {

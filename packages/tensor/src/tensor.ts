@@ -2,11 +2,11 @@
 import type { Backend, Storage, View } from "./backend.ts";
 import "./dispose.ts";
 import { type DType, isFloat } from "./dtype.ts";
-import { fail, TensorError } from "./errors.ts";
+import { fail, showShape, TensorError } from "./errors.ts";
 import { clearGradients } from "./gradients.ts";
 import type { Methods } from "./methods.ts";
 import { type BackwardOptions, type GradNode, needRecorder } from "./recorder.ts";
-import { isContiguous, normalizeDim, type Shape, sizeOf } from "./shape.ts";
+import { isContiguous, normalizeDim, type Shape, sameShape, sizeOf } from "./shape.ts";
 import { state } from "./state.ts";
 
 export interface Tensor<D extends DType = DType> extends Methods<D> {}
@@ -24,8 +24,6 @@ export class Tensor<D extends DType = DType> implements View {
   /** Elements between the storage's start and the first element. */
   readonly offset: number;
   readonly dtype: D;
-  /** The gradient that backward accumulated here, or `null`. */
-  grad: Tensor<D> | null = null;
   /** @internal Survives scopes: parameters, gradients, optimizer state. */
   kept = false;
   /** @internal The tensor that this one is a differentiable view of. */
@@ -43,6 +41,7 @@ export class Tensor<D extends DType = DType> implements View {
   /** @internal Where recorded calls send a leaf's gradient. */
   accumulator: GradNode | null = null;
   #storage: Storage | null;
+  #grad: Tensor<D> | null = null;
   #node: GradNode | null = null;
   #requiresGrad = false;
   #disposedAt: string | undefined;
@@ -87,6 +86,17 @@ export class Tensor<D extends DType = DType> implements View {
     if (node === before || this.#storage === null) return;
     node?.hold();
     before?.drop();
+  }
+
+  /** The gradient that backward accumulated here, or `null`. What is set must have the shape and the dtype of the tensor. */
+  get grad(): Tensor<D> | null {
+    return this.#grad;
+  }
+  set grad(grad: Tensor<D> | null) {
+    if (grad && (grad.dtype !== this.dtype || !sameShape(grad.shape, this.shape))) {
+      fail("grad", `needs ${this.dtype} ${showShape(this.shape)}, got ${grad.dtype} ${showShape(grad.shape)}`);
+    }
+    this.#grad = grad;
   }
 
   /** The recorded call that made this tensor, `null` for leaves. */

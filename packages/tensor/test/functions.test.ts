@@ -344,6 +344,7 @@ test("derivatives of log Γ, and what is made of it", () => {
     expect.closeTo(Math.PI ** 2 / 6, 13),
     Number.NaN,
   ]);
+  expect(special.zeta(one.add(1), -12).toArray()).toEqual([Number.POSITIVE_INFINITY]);
   expect(tensor([3], { dtype: "float64" }).mvlgamma(2).item()).toBeCloseTo(1.5501949939575925, 12);
 });
 

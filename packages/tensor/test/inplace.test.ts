@@ -1,5 +1,5 @@
 import "./reference.ts";
-import { floatTensor, manualSeed, type Tensor, tensor, zeros } from "@dl/tensor";
+import { floatTensor, manualSeed, ones, type Tensor, tensor, zeros } from "@dl/tensor";
 import { expect, test } from "vitest";
 
 test("functions are written into their first argument, which stays itself", () => {
@@ -66,4 +66,10 @@ test("draws in place have their distributions' moments", () => {
   expect([far.amin().item(), far.amax().item()]).toEqual([2 ** 40, 2 ** 40 + 3]);
   expect(() => tensor([1]).normal_()).toThrow("normal_: needs a float dtype, got int64");
   expect(() => x.uniform_(1, 0)).toThrow("uniform_: needs from ≤ to, got 1 and 0");
+});
+
+test("one value may be written where elements share a place, many may not", () => {
+  expect(zeros(1).expand(3).fill_(4).toArray()).toEqual([4, 4, 4]);
+  expect(ones(2, 1).expand(2, 3).zero_().sum().item()).toBe(0);
+  expect(() => zeros(1).expand(3).add_(1)).toThrow("several elements of an expanded tensor share one place");
 });

@@ -5,6 +5,7 @@ import {
   fromArray,
   full,
   ones,
+  pow,
   scope,
   setTypePromotion,
   type Tensor,
@@ -133,6 +134,25 @@ test("options may be given by place or by name, wrong ones are named", () => {
   expect(x.sum(1, { keepdim: true }).shape).toEqual([2, 1]);
   // @ts-expect-error no such option
   expect(() => x.sum({ dims: 1 })).toThrow('sum: unknown option "dims". It takes input, dim, keepdim, dtype');
+});
+
+test("a gradient that is set has its tensor's shape and dtype", () => {
+  const x = zeros(2, { requiresGrad: true });
+  expect(() => {
+    x.grad = zeros(1);
+  }).toThrow("grad: needs float32 [2], got float32 [1]");
+  expect(() => {
+    x.grad = zeros(2, { dtype: "int64" }) as never;
+  }).toThrow("grad: needs float32 [2], got int64 [2]");
+  x.grad = zeros(2);
+  x.grad = null;
+  expect(x.grad).toBe(null);
+});
+
+test("whole numbers have no negative powers", () => {
+  expect(() => tensor([2]).pow(-1)).toThrow("pow: needs a float dtype");
+  expect(tensor([2]).pow(-0.5).toArray()).toEqual([expect.closeTo(Math.SQRT1_2, 6)]);
+  expect(pow(2, tensor([-1])).toArray()).toEqual([0]);
 });
 
 test("in-place work needs room of its own, and a result that fits", () => {

@@ -37,7 +37,7 @@ export const windows: Rules<WindowOp> = {
   convWeight: {
     name: "ConvolutionBackwardBackward0",
     wrt: [
-      { reads: B, vjp: (g, { b }, { attrs }) => apply("conv", [b, g], attrs) },
+      { reads: B, vjp: (g, { b }, { attrs, shape }) => cut(apply("conv", [b, g], attrs), shape) },
       { reads: A, vjp: (g, { a }, { attrs, shape }) => apply("convInput", [a, g], { ...attrs, inputShape: shape }) },
     ],
   },

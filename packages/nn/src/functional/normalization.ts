@@ -117,6 +117,7 @@ export const batchNorm = composite(
     momentum: number = 0.1,
     eps: number = 1e-5,
   ): Tensor => {
+    if (input.ndim === 1 && input.numel() === 0) return input.clone();
     checkChannels("batchNorm", input, [runningMean, runningVar, weight, bias]);
     if (!training) {
       if (!runningMean || !runningVar) fail("batchNorm", "without training it needs running moments");

@@ -188,7 +188,8 @@ function checkWritable(op: string, target: Tensor): void {
     const what = owner === target ? "a leaf that requires grad" : "a view of a leaf that requires grad";
     fail(`${op}_`, `${what} is changed in place`, "Wrap the change in noGrad(() => …)");
   }
-  if (target.numel() > 0 && target.shape.some((size, dim) => size > 1 && target.strides[dim] === 0)) {
+  // A value that goes everywhere may go there twice.
+  if (op !== "full" && target.numel() > 0 && target.shape.some((size, dim) => size > 1 && target.strides[dim] === 0)) {
     fail(`${op}_`, "several elements of an expanded tensor share one place", "Call .clone() before writing");
   }
 }

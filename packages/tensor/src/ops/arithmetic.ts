@@ -40,14 +40,17 @@ const numeric = new Set<BinaryOp>([
   "bitwiseRightShift",
 ]);
 
-/** Bits are those of whole numbers; bools have no powers and no division. */
+/** Bits are those of whole numbers, which have no negative powers; bools have no powers and no division. */
 function checkKinds(name: BinaryOp, operands: readonly Operand[]): void {
   const floats = (x: Operand): boolean => (typeof x === "number" ? !isWhole(x) : isFloat(x.dtype));
   if (whole.has(name) && operands.some(floats)) fail(name, "needs whole numbers", 'Cast with .to("int64")');
   if (numeric.has(name) && operands.every((x) => typeof x !== "number" && x.dtype === "bool")) {
     fail(name, "bool tensors have no arithmetic", "Cast to an integer dtype");
   }
-  if (name === "hypot" && !operands.some(floats)) fail(name, "needs a float dtype", 'Cast with .to("float32")');
+  const negative = name === "pow" && typeof operands[1] === "number" && operands[1] < 0;
+  if ((negative || name === "hypot") && !operands.some(floats)) {
+    fail(name, "needs a float dtype", 'Cast with .to("float32")');
+  }
 }
 
 /** PyTorch wants tensors on both sides, on the left, or on either: `needed` says which arguments must be. */

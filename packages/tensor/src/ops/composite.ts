@@ -53,14 +53,23 @@ export const logsumexp = composite(
   },
 );
 
+/** The nearer to a bound of input and bound; a tie counts as the input's, also where the bound is a tensor. */
+function bounded(name: "maximum" | "minimum", keeps: "ge" | "le", input: Tensor, bound: Tensor | number): Tensor {
+  const out = apply(name, [input, bound]);
+  return bound instanceof Tensor && out.requiresGrad ? where(apply(keeps, [input, bound]), input, out) : out;
+}
+
 /** Limits every element to [min, max]; either may be missing, or a tensor. @see https://pytorch.org/docs/stable/generated/torch.clamp.html */
 export const clamp = composite(
   "clamp(input, min?, max?)",
   (input: Tensor, min?: Tensor | number | null, max?: Tensor | number | null): Tensor => {
     if (min == null && max == null) fail("clamp", "needs min, max or both");
-    const low = min == null ? input : apply("maximum", [input, min]);
+    const low = min == null ? input : bounded("maximum", "ge", input, min);
     const tensors = min instanceof Tensor || max instanceof Tensor;
-    return labelled(max == null ? low : apply("minimum", [low, max]), tensors ? "ClampBackward0" : "ClampBackward1");
+    return labelled(
+      max == null ? low : bounded("minimum", "le", low, max),
+      tensors ? "ClampBackward0" : "ClampBackward1",
+    );
   },
 );
 

@@ -13,7 +13,7 @@ const terms = 10;
 const estimate = [1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000] as const;
 
 /**
- * Hurwitz's zeta function: Σ (q + k)⁻ˣ over k = 0, 1, … for x > 1 and q > 0; NaN for x < 1.
+ * Hurwitz's zeta function: Σ (q + k)⁻ˣ over k = 0, 1, … for x > 1 and q > 0; NaN for x < 1, ∞ at q = 0, −1, …
  * @see https://pytorch.org/docs/stable/special.html#torch.special.zeta
  */
 export const zeta = composite("zeta(input, other)", (input: Operand, other: Operand): Tensor => {
@@ -32,7 +32,8 @@ export const zeta = composite("zeta(input, other)", (input: Operand, other: Oper
       .mul(order.add(2 * j + 2))
       .div(end.square());
   }
-  return where(order.lt(1), Number.NaN, sum);
+  const pole = q.le(0).logicalAnd(q.eq(q.floor()));
+  return where(order.lt(1), Number.NaN, where(pole, Number.POSITIVE_INFINITY, sum));
 });
 
 /**

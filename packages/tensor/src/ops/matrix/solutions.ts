@@ -60,14 +60,14 @@ export const lstsq = composite(
   },
 );
 
-/** Terms of the exponential's series: exact to float64 for norms up to ½. */
-const terms = 16;
+/** Terms of the exponential's series: exact to float64 for norms up to 1. */
+const terms = 18;
 
 /** e to square matrices: the series, where the matrix is halved until it is small and the result squared as often. @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_exp.html */
 export const matrixExp = composite("matrixExp(A)", (A: Tensor): Tensor => {
   checkMatrices("matrixExp", A, true);
   const largest = A.numel() === 0 ? 0 : A.detach().abs().sum(-2).amax().item();
-  const halvings = Math.max(0, Math.ceil(Math.log2(largest)) + 1);
+  const halvings = Math.max(0, Math.ceil(Math.log2(largest)));
   const x = A.mul(2 ** -halvings);
   const identity = x.newOnes(x.shape.at(-1)!).diag();
   let result = identity.expand(x.shape);
