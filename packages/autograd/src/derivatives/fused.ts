@@ -1,5 +1,5 @@
 /** Derivatives of what a backend may have as kernels: softmax and its relatives, standardization. */
-import { apply, applyAll, type FusedOp, isGradEnabled, type StandardizeAttrs, type Tensor } from "@dl/tensor";
+import { apply, applyAll, cat, type FusedOp, isGradEnabled, type StandardizeAttrs, type Tensor } from "@dl/tensor";
 import { A, B, nonDifferentiable, OUT, POSITIONS, type Rules, type Values } from "./rule.ts";
 
 export const fused: Rules<FusedOp> = {
@@ -34,9 +34,16 @@ export const fused: Rules<FusedOp> = {
   // Taken where nothing is recorded.
   extremes: nonDifferentiable,
   nonzero: nonDifferentiable,
+  runs: { wrt: [{ reads: A, vjp: (g, { a }) => a.newZeros(a.shape).maskedScatter(beginnings(a), g) }] },
   shuffle: nonDifferentiable,
   maskedSelect: { wrt: [{ reads: A | B, vjp: (g, { a, b }) => a.newZeros(a.shape).maskedScatter(b, g) }] },
 };
+
+/** Which elements are not as the one before. */
+function beginnings(x: Tensor): Tensor {
+  const before = x.narrow(0, 0, x.numel() - 1);
+  return cat([x.newFull([1], 1, { dtype: "bool" }), x.narrow(0, 1, x.numel() - 1).ne(before)]);
+}
 
 /** By one call for all inputs. */
 const known = new WeakMap<Values, readonly Tensor[]>();

@@ -50,7 +50,7 @@ export function checker(m: Module): Check {
 }
 
 /** For each set of lanes, which bytes put them side by side; for `i8x16.swizzle`. */
-const lanePacking: readonly number[] = Array.from({ length: 16 }, (_, set) => {
+export const lanePacking: readonly number[] = Array.from({ length: 16 }, (_, set) => {
   const bytes = [0, 1, 2, 3].flatMap((lane) => ((set >> lane) & 1 ? [0, 1, 2, 3].map((byte) => 4 * lane + byte) : []));
   return Array.from({ length: 16 }, (_, i) => bytes[i] ?? 0);
 }).flat();

@@ -13,6 +13,7 @@ import { maxPoolBackwardKernel, maxPoolKernel } from "./pooling.ts";
 import { argmax, argmin } from "./positions.ts";
 import { folds } from "./reduce.ts";
 import { resample } from "./resample.ts";
+import { runs } from "./runs.ts";
 import { scans } from "./scan.ts";
 import { shuffle } from "./shuffle.ts";
 import { softmaxes } from "./softmax.ts";
@@ -50,6 +51,7 @@ export const kernels: Kernels = {
   indexCopy: indexing.indexCopy,
   nonzero: overArrays(nonzero, asStored),
   maskedSelect: overArrays(maskedSelect, asStored),
+  runs: overArrays(runs, asNumbers),
   shuffle: overArrays(shuffle, asStored),
   sort: sorting.sort,
   topk: sorting.topk,

@@ -10,17 +10,18 @@ const PART = 2 ** 14;
 const MOST_PARTS = 64;
 /** Elements that are looked at together. */
 const WORD = 8;
-const tallies = memory.allocate(4 * MOST_PARTS);
+/** What parts count, then where each begins, and where the last one ends. */
+const tallies = memory.allocate(4 * (MOST_PARTS + 1));
 
-const ends = ["chunk", "chunks", "per", "size", "mask", "tallies"] as const;
+const ends = ["chunk", "chunks", "per", "size", "mask"] as const;
 type Ends = Readonly<Record<(typeof ends)[number], Int>>;
 
 /** A part's first element, the one behind its last, and where its number stands. */
-function partOf(f: Func, { chunk, per, size, tallies }: Ends): Int[] {
+function partOf(f: Func, { chunk, per, size }: Ends): Int[] {
   const first = f.let(op("i32.mul", chunk, per));
   const end = f.let(op("i32.add", first, per));
   f.if(op("i32.gt_u", end, size), () => f.set(end, size));
-  return [first, end, f.let(op("i32.add", tallies, op("i32.mul", chunk, 4)))];
+  return [first, end, f.let(op("i32.mul", chunk, 4))];
 }
 
 const FULL = 0x0101010101010101n;
@@ -41,7 +42,7 @@ function buildCount(m: Module): void {
       f.inc(from, 1);
       f.inc(i, 1);
     });
-    f.store("i32.store", tally, found);
+    f.store("i32.store", tally, found, tallies.address);
   });
 }
 
@@ -59,11 +60,11 @@ interface Written {
  */
 function buildWrite(m: Module, rank: number, written: (f: Func, at: readonly Int[], values: Int) => Written): void {
   const sizes = Array.from({ length: rank }, (_, dim) => `size${dim}` as const);
-  m.func("write", [...ends, "found", "out", "values", ...sizes], (f, locals) => {
-    const p = locals as unknown as Ends & Readonly<Record<"found" | "out" | "values" | `size${number}`, Int>>;
+  m.func("write", [...ends, "out", "values", ...sizes], (f, locals) => {
+    const p = locals as unknown as Ends & Readonly<Record<"out" | "values" | `size${number}`, Int>>;
     const [i, end, tally] = partOf(f, p) as [Int, Int, Int];
-    const before = f.let(load("i32.load", tally));
-    const left = f.let(op("i32.sub", f.let(following(p, tally)), before));
+    const before = f.let(load("i32.load", tally, tallies.address));
+    const left = f.let(op("i32.sub", load("i32.load", tally, tallies.address + 4), before));
     const extents = sizes.map((name) => p[name]!);
     const at = placeOf(f, i, extents);
     const { bytes, write, writeWord } = written(f, at, p.values);
@@ -126,11 +127,6 @@ const elements =
     };
   };
 
-/** Where the next part's positions begin. */
-function following({ chunk, chunks, found }: Ends & { readonly found: Int }, tally: Int): Expr<"i32"> {
-  return select(op("i32.eq", op("i32.add", chunk, 1), chunks), found, load("i32.load", tally, 4));
-}
-
 /** The coordinates of an element. */
 function placeOf(f: Func, element: Int, extents: readonly Int[]): Int[] {
   const rest = f.let(element);
@@ -180,15 +176,14 @@ function carry(f: Func, at: readonly Int[], extents: readonly Int[]): void {
   }
 }
 
-/** Numbers become where they begin; gives back their sum. */
-function addUp(parts: number): number {
+/** What the parts counted becomes where each begins. */
+function addUp(parts: number): void {
   let sum = 0;
-  for (let k = tallies.address / 4; k < tallies.address / 4 + parts; k++) {
+  for (let k = tallies.address / 4; k <= tallies.address / 4 + parts; k++) {
     const found = heap.i32[k]!;
     heap.i32[k] = sum;
     sum += found;
   }
-  return sum;
 }
 
 function writeAll(
@@ -205,9 +200,10 @@ function writeAll(
   });
   const per = Math.max(PART, Math.ceil(data.length / MOST_PARTS / WORD) * WORD);
   const parts = Math.ceil(data.length / per);
-  const args = [per, data.length, data.byteOffset, tallies.address];
+  const args = [per, data.length, data.byteOffset];
   threads.parallel(key, "count", parts, args);
-  threads.parallel(key, "write", parts, [...args, addUp(parts), out.data.byteOffset, values, ...shape]);
+  addUp(parts);
+  threads.parallel(key, "write", parts, [...args, out.data.byteOffset, values, ...shape]);
 }
 
 export const nonzero: ArrayKernel<"nonzero"> = ([mask], _, [out]) => writeAll("nonzero", mask!, out!, positions);

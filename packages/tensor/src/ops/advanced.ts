@@ -80,11 +80,11 @@ function moveAway(x: Tensor, count: number, home: number): Tensor {
 }
 
 /** int64 positions of the non-zero elements, [count, ndim]. */
-export function nonzero(input: Tensor, count?: number): Tensor {
+export function nonzero(input: Tensor): Tensor {
   return tidy(() => {
     const mask = input.dtype === "bool" ? input : input.ne(0);
     if (mask.numel() === 0 || mask.ndim === 0 || !mask.backend.supports("nonzero")) return byHost(mask);
-    return apply("nonzero", [mask], { count: count ?? mask.sum().item() });
+    return apply("nonzero", [mask], { count: mask.sum().item() });
   });
 }
 

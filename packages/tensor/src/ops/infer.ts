@@ -46,6 +46,11 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   arange: made,
   random: made,
   nonzero: ([mask], { count }) => [{ shape: [count, mask!.shape.length], dtype: "int64" }],
+  runs: ([x], { inverse, bounds }) => {
+    const size = x!.shape[0]!;
+    const numbers = [...(inverse ? [size] : []), ...(bounds ? [size + 1] : []), 1];
+    return [x!, ...numbers.map((count): TensorMeta => ({ shape: [count], dtype: "int64" }))];
+  },
   shuffle: like,
   maskedSelect: ([x], { count }) => withShape(x!, [count]),
   extremes: ([x], { dims, keepdim }) => {

@@ -153,9 +153,9 @@ function needMask(name: string, mask: Tensor): void {
 }
 
 /** The elements of a vector where another holds. */
-export function elementsWhere(x: Tensor, mask: Tensor, count: number = mask.sum().item()): Tensor {
+function elementsWhere(x: Tensor, mask: Tensor): Tensor {
   if (x.numel() === 0 || !x.backend.supports("maskedSelect")) return x.indexSelect(0, nonzero(mask).view(-1));
-  return apply("maskedSelect", [x, mask], { count });
+  return apply("maskedSelect", [x, mask], { count: mask.sum().item() });
 }
 
 function chosen(mask: Tensor, shape: readonly number[]): Tensor {

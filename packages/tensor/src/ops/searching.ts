@@ -5,11 +5,11 @@ import { fail, showShape } from "../errors.ts";
 import { normalizeDim, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { nonzero as positionsOf } from "./advanced.ts";
+import { applyAll } from "./apply.ts";
 import { where } from "./arithmetic.ts";
-import { fromArray, ones, tensor, zeros } from "./creation.ts";
+import { fromArray, tensor, zeros } from "./creation.ts";
 import { sort } from "./gathering.ts";
 import { tally } from "./histograms.ts";
-import { elementsWhere } from "./placing.ts";
 import { peek } from "./reading.ts";
 import { asVector } from "./scattering.ts";
 import { composite, op } from "./signature.ts";
@@ -187,13 +187,13 @@ export const unique = composite(
 );
 
 function uniqueElements(input: Tensor, withInverse: boolean, withCounts: boolean): Unique {
-  const x = input.detach().reshape(-1);
+  const x = input.reshape(-1);
   const range = isFloat(x.dtype) || x.numel() === 0 ? undefined : [x.amin(), x.amax()].map((end) => Number(end.item()));
   if (range?.every(Number.isSafeInteger) && (range[1]! - range[0]!) * SPARSE < x.numel()) {
     return uniqueCounted(x.to("int64").sub(range[0]!), range, input, withInverse, withCounts);
   }
   const { values, indices } = sort(x);
-  return collectRuns(input, values, indices, withInverse, withCounts);
+  return collectRuns(values, indices, input, withInverse, withCounts);
 }
 
 /** Whole numbers in a narrow range are counted instead of sorted. */
@@ -211,40 +211,26 @@ function uniqueCounted(
   return withParts(output, inverse, withCounts && counts.indexSelect(0, found));
 }
 
-/** Of equal neighbours the first; how many firsts there are up to an element is its number. */
-function collectRuns(
-  input: Tensor,
-  values: Tensor,
-  indices: Tensor | null,
-  withInverse: boolean,
-  withCounts: boolean,
-): Unique {
-  const [x, count] = [input.reshape(-1), input.numel()];
-  // One place more: behind the last run, another one would begin.
-  const begins = ones([count + 1], { dtype: "bool", device: x.device });
-  if (count > 1)
-    begins.narrow(0, 1, count - 1).copy_(values.narrow(0, 1, count - 1).ne(values.narrow(0, 0, count - 1)));
-  const isFirst = begins.narrow(0, 0, count);
-  const numbers = withInverse && numbersOf(begins, isFirst);
-  const found = numbers && count > 0 ? numbers.at(-1).item() + 1 : begins.sum().item() - 1;
-  const bounds = withCounts && positionsOf(begins, found + 1).view(-1);
-  const firstOf = (v: Tensor): Tensor =>
-    bounds ? v.indexSelect(0, bounds.narrow(0, 0, found)) : elementsWhere(v, isFirst, found);
-  const output = indices ? x.indexSelect(0, firstOf(indices)) : firstOf(x);
+/** Of equal neighbours the first; `indices` says where they lay before they were sorted. */
+function collectRuns(x: Tensor, indices: Tensor | null, { shape }: Tensor, inverse: boolean, counts: boolean): Unique {
+  if (x.numel() === 0 || !x.backend.supports("runs")) {
+    const order = indices ? Array.from(indices.toArray() as number[]) : [...Array(x.numel()).keys()];
+    return collect(slicesOf("unique", x, 0), order, inverse, counts);
+  }
+  const [values, ...parts] = applyAll("runs", [x], { inverse, bounds: counts });
+  const found = parts.pop()!.item();
+  const output = values!.narrow(0, 0, found);
+  const numbers = inverse && parts[0]!;
   return withParts(
-    output,
-    numbers && (indices ? indices.scatter(0, indices, numbers) : numbers).view(input.shape),
-    bounds ? bounds.diff() : false,
+    // What is small does not keep the memory of all.
+    8 * found < x.numel() ? output.clone() : output,
+    numbers && (indices ? indices.scatter(0, indices, numbers) : numbers).view(shape),
+    counts &&
+      parts
+        .at(-1)!
+        .narrow(0, 0, found + 1)
+        .diff(),
   );
-}
-
-/** Numbers begin at 0: the first element does not count. */
-function numbersOf(begins: Tensor, isFirst: Tensor): Tensor {
-  const first = begins.narrow(0, 0, 1);
-  first.fill_(0);
-  const numbers = isFirst.cumsum(0);
-  first.fill_(1);
-  return numbers;
 }
 
 function withParts(output: Tensor, inverse: Tensor | false, counts: Tensor | false): Unique {
@@ -255,7 +241,7 @@ function withParts(output: Tensor, inverse: Tensor | false, counts: Tensor | fal
 export const uniqueConsecutive = composite(
   "uniqueConsecutive(input, returnInverse?, returnCounts?, dim?)",
   (input: Tensor, returnInverse: boolean = false, returnCounts: boolean = false, dim: number | null = null): Unique => {
-    if (dim === null) return collectRuns(input, input.detach().reshape(-1), null, returnInverse, returnCounts);
+    if (dim === null) return collectRuns(input.reshape(-1), null, input, returnInverse, returnCounts);
     const slices = slicesOf("uniqueConsecutive", input, dim);
     const order = Array.from({ length: slices.count }, (_, i) => i);
     return collect(slices, order, returnInverse, returnCounts);

@@ -243,6 +243,11 @@ export interface PositionOps {
   nonzero: { readonly count: number };
   /** Vectors [x, mask (bool)] → the `count` elements of x where the mask holds. */
   maskedSelect: { readonly count: number };
+  /**
+   * [vector] → the first element of each run of equal ones; where wanted, the number of each element's run, and where runs
+   * begin and the last one ends; how many there are, [1]. There are places for as many runs as elements: the rest is anything.
+   */
+  runs: { readonly inverse: boolean; readonly bounds: boolean };
   /** [words (int32)] → 0 … n − 1 in random order, int32: from the last place on, a word says which place up to there it swaps with. */
   shuffle: object;
 }

@@ -173,6 +173,10 @@ export const opCases: OpCases = {
     { inputs: [{ shape: [2, 3], dtype: "bool", values: [1, 0, 1, 0, 0, 1] }], attrs: { count: 3 } },
     { inputs: [{ shape: [2, 1, 2], dtype: "bool", values: [0, 0, 0, 0] }], attrs: { count: 0 } },
   ],
+  runs: [
+    { inputs: [{ shape: [5], values: [3, 1, 3, 0, 1] }], attrs: { inverse: true, bounds: true } },
+    { inputs: [{ shape: [1] }], attrs: { inverse: false, bounds: true } },
+  ],
   shuffle: [
     { inputs: [{ shape: [6], dtype: "int32", values: [-1, 0, 2 ** 31 - 1, -(2 ** 31), 123456789, 5] }], ...none },
   ],

@@ -41,7 +41,7 @@ export function backendCases(device: string, { tolerance = 1e-5 }: CheckOptions 
   );
 }
 
-const optional: ReadonlySet<string> = new Set(["nonzero", "maskedSelect", "shuffle", "extremes"]);
+const optional: ReadonlySet<string> = new Set(["nonzero", "maskedSelect", "runs", "shuffle", "extremes"]);
 
 /** Optional kernels may be left to their parts. */
 function isLeftOut(op: KernelOp | FusedOp, device: string): boolean {

@@ -31,6 +31,7 @@ export const kernels: { readonly [K in Row]: Kernel<K> } = {
   maxPoolBackward: ([grad, indices], { inputShape }) => [maxPoolBackward(grad!, indices!, inputShape)],
   resample: ([x], { stages }) => [stages.reduce(weightedSums, x!).data],
   nonzero: ([mask]) => [[...coordinates(mask!.shape)].filter((_, i) => mask!.data[i]).flat()],
+  runs: ([x], { inverse, bounds }) => runs(x!.data, inverse, bounds),
   shuffle: ([words]) => [shuffle(words!.data)],
   maskedSelect: ([x, mask]) => [[...x!.data].filter((_, i) => mask!.data[i])],
   extremes: ([x], { dims }) => {
@@ -160,6 +161,13 @@ function sorted(x: Dense, dim: number, descending: boolean, k: number | undefine
     });
   });
   return [values, indices];
+}
+
+function runs(data: readonly number[], inverse: boolean, bounds: boolean): number[][] {
+  const starts = [...data.keys()].filter((i) => i === 0 || data[i] !== data[i - 1]);
+  const numbers = data.map((_, i) => starts.findLastIndex((start) => start <= i));
+  const ends = [...starts, data.length];
+  return [starts.map((i) => data[i]!), ...(inverse ? [numbers] : []), ...(bounds ? [ends] : []), [starts.length]];
 }
 
 function shuffle(words: ArrayLike<number>): number[] {
