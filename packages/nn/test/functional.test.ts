@@ -365,3 +365,11 @@ it("the root of a window keeps the sign of its sum", () => {
   const x = tensor([[-1, -2, 3, 4]]).to("float32");
   expect(F.lpPool1d(x, 1, 2).toArray()).toEqual([[-3, 7]]);
 });
+
+it("a factor that leaves the size as it is leaves the elements too", () => {
+  const x = tensor([[[1, 2, 5]]], { dtype: "float32" });
+  for (const mode of ["nearest", "linear"] as const) {
+    expect(F.interpolate(x, { scaleFactor: 1.3, mode }).toArray()).toEqual([[[1, 2, 5]]]);
+  }
+  expect(F.interpolate(x, { scaleFactor: 1.3, mode: "nearest-exact" }).toArray()).toEqual([[[1, 2, 2]]]);
+});

@@ -128,7 +128,7 @@ function floatText(values: readonly number[]): { readonly width: number; readonl
   const wide = finite.length > 0 && (high / low > 1000 || high > 1e8 || (!whole && low < 1e-4));
   const natural = wide ? exponential : whole ? (value: number) => `${fixed(value, 0)}.` : fixed;
   const width = Math.max(1, ...finite.map((value) => natural(value, precision).length));
-  const chosen = sciMode === null ? wide : sciMode;
+  const chosen = finite.length > 0 && sciMode !== null ? sciMode : wide;
   const spell = (value: number): string => {
     if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
     if (chosen) return exponential(value, precision);

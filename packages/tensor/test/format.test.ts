@@ -48,3 +48,8 @@ test("options change what is shown", () => {
 test("console.log shows the same", () => {
   expect(inspect(tensor([1]))).toBe("tensor([1])");
 });
+
+test("zeros alone are never powers of ten", () => {
+  setPrintOptions({ sciMode: true });
+  expect(String(zeros(2))).toBe("tensor([0., 0.])");
+});

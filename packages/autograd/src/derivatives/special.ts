@@ -5,7 +5,7 @@ export function tetragamma(x: Tensor): Tensor {
   const low = x.lt(0.5);
   const right = polygamma(2, where(low, x.rsub(1), x));
   // The quotient has period 1; elsewhere a place where neither it nor its derivatives have a pole.
-  const turn = where(low, x.fmod(1), 0.5).mul(Math.PI);
+  const turn = where(low, x.sub(x.round()), 0.5).mul(Math.PI);
   return where(
     low,
     right.sub(

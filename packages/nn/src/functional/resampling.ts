@@ -23,8 +23,11 @@ function sourceOf({ count, size, scale, alignCorners }: Axis, i: number): number
 
 const within = (axis: Axis, source: number): number => Math.min(Math.max(source, 0), axis.size - 1);
 
+/** Where the size stays, lines and nearest neighbours ignore a factor that is not 1, as PyTorch's do. */
+const stays = ({ count, size }: Axis): boolean => count === size;
+
 const linear: Rule = (axis, i) => {
-  const source = Math.max(sourceOf(axis, i), 0);
+  const source = stays(axis) ? i : Math.max(sourceOf(axis, i), 0);
   const low = within(axis, Math.floor(source));
   const share = source - low;
   return [
@@ -48,7 +51,9 @@ const cubic: Rule = (axis, i) => {
 };
 
 /** Positions as float32 rounds them: PyTorch's choice of neighbour depends on it. */
-const nearest: Rule = (axis, i) => [[within(axis, Math.floor(Math.fround(i * Math.fround(axis.scale)))), 1]];
+const nearest: Rule = (axis, i) => [
+  [stays(axis) ? i : within(axis, Math.floor(Math.fround(i * Math.fround(axis.scale)))), 1],
+];
 const nearestExact: Rule = (axis, i) => [
   [within(axis, Math.floor(Math.fround((i + 0.5) * Math.fround(axis.scale)))), 1],
 ];
