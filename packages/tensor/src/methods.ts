@@ -1,5 +1,5 @@
 /** Every operation as a method: installed from the same functions, so that neither list can lag behind the other. */
-import type { DType } from "./dtype.ts";
+import type { DType, FloatDType } from "./dtype.ts";
 import { fail } from "./errors.ts";
 import { formatTensor } from "./format.ts";
 import { applyInPlace } from "./ops/apply.ts";
@@ -8,13 +8,18 @@ import * as casts from "./ops/casts.ts";
 import * as composite from "./ops/composite.ts";
 import * as convert from "./ops/convert.ts";
 import * as elementwise from "./ops/elementwise.ts";
+import type * as gammas from "./ops/gammas.ts";
 import * as gathering from "./ops/gathering.ts";
 import * as indexing from "./ops/indexing.ts";
 import * as inplace from "./ops/inplace.ts";
 import * as joining from "./ops/joining.ts";
 import * as library from "./ops/library.ts";
 import * as linalg from "./ops/linalg.ts";
+import type * as older from "./ops/matrix/older.ts";
+import type * as solving from "./ops/matrix/solving.ts";
+import type * as norms from "./ops/norms.ts";
 import type { ValuesIndices } from "./ops/pairs.ts";
+import type * as pointwise from "./ops/pointwise.ts";
 import * as reduce from "./ops/reduce.ts";
 import type { Method } from "./ops/signature.ts";
 import { binaryOps, unaryOps } from "./ops/table.ts";
@@ -22,22 +27,43 @@ import * as views from "./ops/views.ts";
 import type { Operand } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
 
-type Same = keyof typeof views | "relu" | "neg" | "abs" | "square" | "floor" | "ceil" | "round" | "trunc" | "sign";
+/** What keeps any dtype. */
+type Same =
+  | keyof typeof views
+  | ("relu" | "neg" | "abs" | "square" | "floor" | "ceil" | "round" | "trunc" | "sign" | "bitwiseNot")
+  | ("at" | "gather" | "indexSelect" | "maskedSelect" | "take" | "takeAlongDim" | "scatter" | "scatterAdd")
+  | ("flatten" | "unflatten" | "ravel" | "movedim" | "moveaxis" | "swapaxes" | "swapdims" | "unfold" | "diagonal")
+  | ("broadcastTo" | "expandAs" | "reshapeAs" | "viewAs" | "repeat" | "tile" | "roll" | "rot90" | "fliplr" | "flipud")
+  | ("tril" | "triu" | "amax" | "amin" | "msort" | "mm" | "mv" | "bmm");
+
+/** What keeps float dtypes, and makes one of whole numbers. */
+type Floating =
+  | Exclude<keyof typeof elementwise, "logicalNot" | "isnan" | "isinf" | "signbit">
+  | ("clamp" | "clampMin" | "clampMax" | "pow" | "std" | "var" | "logsumexp" | "maskedFill" | "lerp")
+  | ("addcmul" | "addcdiv");
+
+type Kept<K, D extends DType> = K extends Same | `${string}_`
+  ? Tensor<D>
+  : K extends Floating
+    ? Tensor<[D] extends [FloatDType] ? D : DType>
+    : never;
 
 /** A module's functions as methods; those that keep the dtype say so in types. */
-type MethodsOf<M, D extends DType> = {
-  readonly [K in Exclude<keyof M, keyof Arithmetic<D> | keyof Overloaded<D> | "cat" | "stack">]: K extends Same
-    ? (...args: Parameters<Method<M[K]>>) => Tensor<D>
-    : Method<M[K]>;
+type MethodsOf<M, D extends DType, N = keyof M> = {
+  readonly [K in keyof M as Exclude<K & N, keyof Arithmetic<D> | keyof Overloaded<D> | "cat" | "stack">]: Method<
+    M[K],
+    Kept<K, D>
+  >;
 };
 
-type InPlaceRow = keyof typeof unaryOps | Exclude<keyof typeof binaryOps, `${string}Backward`>;
-type InPlaceOf<D extends DType> = {
-  /** The op of that name, its result written into this tensor. */
-  readonly [K in InPlaceRow as Exclude<`${K}_`, keyof typeof inplace>]: K extends keyof typeof unaryOps
-    ? () => Tensor<D>
-    : (other: Operand) => Tensor<D>;
+/** The op of that name, its result written into this tensor. */
+type InPlaceOf<M, D extends DType> = {
+  readonly [K in keyof M as K extends InPlaceRow ? Exclude<`${K}_`, keyof typeof inplace> : never]: Method<
+    M[K],
+    Tensor<D>
+  >;
 };
+type InPlaceRow = keyof typeof unaryOps | keyof typeof binaryOps;
 
 /** Arithmetic between two tensors of known dtypes compiles only where they agree. */
 export interface Arithmetic<D extends DType> {
@@ -72,20 +98,26 @@ interface Overloaded<D extends DType> {
   readonly H: Tensor<D>;
   /** {@link mT}: real numbers are their own conjugates. */
   readonly mH: Tensor<D>;
+  /** The tensor in another dtype or on another device, itself where nothing changes. @see https://pytorch.org/docs/stable/generated/torch.Tensor.to.html */
   to<E extends DType>(dtype: E, ...rest: convert.ToRest<E>): Tensor<E>;
   to<E extends DType = DType>(target: string | Tensor<E> | convert.ToOptions<E>, ...rest: convert.ToRest<E>): Tensor<E>;
+  /** The largest element, or the larger one of each pair; along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.max.html */
   max(): Tensor;
   max(other: Tensor): Tensor;
   max(options: { readonly dim: number; readonly keepdim?: boolean }): ValuesIndices;
   max(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  /** The smallest element, or the smaller one of each pair; along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.min.html */
   min(): Tensor;
   min(other: Tensor): Tensor;
   min(options: { readonly dim: number; readonly keepdim?: boolean }): ValuesIndices;
   min(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  /** The middle element (the lower of two); along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.median.html */
   median(): Tensor;
   median(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  /** The middle element of those that are no NaN; along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html */
   nanmedian(): Tensor;
   nanmedian(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  /** Positions of the elements that are not 0, a row each; with `asTuple`, a tensor for each dimension. @see https://pytorch.org/docs/stable/generated/torch.nonzero.html */
   nonzero(): Tensor;
   nonzero(asTuple: true | { readonly asTuple: true }): Tensor[];
   /** One view for each position of the first dimension: `for (const row of x)`. @throws TensorError for a 0-d tensor */
@@ -94,11 +126,15 @@ interface Overloaded<D extends DType> {
   [Symbol.toPrimitive](hint: string): number | string;
 }
 
-/** Everything that ops/ offers, as methods of {@link Tensor}. */
+/**
+ * Everything that ops/ offers, as methods of {@link Tensor}. Modules of which the library takes parts stand before it: a
+ * name that is exported again has no docstring.
+ */
 export interface Methods<D extends DType = DType>
   extends Arithmetic<D>,
     Overloaded<D>,
-    InPlaceOf<D>,
+    InPlaceOf<typeof arithmetic, D>,
+    InPlaceOf<typeof elementwise, D>,
     MethodsOf<typeof arithmetic, D>,
     MethodsOf<typeof casts, D>,
     MethodsOf<typeof composite, D>,
@@ -108,6 +144,11 @@ export interface Methods<D extends DType = DType>
     MethodsOf<typeof indexing, D>,
     MethodsOf<typeof inplace, D>,
     MethodsOf<typeof joining, D>,
+    MethodsOf<typeof gammas, D, keyof typeof library>,
+    MethodsOf<typeof norms, D, keyof typeof library>,
+    MethodsOf<typeof older, D, keyof typeof library>,
+    MethodsOf<typeof pointwise, D, keyof typeof library>,
+    MethodsOf<typeof solving, D, keyof typeof library>,
     MethodsOf<typeof library, D>,
     MethodsOf<typeof linalg, D>,
     MethodsOf<typeof reduce, D>,
@@ -140,16 +181,10 @@ for (const module of modules) {
     });
   }
 }
-for (const name of Object.keys(unaryOps) as (keyof typeof unaryOps)[]) {
-  if (`${name}_` in inplace) continue;
-  method(`${name}_`, function () {
-    return applyInPlace(name, [this], this);
-  });
-}
-for (const name of Object.keys(binaryOps) as (keyof typeof binaryOps)[]) {
-  if (`${name}_` in inplace) continue;
-  method(`${name}_`, function (other: Operand) {
-    return applyInPlace(name, [this, other], this);
+for (const name of Object.keys({ ...unaryOps, ...binaryOps }) as InPlaceRow[]) {
+  if (`${name}_` in inplace || !(name in Tensor.prototype)) continue;
+  method(`${name}_`, function (other?: Operand) {
+    return applyInPlace(name, other === undefined ? [this] : [this, other], this);
   });
 }
 Object.defineProperty(Tensor.prototype, "T", {

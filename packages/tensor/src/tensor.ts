@@ -19,10 +19,13 @@ export type GradHook = (grad: Tensor) => Tensor | undefined | void;
  * @see https://pytorch.org/docs/stable/tensors.html
  */
 export class Tensor<D extends DType = DType> implements View {
+  /** Sizes of the dimensions: `const [rows, columns] = x.shape`. */
   readonly shape: Shape;
+  /** Elements from one position to the next, by dimension. */
   readonly strides: Shape;
   /** Elements between the storage's start and the first element. */
   readonly offset: number;
+  /** What elements are: `"float32"`, `"int64"`… */
   readonly dtype: D;
   /** @internal Survives scopes: parameters, gradients, optimizer state. */
   kept = false;
@@ -62,10 +65,12 @@ export class Tensor<D extends DType = DType> implements View {
     return this.#storage ?? failDisposed(this.#disposedAt);
   }
 
+  /** What computes there. */
   get backend(): Backend {
     return this.storage.backend;
   }
 
+  /** Where the tensor lives: `"cpu"`, `"webgpu"`. */
   get device(): string {
     return this.storage.backend.device;
   }
@@ -123,6 +128,7 @@ export class Tensor<D extends DType = DType> implements View {
     return this.node === null;
   }
 
+  /** Sets {@link requiresGrad}. @see https://pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html */
   requiresGrad_(value = true): this {
     this.requiresGrad = value;
     return this;
@@ -133,6 +139,7 @@ export class Tensor<D extends DType = DType> implements View {
     return sizeOf(this.shape);
   }
 
+  /** Number of dimensions, as {@link ndim}. */
   dim(): number {
     return this.shape.length;
   }
@@ -144,6 +151,7 @@ export class Tensor<D extends DType = DType> implements View {
     return dim === undefined ? this.shape : (this.shape[normalizeDim("size", dim, this.ndim)] ?? failScalar("size"));
   }
 
+  /** {@link strides}, or that of one dimension. */
   stride(): Shape;
   stride(dim: number): number;
   stride(dim?: number): Shape | number {
@@ -152,14 +160,17 @@ export class Tensor<D extends DType = DType> implements View {
       : (this.strides[normalizeDim("stride", dim, this.ndim)] ?? failScalar("stride"));
   }
 
+  /** {@link offset} under PyTorch's name. */
   storageOffset(): number {
     return this.offset;
   }
 
+  /** Whether elements lie in memory as they are counted, row after row. */
   isContiguous(): boolean {
     return isContiguous(this.shape, this.strides);
   }
 
+  /** Whether the dtype is a float one. */
   isFloatingPoint(): boolean {
     return isFloat(this.dtype);
   }
@@ -200,10 +211,12 @@ export class Tensor<D extends DType = DType> implements View {
     if (this.grad !== null) clearGradients([this as never]);
   }
 
+  /** Whether {@link dispose} was called. */
   get isDisposed(): boolean {
     return this.#storage === null;
   }
 
+  /** {@link dispose}, at the end of the block of `using x = …`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -240,6 +253,7 @@ export function setTraceDisposal(enabled: boolean): void {
   state.traceDisposal = enabled;
 }
 
+/** Whether a value is a tensor. @see https://pytorch.org/docs/stable/generated/torch.is_tensor.html */
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor;
 }

@@ -6,6 +6,7 @@ import { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
 import { linspace } from "./creation.ts";
 import { extremes } from "./reduce.ts";
+import { tally } from "./scattering.ts";
 import { composite } from "./signature.ts";
 
 /** Counts of elements in `bins` equal intervals from `min` to `max`, or of the data's range. @see https://pytorch.org/docs/stable/generated/torch.histc.html */
@@ -98,12 +99,6 @@ function equalBins(x: Tensor, bins: number, range: readonly number[] | null): Te
   if (!(low <= high)) fail("histogram", `needs a range that rises, got [${range}]`);
   const [from, to] = low === high ? [low - 0.5, high + 0.5] : [low, high];
   return linspace(from, to, bins + 1, { dtype: x.dtype, device: x.device });
-}
-
-/** How often each whole number below `size` occurs. */
-export function tally(numbers: Tensor, size: number): Tensor {
-  const one = numbers.newFull([1], 1, { dtype: "int64" });
-  return one.newZeros(size).indexAdd(0, numbers, one.expand(numbers.numel()));
 }
 
 /** How often each whole number from 0 occurs, or the sum of its weights. @see https://pytorch.org/docs/stable/generated/torch.bincount.html */

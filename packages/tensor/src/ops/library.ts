@@ -8,8 +8,14 @@ export * from "./differences.ts";
 export * from "./fresh.ts";
 export { mvlgamma, polygamma } from "./gammas.ts";
 export * from "./histograms.ts";
-export { cholesky } from "./matrix/factoring.ts";
-export { matrixPower } from "./matrix/multiplying.ts";
+export {
+  /** The lower triangular factor of a symmetric positive definite matrix. @see https://pytorch.org/docs/stable/generated/torch.cholesky.html */
+  cholesky,
+} from "./matrix/factoring.ts";
+export {
+  /** A square matrix times itself. @see https://pytorch.org/docs/stable/generated/torch.matrix_power.html */
+  matrixPower,
+} from "./matrix/multiplying.ts";
 export {
   choleskyInverse,
   choleskySolve,
@@ -19,8 +25,17 @@ export {
   triangularSolve,
   vander,
 } from "./matrix/older.ts";
-export { det, inv as inverse, logdet, slogdet } from "./matrix/solving.ts";
-export { pinv as pinverse } from "./matrix/values.ts";
+export {
+  det,
+  /** The inverse matrix, as `linalg.inv`. @see https://pytorch.org/docs/stable/generated/torch.inverse.html */
+  inv as inverse,
+  logdet,
+  slogdet,
+} from "./matrix/solving.ts";
+export {
+  /** The pseudoinverse, as `linalg.pinv`. @see https://pytorch.org/docs/stable/generated/torch.pinverse.html */
+  pinv as pinverse,
+} from "./matrix/values.ts";
 export { cdist, dist, norm, renorm } from "./norms.ts";
 export * from "./placing.ts";
 export {
@@ -54,7 +69,12 @@ export * from "./products.ts";
 export * from "./quantiles.ts";
 export * from "./ranks.ts";
 export * from "./rearranging.ts";
-export { bernoulli, multinomial } from "./sampling.ts";
+export {
+  /** 1 with the probability that an element says, else 0. @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html */
+  bernoulli,
+  /** Positions drawn with the weights of each row. @see https://pytorch.org/docs/stable/generated/torch.multinomial.html */
+  multinomial,
+} from "./sampling.ts";
 export * from "./searching.ts";
 export * from "./splitting.ts";
 export * from "./statistics.ts";

@@ -212,27 +212,3 @@ export const repeatInterleave = composite(
     return x.indexSelect(at, index.narrow(0, 0, total));
   },
 );
-
-/** At least 1 dimension. @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html */
-export const atleast1d: Lifted = lifted(asVector);
-/** At least 2 dimensions, new ones in front. @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html */
-export const atleast2d: Lifted = lifted((x) => (x.ndim === 0 ? x.view(1, 1) : x.ndim === 1 ? x.unsqueeze(0) : x));
-/** At least 3 dimensions, [1, n, 1] for a vector. @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html */
-export const atleast3d: Lifted = lifted((x) => {
-  if (x.ndim === 0) return x.view(1, 1, 1);
-  return x.ndim === 1 ? x.view(1, -1, 1) : x.ndim === 2 ? x.unsqueeze(2) : x;
-});
-
-/** Of one tensor, or of each of several. */
-export interface Lifted {
-  (input: Tensor): Tensor;
-  (...inputs: readonly Tensor[] | readonly [readonly Tensor[]]): Tensor[];
-}
-
-function lifted(one: (x: Tensor) => Tensor): Lifted {
-  return ((...inputs: readonly Tensor[] | readonly [readonly Tensor[]]): Tensor | Tensor[] => {
-    const [first] = inputs;
-    if (Array.isArray(first)) return first.map(one);
-    return inputs.length === 1 ? one(first as Tensor) : (inputs as readonly Tensor[]).map(one);
-  }) as Lifted;
-}

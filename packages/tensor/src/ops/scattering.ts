@@ -29,6 +29,12 @@ export function alongside(name: string, input: Tensor, index: Tensor): [Tensor, 
   return [x, to(at, "int64")];
 }
 
+/** How often each whole number below `size` occurs. */
+export function tally(numbers: Tensor, size: number): Tensor {
+  const one = numbers.newFull([1], 1, { dtype: "int64" });
+  return one.newZeros(size).indexAdd(0, numbers, one.expand(numbers.numel()));
+}
+
 /** A sum of bools is "or", a product "and". */
 const boolean: { readonly [R in ScatterReduce]: ScatterReduce } = {
   replace: "replace",

@@ -9,9 +9,8 @@ import { applyAll } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { fromArray, tensor, zeros } from "./creation.ts";
 import { sort } from "./gathering.ts";
-import { tally } from "./histograms.ts";
 import { peek } from "./reading.ts";
-import { asVector } from "./scattering.ts";
+import { asVector, tally } from "./scattering.ts";
 import { composite, op } from "./signature.ts";
 
 type Value = number | bigint;

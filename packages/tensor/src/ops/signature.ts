@@ -45,14 +45,16 @@ export interface OpFunction<N extends readonly string[], P extends readonly unkn
 
 type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer R] ? R : [];
 
-/** The same function as a method of its first parameter. */
-export type Method<F> = F extends {
+type Or<R, Known> = [Known] extends [never] ? R : Known;
+
+/** The same function as a method of its first parameter. `Known` is its result where types can tell more of it. */
+export type Method<F, Known = never> = F extends {
   readonly names: infer N extends readonly string[];
   readonly types?: (...args: infer P) => infer R;
 }
-  ? { (...args: Tail<P>): R; (...args: Forms<Tail<N>, Tail<P>>): R }
+  ? { (...args: Tail<P>): Or<R, Known>; (...args: Forms<Tail<N>, Tail<P>>): Or<R, Known> }
   : F extends (...args: infer A) => infer R
-    ? (...rest: Tail<A>) => R
+    ? (...rest: Tail<A>) => Or<R, Known>
     : never;
 
 /**

@@ -7,7 +7,7 @@ import { broadcastAll, commonDType } from "./coerce.ts";
 import { zeros } from "./creation.ts";
 import { cat, stack } from "./joining.ts";
 import { wholeNumbers } from "./making.ts";
-import { atleast1d, atleast2d, atleast3d } from "./rearranging.ts";
+import { asVector } from "./scattering.ts";
 import { composite, isOptions, op } from "./signature.ts";
 
 type Tensors = readonly Tensor[];
@@ -21,6 +21,30 @@ function listOf(tensors: Variadic): Tensors {
 function needSome(name: string, tensors: Tensors): void {
   if (tensors.length === 0) fail(name, "needs at least one tensor, got an empty list");
 }
+
+/** Of one tensor, or of each of several. */
+export interface Lifted {
+  (input: Tensor): Tensor;
+  (...inputs: Variadic): Tensor[];
+}
+
+function lifted(one: (x: Tensor) => Tensor): Lifted {
+  return ((...inputs: Variadic): Tensor | Tensor[] => {
+    const [first] = inputs;
+    if (Array.isArray(first)) return first.map(one);
+    return inputs.length === 1 ? one(first as Tensor) : (inputs as Tensors).map(one);
+  }) as Lifted;
+}
+
+/** At least 1 dimension. @see https://pytorch.org/docs/stable/generated/torch.atleast_1d.html */
+export const atleast1d: Lifted = lifted(asVector);
+/** At least 2 dimensions, new ones in front. @see https://pytorch.org/docs/stable/generated/torch.atleast_2d.html */
+export const atleast2d: Lifted = lifted((x) => (x.ndim === 0 ? x.view(1, 1) : x.ndim === 1 ? x.unsqueeze(0) : x));
+/** At least 3 dimensions, [1, n, 1] for a vector. @see https://pytorch.org/docs/stable/generated/torch.atleast_3d.html */
+export const atleast3d: Lifted = lifted((x) => {
+  if (x.ndim === 0) return x.view(1, 1, 1);
+  return x.ndim === 1 ? x.view(1, -1, 1) : x.ndim === 2 ? x.unsqueeze(2) : x;
+});
 
 /** {@link cat}. @see https://pytorch.org/docs/stable/generated/torch.concat.html */
 export const concat = op("concat(tensors, dim?)", (tensors: Tensors, dim: number = 0): Tensor => cat(tensors, dim));
