@@ -1,6 +1,6 @@
 /**
- * Copies a transposed plane of four-byte elements: blocks of 4×4 turned in registers, in squares of sixteen rows and columns,
- * so that every cache line that is touched is used up.
+ * Copies a transposed plane of elements of four or eight bytes: blocks of 4×4 or 2×2 turned in registers, in squares as wide
+ * as a cache line, so that every line that is touched is used up.
  */
 import {
   type Expr,
@@ -15,40 +15,39 @@ import {
 } from "../wasm/emitter.ts";
 import { at, type Int } from "./element.ts";
 
-export const STRIP = 16;
+/** Bytes of a line: of a strip's columns, and of the columns whose blocks of a few rows are finished before the next rows. */
+export const LINE = 64;
 
 const params = ["source", "target", "columnStride", "rowStride", "rows", "columns"] as const;
 type Params = { readonly [K in (typeof params)[number]]: Int };
 export type Turn = FuncRef<typeof params, undefined>;
 
 /** target[r][c] = source[c][r]. Strides are in bytes; the source's rows and the target's columns lie packed. */
-export function turner(m: Module): Turn {
+export function turner(m: Module, bytes: 4 | 8 = 4): Turn {
   return m.inner("turnPlane", params, (f, p) => {
     const row = f.local("i32");
-    f.for(row, 0, p.rows, STRIP, () => {
+    f.for(row, 0, p.rows, LINE / bytes, () => {
       const rest = f.let(op("i32.sub", p.rows, row));
-      const height = f.let(select(op("i32.lt_s", rest, STRIP), rest, STRIP));
-      turnStrip(f, p, f.let(at(p.source, row, 4)), f.let(at(p.target, row, p.rowStride)), height);
+      const height = f.let(select(op("i32.lt_s", rest, LINE / bytes), rest, LINE / bytes));
+      turnStrip(f, p, bytes, f.let(at(p.source, row, bytes)), f.let(at(p.target, row, p.rowStride)), height);
     });
   });
 }
 
-/** Columns whose blocks of a few rows are finished before the next rows: a line of the target is written as a whole. */
-const LINE = 16;
-
-/** A line of columns at a time, then four; what is left over goes one by one. */
-function turnStrip(f: Func, p: Params, source: Int, target: Int, height: Int): void {
-  const blocks = f.let(op("i32.and", height, -4));
+/** A line of columns at a time, then a block; what is left over goes one by one. */
+function turnStrip(f: Func, p: Params, bytes: 4 | 8, source: Int, target: Int, height: Int): void {
+  const side = 16 / bytes;
+  const blocks = f.let(op("i32.and", height, -side));
   const left = f.let(p.columns);
-  for (const width of [LINE, 4]) {
+  for (const width of [LINE / bytes, side]) {
     f.while(op("i32.ge_s", left, width), () => {
-      turnColumns(f, p, source, target, { blocks, height, width });
+      turnColumns(f, p, bytes, source, target, { blocks, height, width });
       f.inc(source, op("i32.mul", p.columnStride, width));
-      f.inc(target, 4 * width);
+      f.inc(target, bytes * width);
       f.inc(left, -width);
     });
   }
-  turnSingles(f, p, source, target, height, left);
+  turnSingles(f, p, bytes, source, target, height, left);
 }
 
 interface Columns {
@@ -58,46 +57,60 @@ interface Columns {
   readonly width: number;
 }
 
-function turnColumns(f: Func, p: Params, source: Int, target: Int, { blocks, height, width }: Columns): void {
+function turnColumns(
+  f: Func,
+  p: Params,
+  bytes: 4 | 8,
+  source: Int,
+  target: Int,
+  { blocks, height, width }: Columns,
+): void {
+  const side = 16 / bytes;
   const [row, column, from, to] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
-  f.for(row, 0, blocks, 4, () => {
-    f.set(from, at(source, row, 4));
+  f.for(row, 0, blocks, side, () => {
+    f.set(from, at(source, row, bytes));
     f.set(to, at(target, row, p.rowStride));
-    f.for(column, 0, width, 4, () => {
-      turnBlock(f, p, from, to);
-      f.inc(from, op("i32.mul", p.columnStride, 4));
+    f.for(column, 0, width, side, () => {
+      turnBlock(f, p, side, from, to);
+      f.inc(from, op("i32.mul", p.columnStride, side));
       f.inc(to, 16);
     });
   });
   const rest = op("i32.sub", height, blocks);
-  turnSingles(f, p, f.let(at(source, blocks, 4)), f.let(at(target, blocks, p.rowStride)), rest, width);
+  turnSingles(f, p, bytes, f.let(at(source, blocks, bytes)), f.let(at(target, blocks, p.rowStride)), rest, width);
 }
 
-function turnBlock(f: Func, p: Params, source: Int, target: Int): void {
+function turnBlock(f: Func, p: Params, side: number, source: Int, target: Int): void {
   const from = f.let(source);
-  const columns = Array.from({ length: 4 }, () => {
+  const columns = Array.from({ length: side }, () => {
     const column = f.let(load("v128.load", from));
     f.inc(from, p.columnStride);
     return column;
-  }) as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
-  const [a, b, c, d] = columns;
-  const low = [f.let(shuffle(a, b, [0, 4, 1, 5])), f.let(shuffle(c, d, [0, 4, 1, 5]))] as const;
-  const high = [f.let(shuffle(a, b, [2, 6, 3, 7])), f.let(shuffle(c, d, [2, 6, 3, 7]))] as const;
+  });
   const to = f.let(target);
-  for (const [x, y] of [low, high]) {
-    for (const lanes of [
-      [0, 1, 4, 5],
-      [2, 3, 6, 7],
-    ]) {
-      f.store("v128.store", to, shuffle(x, y, lanes));
-      f.inc(to, p.rowStride);
-    }
+  for (const row of turned(f, columns)) {
+    f.store("v128.store", to, row);
+    f.inc(to, p.rowStride);
   }
+}
+
+type Vector = Local<"v128">;
+
+function turned(f: Func, [a, b, c, d]: readonly Vector[]): Expr<"v128">[] {
+  const pair = (x: Expr<"v128">, y: Expr<"v128">): Expr<"v128">[] => [shuffle(x, y, [0, 2]), shuffle(x, y, [1, 3])];
+  if (!c) return pair(a!, b!);
+  const mixed = (lanes: readonly number[]): Expr<"v128">[] =>
+    pair(f.let(shuffle(a!, b!, lanes)), f.let(shuffle(c, d!, lanes)));
+  return [
+    [0, 4, 1, 5],
+    [2, 6, 3, 7],
+  ].flatMap(mixed);
 }
 
 function turnSingles(
   f: Func,
   p: Params,
+  bytes: 4 | 8,
   source: Int,
   target: Int,
   rows: Expr<"i32">,
@@ -107,10 +120,11 @@ function turnSingles(
   const count = f.let(rows);
   f.range(columns, (column) => {
     f.set(from, at(source, column, p.columnStride));
-    f.set(to, at(target, column, 4));
+    f.set(to, at(target, column, bytes));
     f.range(count, () => {
-      f.store("i32.store", to, load("i32.load", from));
-      f.inc(from, 4);
+      if (bytes === 4) f.store("i32.store", to, load("i32.load", from));
+      else f.store("i64.store", to, load("i64.load", from));
+      f.inc(from, bytes);
       f.inc(to, p.rowStride);
     });
   });

@@ -3,6 +3,7 @@ import {
   type BinaryOp,
   binaryOps,
   type DType,
+  dtypes,
   fail,
   isFloat,
   type KernelCall,
@@ -13,6 +14,7 @@ import {
   unaryOps,
   type View,
 } from "@dl/tensor";
+import { threads } from "../runtime/index.ts";
 import { binary } from "./binary.ts";
 import { casts, convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
@@ -34,15 +36,37 @@ function dtypeOf(inputs: readonly KernelInput[], out: TensorMeta): DType {
 
 /** Elements from which transposed operands are copied first: turning them in blocks is several times faster. */
 const STRAIGHTEN = 4096;
+/** Elements that one thread copies and computes before the next ones, so that copies stay near: those of another are not. */
+const NEAR = 2 ** 16;
 
 export function launch(kernel: Elementwise, inputs: readonly KernelInput[], out: Output): void {
   if (sizeOf(out.shape) < STRAIGHTEN || !inputs.some(isTurned)) kernel.launch(inputs, out);
   else {
-    withTemporaries(out, (temporaries) => {
-      const straight = inputs.map((x) => (isTurned(x) ? temporaries.rowMajor(x) : x));
-      kernel.launch(straight, out);
-    });
+    const [size] = out.shape as readonly [number];
+    const some = threads.count > 1 ? size : Math.ceil((NEAR * size) / sizeOf(out.shape));
+    for (let start = 0; start < size; start += some)
+      launchSome(kernel, inputs, out, start, Math.min(some, size - start));
   }
+}
+
+/** Some positions of the first dimension. */
+function launchSome(
+  kernel: Elementwise,
+  inputs: readonly KernelInput[],
+  out: Output,
+  start: number,
+  size: number,
+): void {
+  withTemporaries(out, (temporaries) => {
+    const straight = inputs.map((x) => {
+      if (typeof x === "number") return x;
+      const { storage, dtype, strides } = x;
+      const some = { storage, dtype, strides, shape: x.shape.with(0, size), offset: x.offset + start * strides[0]! };
+      return isTurned(some) ? temporaries.rowMajor(some) : some;
+    });
+    const step = (out.strides?.[0] ?? sizeOf(out.shape.slice(1))) * dtypes[out.dtype].bytes;
+    kernel.launch(straight, { ...out, shape: out.shape.with(0, size), address: out.address + start * step });
+  });
 }
 
 function isTurned(x: KernelInput): x is View {

@@ -11,19 +11,11 @@ export const loadOps = {
   "i32.load8_u": [0x2d, 0, "i32"],
   "i32.load16_s": [0x2e, 1, "i32"],
   "i32.load16_u": [0x2f, 1, "i32"],
-  "i64.load8_s": [0x30, 0, "i64"],
-  "i64.load8_u": [0x31, 0, "i64"],
-  "i64.load16_s": [0x32, 1, "i64"],
-  "i64.load16_u": [0x33, 1, "i64"],
-  "i64.load32_s": [0x34, 2, "i64"],
-  "i64.load32_u": [0x35, 2, "i64"],
   "v128.load": [0xfd00, 4, "v128"],
   "v128.load8x8_s": [0xfd01, 3, "v128"],
   "v128.load8x8_u": [0xfd02, 3, "v128"],
   "v128.load16x4_s": [0xfd03, 3, "v128"],
   "v128.load16x4_u": [0xfd04, 3, "v128"],
-  "v128.load32x2_s": [0xfd05, 3, "v128"],
-  "v128.load32x2_u": [0xfd06, 3, "v128"],
   "v128.load8_splat": [0xfd07, 0, "v128"],
   "v128.load16_splat": [0xfd08, 1, "v128"],
   "v128.load32_splat": [0xfd09, 2, "v128"],
@@ -39,9 +31,6 @@ export const storeOps = {
   "f64.store": [0x39, 3, "f64"],
   "i32.store8": [0x3a, 0, "i32"],
   "i32.store16": [0x3b, 1, "i32"],
-  "i64.store8": [0x3c, 0, "i64"],
-  "i64.store16": [0x3d, 1, "i64"],
-  "i64.store32": [0x3e, 2, "i64"],
   "v128.store": [0xfd0b, 4, "v128"],
 } as const;
 
@@ -73,8 +62,6 @@ export const extractOps = {
 } as const;
 
 export const replaceOps = {
-  "i8x16.replace_lane": [0xfd17, "i32"],
-  "i16x8.replace_lane": [0xfd1a, "i32"],
   "i32x4.replace_lane": [0xfd1c, "i32"],
   "i64x2.replace_lane": [0xfd1e, "i64"],
   "f32x4.replace_lane": [0xfd20, "f32"],

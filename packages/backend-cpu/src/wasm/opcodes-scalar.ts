@@ -5,10 +5,8 @@
 export const scalarOps = {
   "i>i": {
     "i32.eqz": 0x45,
-    "i32.clz": 0x67,
     "i32.ctz": 0x68,
     "i32.popcnt": 0x69,
-    "i32.extend8_s": 0xc0,
     "i32.extend16_s": 0xc1,
   },
   "ii>i": {
@@ -35,8 +33,6 @@ export const scalarOps = {
     "i32.shl": 0x74,
     "i32.shr_s": 0x75,
     "i32.shr_u": 0x76,
-    "i32.rotl": 0x77,
-    "i32.rotr": 0x78,
   },
   "l>i": { "i64.eqz": 0x50, "i32.wrap_i64": 0xa7 },
   "ll>i": {
@@ -52,12 +48,8 @@ export const scalarOps = {
     "i64.ge_u": 0x5a,
   },
   "l>l": {
-    "i64.clz": 0x79,
     "i64.ctz": 0x7a,
     "i64.popcnt": 0x7b,
-    "i64.extend8_s": 0xc2,
-    "i64.extend16_s": 0xc3,
-    "i64.extend32_s": 0xc4,
   },
   "ll>l": {
     "i64.add": 0x7c,
@@ -66,21 +58,17 @@ export const scalarOps = {
     "i64.div_s": 0x7f,
     "i64.div_u": 0x80,
     "i64.rem_s": 0x81,
-    "i64.rem_u": 0x82,
     "i64.and": 0x83,
     "i64.or": 0x84,
     "i64.xor": 0x85,
     "i64.shl": 0x86,
     "i64.shr_s": 0x87,
     "i64.shr_u": 0x88,
-    "i64.rotl": 0x89,
-    "i64.rotr": 0x8a,
   },
   "ff>i": { "f32.eq": 0x5b, "f32.ne": 0x5c, "f32.lt": 0x5d, "f32.gt": 0x5e, "f32.le": 0x5f, "f32.ge": 0x60 },
   "dd>i": { "f64.eq": 0x61, "f64.ne": 0x62, "f64.lt": 0x63, "f64.gt": 0x64, "f64.le": 0x65, "f64.ge": 0x66 },
   "f>f": {
     "f32.abs": 0x8b,
-    "f32.neg": 0x8c,
     "f32.ceil": 0x8d,
     "f32.floor": 0x8e,
     "f32.trunc": 0x8f,
@@ -122,29 +110,18 @@ export const scalarOps = {
   "f>d": { "f64.promote_f32": 0xbb },
   "d>f": { "f32.demote_f64": 0xb6 },
   "f>i": {
-    "i32.trunc_f32_s": 0xa8,
-    "i32.trunc_f32_u": 0xa9,
     "i32.reinterpret_f32": 0xbc,
     "i32.trunc_sat_f32_s": 0xfc00,
-    "i32.trunc_sat_f32_u": 0xfc01,
   },
   "d>i": {
-    "i32.trunc_f64_s": 0xaa,
     "i32.trunc_f64_u": 0xab,
     "i32.trunc_sat_f64_s": 0xfc02,
-    "i32.trunc_sat_f64_u": 0xfc03,
   },
   "f>l": {
-    "i64.trunc_f32_s": 0xae,
-    "i64.trunc_f32_u": 0xaf,
     "i64.trunc_sat_f32_s": 0xfc04,
-    "i64.trunc_sat_f32_u": 0xfc05,
   },
   "d>l": {
-    "i64.trunc_f64_s": 0xb0,
-    "i64.trunc_f64_u": 0xb1,
     "i64.reinterpret_f64": 0xbd,
     "i64.trunc_sat_f64_s": 0xfc06,
-    "i64.trunc_sat_f64_u": 0xfc07,
   },
 } as const;
