@@ -1,5 +1,5 @@
 import "./reference.ts";
-import { arange, tensor, zeros } from "@dl/tensor";
+import { arange, floatTensor, tensor, zeros } from "@dl/tensor";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
@@ -91,4 +91,14 @@ test("what is outside is refused, and nothing is written", () => {
   expect(() => x.at([0, 3, -1])).toThrow("the step of a slice must be positive");
   expect(() => x.at(tensor([0.5]))).toThrow("index tensors are int64 or bool, got float32");
   expect(x.toArray()).toEqual(grid().toArray());
+});
+
+test("a 0-d bool is an index of a dimension of its own", () => {
+  const x = floatTensor([1, 2]);
+  expect([x.at(tensor(true)).shape, x.at(tensor(false)).shape]).toEqual([
+    [1, 2],
+    [0, 2],
+  ]);
+  x.set_(tensor(false), 5);
+  expect(x.set_(tensor(true), 3).toArray()).toEqual([3, 3]);
 });

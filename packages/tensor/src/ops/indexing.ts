@@ -116,10 +116,10 @@ function spell(input: Tensor, index: readonly Index[]): Exclude<Index, "...">[] 
   return full.map(plain) as Exclude<Index, "...">[];
 }
 
-/** A 0-d tensor of a whole number is that number, where the host can look. */
+/** A 0-d tensor of a whole number or a bool is that, where the host can look. */
 function plain(item: Index): Index {
   const single =
-    item instanceof Tensor && item.ndim === 0 && dtypes[item.dtype].kind === "int" && item.backend.readSync;
+    item instanceof Tensor && item.ndim === 0 && dtypes[item.dtype].kind !== "float" && item.backend.readSync;
   return single ? item.item() : item;
 }
 
