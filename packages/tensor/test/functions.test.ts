@@ -3,6 +3,7 @@ import {
   arange,
   blockDiag,
   cartesianProd,
+  cat,
   columnStack,
   combinations,
   einsum,
@@ -129,6 +130,19 @@ test("distinct elements come sorted, with their places and counts", () => {
       .isin(tensor([9, 1]))
       .toArray(),
   ).toEqual([false, true]);
+});
+
+test("among none, few and many", () => {
+  const x = floatTensor([Number.NaN, -0, 3, 99.5, 500]).view(5, 1);
+  const many = arange(100).to("float32");
+  const sets = [zeros(0), floatTensor([0, 3, Number.NaN]), many, cat([many, floatTensor([Number.NaN])])];
+  expect(sets.map((set) => x.isin(set).view(-1).toArray())).toEqual([
+    [false, false, false, false, false],
+    [false, true, true, false, false],
+    [false, true, true, false, false],
+    [false, true, true, false, false],
+  ]);
+  expect(x.isin(many, { invert: true }).view(-1).toArray()).toEqual([true, false, false, true, true]);
 });
 
 test("no NaN is another, zeros of both signs are one, and nothing is distinct in nothing", () => {

@@ -32,6 +32,9 @@ export const allclose = op(
     Boolean(isclose(input, other, rtol, atol, equalNan).all().item()),
 );
 
+/** Elements that each are compared with; more of them are sorted, and searched. */
+const FEW = 64;
+
 /** Whether each element is among `testElements`; bool. @see https://pytorch.org/docs/stable/generated/torch.isin.html */
 export const isin = composite(
   "isin(elements, testElements, assumeUnique?, invert?)",
@@ -47,7 +50,18 @@ export const isin = composite(
     const [x, set] = [elements, testElements].map((value) =>
       value instanceof Tensor ? value : tensor(value, { device }),
     );
-    const found = x!.unsqueeze(-1).eq(set!.reshape(-1)).any(-1);
+    const found = (set!.numel() <= FEW || x!.dtype !== set!.dtype ? amongFew : amongMany)(x!, set!.reshape(-1));
     return invert ? found.logicalNot() : found;
   },
 );
+
+function amongFew(x: Tensor, set: Tensor): Tensor {
+  const none = x.newZeros(x.shape, { dtype: "bool" });
+  return (set.unbind(0) as Tensor[]).reduce((found, element) => found.logicalOr(x.eq(element)), none);
+}
+
+function amongMany(x: Tensor, set: Tensor): Tensor {
+  const { values } = set.sort();
+  const places = values.searchsorted(x).clamp(null, set.numel() - 1);
+  return values.gather(0, places.view(-1)).view(x.shape).eq(x);
+}
