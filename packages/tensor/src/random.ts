@@ -94,13 +94,16 @@ export function randnLike(input: Tensor, options: RandomOptions = {}): Tensor {
   return draw("normal", input.shape, { dtype: input.dtype, device: input.device, ...options });
 }
 
-/** Whole numbers in [low, high). @see https://pytorch.org/docs/stable/generated/torch.randint.html */
+/**
+ * Whole numbers in [low, high); one bound counts from 0.
+ * @throws TensorError where no number lies between
+ * @see https://pytorch.org/docs/stable/generated/torch.randint.html
+ * @example randint(10, [2, 3]); // digits
+ */
 export function randint<D extends DType = "int64">(
-  low: number,
-  high: number,
-  size: Shape,
-  options: RandomOptions<D> = {},
+  ...args: readonly [high: number, size: Shape, options?: RandomOptions<D>] | Bounded<D>
 ): Tensor<D> {
+  const [low, high, size, options = {}] = (typeof args[1] === "number" ? args : [0, ...args]) as Bounded<D>;
   if (!(high > low)) fail("randint", `needs low < high, got ${low} and ${high}`);
   const { dtype = "int64" as D, ...rest } = options;
   const uniform = draw("uniform", checkShape("randint", size), { ...rest, dtype: "float64", requiresGrad: false });
@@ -110,6 +113,8 @@ export function randint<D extends DType = "int64">(
     .add(low)
     .to(dtype);
 }
+
+type Bounded<D extends DType> = readonly [low: number, high: number, size: Shape, options?: RandomOptions<D>];
 
 /** 0 … n − 1 in random order. @see https://pytorch.org/docs/stable/generated/torch.randperm.html */
 export function randperm<D extends DType = "int64">(n: number, options: RandomOptions<D> = {}): Tensor<D> {

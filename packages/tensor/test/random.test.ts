@@ -20,6 +20,15 @@ test("a seed repeats, a generator has its own stream and its state can be kept",
   expect(permutation(8, generator.setState(state))).toEqual(order);
 });
 
+test("whole numbers lie between two bounds, or between 0 and one", () => {
+  manualSeed(3);
+  const digits = randint(10, [2, 3], { dtype: "int32" });
+  manualSeed(3);
+  expect(randint(0, 10, [2, 3], { dtype: "int32" }).equal(digits)).toBe(true);
+  expect([digits.dtype, digits.shape]).toEqual(["int32", [2, 3]]);
+  expect(() => randint(0, [2])).toThrow("randint: needs low < high, got 0 and 0");
+});
+
 test("moments are those of the distributions", () => {
   manualSeed(0);
   const [u, n] = [rand(20000), randn(20001)];

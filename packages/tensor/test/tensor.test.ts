@@ -136,6 +136,12 @@ test("a multiple that is added is taken in the dtype of the sum", () => {
   expect(flags.add(flags, { alpha: 3 }).toArray()).toEqual([true]);
 });
 
+test("operands that are no tensors are named", () => {
+  const remedy = "Make it one with tensor(…)";
+  expect(() => ones(2).mul([1, 2] as never)).toThrow(`mul: needs tensors and numbers, got [1,2]. ${remedy}`);
+  expect(() => ones(2).add_("1" as never)).toThrow(`add: needs tensors and numbers, got "1". ${remedy}`);
+});
+
 test("where a number is asked for, a tensor of one element is one", () => {
   const [loss, best] = [floatTensor(10), floatTensor([9])];
   expect(Number(loss)).toBe(10);

@@ -17,7 +17,11 @@ export function firstTensor(inputs: readonly Operand[]): Tensor | undefined {
 export function checkDevices(op: string, inputs: readonly Operand[]): void {
   const first = firstTensor(inputs);
   for (const input of inputs) {
-    if (typeof input !== "number" && input.storage.backend !== first!.storage.backend) {
+    if (typeof input === "number") continue;
+    if (input.storage === undefined) {
+      fail(op, `needs tensors and numbers, got ${JSON.stringify(input)}`, "Make it one with tensor(…)");
+    }
+    if (input.storage.backend !== first!.storage.backend) {
       fail(op, `tensors are on "${first!.device}" and "${input.device}"`, `Move one with .to("${first!.device}")`);
     }
   }
