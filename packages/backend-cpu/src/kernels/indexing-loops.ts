@@ -203,6 +203,17 @@ function eachIndex(f: Func, p: Params, start: Address | 0, count: Address, body:
   });
 }
 
+/** Bytes of a table that stay in the nearest cache: it is brought there in order, if many of its places are written. */
+const NEAR = 2 ** 15;
+
+function touch(f: Func, table: Address, bytes: Address): void {
+  const [line, end] = [f.let(table), f.let(op("i32.add", table, bytes))];
+  f.while(op("i32.lt_u", line, end), () => {
+    f.drop(load("i32.load8_u", line));
+    f.inc(line, 64);
+  });
+}
+
 /** An index for each of the values. A part is some of their rows, or of their columns and the table's. */
 function addElements(
   m: Module,
@@ -214,6 +225,7 @@ function addElements(
     const bound = f.let(op("i64.extend_i32_u", p.size));
     const rowBytes = f.let(op("i32.mul", p.inner, bytes));
     const tableBytes = f.let(op("i32.mul", p.size, rowBytes));
+    const isDense = op("i32.and", op("i32.le_u", tableBytes, NEAR), op("i32.ge_u", at(p.count, p.count, 15), p.size));
     const [left, base, place] = f.locals("i32", 3) as [Address, Address, Address];
     eachPart(f, p, cut === "rows" ? p.count : p.inner, ({ outer, start, length }) => {
       const [rows, columns] = cut === "rows" ? [length, p.inner] : [p.count, length];
@@ -222,7 +234,11 @@ function addElements(
       const index = f.let(at(at(p.index, outer, p.indexStep), first, 8));
       const values = f.let(at(at(p.values, outer, op("i32.mul", p.count, rowBytes)), first, bytes));
       if (cut === "columns") {
-        f.if(op("i32.ne", p.self, p.table), () => f.copy(table, at(p.self, outer, tableBytes), tableBytes));
+        f.if(
+          op("i32.ne", p.self, p.table),
+          () => f.copy(table, at(p.self, outer, tableBytes), tableBytes),
+          () => f.if(isDense, () => touch(f, table, tableBytes)),
+        );
         f.inc(table, op("i32.mul", start, bytes));
       }
       const gap = f.let(op("i32.sub", p.inner, columns));
