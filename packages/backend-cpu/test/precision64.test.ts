@@ -25,6 +25,21 @@ test.each(Object.keys(divisions) as (keyof typeof divisions)[])("%s of float64 i
   expect(units, `${op}(${at})`).toBe(0);
 });
 
+test("lgamma of float64 is that of factorials, and of their likes half a step on", () => {
+  const steps = Array.from({ length: 40 }, (_, n) => n + 1);
+  const x = Float64Array.from(steps.flatMap((n) => [n, n - 0.5]));
+  let [whole, half] = [1, Math.sqrt(Math.PI)];
+  const gammas = steps.flatMap((n) => {
+    const both = [whole, half];
+    [whole, half] = [whole * n, half * (n - 0.5)];
+    return both;
+  });
+  for (const [i, y] of run("lgamma", x).entries()) {
+    const expected = Math.log(gammas[i]!);
+    expect(Math.abs(y - expected), `lgamma(${x[i]})`).toBeLessThanOrEqual(4 * 2 ** -52 * Math.max(1, expected));
+  }
+});
+
 test("pow of float64 is within a unit of the last place", () => {
   const { units, at } = worstOfPowers();
   expect(units, `pow(${at})`).toBeLessThanOrEqual(1);

@@ -52,3 +52,23 @@ test("logaddexp bends where its operands are equal", () => {
   expect(slope!.toArray()).toEqual([0.5, 0.5, 0.5]);
   expect(grad(slope!.sum(), x)[0]!.toArray()).toEqual([0.25, 0.25, 0.25]);
 });
+
+test("nearest sampling has no slope for its grid: zeros", () => {
+  const image = arange(9, { dtype: "float32" }).view(1, 1, 3, 3).requiresGrad_();
+  const grid = tensor([-0.9, -0.2, 0.4, Number.NaN, 5, -5, 0, 0], { dtype: "float32" })
+    .view(1, 2, 2, 2)
+    .requiresGrad_();
+  F.gridSample(image, grid, { mode: "nearest", alignCorners: false }).sum().backward();
+  expect(grid.grad!.flatten().toArray()).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+  expect(image.grad!.sum().item()).toBe(2);
+});
+
+test("hardswish is the identity far above, and its slope is one", () => {
+  const x = tensor([Number.NEGATIVE_INFINITY, -4, 3, 4, Number.POSITIVE_INFINITY], {
+    dtype: "float32",
+  }).requiresGrad_();
+  const y = F.hardswish(x);
+  y.sum().backward();
+  expect(y.toArray()).toEqual([0, 0, 3, 4, Number.POSITIVE_INFINITY]);
+  expect(x.grad!.toArray()).toEqual([0, 0, 1, 1, 1]);
+});

@@ -380,3 +380,11 @@ test("whole numbers in a narrow range are counted, with their numbers and how of
   ]);
   expect(values.indexSelect(0, inverse.view(-1)).view(50, 10).equal(x)).toBe(true);
 });
+
+test("16-bit sums of products are rounded once, and sinc does not overflow", () => {
+  const brief = (value: number): Tensor => tensor([value], { dtype: "bfloat16" });
+  const [x, y, z] = [brief(-1), brief(1 + 2 ** -7), brief(1 + 3 * 2 ** -7)];
+  expect(x.addcmul(y, z).item()).toBe(brief((1 + 2 ** -7) * (1 + 3 * 2 ** -7) - 1).item());
+  expect(x.addcdiv(y, y, 1.0001).item()).toBe(brief(Math.fround(1.0001) - 1).item());
+  expect(tensor([30000.5, 65504], { dtype: "float16" }).sinc().isfinite().all().item()).toBe(true);
+});

@@ -42,7 +42,7 @@ function powExponent(g: Tensor, a: Operand, b: Tensor, out: Tensor): NonNullable
 }
 
 function powBase(g: Tensor, a: Tensor, b: Operand): NonNullable<Gradient> {
-  if (typeof b === "number") return b === 0 ? zero : b === 1 ? g : g.mul(a.pow(b - 1).mul(b));
+  if (typeof b === "number") return b === 0 ? zero : g.mul(a.pow(b - 1).mul(b));
   return where(b.eq(0), 0, g.mul(b.mul(a.pow(b.sub(1)))));
 }
 

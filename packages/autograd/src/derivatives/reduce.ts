@@ -27,6 +27,12 @@ function named(whole: string, part: string) {
     dims.length === shape.length && !keepdim ? whole : part;
 }
 
+/** Of all elements NaN is one like others, along dimensions it equals nothing. */
+function sameAs(x: Tensor, extreme: Tensor, { dims }: Reduced): Tensor {
+  const same = x.eq(extreme);
+  return dims.length === x.ndim ? same.logicalOr(x.isnan().logicalAnd(extreme.isnan())) : same;
+}
+
 /** Equal extremes share the gradient. */
 function extreme(whole: string, part: string): Rule<"amax" | "amin"> {
   return {
@@ -35,7 +41,7 @@ function extreme(whole: string, part: string): Rule<"amax" | "amin"> {
       {
         reads: A | OUT,
         vjp(g, { a, out }, { attrs, shape }) {
-          const hits = a.eq(spread(out, attrs, shape)).to(g.dtype);
+          const hits = sameAs(a, spread(out, attrs, shape), attrs).to(g.dtype);
           return hits.mul(spread(g.div(hits.sum([...attrs.dims], attrs.keepdim)), attrs, shape));
         },
       },

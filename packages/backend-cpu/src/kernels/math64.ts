@@ -11,6 +11,7 @@ import {
   eq,
   floor,
   fma,
+  ge,
   isNan,
   lt,
   mul,
@@ -98,24 +99,44 @@ function sinPi(x: Node): Node {
   return select(odd, neg(value), value);
 }
 
-/** Lanczos' approximation, g = 7, of Γ(z + 1); nine terms. */
-const LANCZOS = [
-  676.5203681218851, -1259.1392167224028, 771.3234287776531, -176.6150291621406, 12.507343278686905,
-  -0.13857109526572012, 9.984369578019572e-6, 1.5056327351493116e-7,
+/** Of log Γ(x): the rest of Stirling's formula times x, in 1/x², from 8 on (Sun's fit). */
+const STIRLING = [
+  -1.6309293409657527e-3, 8.363399189962821e-4, -5.9518755745034e-4, 7.936505586430196e-4, -2.7777777772877554e-3,
+  8.333333333333297e-2,
+];
+/** log Γ(x + 2) / x from 0 to 1: Moshier's ratio of polynomials. */
+const ABOVE_2 = [
+  -1378.2515256912086, -38801.631513463784, -331612.9927388712, -1162370.974927623, -1721737.0082083966,
+  -853555.6642457654,
+];
+const BELOW_2 = [
+  1, -351.81570143652345, -17064.210665188115, -220528.59055385445, -1139334.4436798252, -2532523.0717758294,
+  -2018891.4143353277,
 ];
 
+/** log Γ(x) for x ≥ 1: below 8 that of its like between 2 and 3, and the logarithm of the factors between them. */
 function lgammaAbove(x: Node): Node {
-  const series = LANCZOS.reduce<Node>((sum, c, i) => add(sum, div(c, add(x, i))), f64(0.9999999999998099));
-  const t = add(x, 6.5);
-  const main = sub(mul(sub(x, 0.5), log(t)), t);
-  return add(main, log(mul(series, Math.sqrt(2 * Math.PI))));
+  let [u, product] = [x, f64(1)];
+  for (let i = 0; i < 5; i++) {
+    const above = ge(u, 3);
+    u = select(above, sub(u, 1), u);
+    product = select(above, mul(product, u), product);
+  }
+  const [below, far] = [lt(x, 2), ge(x, 8)];
+  const l = log(select(or(below, far), x, product));
+  const rest = select(below, sub(x, 1), sub(u, 2));
+  const near = mul(rest, div(polynomial(rest, ...ABOVE_2), polynomial(rest, ...BELOW_2)));
+  const r = div(1, x);
+  const main = add(mul(sub(x, 0.5), sub(l, 1)), Math.log(2 * Math.PI) / 2 - 0.5);
+  const stirling = add(main, mul(r, polynomial(mul(r, r), ...STIRLING)));
+  return select(far, stirling, select(below, sub(near, l), add(near, l)));
 }
 
-/** log |Γ(x)|: from that of x + 1 below 1/2, with the reflection below -1/2. */
+/** log |Γ(x)|: from that of x + 1 below 1, with the reflection below 0. */
 export function lgamma(x: Node): Node {
   const size = abs(x);
-  const below = lt(x, 0.5);
-  const reflected = lt(x, -0.5);
+  const below = lt(x, 1);
+  const reflected = lt(x, 0);
   const value = lgammaAbove(select(reflected, sub(1, x), select(below, add(x, 1), x)));
   const part = log(select(reflected, mul(abs(sinPi(x)), 1 / Math.PI), size));
   const pole = and(eq(x, floor(x)), below);

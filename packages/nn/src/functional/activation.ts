@@ -187,7 +187,11 @@ export const hardsigmoid = composite(
 export const hardswish = composite(
   "hardswish(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor =>
-    over(input, inplace, (x) => where(x.lt(-3), 0, where(x.lt(3), x.mul(x.add(3)).div(6), x))),
+    over(input, inplace, (x) => {
+      const bent = x.ge(-3).logicalAnd(x.lt(3));
+      const inside = x.requiresGrad ? where(bent, x, 0) : x;
+      return where(bent, inside.mul(inside.add(3)).div(6), where(x.lt(-3), 0, x));
+    }),
   "HardswishBackward0",
 );
 

@@ -1,5 +1,16 @@
 /** Sampling at points of a grid that the user computes: differentiable in the image and in the points. */
-import { composite, fail, linspace, type Shape, showShape, stack, type Tensor, where, zerosLike } from "@dl/tensor";
+import {
+  apply,
+  composite,
+  fail,
+  linspace,
+  type Shape,
+  showShape,
+  stack,
+  type Tensor,
+  where,
+  zerosLike,
+} from "@dl/tensor";
 
 export type GridMode = "bilinear" | "nearest" | "bicubic";
 export type GridPadding = "zeros" | "border" | "reflection";
@@ -30,6 +41,9 @@ function settle(position: Tensor, size: number, padding: GridPadding, alignCorne
   return where(folded.le(0), 0, where(folded.ge(size - 1), size - 1, folded));
 }
 
+/** 0, whose slope for `x` is 0. */
+const nothing = (x: Tensor): Tensor | 0 => (x.requiresGrad ? apply("copysign", [0, x]).abs() : 0);
+
 /** The image's values at whole positions, zeros outside. */
 function fetch(input: Tensor, positions: readonly Tensor[]): Tensor {
   const sizes = input.shape.slice(2);
@@ -43,7 +57,7 @@ function fetch(input: Tensor, positions: readonly Tensor[]): Tensor {
     .flatten(2)
     .gather(2, index)
     .view([batch, channels, ...points]);
-  return where(inside.unsqueeze(1), values, 0);
+  return where(inside.unsqueeze(1), values, nothing(positions[0]!.unsqueeze(1)));
 }
 
 type Sampler = (input: Tensor, positions: readonly Tensor[], settled: (x: Tensor, axis: number) => Tensor) => Tensor;
@@ -51,7 +65,7 @@ type Sampler = (input: Tensor, positions: readonly Tensor[], settled: (x: Tensor
 const nearest: Sampler = (input, positions, settled) =>
   fetch(
     input,
-    positions.map((x, axis) => settled(x, axis).detach().round()),
+    positions.map((x, axis) => settled(x, axis).round()),
   );
 
 /** The weighted sum over the 2ⁿ corners around each point. */

@@ -54,9 +54,10 @@ export const rad2deg = op("rad2deg(input)", (input: Tensor): Tensor => input.mul
 export const sinc = composite(
   "sinc(input)",
   (input: Tensor): Tensor => {
-    const zero = input.eq(0);
-    const x = where(zero, 1, floating(input)).mul(Math.PI);
-    return where(zero, 1, x.sin().div(x));
+    const given = floating(input);
+    const zero = given.eq(0);
+    const x = where(zero, 1, given.dtype === "float16" ? given.to("float32") : given).mul(Math.PI);
+    return where(zero, 1, x.sin().div(x)).to(given.dtype);
   },
   "SincBackward0",
 );
@@ -212,11 +213,21 @@ export const lcm = composite("lcm(input, other)", (input: Tensor, other: Tensor)
     .abs();
 });
 
+/** `f` of 16-bit floats in float32: rounded at the end alone. */
+function roundedOnce(name: string, operands: readonly Tensor[], f: (...xs: Tensor[]) => Tensor): Tensor {
+  const dtype = commonDType(name, operands);
+  return f(...operands.map(roomy)).to(dtype);
+}
+
+const times = (x: Tensor, by: number): Tensor => (by === 1 ? x : x.mul(by));
+
 /** input + value · tensor1 · tensor2. @see https://pytorch.org/docs/stable/generated/torch.addcmul.html */
 export const addcmul = composite(
   "addcmul(input, tensor1, tensor2, value?)",
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, value: number = 1): Tensor =>
-    input.add(tensor1.mul(tensor2), { alpha: isFloat(input.dtype) ? value : Math.trunc(value) }),
+    roundedOnce("addcmul", [input, tensor1, tensor2], (x, a, b) =>
+      x.add(times(a, isFloat(x.dtype) ? value : Math.trunc(value)).mul(b)),
+    ),
   "AddcmulBackward0",
 );
 
@@ -224,7 +235,7 @@ export const addcmul = composite(
 export const addcdiv = composite(
   "addcdiv(input, tensor1, tensor2, value?)",
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, value: number = 1): Tensor =>
-    input.add(tensor1.div(tensor2), { alpha: value }),
+    roundedOnce("addcdiv", [input, tensor1, tensor2], (x, a, b) => x.add(times(a, value).div(b))),
   "AddcdivBackward0",
 );
 
@@ -235,12 +246,15 @@ export const addcdiv = composite(
 export const lerp = composite(
   "lerp(input, end, weight)",
   (input: Tensor, end: Tensor, weight: Operand): Tensor => {
-    const gap = end.sub(input);
-    if (typeof weight !== "number") {
-      const early = weight.lt(0.5);
-      return where(early, input, end).add(gap.mul(where(early, weight, weight.sub(1))));
+    if (typeof weight === "number") {
+      return roundedOnce("lerp", [input, end], (a, b) =>
+        weight < 0.5 ? a.add(b.sub(a).mul(weight)) : b.add(b.sub(a).mul(weight - 1)),
+      );
     }
-    return weight < 0.5 ? input.add(gap.mul(weight)) : end.add(gap.mul(weight - 1));
+    return roundedOnce("lerp", [input, end, weight], (a, b, share) => {
+      const early = share.lt(0.5);
+      return where(early, a, b).add(b.sub(a).mul(where(early, share, share.sub(1))));
+    });
   },
   "LerpBackward0",
 );

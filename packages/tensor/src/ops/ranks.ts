@@ -98,9 +98,20 @@ function middlePlace(lane: Tensor): Tensor | null {
 function medianOfAll(name: string, input: Tensor, skipNan: boolean): Tensor {
   if (input.numel() === 0) return input.sum().add(Number.NaN).to(input.dtype);
   const lane = input.reshape(-1);
-  const place = lane.numel() >= MANY && input.backend.hostMemory ? middlePlace(lane.detach()) : null;
-  const values = place ? lane.gather(0, place).view([]) : medianAlong(name, lane, 0, false, skipNan).values;
-  return labelled(values, skipNan ? "NanmedianBackward0" : "MedianBackward0");
+  const known = lane.detach();
+  const place = lane.numel() >= MANY && input.backend.hostMemory ? middlePlace(known) : null;
+  const value = place ? known.gather(0, place).view([]) : medianAlong(name, known, 0, false, skipNan).values;
+  return labelled(
+    lane.requiresGrad ? sharedBy(lane, value) : value,
+    skipNan ? "NanmedianBackward0" : "MedianBackward0",
+  );
+}
+
+/** `value`, whose gradient goes in equal parts to the elements that have it. */
+function sharedBy(lane: Tensor, value: Tensor): Tensor {
+  const hits = lane.eq(value).logicalOr(lane.isnan().logicalAnd(value.isnan()));
+  const share = where(hits, lane.div(hits.sum().to(lane.dtype)), 0).sum();
+  return where(value.isfinite(), value.sub(share.detach().sub(share)), share);
 }
 
 /**
