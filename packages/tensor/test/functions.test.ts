@@ -15,6 +15,7 @@ import {
   special,
   type Tensor,
   tensor,
+  where,
   zeros,
 } from "@dl/tensor";
 import { expect, test } from "vitest";
@@ -187,6 +188,11 @@ test("positions of what is not zero, in every rank", () => {
     [0, 0, 1],
     [0, 1, 0],
     [1, 1, 0],
+  ]);
+  expect(where(x).map((places) => places.toArray())).toEqual([
+    [0, 0, 1],
+    [0, 1, 1],
+    [1, 0, 0],
   ]);
   expect(tensor(5).nonzero().shape).toEqual([1, 0]);
   expect(zeros(0, 3).nonzero().shape).toEqual([0, 2]);

@@ -6,7 +6,7 @@ import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { labelled } from "./labels.ts";
 import { scaled } from "./scaling.ts";
-import { op } from "./signature.ts";
+import { type OpFunction, op } from "./signature.ts";
 import type { BinaryOp } from "./table.ts";
 
 /** What goes with a `Tensor<D>`: anything of the same dtype, of unknown dtype, or a number. */
@@ -179,14 +179,22 @@ export const div = op(
   },
 );
 
+type Choice = readonly [condition: Tensor, input: Operand, other: Operand];
+
+/** Elements of two by a condition, or of the condition alone where it holds: positions, a tensor for each dimension. */
+interface Where extends OpFunction<["condition", "input", "other"], [...Choice], Tensor> {
+  (condition: Tensor): Tensor[];
+}
+
 /**
  * `input` where `condition` holds, `other` elsewhere; all three broadcast.
  * @see https://pytorch.org/docs/stable/generated/torch.where.html
  */
-export const where = op(
+export const where: Where = op(
   "where(condition, input, other)",
-  (condition: Tensor, input: Operand, other: Operand): Tensor => {
+  (...[condition, input, other]: Choice | readonly [condition: Tensor, input?: undefined, other?: undefined]) => {
+    if (input === undefined) return condition.nonzero(true);
     const flags = condition.dtype === "bool" ? condition : apply("cast", [condition], { dtype: "bool" });
     return apply("where", [flags, input, other]);
   },
-);
+) as never;
