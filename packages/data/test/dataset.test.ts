@@ -32,6 +32,22 @@ class Numbers extends Dataset<number> {
 const all = <T>(dataset: Dataset<T>): (T | Promise<T>)[] =>
   Array.from({ length: dataset.length }, (_, i) => dataset.get(i));
 
+it("a class need not name its samples' type", () => {
+  class Squares extends Dataset {
+    readonly length = 3;
+
+    get(index: number) {
+      return { x: zeros(2), y: index ** 2 };
+    }
+  }
+  const [batch] = new DataLoader(new Subset(new Squares(), [1, 2]), { batchSize: 2 });
+  expectTypeOf(batch!).toEqualTypeOf<{ x: Tensor<"float32">; y: Tensor }>();
+  expect([batch!.x.shape, batch!.y.toArray()]).toEqual([
+    [2, 2],
+    [1, 4],
+  ]);
+});
+
 describe("TensorDataset", () => {
   const dataset = new TensorDataset(arange(6).view(3, 2), tensor([7, 8, 9]));
 
