@@ -14,6 +14,7 @@ export function setDetectAnomaly(enabled: boolean): void {
   detecting = enabled;
 }
 
+/** Whether backward looks for NaN. @see https://pytorch.org/docs/stable/autograd.html#torch.autograd.set_detect_anomaly */
 export function isAnomalyEnabled(): boolean {
   return detecting;
 }

@@ -101,6 +101,7 @@ export abstract class Optimizer {
     fail(this.constructor.name, "has neither update, updateGroup nor step of its own");
   }
 
+  /** What this optimizer keeps for a parameter; empty at first. */
   protected stateOf(param: Tensor): ParamState {
     let state = this.state.get(param);
     if (!state) this.state.set(param, (state = {}));

@@ -2,6 +2,7 @@
 import { fail, isTensor, noGrad, type Tensor } from "@dl/tensor";
 import type { ParamGroup, ParamState } from "./optimizer.ts";
 
+/** What `stateDict()` gives, under PyTorch's names: plain data with tensors. */
 export interface OptimizerState {
   readonly state: Readonly<Record<string, Readonly<ParamState>>>;
   readonly param_groups: readonly (Readonly<Record<string, unknown>> & { readonly params: readonly number[] })[];

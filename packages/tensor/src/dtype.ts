@@ -3,8 +3,10 @@ import { fail } from "./errors.ts";
 
 export type FloatDType = "float32" | "float64" | "float16" | "bfloat16";
 export type IntDType = "int64" | "int32" | "int16" | "int8" | "uint8";
+/** What elements are. @see https://pytorch.org/docs/stable/tensor_attributes.html#torch.dtype */
 export type DType = FloatDType | IntDType | "bool";
 
+/** Raw elements; of int64 bigints, of the 16-bit floats their bits. */
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -28,6 +30,7 @@ export interface DTypeInfo {
   };
 }
 
+/** Kind, size and array of every dtype. */
 export const dtypes: { readonly [D in DType]: DTypeInfo } = {
   float32: { kind: "float", bytes: 4, array: Float32Array },
   float64: { kind: "float", bytes: 8, array: Float64Array },
@@ -41,6 +44,7 @@ export const dtypes: { readonly [D in DType]: DTypeInfo } = {
   bool: { kind: "bool", bytes: 1, array: Uint8Array },
 };
 
+/** Whether elements of this dtype have fractions, and tensors of it gradients. */
 export function isFloat(dtype: DType): dtype is FloatDType {
   return dtypes[dtype].kind === "float";
 }

@@ -40,6 +40,7 @@ export function setPrintOptions(changes: Partial<PrintOptions> & { readonly prof
   options = { ...(profile ? profiles[profile] : options), ...rest };
 }
 
+/** What {@link setPrintOptions} set. */
 export function getPrintOptions(): PrintOptions {
   return options;
 }

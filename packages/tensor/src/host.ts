@@ -2,11 +2,13 @@
 import { type DType, dtypes, type TypedArray } from "./dtype.ts";
 import { fail } from "./errors.ts";
 
+/** An element as JavaScript has it. */
 export type Scalar = number | bigint | boolean;
 
 const bits = new Uint32Array(1);
 const float = new Float32Array(bits.buffer);
 
+/** The number behind the bits of a bfloat16. */
 export function fromBfloat16(raw: number): number {
   bits[0] = raw << 16;
   return float[0]!;
@@ -20,6 +22,7 @@ export function toBfloat16(value: number): number {
   return ((word + 0x7fff + ((word >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
+/** The number behind the bits of a float16. */
 export function fromFloat16(raw: number): number {
   const sign = raw & 0x8000 ? -1 : 1;
   const exponent = (raw >> 10) & 31;

@@ -13,6 +13,7 @@ import { checkShape, type Shape, sizeOf } from "./shape.ts";
 import { state } from "./state.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** A seed, and how many blocks of random words were taken since. */
 export interface GeneratorState {
   readonly seed: readonly [number, number];
   /** Blocks of four 32-bit words drawn so far. */
@@ -32,10 +33,12 @@ export class Generator {
     return this;
   }
 
+  /** What {@link setState} takes to go on from here. @see https://pytorch.org/docs/stable/generated/torch.get_rng_state.html */
   getState(): GeneratorState {
     return { seed: this.#seed, offset: this.#offset };
   }
 
+  /** Goes on from a state that was kept. */
   setState({ seed, offset }: GeneratorState): this {
     this.#seed = seed;
     this.#offset = offset;

@@ -51,6 +51,7 @@ export interface Recorder {
   backward(roots: readonly Tensor[], gradients: readonly (Tensor | null)[], options: BackwardOptions): void;
 }
 
+/** Installs what records ops and goes back through them: `@dl/autograd` does, when it is imported. */
 export function setRecorder(recorder: Recorder | null): void {
   state.recorder = recorder;
 }
@@ -60,6 +61,7 @@ export function needRecorder(op: string): Recorder {
   return state.recorder ?? fail(op, "no autograd is installed", 'Add import "@dl/autograd"');
 }
 
+/** Whether ops are recorded. @see https://pytorch.org/docs/stable/generated/torch.is_grad_enabled.html */
 export function isGradEnabled(): boolean {
   return state.gradEnabled;
 }

@@ -43,6 +43,7 @@ export function setDefaultDevice(device: string): void {
   state.defaultDevice = device;
 }
 
+/** Where tensors are made unless options say otherwise. */
 export function getDefaultDevice(): string {
   return state.defaultDevice;
 }
@@ -52,6 +53,7 @@ export function setDefaultDtype(dtype: FloatDType): void {
   state.defaultDType = dtype;
 }
 
+/** The dtype of numbers with fractions. @see https://pytorch.org/docs/stable/generated/torch.get_default_dtype.html */
 export function getDefaultDtype(): FloatDType {
   return state.defaultDType;
 }

@@ -1,6 +1,7 @@
 /** Arithmetic on shapes and strides. Pure; every check of a user's dimension or size lives here. */
 import { fail, showShape } from "./errors.ts";
 
+/** Sizes of the dimensions. */
 export type Shape = readonly number[];
 
 /** Elements in a tensor of this shape. */
@@ -20,6 +21,7 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/** Whether two shapes have the same sizes. */
 export function sameShape(a: Shape, b: Shape): boolean {
   if (a === b) return true;
   if (a.length !== b.length) return false;
