@@ -60,6 +60,16 @@ export function checkDType(op: string, dtype: string): asserts dtype is DType {
   }
 }
 
+/** `value`, where a whole-number dtype has it; below 0, uint8 wraps around as in PyTorch. */
+export function inRange<S extends number | bigint | boolean>(op: string, value: S, dtype: DType): S {
+  const { kind, bytes } = dtypes[dtype];
+  if (kind !== "int") return value;
+  const limit = 2 ** (8 * bytes - (dtype === "uint8" ? 0 : 1));
+  const whole = typeof value === "number" ? Math.trunc(value) : BigInt(value);
+  if (whole >= (dtype === "uint8" ? 1 - limit : -limit) && whole < limit) return value;
+  fail(op, `${value} is no number of ${dtype}`, 'Give a wider dtype, or a float one such as { dtype: "float32" }');
+}
+
 const rank: { readonly [K in DTypeKind]: number } = { bool: 0, int: 1, float: 2 };
 
 /**

@@ -67,6 +67,22 @@ test("numbers beyond a dtype make no others", () => {
     expect(() => tensor([1, value], { dtype })).toThrow(message);
   }
   expect(() => full([2], 300, { dtype: "uint8" })).toThrow("full: 300 is no number of uint8");
+  const bytes = full([2], 50, { dtype: "uint8" });
+  const [mask, first] = [tensor([true, false]), tensor([0])];
+  for (const change of [
+    () => bytes.fill_(300),
+    () => bytes.maskedFill(mask, 300),
+    () => bytes.maskedFill_(mask, 300),
+    () => bytes.indexFill(0, first, 300),
+    () => bytes.scatter(0, first, 300),
+    () => bytes.clamp(null, 300),
+    () => bytes.clamp_(300),
+  ]) {
+    expect(change).toThrow("300 is no number of uint8");
+  }
+  expect(bytes.toArray()).toEqual([50, 50]);
+  expect(bytes.add(300).toArray(), "arithmetic wraps").toEqual([94, 94]);
+  expect(bytes.fill_(-1).toArray(), "and what is below 0").toEqual([255, 255]);
   expect(() => tensor(2n ** 64n)).toThrow("is no number of int64");
 });
 

@@ -1,6 +1,6 @@
 /** Operations made of others: no kernel, no derivative. Softmax uses a backend's fused kernel where there is one. */
 
-import { type DType, isFloat } from "../dtype.ts";
+import { type DType, inRange, isFloat, isWhole } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
 import { state } from "../state.ts";
@@ -55,8 +55,13 @@ export const logsumexp = composite(
 
 /** The nearer to a bound of input and bound; a tie counts as the input's, also where the bound is a tensor. */
 function bounded(name: "maximum" | "minimum", keeps: "ge" | "le", input: Tensor, bound: Tensor | number): Tensor {
-  const out = apply(name, [input, bound]);
+  const out = apply(name, [input, limit(input, bound)]);
   return bound instanceof Tensor && out.requiresGrad ? where(apply(keeps, [input, bound]), input, out) : out;
+}
+
+/** A whole number must be one of the dtype's: another would limit to what it wraps around to. */
+export function limit<T>({ dtype }: Tensor, bound: T): T {
+  return typeof bound === "number" && isWhole(bound) ? inRange("clamp", bound, dtype) : bound;
 }
 
 /** Limits every element to [min, max]; either may be missing, or a tensor. @see https://pytorch.org/docs/stable/generated/torch.clamp.html */
@@ -82,7 +87,8 @@ export const maskedFill = composite(
     if (typeof value !== "number" && value.ndim > 0) {
       fail("maskedFill", `needs a number or a 0-d value, got ${showShape(value.shape)}`, "Use where for tensors");
     }
-    const filled = where(mask, typeof value === "number" ? value : to(value, input.dtype), input).to(input.dtype);
+    const fill = typeof value === "number" ? inRange("maskedFill", value, input.dtype) : to(value, input.dtype);
+    const filled = where(mask, fill, input).to(input.dtype);
     return labelled(filled, "MaskedFillBackward0");
   },
 );

@@ -1,5 +1,5 @@
 /** Tensors from data, from a rule, or from the random generator. */
-import { checkDType, type DType, dtypes, isFloat, isWhole, type TypedArray } from "../dtype.ts";
+import { checkDType, type DType, dtypes, inRange, isFloat, isWhole, type TypedArray } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { convert, encode, type Scalar } from "../host.ts";
 import { getBackend } from "../registry.ts";
@@ -40,16 +40,6 @@ export function tensor<D extends DType = DType>(
   const raw = new dtypes[dtype].array(flat.length);
   for (let i = 0; i < flat.length; i++) encode(raw, i, dtype, inRange("tensor", flat[i]!, dtype));
   return upload(raw, shape, dtype as D, options);
-}
-
-/** Below 0, uint8 wraps around as in PyTorch. */
-function inRange<S extends Scalar>(op: string, value: S, dtype: DType): S {
-  const { kind, bytes } = dtypes[dtype];
-  if (kind !== "int") return value;
-  const limit = 2 ** (8 * bytes - (dtype === "uint8" ? 0 : 1));
-  const whole = typeof value === "number" ? Math.trunc(value) : BigInt(value);
-  if (whole >= (dtype === "uint8" ? 1 - limit : -limit) && whole < limit) return value;
-  fail(op, `${value} is no number of ${dtype}`, 'Give a wider dtype, or a float one such as { dtype: "float32" }');
 }
 
 /** A float32 tensor from lists or a typed array, as `torch.FloatTensor`. */

@@ -1,4 +1,5 @@
 /** In-place operations that take more than a row of the op table. The names end in `_`; the result is the tensor itself. */
+import { inRange } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { noGrad } from "../recorder.ts";
@@ -6,6 +7,7 @@ import { sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { applyInPlace } from "./apply.ts";
 import { div } from "./arithmetic.ts";
+import { limit } from "./composite.ts";
 import { to } from "./convert.ts";
 import { scaled } from "./scaling.ts";
 import { op } from "./signature.ts";
@@ -51,10 +53,15 @@ export function copy_(input: Tensor, src: Tensor): Tensor {
   return applyInPlace("copy", [sameShape(values.shape, input.shape) ? values : values.expand(input.shape)], input);
 }
 
-/** One value everywhere. @see https://pytorch.org/docs/stable/generated/torch.Tensor.fill_.html */
+/**
+ * One value everywhere.
+ * @throws TensorError for a number that a whole-number dtype does not have
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
+ */
 export const fill_ = op("fill_(input, value)", (input: Tensor, value: Operand | boolean): Tensor => {
   if (value instanceof Tensor) return copy_(input, value);
-  return applyInPlace("full", [], input, { shape: input.shape, dtype: input.dtype, value: Number(value) });
+  const { shape, dtype } = input;
+  return applyInPlace("full", [], input, { shape, dtype, value: Number(inRange("fill_", value, dtype)) });
 });
 
 /**
@@ -89,8 +96,8 @@ export const clamp_ = op(
   "clamp_(input, min?, max?)",
   (input: Tensor, min?: Operand | null, max?: Operand | null): Tensor => {
     if (min == null && max == null) fail("clamp_", "needs min, max or both");
-    if (min != null) applyInPlace("maximum", [input, min], input);
-    return max == null ? input : applyInPlace("minimum", [input, max], input);
+    if (min != null) applyInPlace("maximum", [input, limit(input, min)], input);
+    return max == null ? input : applyInPlace("minimum", [input, limit(input, max)], input);
   },
 );
 

@@ -55,7 +55,7 @@ export function scatterInto(
 ): Tensor {
   const [x, at] = alongside("scatter", input, index);
   const d = normalizeDim("scatter", dim, x.ndim);
-  const source = typeof src === "number" ? at.to(x.dtype).mul(0).add(src).to(x.dtype) : asVector(src);
+  const source = typeof src === "number" ? x.newFull([], src).expand(at.shape) : asVector(src);
   if (source.dtype !== x.dtype) {
     fail("scatter", `the source is ${source.dtype}, the tensor ${x.dtype}`, "Cast one with .to");
   }
