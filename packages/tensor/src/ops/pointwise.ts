@@ -219,7 +219,7 @@ function roundedOnce(name: string, operands: readonly Tensor[], f: (...xs: Tenso
   return f(...operands.map(roomy)).to(dtype);
 }
 
-const times = (x: Tensor, by: number): Tensor => (by === 1 ? x : x.mul(by));
+const times = (x: Tensor, by: number): Tensor => (by === 1 ? x : x.mul(Number(by)));
 
 /** input + value · tensor1 · tensor2. @see https://pytorch.org/docs/stable/generated/torch.addcmul.html */
 export const addcmul = composite(
