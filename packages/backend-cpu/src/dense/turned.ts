@@ -1,5 +1,5 @@
 /**
- * Copies a transposed plane of elements of four or eight bytes: blocks of 4×4 or 2×2 turned in registers, in squares as wide
+ * Copies a transposed plane of elements of four or eight bytes: blocks of 4×4 turned in registers, in squares as wide
  * as a cache line, so that every line that is touched is used up.
  */
 import {
@@ -17,6 +17,8 @@ import { at, type Int } from "./element.ts";
 
 /** Bytes of a line: of a strip's columns, and of the columns whose blocks of a few rows are finished before the next rows. */
 export const LINE = 64;
+/** Rows and columns of a block. */
+const SIDE = 4;
 
 const params = ["source", "target", "columnStride", "rowStride", "rows", "columns"] as const;
 type Params = { readonly [K in (typeof params)[number]]: Int };
@@ -36,10 +38,9 @@ export function turner(m: Module, bytes: 4 | 8 = 4): Turn {
 
 /** A line of columns at a time, then a block; what is left over goes one by one. */
 function turnStrip(f: Func, p: Params, bytes: 4 | 8, source: Int, target: Int, height: Int): void {
-  const side = 16 / bytes;
-  const blocks = f.let(op("i32.and", height, -side));
+  const blocks = f.let(op("i32.and", height, -SIDE));
   const left = f.let(p.columns);
-  for (const width of [LINE / bytes, side]) {
+  for (const width of [LINE / bytes, SIDE]) {
     f.while(op("i32.ge_s", left, width), () => {
       turnColumns(f, p, bytes, source, target, { blocks, height, width });
       f.inc(source, op("i32.mul", p.columnStride, width));
@@ -65,46 +66,53 @@ function turnColumns(
   target: Int,
   { blocks, height, width }: Columns,
 ): void {
-  const side = 16 / bytes;
   const [row, column, from, to] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
-  f.for(row, 0, blocks, side, () => {
+  f.for(row, 0, blocks, SIDE, () => {
     f.set(from, at(source, row, bytes));
     f.set(to, at(target, row, p.rowStride));
-    f.for(column, 0, width, side, () => {
-      turnBlock(f, p, side, from, to);
-      f.inc(from, op("i32.mul", p.columnStride, side));
-      f.inc(to, 16);
+    f.for(column, 0, width, SIDE, () => {
+      turnBlock(f, p, bytes, from, to);
+      f.inc(from, op("i32.mul", p.columnStride, SIDE));
+      f.inc(to, bytes * SIDE);
     });
   });
   const rest = op("i32.sub", height, blocks);
   turnSingles(f, p, bytes, f.let(at(source, blocks, bytes)), f.let(at(target, blocks, p.rowStride)), rest, width);
 }
 
-function turnBlock(f: Func, p: Params, side: number, source: Int, target: Int): void {
+function turnBlock(f: Func, p: Params, bytes: 4 | 8, source: Int, target: Int): void {
+  const parts = bytes / 4;
   const from = f.let(source);
-  const columns = Array.from({ length: side }, () => {
-    const column = f.let(load("v128.load", from));
+  const columns = Array.from({ length: SIDE }, () => {
+    const column = Array.from({ length: parts }, (_, k) => f.let(load("v128.load", from, 16 * k)));
     f.inc(from, p.columnStride);
     return column;
   });
   const to = f.let(target);
-  for (const row of turned(f, columns)) {
-    f.store("v128.store", to, row);
+  for (const row of parts === 1 ? turned(f, columns.flat()) : turnedWide(columns)) {
+    for (const [k, vector] of row.entries()) f.store("v128.store", to, vector, 16 * k);
     f.inc(to, p.rowStride);
   }
 }
 
 type Vector = Local<"v128">;
+type Row = readonly Expr<"v128">[];
 
-function turned(f: Func, [a, b, c, d]: readonly Vector[]): Expr<"v128">[] {
-  const pair = (x: Expr<"v128">, y: Expr<"v128">): Expr<"v128">[] => [shuffle(x, y, [0, 2]), shuffle(x, y, [1, 3])];
-  if (!c) return pair(a!, b!);
-  const mixed = (lanes: readonly number[]): Expr<"v128">[] =>
-    pair(f.let(shuffle(a!, b!, lanes)), f.let(shuffle(c, d!, lanes)));
-  return [
-    [0, 4, 1, 5],
-    [2, 6, 3, 7],
-  ].flatMap(mixed);
+function turned(f: Func, [a, b, c, d]: readonly Vector[]): Row[] {
+  const halves = (lanes: readonly number[]): Row[] => {
+    const [x, y] = [f.let(shuffle(a!, b!, lanes)), f.let(shuffle(c!, d!, lanes))];
+    return [[shuffle(x, y, [0, 2])], [shuffle(x, y, [1, 3])]];
+  };
+  return [...halves([0, 4, 1, 5]), ...halves([2, 6, 3, 7])];
+}
+
+/** Of columns of two vectors. */
+function turnedWide([a, b, c, d]: readonly (readonly Vector[])[]): Row[] {
+  return [0, 1, 2, 3].map((row) => {
+    const lanes = row % 2 === 0 ? [0, 2] : [1, 3];
+    const half = row >> 1;
+    return [shuffle(a![half]!, b![half]!, lanes), shuffle(c![half]!, d![half]!, lanes)];
+  });
 }
 
 function turnSingles(
