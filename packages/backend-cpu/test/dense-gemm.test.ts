@@ -50,27 +50,27 @@ describe("gemm", () => {
     check({ ...base, type: "f64", m: 9, n: 963, k: 513, mode: "accumulate", transposeA: true });
   });
 
-  test.each([gemm, multiplyTogether as typeof gemm])(
-    "gives the same bits on one thread and on several",
-    async (multiply) => {
-      const [m, n, k] = [300, 310, 290];
-      const noise = (length: number) => {
-        const block = memory.allocate(4 * length);
-        for (let i = 0; i < length; i++) heap.f32[block.address / 4 + i] = Math.sin(i * 12.9898);
-        return block;
-      };
-      // The blocks themselves must be held: what is forgotten may be handed out again after an await.
-      const blocks = { a: noise(m * k), b: noise(k * n), c: noise(m * n) };
-      const [alone, together] = await onOneAndThree(() => {
-        const a = { address: blocks.a.address, rowStride: k, columnStride: 1 };
-        const b = { address: blocks.b.address, rowStride: n, columnStride: 1 };
-        const c = { address: blocks.c.address, rowStride: n };
-        multiply("f32", { m, n, k, a, b, c });
-        return heap.f32.slice(c.address / 4, c.address / 4 + m * n);
-      });
-      expect(together.filter((x, i) => !Object.is(x, alone[i]))).toHaveLength(0);
-    },
-  );
+  test.each([
+    { multiply: gemm, sizes: [300, 310, 290] },
+    { multiply: gemm, sizes: [370, 40, 2700] },
+    { multiply: multiplyTogether as typeof gemm, sizes: [300, 310, 290] },
+  ] as const)("gives the same bits on one thread and on several", async ({ multiply, sizes: [m, n, k] }) => {
+    const noise = (length: number) => {
+      const block = memory.allocate(4 * length);
+      for (let i = 0; i < length; i++) heap.f32[block.address / 4 + i] = Math.sin(i * 12.9898);
+      return block;
+    };
+    // The blocks themselves must be held: what is forgotten may be handed out again after an await.
+    const blocks = { a: noise(m * k), b: noise(k * n), c: noise(m * n) };
+    const [alone, together] = await onOneAndThree(() => {
+      const a = { address: blocks.a.address, rowStride: k, columnStride: 1 };
+      const b = { address: blocks.b.address, rowStride: n, columnStride: 1 };
+      const c = { address: blocks.c.address, rowStride: n };
+      multiply("f32", { m, n, k, a, b, c });
+      return heap.f32.slice(c.address / 4, c.address / 4 + m * n);
+    });
+    expect(together.filter((x, i) => !Object.is(x, alone[i]))).toHaveLength(0);
+  });
 
   test("an empty product leaves biases, or zeros", () => {
     const bias = fill("f32", 3, 5);

@@ -2,7 +2,7 @@
 import { type FuncRef, i32, load, type Module, type Operand, op, when } from "../wasm/emitter.ts";
 import { at, combine, type Element, loadScalar, type ScalarName, storeScalar, sumLanes } from "./element.ts";
 import { storeTile } from "./gemm-kernels.ts";
-import { callProduct, type Product, productParams } from "./product.ts";
+import { callByName, type Product, productParams } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
 const microParams = ["k", "a", "aRow", "aColumn", "b", "bRow", "c", "cRow", "add", "addRow"] as const;
@@ -108,7 +108,7 @@ export function directProduct(m: Module, e: Element, scalar: Product): Product {
       f.set(p.n, op("i32.sub", p.n, columns));
     };
     f.if(op("i32.lt_s", p.m, 4), () => {
-      callProduct(f, rowwise, p);
+      callByName(f, rowwise, p);
       advance(f.let(op("i32.and", p.n, -e.lanes)));
     });
     for (const { vectors, micros } of strips) {
@@ -126,7 +126,7 @@ export function directProduct(m: Module, e: Element, scalar: Product): Product {
         advance(i32(vectors * e.lanes));
       });
     }
-    callProduct(f, scalar, p);
+    callByName(f, scalar, p);
   });
 }
 

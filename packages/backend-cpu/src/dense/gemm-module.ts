@@ -6,7 +6,7 @@ import { type Func, type Local, load, type Module, op, when } from "../wasm/emit
 import { at, dispatch, elements, min, type ScalarName, shareOf } from "./element.ts";
 import { directProduct, dotProduct, scalarProduct } from "./gemm-direct.ts";
 import { packedProduct } from "./gemm-packed.ts";
-import { callProduct, type Product, productParams } from "./product.ts";
+import { callByName, type Product, productParams } from "./product.ts";
 
 /** How the blocks are multiplied. */
 export const SCALAR = 0;
@@ -75,6 +75,6 @@ function multiplyUnit(f: Func, p: Locals, unit: Local<"i32">, ways: readonly [nu
   dispatch(
     f,
     p.mode,
-    ways.map(([mode, way]) => [mode, () => callProduct(f, way, block)]),
+    ways.map(([mode, way]) => [mode, () => callByName(f, way, block)]),
   );
 }

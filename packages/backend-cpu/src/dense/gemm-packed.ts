@@ -1,33 +1,36 @@
 /**
  * The packed way: A and B are copied into panels that the micro kernel reads in order, so that every load hits the nearest
- * caches (the scheme of BLIS). A matrix of a batch is packed and multiplied by one thread, in its scratch area; for a big
- * one, all threads pack both sides once, and then all multiply (`gemm-panels.ts`).
+ * caches (the scheme of BLIS). A thread packs the rows that it multiplies into its scratch area, where they stay in its L2
+ * cache, and the columns of a matrix of a batch too; other columns are packed by all threads, once (`gemm-panels.ts`).
  */
-import { type FuncRef, type Local, load, type Module, type Operand, op, select, when } from "../wasm/emitter.ts";
-import { at, ceilDiv, combine, type Element, loadScalar, min, shareOf, storeScalar } from "./element.ts";
+import { type Expr, type FuncRef, i32, load, type Module, op, select, when } from "../wasm/emitter.ts";
+import {
+  at,
+  ceilDiv,
+  combine,
+  type Element,
+  type Int,
+  loadScalar,
+  min,
+  partOf,
+  shareOf,
+  storeScalar,
+} from "./element.ts";
 import { type Micro, type PackParams, packedMicro, packer } from "./gemm-kernels.ts";
-import { type Product, productParams } from "./product.ts";
+import { callByName, type Product, productParams } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
 /** Room for one tile. */
 export const TILE_BYTES = 1024;
 
-/** How much of k goes at a time: a panel of each side stays in the L1 cache. Every further time, C is read again. */
-export function panelDepth(e: Element, { vectors }: Tile): number {
-  return 4096 / (vectors * e.bytes);
-}
-
-/** What one thread packs at a time when all do: whole panels, see `tiles.ts`. */
-export const PACK_ROWS = 60;
-export const PACK_COLUMNS = 64;
-
 /** What multiplication by panels is made of. */
 interface Panels {
   readonly e: Element;
   readonly tile: Tile;
+  /** Columns of a tile. */
+  readonly columns: number;
   readonly packA: FuncRef<PackParams, undefined>;
   readonly packB: FuncRef<PackParams, undefined>;
-  readonly macro: FuncRef<typeof macroParams, undefined>;
 }
 
 /** The way for one thread; the module also gets the two functions for all threads. */
@@ -35,40 +38,86 @@ export function packedProduct(m: Module, e: Element): Product {
   const tile = tilesFor(m.options).wide;
   const columns = tile.vectors * e.lanes;
   const packA = packer(m, e, tile.rows);
-  const packB = columns === tile.rows ? packA : packer(m, e, columns);
-  const panels = { e, tile, packA, packB, macro: macroKernel(m, e, tile) };
+  const panels = { e, tile, columns, packA, packB: columns === tile.rows ? packA : packer(m, e, columns) };
+  const strip = stripKernel(m, panels);
   exportPack(m, panels);
-  exportMultiply(m, panels);
-  return productOf(m, panels);
+  exportMultiply(m, panels, strip);
+  return m.inner("packed", productParams, (f, p) => callByName(f, strip, { ...p, panels: i32(0) }));
+}
+
+const stripParams = [...productParams, "panels"] as const;
+type Strip = FuncRef<typeof stripParams, undefined>;
+
+/**
+ * C must have contiguous rows, and `add` too. The columns are in `panels`, all of k, or are packed as they are needed. Where
+ * k goes by in several steps, sums stay in the scratch area, tile by tile, and are written with the last: rows of C may be
+ * so far apart that each needs a page and they share the few places of one set of a cache.
+ */
+function stripKernel(m: Module, panels: Panels): Strip {
+  const { e, tile, columns, packA, packB } = panels;
+  const macro = macroKernel(m, panels);
+  const width = columns * e.bytes;
+  return m.inner("strip", stripParams, (f, p) => {
+    const [from, pb] = [f.local("i32"), f.local("i32")];
+    const tall = f.let(op("i32.mul", ceilDiv(p.m, tile.rows), tile.rows));
+    const sums = f.let(op("i32.add", m.scratch(), TILE_BYTES));
+    const sumColumn = f.let(op("i32.mul", tall, width));
+    const pa = f.let(select(op("i32.lt_s", p.depth, p.k), at(sums, ceilDiv(p.n, columns), sumColumn), sums));
+    const own = f.let(at(pa, tall, op("i32.mul", p.depth, e.bytes)));
+    const addColumn = f.let(i32(width));
+    f.for(from, 0, p.k, p.depth, () => {
+      const rest = f.let(op("i32.sub", p.k, from));
+      const depth = min(f, rest, p.depth);
+      const pitch = f.let(op("i32.mul", select(p.panels, p.k, depth), width));
+      f.call(packA, pa, at(p.a, from, p.aColumn), p.m, depth, p.aRow, p.aColumn);
+      f.set(pb, at(p.panels, from, width));
+      f.if(op("i32.eqz", p.panels), () => {
+        f.set(pb, own);
+        f.call(packB, own, at(p.b, from, p.bRow), p.n, depth, p.bColumn, p.bRow);
+      });
+      const isLast = f.let(op("i32.eq", depth, rest));
+      const to = [
+        select(isLast, p.c, sums),
+        select(isLast, p.cRow, width),
+        select(isLast, i32(width), sumColumn),
+      ] as const;
+      f.call(macro, p.m, p.n, depth, pa, pb, pitch, ...to, p.add, p.addRow, addColumn, m.scratch());
+      // From now on, sums are added to what there is.
+      f.set(p.add, sums);
+      f.set(p.addRow, width);
+      f.set(addColumn, sumColumn);
+    });
+  });
 }
 
 /** Bytes of the next panel of B that are touched after each tile, so that it is near when its turn comes. */
-const AHEAD = 512;
+const AHEAD = 1024;
 
-const macroParams = ["m", "n", "k", "pa", "pb", "c", "cRow", "add", "addRow", "tmp"] as const;
+// biome-ignore format: in groups
+const macroParams = [
+  "m", "n", "k", "pa", "pb", "pitch",
+  "c", "cRow", "cColumn", "add", "addRow", "addColumn", "tmp",
+] as const;
 
-/** Multiplies packed panels: A is `m` × `k` at `pa`, B is `k` × `n` at `pb`. */
-function macroKernel(m: Module, e: Element, tile: Tile): FuncRef<typeof macroParams, undefined> {
+/**
+ * Multiplies packed panels: A is `m` × `k` at `pa`, B is `k` × `n` at `pb`, its panels `pitch` apart. From one column of
+ * tiles of C to the next it is `cColumn` bytes.
+ */
+function macroKernel(m: Module, { e, tile, columns }: Panels): FuncRef<typeof macroParams, undefined> {
   const { rows } = tile;
-  const columns = tile.vectors * e.lanes;
   const micro = packedMicro(m, e, tile);
   const edge = edgeTile(m, e, tile, micro);
   return m.inner("macro", macroParams, (f, p) => {
-    const i = f.local("i32");
-    const j = f.local("i32");
-    const a = f.local("i32");
-    const aEnd = f.local("i32");
-    const c = f.local("i32");
-    const add = f.local("i32");
-    const ahead = f.local("i32");
-    const panel = f.let(op("i32.mul", p.k, columns * e.bytes));
-    const end = f.let(op("i32.sub", at(p.pb, ceilDiv(p.n, columns), panel), AHEAD));
+    const [i, j, a, aEnd, c, add] = f.locals("i32", 6) as [Int, Int, Int, Int, Int, Int];
+    const [ahead, end] = [f.local("i32"), f.local("i32")];
     f.for(j, 0, p.n, columns, () => {
-      f.set(ahead, op("i32.add", p.pb, panel));
-      const width = min(f, op("i32.sub", p.n, j), columns);
+      const rest = f.let(op("i32.sub", p.n, j));
+      const width = min(f, rest, columns);
+      f.set(ahead, op("i32.add", p.pb, p.pitch));
+      f.set(end, select(op("i32.gt_s", rest, columns), at(ahead, p.k, columns * e.bytes), 0));
       f.set(aEnd, p.pa);
-      f.set(c, at(p.c, j, e.bytes));
-      f.set(add, select(p.add, at(p.add, j, e.bytes), 0));
+      f.set(c, p.c);
+      f.set(add, p.add);
       f.for(i, 0, p.m, rows, () => {
         const height = min(f, op("i32.sub", p.m, i), rows);
         f.set(a, aEnd);
@@ -78,14 +127,16 @@ function macroKernel(m: Module, e: Element, tile: Tile): FuncRef<typeof macroPar
           () => f.call(micro, a, aEnd, p.pb, c, p.cRow, add, p.addRow),
           () => f.call(edge, a, aEnd, p.pb, c, p.cRow, add, p.addRow, height, width, p.tmp),
         );
-        f.if(op("i32.lt_u", ahead, end), () => {
+        f.if(op("i32.le_u", op("i32.add", ahead, AHEAD), end), () => {
           for (let line = 0; line < AHEAD; line += 64) f.drop(load("i32.load", ahead, line));
           f.inc(ahead, AHEAD);
         });
         f.set(c, at(c, rows, p.cRow));
         f.set(add, select(add, at(add, rows, p.addRow), 0));
       });
-      f.set(p.pb, at(p.pb, p.k, columns * e.bytes));
+      f.inc(p.pb, p.pitch);
+      f.inc(p.c, p.cColumn);
+      f.set(p.add, select(p.add, op("i32.add", p.add, p.addColumn), 0));
     });
   });
 }
@@ -111,112 +162,41 @@ function edgeTile(m: Module, e: Element, tile: Tile, micro: Micro): FuncRef<type
   });
 }
 
-/** For each `depth` of k in turn, the panels of all lines follow each other. */
-const packParams = ["k", "depth", "lines", "source", "line", "step", "panels", "first", "count"] as const;
+/** What one thread packs at a time when all do: whole panels, see `tiles.ts`. */
+export const PACK_COLUMNS = 64;
 
-/** `count` lines from the line `first` on, into their panels. */
-function linePacker(
-  m: Module,
-  e: Element,
-  width: number,
-  pack: Panels["packA"],
-): FuncRef<typeof packParams, undefined> {
-  return m.inner(`lines${width}`, packParams, (f, p) => {
-    const from = f.local("i32");
-    const padded = f.let(op("i32.mul", ceilDiv(p.lines, width), width * e.bytes));
-    f.for(from, 0, p.k, p.depth, () => {
-      const depth = min(f, op("i32.sub", p.k, from), p.depth);
-      const target = at(at(p.panels, from, padded), p.first, op("i32.mul", depth, e.bytes));
-      f.call(pack, target, at(at(p.source, from, p.step), p.first, p.line), p.count, depth, p.line, p.step);
+/** `pack`: the columns of B into panels. */
+function exportPack(m: Module, { e, packB }: Panels): void {
+  m.func("pack", ["chunk", "chunks", "n", "k", "b", "bRow", "bColumn", "panels"], (f, p) => {
+    shareOf(f, p, ceilDiv(p.n, PACK_COLUMNS), (unit) => {
+      const first = f.let(op("i32.mul", unit, PACK_COLUMNS));
+      const count = min(f, op("i32.sub", p.n, first), PACK_COLUMNS);
+      const target = at(p.panels, first, op("i32.mul", p.k, e.bytes));
+      f.call(packB, target, at(p.b, first, p.bColumn), count, p.k, p.bColumn, p.bRow);
     });
   });
 }
 
-const sideParams = ["m", "n", "k", "depth", "a", "aRow", "aColumn", "b", "bRow", "bColumn", "pa", "pb"] as const;
-
-/** `pack`: both sides into panels. */
-function exportPack(m: Module, { e, tile, packA, packB }: Panels): void {
-  const rows = linePacker(m, e, tile.rows, packA);
-  const columns = linePacker(m, e, tile.vectors * e.lanes, packB);
-  m.func("pack", ["chunk", "chunks", ...sideParams], (f, p) => {
-    const rowUnits = f.let(ceilDiv(p.m, PACK_ROWS));
-    const units = op("i32.add", rowUnits, ceilDiv(p.n, PACK_COLUMNS));
-    const share = (index: Operand<"i32">, size: number, total: Local<"i32">) => {
-      const first = f.let(op("i32.mul", index, size));
-      return [first, min(f, op("i32.sub", total, first), size)] as const;
+/** `multiply`: C in a grid of units, of whole tiles. */
+function exportMultiply(m: Module, { e, tile, columns }: Panels, strip: Strip): void {
+  m.func("multiply", ["chunk", "chunks", "gridRows", "gridColumns", ...stripParams], (f, p) => {
+    const range = (total: Int, size: number, part: Expr<"i32">, parts: Int) => {
+      const [first, end] = partOf(f, ceilDiv(total, size), part, parts);
+      const start = f.let(op("i32.mul", first, size));
+      return [start, op("i32.sub", min(f, op("i32.mul", end, size), total), start)] as const;
     };
-    shareOf(f, p, units, (unit) => {
-      f.if(
-        op("i32.lt_u", unit, rowUnits),
-        () => f.call(rows, p.k, p.depth, p.m, p.a, p.aRow, p.aColumn, p.pa, ...share(unit, PACK_ROWS, p.m)),
-        () => {
-          const index = op("i32.sub", unit, rowUnits);
-          f.call(columns, p.k, p.depth, p.n, p.b, p.bColumn, p.bRow, p.pb, ...share(index, PACK_COLUMNS, p.n));
-        },
-      );
-    });
-  });
-}
-
-const panelParams = ["m", "n", "k", "depth", "pa", "pb", "c", "cRow", "add", "addRow"] as const;
-
-/**
- * `multiply`: C from panels, by blocks of whole ones. Where k goes by in several steps, a block adds up in the scratch area
- * and is written with the last: its rows lie side by side there, while those of C may be so far apart that each needs a page
- * and they share the few places of one set of a cache.
- */
-function exportMultiply(m: Module, { e, tile, macro }: Panels): void {
-  const padded = (lines: Local<"i32">, width: number) => op("i32.mul", ceilDiv(lines, width), width * e.bytes);
-  m.func("multiply", ["chunk", "chunks", "blockRows", "blockColumns", ...panelParams], (f, p) => {
-    const gridColumns = f.let(ceilDiv(p.n, p.blockColumns));
-    const [allA, allB] = [f.let(padded(p.m, tile.rows)), f.let(padded(p.n, tile.vectors * e.lanes))];
-    const tmp = f.let(m.scratch());
-    const pitch = f.let(op("i32.mul", p.blockColumns, e.bytes));
-    const [from, addRow] = [f.local("i32"), f.local("i32")];
-    shareOf(f, p, op("i32.mul", gridColumns, ceilDiv(p.m, p.blockRows)), (unit) => {
-      const i = f.let(op("i32.mul", op("i32.div_u", unit, gridColumns), p.blockRows));
-      const j = f.let(op("i32.mul", op("i32.rem_u", unit, gridColumns), p.blockColumns));
-      const rows = min(f, op("i32.sub", p.m, i), p.blockRows);
-      const columns = min(f, op("i32.sub", p.n, j), p.blockColumns);
-      const c = at(at(p.c, i, p.cRow), j, e.bytes);
-      const sums = f.let(op("i32.add", tmp, TILE_BYTES));
-      const add = f.let(select(p.add, at(at(p.add, i, p.addRow), j, e.bytes), 0));
-      f.set(addRow, p.addRow);
-      f.for(from, 0, p.k, p.depth, () => {
-        const rest = f.let(op("i32.sub", p.k, from));
-        const depth = min(f, rest, p.depth);
-        const bytes = f.let(op("i32.mul", depth, e.bytes));
-        const [a, b] = [at(at(p.pa, from, allA), i, bytes), at(at(p.pb, from, allB), j, bytes)];
-        const isLast = f.let(op("i32.eq", depth, rest));
-        const [target, row] = [select(isLast, c, sums), select(isLast, p.cRow, pitch)];
-        f.call(macro, rows, columns, depth, a, b, target, row, add, addRow, tmp);
-        // From now on, sums are added to what there is.
-        f.set(add, sums);
-        f.set(addRow, pitch);
+    shareOf(f, p, op("i32.mul", p.gridRows, p.gridColumns), (unit) => {
+      const [i, rows] = range(p.m, tile.rows, op("i32.div_u", unit, p.gridColumns), p.gridRows);
+      const [j, width] = range(p.n, columns, op("i32.rem_u", unit, p.gridColumns), p.gridColumns);
+      callByName(f, strip, {
+        ...p,
+        m: rows,
+        n: width,
+        a: at(p.a, i, p.aRow),
+        panels: at(p.panels, j, op("i32.mul", p.k, e.bytes)),
+        c: at(at(p.c, i, p.cRow), j, e.bytes),
+        add: select(p.add, at(at(p.add, i, p.addRow), j, e.bytes), 0),
       });
-    });
-  });
-}
-
-/** C must have contiguous rows, and `add` too. */
-function productOf(m: Module, { e, tile, packA, packB, macro }: Panels): Product {
-  return m.inner("packed", productParams, (f, p) => {
-    const tmp = f.let(m.scratch());
-    const step = min(f, p.k, panelDepth(e, tile));
-    const pa = f.let(op("i32.add", tmp, TILE_BYTES));
-    const lines = op("i32.mul", ceilDiv(p.m, tile.rows), tile.rows);
-    const pb = f.let(at(pa, lines, op("i32.mul", step, e.bytes)));
-    f.while(p.k, () => {
-      f.call(packA, pa, p.a, p.m, step, p.aRow, p.aColumn);
-      f.call(packB, pb, p.b, p.n, step, p.bColumn, p.bRow);
-      f.call(macro, p.m, p.n, step, pa, pb, p.c, p.cRow, p.add, p.addRow, tmp);
-      f.set(p.a, at(p.a, step, p.aColumn));
-      f.set(p.b, at(p.b, step, p.bRow));
-      f.set(p.k, op("i32.sub", p.k, step));
-      f.if(op("i32.lt_s", p.k, step), () => f.set(step, p.k));
-      // From now on, sums are added to what C has.
-      f.set(p.add, p.c);
-      f.set(p.addRow, p.cRow);
     });
   });
 }

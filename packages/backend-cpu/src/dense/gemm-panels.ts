@@ -1,10 +1,10 @@
 /**
- * Big products: all threads pack both sides into panels, every element once, and then all multiply blocks of C, which may
- * be small, so that none waits long for another at the end.
+ * Products that threads share: together they pack the columns into panels, once, and then each packs rows for itself, as
+ * many as its L2 cache holds, and multiplies them.
  */
 import { engine, memory, threads } from "../runtime/index.ts";
 import { type Element, elements, type FloatName } from "./element.ts";
-import { PACK_COLUMNS, PACK_ROWS, panelDepth, TILE_BYTES } from "./gemm-packed.ts";
+import { PACK_COLUMNS, TILE_BYTES } from "./gemm-packed.ts";
 import { tilesFor } from "./tiles.ts";
 
 /** Strides in bytes. `add` is 0, or where what is added lies. */
@@ -24,39 +24,47 @@ export interface PanelProduct {
   readonly addRow: number;
 }
 
-/** The most rows or columns whose panels are in memory at a time. */
+/** The most columns whose panels are in memory at a time, and depths of them. */
 const SLAB = 4096;
-const SLAB_DEPTH = 2048;
-/** Rows of a block of C: their panels stay in the L2 cache. */
-const BLOCK_ROWS = 120;
-const BLOCK_COLUMNS = { least: 64, most: 256 };
-/** As many blocks let threads end at about the same time. */
-const BLOCKS = 32;
+const SLAB_DEPTHS = 4;
+/** Tiles of the rows of a unit, at most, so that its panels stay in the L2 cache, and at least, so that B is worth reading. */
+const ROWS = { most: 20, least: 10 };
+/** Columns of a unit where there are several threads. */
+const WIDE = 512;
+/** Units for each thread, so that none waits long for another at the end. */
+const UNITS = 4;
 
 const { wide } = tilesFor(engine.options);
 
-/** The scratch area of a thread that packs and multiplies `m` × `n` by itself. */
-export function packedScratch(e: Element, m: number, n: number, k: number): number {
-  return TILE_BYTES + panelBytes(e, m, n, Math.min(k, panelDepth(e, wide)));
+type Pair = readonly [number, number];
+type Sizes = readonly [number, number, number];
+
+/** The scratch area of a thread that multiplies `m` × `n`, and packs the columns too unless they lie in panels. */
+export function packedScratch(e: Element, [m, n, k]: Sizes, depth: number, packed = false): number {
+  const [rows, columns] = [roundUp(m, wide.rows), roundUp(n, wide.vectors * e.lanes)];
+  const sums = k > depth ? rows * columns : 0;
+  return TILE_BYTES + (sums + (rows + (packed ? 0 : columns)) * depth) * e.bytes;
 }
 
-function panelBytes(e: Element, m: number, n: number, depth: number): number {
-  return (roundUp(m, wide.rows) + roundUp(n, wide.vectors * e.lanes)) * depth * e.bytes;
+/**
+ * How much of k goes at a time: a panel of each side stays in the L1 cache. Every further time, sums are read again. The
+ * order of additions depends on nothing else.
+ */
+export function depthOf(e: Element, k: number): number {
+  return evenly(k, 4096 / (wide.vectors * e.bytes), e.lanes);
 }
 
 /** C = A · B + add, by the module `key`. @throws RangeError if memory for the panels is not to be had. */
 export function multiplyPanels(type: FloatName, key: string, p: PanelProduct): void {
   const e = elements[type];
-  const rows = evenly(p.m, SLAB, wide.rows);
   const columns = evenly(p.n, SLAB, wide.vectors * e.lanes);
-  const slab = evenly(p.k, SLAB_DEPTH, e.lanes);
-  const panels = memory.allocate(panelBytes(e, Math.min(rows, p.m), Math.min(columns, p.n), slab));
+  const depth = depthOf(e, p.k);
+  const slab = Math.min(p.k, SLAB_DEPTHS * depth);
+  const panels = memory.allocate(columns * slab * e.bytes);
   try {
-    for (let i = 0; i < p.m; i += rows) {
-      for (let j = 0; j < p.n; j += columns) {
-        for (let k = 0; k < p.k; k += slab) {
-          packAndMultiply(e, key, part(p, e, [i, j, k], [rows, columns, slab]), panels.address);
-        }
+    for (let j = 0; j < p.n; j += columns) {
+      for (let k = 0; k < p.k; k += slab) {
+        packAndMultiply(e, key, part(p, e, [j, k], [columns, slab]), depth, panels.address);
       }
     }
   } finally {
@@ -64,43 +72,46 @@ export function multiplyPanels(type: FloatName, key: string, p: PanelProduct): v
   }
 }
 
-type Sizes = readonly [number, number, number];
-
-/** A slab of the product: what all threads have in panels at a time. */
-function part(p: PanelProduct, e: Element, [i, j, k]: Sizes, [rows, columns, depth]: Sizes): PanelProduct {
-  const inC = i * p.cRow + j * e.bytes;
+/** A slab of the product: the columns that are in panels at a time. */
+function part(p: PanelProduct, e: Element, [j, k]: Pair, [columns, slab]: Pair): PanelProduct {
   // After the first part of k, sums are added to what C has.
   const started = k > 0;
+  const c = p.c + j * e.bytes;
   return {
-    m: Math.min(rows, p.m - i),
+    ...p,
     n: Math.min(columns, p.n - j),
-    k: Math.min(depth, p.k - k),
-    a: p.a + i * p.aRow + k * p.aColumn,
-    aRow: p.aRow,
-    aColumn: p.aColumn,
+    k: Math.min(slab, p.k - k),
+    a: p.a + k * p.aColumn,
     b: p.b + k * p.bRow + j * p.bColumn,
-    bRow: p.bRow,
-    bColumn: p.bColumn,
-    c: p.c + inC,
-    cRow: p.cRow,
-    add: started ? p.c + inC : p.add && p.add + i * p.addRow + j * e.bytes,
+    c,
+    add: started ? c : p.add && p.add + j * e.bytes,
     addRow: started ? p.cRow : p.addRow,
   };
 }
 
-function packAndMultiply(e: Element, key: string, p: PanelProduct, pa: number): void {
+function packAndMultiply(e: Element, key: string, p: PanelProduct, depth: number, panels: number): void {
   const { m, n, k, a, aRow, aColumn, b, bRow, bColumn, c, cRow, add, addRow } = p;
-  const pb = pa + roundUp(m, wide.rows) * k * e.bytes;
-  const depth = evenly(k, panelDepth(e, wide), e.lanes);
-  const packs = Math.ceil(m / PACK_ROWS) + Math.ceil(n / PACK_COLUMNS);
-  run(key, "pack", packs, 0, [m, n, k, depth, a, aRow, aColumn, b, bRow, bColumn, pa, pb]);
-  const rows = evenly(m, BLOCK_ROWS, wide.rows);
-  const rowBlocks = Math.ceil(m / rows);
-  const { least, most } = BLOCK_COLUMNS;
-  const columns = evenly(n, Math.min(most, Math.max(least, (n * rowBlocks) / BLOCKS)), wide.vectors * e.lanes);
-  const blocks = rowBlocks * Math.ceil(n / columns);
-  const scratch = TILE_BYTES + (k > depth ? rows * columns * e.bytes : 0);
-  run(key, "multiply", blocks, scratch, [rows, columns, m, n, k, depth, pa, pb, c, cRow, add, addRow]);
+  run(key, "pack", Math.ceil(n / PACK_COLUMNS), 0, [n, k, b, bRow, bColumn, panels]);
+  const { rows, columns } = cutGrid(Math.ceil(m / wide.rows), n);
+  const [height, width] = [
+    Math.ceil(m / wide.rows / rows) * wide.rows,
+    Math.ceil(n / columns) + wide.vectors * e.lanes,
+  ];
+  // The ways to multiply have parameters in common: those of B and of columns of C have no meaning here.
+  const sides = [m, n, k, depth, a, aRow, aColumn, 0, 0, 0, c, cRow, 0, add, addRow, 0, panels];
+  run(key, "multiply", rows * columns, packedScratch(e, [height, width, k], depth, true), [rows, columns, ...sides]);
+}
+
+/**
+ * How many units there are in a column and in a row. One thread packs no row twice; several have a few units each, which are
+ * not wide, because then both come from memory less often.
+ */
+function cutGrid(tiles: number, n: number): { rows: number; columns: number } {
+  const { count } = threads;
+  const columns = count === 1 ? 1 : Math.ceil(n / WIDE);
+  const wanted = count === 1 ? 1 : Math.ceil((UNITS * count) / columns);
+  const rows = Math.max(Math.ceil(tiles / ROWS.most), Math.min(wanted, Math.ceil(tiles / ROWS.least)));
+  return { rows, columns };
 }
 
 /** One thread goes through all units in one call. */

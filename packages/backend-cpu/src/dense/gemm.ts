@@ -4,7 +4,7 @@ import { engine, memory, threads } from "../runtime/index.ts";
 import { bytesPerElement, elements, type FloatName, type ScalarName } from "./element.ts";
 import { CACHED_BYTES } from "./gemm-direct.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
-import { multiplyPanels, packedScratch } from "./gemm-panels.ts";
+import { depthOf, multiplyPanels, packedScratch } from "./gemm-panels.ts";
 import { asSparse, multiplySparse } from "./gemm-sparse.ts";
 
 /** A matrix in memory. Strides are in elements, and may be 0 or negative; swap them to transpose. */
@@ -58,7 +58,7 @@ interface Product {
 const TOGETHER = -1;
 /** Below this many multiply-adds, packing costs more than it saves. */
 const SMALL = 32 * 32 * 32;
-/** From here on, packing each element once saves more than handing panels from thread to thread costs. */
+/** From here on, packing columns once saves more than handing panels from thread to thread costs. */
 const BIG = 2 ** 29;
 /** Multiply-adds that are worth handing over to a thread. */
 const FORK = 2 ** 18;
@@ -118,17 +118,18 @@ function multiplyUnits(type: ScalarName, call: GemmCall, product: Product, batch
   const s = bytesPerElement[type];
   const table = call.batch === undefined ? null : offsetTable(call.batch, s, product.transposed);
   const add = call.accumulate ? call.c.address : (call.bias ?? 0);
+  const packed = mode === PACKED ? elements[type as FloatName] : undefined;
+  const depth = packed ? depthOf(packed, call.k) : 0;
   // biome-ignore format: in the groups of `gemmParams`
   const args = [
     mode, batch, grid.rows, grid.columns, grid.blockRows, grid.blockColumns, table?.address ?? 0,
-    m, n, call.k,
+    m, n, call.k, depth,
     a.address, a.rowStride * s, a.columnStride * s,
     b.address, b.rowStride * s, b.columnStride * s,
     call.c.address, cRow * s, cColumn * s,
     add, addRow * s, addColumn * s,
   ];
-  const scratch =
-    mode === PACKED ? packedScratch(elements[type as FloatName], grid.blockRows, grid.blockColumns, call.k) : 0;
+  const scratch = packed ? packedScratch(packed, [grid.blockRows, grid.blockColumns, call.k], depth) : 0;
   try {
     threads.parallel(moduleOf(type), "gemm", grid.chunks, args, scratch);
   } finally {
@@ -150,7 +151,7 @@ function moduleOf(type: ScalarName): string {
   return key;
 }
 
-function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate }: GemmCall): Product {
+function chooseWay(type: ScalarName, { m, n, k, a, b, c, batch, accumulate }: GemmCall): Product {
   const product: Product = {
     mode: SCALAR,
     transposed: false,
@@ -175,7 +176,7 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate }: GemmCall)
   if (dots && isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k)) product.mode = DOT;
   else if (product.cColumn !== 1 || product.addColumn !== 1) product.mode = SCALAR;
   else if (direct && product.b.columnStride === 1) product.mode = DIRECT;
-  else product.mode = m * n * k >= BIG ? TOGETHER : PACKED;
+  else product.mode = m * n * k >= BIG || (threads.count === 1 && !batch) ? TOGETHER : PACKED;
   return product;
 }
 

@@ -3,12 +3,13 @@ import type { Expr, Func, FuncRef } from "../wasm/emitter.ts";
 
 /**
  * C[m × n] = A[m × k] · B[k × n] + add. Strides are in bytes. `add` is 0, or the address of what is added: C itself to
- * accumulate, or a row of biases with `addRow` 0.
+ * accumulate, or a row of biases with `addRow` 0. The packed way takes `depth` of k at a time.
  */
 export const productParams = [
   "m",
   "n",
   "k",
+  "depth",
   "a",
   "aRow",
   "aColumn",
@@ -25,11 +26,12 @@ export const productParams = [
 
 export type Product = FuncRef<typeof productParams, undefined>;
 
-/** Calls a product with the arguments by name. */
-export function callProduct(
+/** Calls a function with the arguments by name. */
+export function callByName<P extends readonly string[]>(
   f: Func,
-  product: Product,
-  args: { readonly [K in (typeof productParams)[number]]: Expr<"i32"> },
+  callee: FuncRef<P, undefined>,
+  args: { readonly [K in P[number]]: Expr<"i32"> },
 ): void {
-  f.call(product as FuncRef<readonly string[], undefined>, ...productParams.map((name) => args[name]));
+  const named: { readonly [name: string]: Expr<"i32"> } = args;
+  f.call(callee as FuncRef<readonly string[], undefined>, ...callee.params.map((name) => named[name]!));
 }
