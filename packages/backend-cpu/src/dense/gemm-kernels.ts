@@ -12,8 +12,11 @@ import type { Tile } from "./tiles.ts";
 type MicroParams = readonly ["a", "aEnd", "b", "c", "cRow", "add", "addRow"];
 export type Micro = FuncRef<MicroParams, undefined>;
 
-/** C[rows × vectors] = add + A·B from packed panels: `rows` of A and `vectors` of B follow each other for every k ≥ 1. */
-export function packedMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
+/**
+ * C[rows × vectors] = add + A·B from packed panels: `pitch` rows of A, of which the first ones count, and `vectors` of B
+ * follow each other for every k ≥ 1.
+ */
+export function packedMicro(m: Module, e: Element, { rows, vectors }: Tile, pitch = rows): Micro {
   const params = ["a", "aEnd", "b", "c", "cRow", "add", "addRow"] as const;
   return m.inner(`packed${rows}x${vectors}`, params, (f, { a, aEnd, b, c, cRow, add, addRow }) => {
     const sums = f.locals("v128", rows * vectors);
@@ -28,7 +31,7 @@ export function packedMicro(m: Module, e: Element, { rows, vectors }: Tile): Mic
           f.set(sum, f.madd(e.shape, factor, vector, sum));
         });
       }
-      f.inc(a, rows * e.bytes);
+      f.inc(a, pitch * e.bytes);
       f.inc(b, 16 * vectors);
     });
     storeTile(f, e, { sums, vectors, c, cRow, add, addRow });

@@ -143,12 +143,21 @@ function macroKernel(m: Module, { e, tile, columns }: Panels): FuncRef<typeof ma
 
 const edgeParams = ["a", "aEnd", "b", "c", "cRow", "add", "addRow", "height", "width", "tmp"] as const;
 
+/** Rows of a tile at the lower end of C that take less time than all: fewer cannot hide the latency of additions. */
+const LOW = 4;
+
 /** A tile that sticks out of C: computed into `tmp`, of which `height` × `width` elements are copied. */
 function edgeTile(m: Module, e: Element, tile: Tile, micro: Micro): FuncRef<typeof edgeParams, undefined> {
   const pitch = tile.vectors * 16;
+  const low = packedMicro(m, e, { ...tile, rows: LOW }, tile.rows);
   return m.inner("edge", edgeParams, (f, p) => {
     const x = f.local("i32");
-    f.call(micro, p.a, p.aEnd, p.b, p.tmp, pitch, 0, 0);
+    const compute = (kernel: Micro) => f.call(kernel, p.a, p.aEnd, p.b, p.tmp, pitch, 0, 0);
+    f.if(
+      op("i32.le_u", p.height, LOW),
+      () => compute(low),
+      () => compute(micro),
+    );
     f.range(p.height, () => {
       f.for(x, 0, op("i32.mul", p.width, e.bytes), e.bytes, () => {
         const added = when(p.add, loadScalar(e.name, op("i32.add", p.add, x)), 0);

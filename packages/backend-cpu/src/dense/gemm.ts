@@ -60,6 +60,8 @@ const TOGETHER = -1;
 const SMALL = 32 * 32 * 32;
 /** From here on, packing columns once saves more than handing panels from thread to thread costs. */
 const BIG = 2 ** 29;
+/** Rows whose panels stay in the L2 cache. One thread packs columns once for all of them, or shares products with itself. */
+const NEAR_ROWS = 360;
 /** Multiply-adds that are worth handing over to a thread. */
 const FORK = 2 ** 18;
 /** A side of a block from which on it makes no difference that neighbours pack the same rows or columns again. */
@@ -176,7 +178,7 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, batch, accumulate }: Ge
   if (dots && isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k)) product.mode = DOT;
   else if (product.cColumn !== 1 || product.addColumn !== 1) product.mode = SCALAR;
   else if (direct && product.b.columnStride === 1) product.mode = DIRECT;
-  else product.mode = m * n * k >= BIG || (threads.count === 1 && !batch) ? TOGETHER : PACKED;
+  else product.mode = m * n * k >= BIG || (threads.count === 1 && m > NEAR_ROWS && !batch) ? TOGETHER : PACKED;
   return product;
 }
 
@@ -202,9 +204,6 @@ interface Grid {
   readonly blockColumns: number;
   readonly chunks: number;
 }
-
-/** Rows whose panels stay in the L2 cache. */
-const NEAR_ROWS = 360;
 
 /**
  * Halves the longer side of the blocks until there are a few of them, then as long as they stay big enough for packing to
