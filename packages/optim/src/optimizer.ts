@@ -1,4 +1,5 @@
 import { clearGradients, enableGrad, fail, isTensor, noGrad, scope, type Tensor } from "@dl/tensor";
+import { print } from "./print.ts";
 import { exportState, importState, type OptimizerState } from "./state-dict.ts";
 
 /** Parameters that share their options. */
@@ -78,6 +79,11 @@ export abstract class Optimizer {
     return loss;
   }
 
+  /** As PyTorch prints it, with the options that there are. */
+  toString(): string {
+    return print(this.constructor.name, this.paramGroups);
+  }
+
   /** In PyTorch's structure and names. */
   stateDict(): OptimizerState {
     return exportState(this.paramGroups, this.state);
@@ -108,6 +114,10 @@ export abstract class Optimizer {
     return state;
   }
 }
+
+Object.defineProperty(Optimizer.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value: Optimizer.prototype.toString,
+});
 
 /** Lists of parameters with gradients, as whole-list kernels take them. */
 export function withGradients({ params }: ParamGroup): { params: Tensor[]; grads: Tensor[] } {

@@ -260,3 +260,11 @@ it("gradients are dropped, or zeroed", () => {
   optimizer.zeroGrad();
   expect(x.grad).toBeNull();
 });
+
+it("prints as PyTorch's, with the options that there are", () => {
+  const groups = [{ params: [leaf(1)], lr: 1e-3 }, { params: [leaf(2)] }];
+  const shared = "    maximize: False\n    weight_decay: 0.01\n";
+  const group = (i: number, lr: string): string =>
+    `\nParameter Group ${i}\n    amsgrad: False\n    betas: (0.9, 0.999)\n    eps: 1e-08\n    lr: ${lr}\n${shared}`;
+  expect(String(new AdamW(groups, { lr: 0.01 }))).toBe(`AdamW (${group(0, "0.001")}${group(1, "0.01")})`);
+});

@@ -76,14 +76,14 @@ function draw<D extends DType>(distribution: "uniform" | "normal", shape: Shape,
 }
 
 /** Uniform in [0, 1). @see https://pytorch.org/docs/stable/generated/torch.rand.html */
-export function rand<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
-  const [shape, options] = parseSizes("rand", args);
+export function rand<D extends DType = "float32">(...args: SizesAndOptions<D, RandomOptions<D>>): Tensor<D> {
+  const [shape, options] = parseSizes<D, RandomOptions<D>>("rand", args);
   return draw("uniform", shape, options);
 }
 
 /** Normal with mean 0 and variance 1. @see https://pytorch.org/docs/stable/generated/torch.randn.html */
-export function randn<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
-  const [shape, options] = parseSizes("randn", args);
+export function randn<D extends DType = "float32">(...args: SizesAndOptions<D, RandomOptions<D>>): Tensor<D> {
+  const [shape, options] = parseSizes<D, RandomOptions<D>>("randn", args);
   return draw("normal", shape, options);
 }
 

@@ -13,7 +13,8 @@ test("a seed repeats, a generator has its own stream and its state can be kept",
   expect(draw()).not.toEqual(first);
   manualSeed(3);
   const generator = new Generator().manualSeed(9);
-  rand(100, { generator } as never);
+  rand(100, { generator });
+  randn([5], { generator, dtype: "float64" });
   expect(draw()).toEqual(first);
   const state = generator.getState();
   const order = permutation(8, generator);

@@ -128,14 +128,17 @@ function guess(flat: readonly Scalar[]): DType {
 }
 
 /** `zeros(2, 3)`, `zeros([2, 3])`, with or without options behind. */
-export type SizesAndOptions<D extends DType = DType> =
+export type SizesAndOptions<D extends DType = DType, O extends TensorOptions<D> = TensorOptions<D>> =
   | readonly [...size: number[]]
-  | readonly [...size: number[], options: TensorOptions<D>]
-  | readonly [size: readonly number[], options?: TensorOptions<D>];
+  | readonly [...size: number[], options: O]
+  | readonly [size: readonly number[], options?: O];
 
-export function parseSizes<D extends DType>(op: string, args: SizesAndOptions<D>): [Shape, TensorOptions<D>] {
+export function parseSizes<D extends DType, O extends TensorOptions<D>>(
+  op: string,
+  args: SizesAndOptions<D, O>,
+): [Shape, O] {
   const last = args[args.length - 1];
-  const options = (isOptions(last) ? last : {}) as TensorOptions<D>;
+  const options = (isOptions(last) ? last : {}) as O;
   const rest = isOptions(last) || last === undefined ? args.slice(0, -1) : args;
   return [checkShape(op, (Array.isArray(rest[0]) ? rest[0] : rest) as Shape), options];
 }
@@ -311,7 +314,7 @@ export function eye<D extends DType = "float32">(
     | readonly [n: number, options?: TensorOptions<D>]
     | readonly [n: number, m: number, options?: TensorOptions<D>]
 ): Tensor<D> {
-  const [sizes, options] = parseSizes<D>("eye", args as SizesAndOptions<D>);
+  const [sizes, options] = parseSizes("eye", args as SizesAndOptions<D>);
   const [n, m = n] = sizes as [number, number?];
   const made = filled<D>(0, [n!, m!], options.dtype ?? (state.defaultDType as D), { device: options.device });
   tidy(() => made.diagonal().fill_(1));
