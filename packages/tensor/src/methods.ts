@@ -31,7 +31,8 @@ import { Tensor } from "./tensor.ts";
 type Same =
   | keyof typeof views
   | ("relu" | "neg" | "abs" | "square" | "floor" | "ceil" | "round" | "trunc" | "sign" | "bitwiseNot")
-  | ("at" | "gather" | "indexSelect" | "maskedSelect" | "take" | "takeAlongDim" | "scatter" | "scatterAdd")
+  | ("at" | "gather" | "indexSelect" | "maskedSelect" | "take" | "takeAlongDim" | "maskedFill")
+  | ("scatter" | "scatterAdd")
   | ("flatten" | "unflatten" | "ravel" | "movedim" | "moveaxis" | "swapaxes" | "swapdims" | "unfold" | "diagonal")
   | ("broadcastTo" | "expandAs" | "reshapeAs" | "viewAs" | "repeat" | "tile" | "roll" | "rot90" | "fliplr" | "flipud")
   | ("tril" | "triu" | "amax" | "amin" | "msort" | "mm" | "mv" | "bmm");
@@ -39,7 +40,7 @@ type Same =
 /** What keeps float dtypes, and makes one of whole numbers. */
 type Floating =
   | Exclude<keyof typeof elementwise, "logicalNot" | "isnan" | "isinf" | "signbit">
-  | ("clamp" | "clampMin" | "clampMax" | "pow" | "std" | "var" | "logsumexp" | "maskedFill" | "lerp")
+  | ("clamp" | "clampMin" | "clampMax" | "pow" | "std" | "var" | "logsumexp" | "lerp")
   | ("addcmul" | "addcdiv");
 
 type Kept<K, D extends DType> = K extends Same | `${string}_`

@@ -45,8 +45,7 @@ export interface AttentionWeights {
   readonly inProjBias: Tensor | null;
   readonly biasK: Tensor | null;
   readonly biasV: Tensor | null;
-  readonly outProjWeight: Tensor;
-  readonly outProjBias: Tensor | null;
+  readonly outProj: { readonly weight: Tensor; readonly bias: Tensor | null };
   readonly qProjWeight: Tensor | null;
   readonly kProjWeight: Tensor | null;
   readonly vProjWeight: Tensor | null;
@@ -123,7 +122,7 @@ export function multiHeadAttention(
   const shares = softmax(mask ? scores.add(mask) : scores, -1);
   const mixed = dropout(shares, dropoutP, dropoutP > 0).matmul(v);
   const joined = mixed.transpose(0, 1).reshape(targets, batch, width);
-  const output = linear(joined, weights.outProjWeight, weights.outProjBias);
+  const output = linear(joined, weights.outProj.weight, weights.outProj.bias);
   return [output, shares.view(batch, numHeads, targets, -1)];
 }
 

@@ -130,41 +130,13 @@ export class MultiheadAttention extends Module<
     const [q, k, v] = [sequenceFirst(query), sequenceFirst(key), sequenceFirst(value)];
     this.#check(q, k, v);
     const padding = keyPaddingMask && !batched ? keyPaddingMask.unsqueeze(0) : keyPaddingMask;
-    const {
-      inProjWeight,
-      inProjBias,
-      biasK,
-      biasV,
-      qProjWeight,
-      kProjWeight,
-      vProjWeight,
-      outProj,
-      numHeads,
-      addZeroAttn,
-    } = this;
-    const [outputs, shares] = multiHeadAttention(
-      q,
-      k,
-      v,
-      {
-        inProjWeight,
-        inProjBias,
-        biasK,
-        biasV,
-        qProjWeight,
-        kProjWeight,
-        vProjWeight,
-        outProjWeight: outProj.weight,
-        outProjBias: outProj.bias,
-      },
-      {
-        numHeads,
-        addZeroAttn,
-        dropoutP: this.training ? this.dropout : 0,
-        keyPaddingMask: padding ?? null,
-        attnMask: attnMask ?? null,
-      },
-    );
+    const [outputs, shares] = multiHeadAttention(q, k, v, this, {
+      numHeads: this.numHeads,
+      addZeroAttn: this.addZeroAttn,
+      dropoutP: this.training ? this.dropout : 0,
+      keyPaddingMask: padding ?? null,
+      attnMask: attnMask ?? null,
+    });
     const output = !batched ? outputs.squeeze(1) : this.batchFirst ? outputs.transpose(0, 1) : outputs;
     if (!needWeights) return [output, null];
     const weights = average ? shares.mean(1) : shares;
