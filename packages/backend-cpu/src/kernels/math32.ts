@@ -27,7 +27,6 @@ import {
   polynomial,
   select,
   shl,
-  shr,
   singleBits,
   square,
   sub,
@@ -61,16 +60,14 @@ function biasedPower(n: Node): Node {
   return float(shl(n, 23));
 }
 
-/** 2ⁿ for whole n in [-126, 127]. */
-function powerOfTwo(n: Node): Node {
-  return float(shl(add(n, 127), 23));
-}
-
-/** x · 2ⁿ in two steps, so that n may leave float32's exponents: results become subnormal, 0 or infinite. */
-function scale(x: Node, shifted: Node): Node {
-  const n = sub(shifted, ROUND_BITS);
-  const half = shr(n, 1);
-  return mul(mul(x, powerOfTwo(half)), powerOfTwo(sub(n, half)));
+/**
+ * x · 2ⁿ for n from -151 to 129, in two steps, so that n may leave float32's exponents: results become subnormal, 0 or
+ * infinite. At -151 the first step has 0: results that round to it in the second take a hundred times as long.
+ */
+function scale(x: Node, n: Node): Node {
+  const down = lt(n, ROUND_BITS);
+  const power = biasedPower(add(n, select(down, constant("i32", 151), 126)));
+  return mul(mul(x, power), select(down, constant("f32", 2 ** -24), 2));
 }
 
 /** x · 2ⁿ where the result is a normal number: n is added to the exponent; the shift drops the bits of `ROUND`. */
@@ -89,7 +86,7 @@ function expOf({ r, n }: Power, scaled: (x: Node, n: Node) => Node): Node {
 }
 
 export function exp(x: Node): Node {
-  const careful = (y: Node): Node => expOf(splitPower(pmin(pmax(y, -104), 89)), scale);
+  const careful = (y: Node): Node => expOf(splitPower(pmin(pmax(y, -105), 89)), scale);
   return extended(beyond(x, 87), expOf(splitPower(x), scaleInside), careful, x);
 }
 

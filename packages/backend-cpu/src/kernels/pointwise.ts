@@ -15,10 +15,11 @@ import {
   type View,
 } from "@dl/tensor";
 import { threads } from "../runtime/index.ts";
+import { access } from "./access.ts";
 import { binary } from "./binary.ts";
 import { casts, convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
-import { constant, div, eq, mul, type Node, nonzero, select, shl, shr, sqrt } from "./expression.ts";
+import { constant, div, eq, input, mul, type Node, nonzero, select, shl, shr, sqrt } from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { withTemporaries } from "./temporary.ts";
 import { turnedPlanes } from "./turn.ts";
@@ -116,7 +117,6 @@ function hasZero(divisor: KernelInput, owner: Output): boolean {
 
 /** Powers that are cheaper another way, with its results at the edges, as in PyTorch. */
 const powers: ReadonlyMap<number, (x: Node) => Node> = new Map([
-  [0, (x) => constant(x.type, 1)],
   [1, (x) => x],
   [2, (x) => mul(x, x)],
   [3, (x) => mul(mul(x, x), x)],
@@ -132,10 +132,18 @@ const powersPerDType = new Map(
   ]),
 );
 
+/** Powers with exponent 0, which read nothing. */
+const ones = perDType((dtype) => {
+  const { raw, decode } = access[dtype];
+  const { type } = decode(input(0, raw));
+  return new Elementwise("ones", [], dtype, () => constant(type, 1));
+});
+
 function powFormula(): Pick {
   const general = binaryFormula("pow");
   return (inputs, out) => {
     const [dtype, exponent] = [dtypeOf(inputs, out), inputs[1]];
+    if (exponent === 0) return ones(dtype);
     const isSpecial = typeof exponent === "number" && (exponent >= 0 || isFloat(dtype));
     const special = isSpecial ? powersPerDType.get(exponent) : undefined;
     return special?.(dtype) ?? general(inputs, out);
