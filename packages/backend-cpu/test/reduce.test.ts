@@ -2,7 +2,17 @@ import { type DType, dtypes, full, ones, type ReduceOp, type Shape, scope, type 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/index.ts";
-import { agree, allDTypes, anyView, outputsOf, plainView, precision, type Spec } from "./oracle.ts";
+import {
+  agree,
+  allDTypes,
+  anyView,
+  type Draw,
+  floatDTypes,
+  outputsOf,
+  plainView,
+  precision,
+  type Spec,
+} from "./oracle.ts";
 
 type Fold = ReduceOp | "extremes";
 const folds = ["sum", "prod", "amax", "amin", "any", "all", "extremes"] as const;
@@ -86,13 +96,26 @@ describe.each(["argmax", "argmin"] as const)("%s", (op) => {
     },
   );
 
-  test("gives the first of equals and of NaNs in long lines of any length", () => {
-    const alike = (random: () => number): number => (random() < 0.02 ? Number.NaN : Math.floor(3 * random()));
-    for (let length = 15; length < 70; length++) {
-      check(op, plainView([12, length], "float32", length, alike), [1]);
-      check(op, plainView([length, 41], "float32", length, alike), [0]);
-    }
-  });
+  test.each(floatDTypes)(
+    "gives the first of equals, zeros of both signs too, and of NaNs in long lines of %s",
+    (dtype) => {
+      const few = [-Infinity, -1, -0, 0, 2];
+      const alike =
+        (from: number, to: number): Draw =>
+        (random) =>
+          random() < 0.02 ? Number.NaN : few[from + Math.floor((to - from) * random())]!;
+      for (let length = 15; length < 70; length++) {
+        for (const [from, to] of [
+          [0, 5],
+          [0, 4],
+          [2, 5],
+        ] as const) {
+          check(op, plainView([12, length], dtype, length, alike(from, to)), [1]);
+        }
+        check(op, plainView([length, 41], dtype, length, alike(0, 5)), [0]);
+      }
+    },
+  );
 
   test.each(allDTypes)("of %s in long lines, wherever the extreme is", (dtype) => {
     const rough = (random: () => number): number => Math.floor(120 * random());

@@ -33,7 +33,6 @@ import { lookup, ROWS, table } from "./tables.ts";
 const i64 = (value: bigint): Node => constant("i64", value);
 /** Adding 1.5 · 2⁵² rounds to a whole number, which then stands in the low bits. */
 export const ROUND: number = 1.5 * 2 ** 52;
-const ROUND_BITS = i64(0x4338000000000000n);
 /** ln 2 in two parts; products of the first with whole numbers up to 2¹¹ are exact. */
 export const LN2_HIGH = 0.6931471805598903;
 export const LN2_LOW = 5.497923018708371e-14;
@@ -103,7 +102,7 @@ const inside: Scaling = ({ r, rest, n }) => {
 const anywhere =
   (less = 0): Scaling =>
   ({ n, ...parts }) => {
-    const down = lt(n, ROUND_BITS);
+    const down = lt(shl(n, 32), 0);
     const whole = add(n, select(down, i64(256n * 1078n), 256 * (1022 - less)));
     const near = inside({ ...parts, n: and(n, i64(255n)) });
     const power = float(shl(shrUnsigned(whole, 8), 52));

@@ -136,7 +136,7 @@ const powersPerDType = new Map(
 const ones = perDType((dtype) => {
   const { raw, decode } = access[dtype];
   const { type } = decode(input(0, raw));
-  return new Elementwise("ones", [], dtype, () => constant(type, 1));
+  return new Elementwise(`ones ${dtype}`, [], dtype, () => constant(type, 1));
 });
 
 function powFormula(): Pick {

@@ -5,7 +5,7 @@ import { addressOf } from "../storage.ts";
 import { keptFirst, type Level, levels, merged } from "./fold-plan.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { ABREAST, buildAbreast } from "./positions-columns.ts";
-import { buildLines, buildPositions, LONG, lineOf, type PositionOp } from "./positions-loops.ts";
+import { buildLines, buildPositions, LONG, type PositionOp } from "./positions-loops.ts";
 import { withTemporaries } from "./temporary.ts";
 
 const PARALLEL = 2 ** 15;
@@ -31,7 +31,7 @@ function find(name: PositionOp, x: View, dims: Shape, out: Output): void {
 }
 
 function launch(name: PositionOp, x: View, kept: readonly Level[], inner: Level, out: Output): void {
-  const way = wayOf(x, kept, inner);
+  const way = wayOf(kept, inner);
   const key = `${name} ${way} ${x.dtype}`;
   engine.module(key, (m) => builders[way](m, name, x.dtype));
   const width = way === "abreast" ? kept.at(-1)!.size : 1;
@@ -48,9 +48,9 @@ function launch(name: PositionOp, x: View, kept: readonly Level[], inner: Level,
   threads.parallel(key, "positions", chunks, args, 16 * ABREAST);
 }
 
-function wayOf({ dtype }: View, kept: readonly Level[], inner: Level): keyof typeof builders {
+function wayOf(kept: readonly Level[], inner: Level): keyof typeof builders {
   if (kept.at(-1)?.stride === 1) return "abreast";
-  return inner.stride === 1 && inner.size >= LONG && lineOf("argmax", dtype) ? "lines" : "any";
+  return inner.stride === 1 && inner.size >= LONG ? "lines" : "any";
 }
 
 export const argmax: Kernel<"argmax"> = positions("argmax");
