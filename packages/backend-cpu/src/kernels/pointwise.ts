@@ -3,7 +3,6 @@ import {
   type BinaryOp,
   binaryOps,
   type DType,
-  dtypes,
   fail,
   isFloat,
   type KernelCall,
@@ -21,7 +20,7 @@ import { casts, convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
 import { constant, div, eq, input, mul, type Node, nonzero, select, shl, shr, sqrt } from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
-import { withTemporaries } from "./temporary.ts";
+import { bySlices, withTemporaries } from "./temporary.ts";
 import { turnedPlanes } from "./turn.ts";
 import { unary } from "./unary.ts";
 
@@ -44,30 +43,14 @@ export function launch(kernel: Elementwise, inputs: readonly KernelInput[], out:
   if (sizeOf(out.shape) < STRAIGHTEN || !inputs.some(isTurned)) kernel.launch(inputs, out);
   else {
     const [size] = out.shape as readonly [number];
-    const some = threads.count > 1 ? size : Math.ceil((NEAR * size) / sizeOf(out.shape));
-    for (let start = 0; start < size; start += some)
-      launchSome(kernel, inputs, out, start, Math.min(some, size - start));
-  }
-}
-
-/** Some positions of the first dimension. */
-function launchSome(
-  kernel: Elementwise,
-  inputs: readonly KernelInput[],
-  out: Output,
-  start: number,
-  size: number,
-): void {
-  withTemporaries(out, (temporaries) => {
-    const straight = inputs.map((x) => {
-      if (typeof x === "number") return x;
-      const { storage, dtype, strides } = x;
-      const some = { storage, dtype, strides, shape: x.shape.with(0, size), offset: x.offset + start * strides[0]! };
-      return isTurned(some) ? temporaries.rowMajor(some) : some;
+    const most = threads.count > 1 ? size : Math.ceil((NEAR * size) / sizeOf(out.shape));
+    bySlices(inputs, out, most, (xs, part) => {
+      withTemporaries(part, (temporaries) => {
+        const straight = xs.map((x) => (isTurned(x) ? temporaries.rowMajor(x) : x));
+        kernel.launch(straight, part);
+      });
     });
-    const step = (out.strides?.[0] ?? sizeOf(out.shape.slice(1))) * dtypes[out.dtype].bytes;
-    kernel.launch(straight, { ...out, shape: out.shape.with(0, size), address: out.address + start * step });
-  });
+  }
 }
 
 function isTurned(x: KernelInput): x is View {

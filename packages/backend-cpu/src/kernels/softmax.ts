@@ -1,6 +1,6 @@
 /** Softmax, its logarithm and their gradients along one dimension. */
 import type { SoftmaxOp, View } from "@dl/tensor";
-import { dtypes, sizeOf } from "@dl/tensor";
+import { sizeOf } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
 import { axisOf } from "./array-kernel.ts";
@@ -8,13 +8,13 @@ import { convert } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { PANEL, SCRATCH_BYTES } from "./softmax-columns.ts";
 import { buildSoftmax } from "./softmax-loops.ts";
-import { withTemporaries } from "./temporary.ts";
+import { bySlices, withTemporaries } from "./temporary.ts";
 
 const PARALLEL = 2 ** 14;
 /** Outer places from which wide panels are enough for all threads, and the width otherwise. */
 const MANY = 16;
 const NARROW = 64;
-/** Elements of 16-bit floats that are widened together. */
+/** Elements of 16-bit floats that are widened together: so few that they stay near. */
 const NEAR = 2 ** 17;
 
 function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
@@ -27,7 +27,11 @@ function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
         const xs = views.map((x) => temporaries.rowMajor(x, dtype));
         launch(name, dtype, xs, dim, out!);
       });
-    } else inParts(dim, views, out!, (xs, part) => throughFloats(name, xs, dim, part));
+    } else {
+      const [size = 1] = out!.shape;
+      const most = dim === 0 ? size : Math.max(1, Math.floor((NEAR * size) / sizeOf(out!.shape)));
+      bySlices(views, out!, most, (xs, part) => throughFloats(name, xs, dim, part));
+    }
   };
 }
 
@@ -38,26 +42,6 @@ function throughFloats(name: SoftmaxOp, views: readonly View[], dim: number, out
     launch(name, "float32", xs, dim, result);
     convert(result, out);
   });
-}
-
-/** Parts of the first dimension, so few elements that they stay near while they are float32. */
-function inParts(
-  dim: number,
-  views: readonly View[],
-  out: Output,
-  body: (views: readonly View[], out: Output) => void,
-): void {
-  const [first, ...rest] = out.shape as [number, ...number[]];
-  const each = sizeOf(rest);
-  const most = dim === 0 ? first : Math.max(1, Math.floor(NEAR / each));
-  for (let start = 0; start < first; start += most) {
-    const shape = [Math.min(most, first - start), ...rest];
-    const xs = views.map(({ storage, dtype, strides, offset }) => {
-      return { storage, dtype, strides, shape, offset: offset + start * strides[0]! };
-    });
-    const { storage, dtype, address } = out;
-    body(xs, { storage, dtype, shape, address: address + start * each * dtypes[dtype].bytes });
-  }
 }
 
 function launch(name: SoftmaxOp, dtype: "float32" | "float64", xs: readonly View[], dim: number, out: Output): void {

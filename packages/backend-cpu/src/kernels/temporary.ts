@@ -1,5 +1,15 @@
 /** Row-major copies that live as long as one kernel call. */
-import { type Backend, type DType, isContiguous, type Shape, sizeOf, stridesOf, type View } from "@dl/tensor";
+import {
+  type Backend,
+  type DType,
+  dtypes,
+  isContiguous,
+  type KernelInput,
+  type Shape,
+  sizeOf,
+  stridesOf,
+  type View,
+} from "@dl/tensor";
 import { CpuStorage } from "../storage.ts";
 import { convert } from "./copy.ts";
 import type { Output } from "./kernel.ts";
@@ -46,6 +56,25 @@ export function withTemporaries<T>(owner: Output | View, body: (temporaries: Tem
     return body(temporaries);
   } finally {
     temporaries.release();
+  }
+}
+
+/** Calls `body` for at most `most` positions of the first dimension at a time. The inputs have the shape of `out`. */
+export function bySlices<X extends KernelInput>(
+  inputs: readonly X[],
+  out: Output,
+  most: number,
+  body: (inputs: readonly X[], out: Output) => void,
+): void {
+  const [first, ...rest] = out.shape as readonly [number, ...number[]];
+  const step = (out.strides?.[0] ?? sizeOf(rest)) * dtypes[out.dtype].bytes;
+  for (let start = 0; start < first; start += most) {
+    const shape = [Math.min(most, first - start), ...rest];
+    const slice = ({ storage, dtype, strides, offset }: View): View => {
+      return { storage, dtype, strides, shape, offset: offset + start * strides[0]! };
+    };
+    const some = inputs.map((x) => (typeof x === "number" ? x : slice(x)));
+    body(some as X[], { ...out, shape, address: out.address + start * step });
   }
 }
 
