@@ -49,17 +49,11 @@ describe.each(ops)("%s", (op) => {
   });
 
   test("of 16-bit floats that are widened part by part", () => {
-    for (const shape of [
-      [300, 1000],
-      [2, 140_000],
-      [7, 200, 101],
-    ]) {
-      for (const dim of shape.keys()) check(op, shape, dim, "bfloat16");
-    }
+    check(op, [3, 400_000], 1, "bfloat16");
     const turned = Array.from({ length: operands(op) }, (_, i): Spec => {
-      return { ...plainView([1000, 300], "float16", 3 + i, negative), shape: [300, 1000], strides: [1, 300] };
+      return { ...plainView([1000, 1100], "float16", 3 + i, negative), shape: [1100, 1000], strides: [1, 1100] };
     });
-    agree(op, turned, { dim: 1 }, [{ shape: [300, 1000], dtype: "float16" }], precision.float16);
+    agree(op, turned, { dim: 1 }, [{ shape: [1100, 1000], dtype: "float16" }], precision.float16);
   });
 });
 

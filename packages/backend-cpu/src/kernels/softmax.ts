@@ -14,8 +14,11 @@ const PARALLEL = 2 ** 14;
 /** Outer places from which wide panels are enough for all threads, and the width otherwise. */
 const MANY = 16;
 const NARROW = 64;
-/** Elements of 16-bit floats that are widened together: so few that they stay near. */
-const NEAR = 2 ** 17;
+/**
+ * Elements of 16-bit floats that are widened together. They stay in the cache that threads share: of fewer, each thread would
+ * wait for what another wrote.
+ */
+const NEAR = 2 ** 20;
 
 function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
   return ({ inputs, attrs }, [out]) => {
