@@ -143,12 +143,18 @@ onDevice("pipelines", () => {
       free(x, y, s!);
     };
     for (let i = 0; i < 5; i++) await step();
-    const bytes = webgpu.memory();
-    const counts = await cost(async () => {
-      for (let i = 0; i < 20; i++) await step();
-    });
-    expect(counts).toMatchObject({ buffers: 0, pipelines: 0, bindGroups: 0 });
-    expect(webgpu.memory()).toEqual(bytes);
+    const watch = async (): Promise<void> => {
+      const before = webgpu.memory();
+      const counts = await cost(async () => {
+        for (let i = 0; i < 20; i++) await step();
+      });
+      const after = webgpu.memory();
+      // The collector may still come in the middle.
+      if (after.buffers < before.buffers) return watch();
+      expect(counts).toMatchObject({ buffers: 0, pipelines: 0, bindGroups: 0 });
+      expect(after).toEqual(before);
+    };
+    await watch();
   });
 
   test("many launches are few submits", async () => {
