@@ -54,7 +54,7 @@ export function depthOf(e: Element, k: number): number {
   return evenly(k, 4096 / (wide.vectors * e.bytes), e.lanes);
 }
 
-/** C = A · B + add, by the module `key`. @throws RangeError if memory for the panels is not to be had. */
+/** C = A · B + add, by the module `key`. @throws TensorError if memory for the panels is not to be had. */
 export function multiplyPanels(type: FloatName, key: string, p: PanelProduct): void {
   const e = elements[type];
   const columns = evenly(p.n, SLAB, wide.vectors * e.lanes);

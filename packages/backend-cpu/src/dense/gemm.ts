@@ -72,7 +72,7 @@ const FEW_ROWS = 16;
 /**
  * C = A · B (+ C, or + bias). Integers wrap around. C must not overlap with A, B or the biases.
  *
- * @throws RangeError if memory for packing is not to be had.
+ * @throws TensorError if memory for packing is not to be had.
  */
 export function gemm(type: ScalarName, call: GemmCall): void {
   if (call.m === 0 || call.n === 0 || call.batch?.count === 0) return;

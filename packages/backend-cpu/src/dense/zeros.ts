@@ -8,7 +8,7 @@ import { at } from "./element.ts";
 const FLAG = 256;
 export const PLACES: number = FLAG + 16;
 
-/** A table with those places, in bytes. @throws RangeError if there is no memory for it. */
+/** A table with those places, in bytes. @throws TensorError if there is no memory for it. */
 export function makeTable(places: ArrayLike<number>): Block {
   const block = memory.allocate(PLACES + 4 * places.length);
   memory.heap.u8.set(lanePacking, block.address);

@@ -1,6 +1,6 @@
 /** What happens before a kernel sees its operands: devices agree, dtypes agree (or are promoted), shapes are expanded. */
 import type { KernelInput } from "../backend.ts";
-import { type DType, isFloat, isWhole, promoteTypes, resultType } from "../dtype.ts";
+import { type DType, inRange, isFloat, isWhole, promoteTypes, resultType } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { broadcastShapes, expandStrides, type Shape, sameShape } from "../shape.ts";
@@ -80,4 +80,9 @@ export function expandAll(inputs: readonly Operand[], shape: Shape): readonly Ke
     views[i] = { storage, dtype, shape, strides: expandStrides(input.shape, input.strides, shape), offset };
   }
   return views ?? inputs;
+}
+
+/** A bound that is a whole number must be one of the dtype's: another would limit to what it wraps around to. */
+export function limit<T>({ dtype }: Tensor, bound: T): T {
+  return typeof bound === "number" && isWhole(bound) ? inRange("clamp", bound, dtype) : bound;
 }

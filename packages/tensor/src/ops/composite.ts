@@ -1,12 +1,13 @@
 /** Operations made of others: no kernel, no derivative. Softmax uses a backend's fused kernel where there is one. */
 
-import { type DType, inRange, isFloat, isWhole } from "../dtype.ts";
+import { type DType, inRange, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
 import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
+import { limit } from "./coerce.ts";
 import { to } from "./convert.ts";
 import { labelled } from "./labels.ts";
 import { roomy } from "./pointwise.ts";
@@ -57,11 +58,6 @@ export const logsumexp = composite(
 function bounded(name: "maximum" | "minimum", keeps: "ge" | "le", input: Tensor, bound: Tensor | number): Tensor {
   const out = apply(name, [input, limit(input, bound)]);
   return bound instanceof Tensor && out.requiresGrad ? where(apply(keeps, [input, bound]), input, out) : out;
-}
-
-/** A whole number must be one of the dtype's: another would limit to what it wraps around to. */
-export function limit<T>({ dtype }: Tensor, bound: T): T {
-  return typeof bound === "number" && isWhole(bound) ? inRange("clamp", bound, dtype) : bound;
 }
 
 /** Limits every element to [min, max]; either may be missing, or a tensor. @see https://pytorch.org/docs/stable/generated/torch.clamp.html */

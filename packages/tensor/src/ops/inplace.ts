@@ -7,7 +7,7 @@ import { sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { applyInPlace } from "./apply.ts";
 import { div } from "./arithmetic.ts";
-import { limit } from "./composite.ts";
+import { limit } from "./coerce.ts";
 import { to } from "./convert.ts";
 import { scaled } from "./scaling.ts";
 import { op } from "./signature.ts";
