@@ -3,7 +3,7 @@
 const budgets = [
   { name: "tensor + backend-cpu", path: "benchmarks/size/tensor-cpu.js", limit: "87 kB" },
   { name: "training: tensor, backend-cpu, autograd, nn, optim", path: "benchmarks/size/training.js", limit: "133 kB" },
-  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "206 kB" },
+  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "211 kB" },
 ];
 
 const modifyEsbuildConfig = (config) => ({ ...config, format: "esm", platform: "browser", target: "es2022" });

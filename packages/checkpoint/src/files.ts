@@ -1,7 +1,8 @@
 /** Checkpoints in files, where the host has any. */
-import type { Tensor } from "@dl/tensor";
+import { isTensor, type Tensor } from "@dl/tensor";
 import { CheckpointError } from "./errors.ts";
 import { pack, unpack } from "./packing.ts";
+import { fromPyTorch, isPyTorch } from "./pytorch.ts";
 import { fromBytes, type Metadata, readMetadata, type TensorRecord, toBytes } from "./safetensors.ts";
 
 /** The part of Node's `fs/promises` that is needed. */
@@ -71,13 +72,20 @@ export async function save(tensors: TensorRecord, path: string, metadata: Metada
 }
 
 /**
- * Reads a safetensors file: tensors by name, on the CPU.
- * @throws CheckpointError when it cannot be read, or is not intact
+ * Reads tensors by name, on the CPU: a safetensors file, or a state dict that PyTorch saved (`.pt`, `.pth`).
+ * @throws CheckpointError when it cannot be read, is not intact, or holds something else than tensors by name
  * @see https://pytorch.org/docs/stable/generated/torch.load.html
  * @example model.loadStateDict(await load("model.safetensors"));
  */
 export async function load(path: string): Promise<Record<string, Tensor>> {
-  return fromBytes(await read("load", path), path);
+  const bytes = await read("load", path);
+  return isPyTorch(bytes) ? byName(fromPyTorch(bytes, path), path) : fromBytes(bytes, path);
+}
+
+function byName(value: unknown, path: string): Record<string, Tensor> {
+  const isPlain = !isTensor(value) && typeof value === "object" && value !== null;
+  if (isPlain && Object.values(value).every(isTensor)) return value as Record<string, Tensor>;
+  throw new CheckpointError(`load: ${path} holds more than tensors by name. Use loadCheckpoint`);
 }
 
 /**
@@ -94,13 +102,15 @@ export async function saveCheckpoint(state: object, path: string): Promise<void>
 }
 
 /**
- * Reads what {@link saveCheckpoint} wrote; the tensors are on the CPU. The type is the caller's word for it.
- * @throws CheckpointError when the file cannot be read, is not intact, or holds nothing but tensors
+ * Reads what {@link saveCheckpoint} or `torch.save` wrote (see {@link fromPyTorch}); the tensors are on the CPU. The type is
+ * the caller's word for it.
+ * @throws CheckpointError when the file cannot be read, is not intact, or is safetensors of another program
  * @example
  * const { model: weights, epoch } = await loadCheckpoint<{ model: StateDict; epoch: number }>("training.safetensors");
  */
 export async function loadCheckpoint<T = Record<string, unknown>>(path: string): Promise<T> {
   const bytes = await read("loadCheckpoint", path);
+  if (isPyTorch(bytes)) return fromPyTorch(bytes, path) as T;
   return unpack<T>({ tensors: fromBytes(bytes, path), metadata: readMetadata(bytes, path) }, path);
 }
 

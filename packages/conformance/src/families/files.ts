@@ -1,7 +1,7 @@
 /** Files of known content, and files that a loader must refuse. The name says the format. */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import * as checkpoint from "@dl/checkpoint";
+import { load, loadCheckpoint } from "@dl/checkpoint";
 import { fromArray, TensorError } from "@dl/tensor";
 import * as vision from "@dl/vision-datasets";
 import { compareValue, type Rule, show } from "../compare.ts";
@@ -23,8 +23,9 @@ export const files: Family<FileRecord> = {
 
 type Load = (path: string) => Promise<unknown>;
 
-const formats: readonly (readonly [RegExp, Load | undefined])[] = [
-  [/\.safetensors$/, (checkpoint as { load?: Load }).load],
+const formats: readonly (readonly [RegExp, Load])[] = [
+  [/\.safetensors$/, load],
+  [/\.pt$/, loadCheckpoint],
   [/-ubyte(\.gz)?$/, readIdx],
 ];
 
