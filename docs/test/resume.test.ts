@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadCheckpoint, saveCheckpoint } from "@dl/checkpoint";
-import { BatchNorm1d, Dropout, Linear, MSELoss, Sequential, type StateDict } from "@dl/nn";
+import { BatchNorm1d, Dropout, functional as F, Linear, MSELoss, ReLU, Sequential, type StateDict } from "@dl/nn";
 import { AdamW, lrScheduler, type OptimizerState } from "@dl/optim";
-import { defaultGenerator, type GeneratorState, manualSeed, randn } from "@dl/tensor";
+import { defaultGenerator, type GeneratorState, linspace, manualSeed, randn, tensor } from "@dl/tensor";
 import { afterAll, expect, test } from "vitest";
 
 const folder = mkdtempSync(join(tmpdir(), "dl-resume-"));
@@ -65,4 +65,40 @@ test("a training goes on from its checkpoint as if it had not stopped", async ()
   defaultGenerator.setState(saved.random);
   expect(second.run(4)).toEqual(expected);
   expect(second.scheduler.getLastLr()).toEqual(first.scheduler.getLastLr());
+});
+
+/** What PyTorch's training gave after three steps, and its losses and rates after six more. */
+const recorded = {
+  path: new URL("fixtures/resume.pt", import.meta.url).pathname,
+  losses: [
+    0.7251448631286621, 0.7213678956031799, 0.7212918400764465, 0.7212131023406982, 0.7212050557136536,
+    0.7211968898773193,
+  ],
+  rates: [5e-5, 1e-5],
+};
+
+test("a training that began in PyTorch goes on here", async () => {
+  const model = new Sequential(new Linear(4, 8), new BatchNorm1d(8), new ReLU(), new Linear(8, 2));
+  const [first, ...others] = [...model.children()].map((layer) => ({ params: layer.parameters() }));
+  const groups = [{ ...first!, lr: 0.05 }, { params: others.flatMap(({ params }) => params) }];
+  const optimizer = new AdamW(groups, { lr: 1 });
+  const { LinearLR, MultiStepLR, SequentialLR } = lrScheduler;
+  const schedules = [new LinearLR(optimizer), new MultiStepLR(optimizer, [])];
+  const scheduler = new SequentialLR(optimizer, schedules, [2]);
+
+  const saved = await loadCheckpoint<Omit<Saved, "random">>(recorded.path);
+  model.loadStateDict(saved.model);
+  optimizer.loadStateDict(saved.optimizer);
+  scheduler.loadStateDict(saved.scheduler);
+  const x = linspace(-1, 1, 24).view(6, 4);
+  const losses = recorded.losses.map(() => {
+    optimizer.zeroGrad();
+    const loss = F.crossEntropy(model(x), tensor([0, 1, 0, 1, 1, 0]));
+    loss.backward();
+    optimizer.step();
+    scheduler.step();
+    return loss.item();
+  });
+  for (const [i, loss] of losses.entries()) expect(loss).toBeCloseTo(recorded.losses[i]!, 5);
+  for (const [i, lr] of scheduler.getLastLr().entries()) expect(lr).toBeCloseTo(recorded.rates[i]!, 12);
 });

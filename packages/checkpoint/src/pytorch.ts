@@ -22,6 +22,7 @@ const storages: Readonly<Record<string, DType>> = {
 /** ★ The calls that plain data needs, by their names in Python. */
 const calls: Callables = new Map<string, (...args: unknown[]) => unknown>([
   ["collections.OrderedDict", (pairs) => new Map((pairs ?? []) as [unknown, unknown][])],
+  ["collections.Counter", (counts) => counts],
   ["torch.Size", (sizes) => sizes],
   ["torch.device", (type, index) => (index === undefined ? type : `${type}:${index}`)],
   ["_codecs.encode", (text) => Uint8Array.from(text as string, (character) => character.charCodeAt(0))],

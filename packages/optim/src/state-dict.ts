@@ -1,4 +1,4 @@
-/** Optimizers' state in PyTorch's structure: parameters are numbered, names are in snake_case. */
+/** The state of optimizers and schedules in PyTorch's structure: parameters are numbered, names are in snake_case. */
 import { fail, isTensor, noGrad, type Tensor } from "@dl/tensor";
 import type { ParamGroup, ParamState } from "./optimizer.ts";
 
@@ -8,8 +8,9 @@ export interface OptimizerState {
   readonly param_groups: readonly (Readonly<Record<string, unknown>> & { readonly params: readonly number[] })[];
 }
 
-/** `HDiag` is `H_diag`: a capital that begins a name stays. */
-export const snake = (name: string): string => name.replace(/(?<=.)[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** `HDiag` is `H_diag`, `T0` is `T_0`: a capital that begins a name stays. */
+export const snake = (name: string): string =>
+  name.replace(/(?<=.)[A-Z]|(?<=[A-Z])\d/g, (letter) => `_${letter.toLowerCase()}`);
 const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 function renamed<T>(record: Readonly<Record<string, T>>, rename: (name: string) => string): Record<string, T> {
@@ -64,4 +65,27 @@ function owned(values: ParamState, { dtype, device }: Tensor): ParamState {
       return [key, Array.isArray(value) ? value.map((one) => (isTensor(one) ? copy(one) : one)) : value];
     }),
   ) as ParamState;
+}
+
+/** What a schedule's `stateDict()` gives, under PyTorch's names. */
+export type SchedulerState = Readonly<Record<string, unknown>>;
+
+/** The names of a schedule's fields that are data. */
+function dataOf(schedule: object): string[] {
+  const data = Object.entries(schedule).filter(([key, value]) => key !== "optimizer" && typeof value !== "function");
+  return data.map(([key]) => key);
+}
+
+export function exportFields(schedule: object): SchedulerState {
+  return Object.fromEntries(dataOf(schedule).map((key) => [snake(key), schedule[key as never]]));
+}
+
+/** Takes the fields that the schedule has; PyTorch's states hold some more. */
+export function importFields(schedule: object, state: SchedulerState): void {
+  if (typeof state["last_epoch"] !== "number") {
+    fail(`${schedule.constructor.name}.loadStateDict`, "the state has no last_epoch", "Give what stateDict() gave");
+  }
+  for (const key of dataOf(schedule)) {
+    if (snake(key) in state) Object.assign(schedule, { [key]: state[snake(key)] });
+  }
 }

@@ -146,3 +146,40 @@ it("a saved schedule goes on where it was", () => {
   expect([into.lastEpoch, into.getLastLr()]).toEqual([4, from.getLastLr()]);
   expect(rates(into, 3)).toEqual(rates(from, 3));
 });
+
+it("states have PyTorch's names", () => {
+  const sgd = optimizer(1);
+  expect(new lrScheduler.CosineAnnealingWarmRestarts(sgd, 3).stateDict()).toEqual({
+    T_0: 3,
+    T_mult: 1,
+    eta_min: 0,
+    base_lrs: [1],
+    last_epoch: 0,
+    _last_lr: [1],
+  });
+  const plateau = new lrScheduler.ReduceLROnPlateau(sgd, { patience: 0 });
+  plateau.step(1);
+  expect(plateau.stateDict()).toMatchObject({ best: 1, num_bad_epochs: 0, threshold_mode: "rel", min_lrs: [0] });
+  const both = new lrScheduler.ChainedScheduler([
+    new lrScheduler.StepLR(sgd, 2),
+    new lrScheduler.ExponentialLR(sgd, 1),
+  ]);
+  expect(both.stateDict()).toMatchObject({ _schedulers: [{ step_size: 2, gamma: 0.1 }, { gamma: 1 }], _last_lr: [1] });
+});
+
+it("a state of PyTorch's is taken, with the options in it", () => {
+  const steps = new lrScheduler.MultiStepLR(optimizer(1), [7]);
+  const saved = { milestones: { 2: 1, 3: 2 }, gamma: 0.5, base_lrs: [1], last_epoch: 1, verbose: false, _last_lr: [1] };
+  steps.loadStateDict(saved);
+  expect(steps.milestones).toEqual([2, 3, 3]);
+  expect(rates(steps, 3)).toEqual(near([1, 0.5, 0.125, 0.125]));
+  expect(steps).not.toHaveProperty("verbose");
+});
+
+it("what is no state is refused", () => {
+  const sgd = optimizer(1);
+  const schedules = [new lrScheduler.MultiStepLR(sgd, [2]), new lrScheduler.ReduceLROnPlateau(sgd)];
+  for (const one of schedules) expect(() => one.loadStateDict({ lastEpoch: 3 })).toThrow(/the state has no last_epoch/);
+  const chained = new lrScheduler.ChainedScheduler([new lrScheduler.StepLR(sgd, 2)]);
+  expect(() => chained.loadStateDict({ _schedulers: [] })).toThrow("the state is of 0 schedulers, here are 1");
+});

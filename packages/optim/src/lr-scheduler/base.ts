@@ -1,7 +1,6 @@
 import { fail } from "@dl/tensor";
 import type { Optimizer, ParamGroup } from "../optimizer.ts";
-
-export type SchedulerState = Record<string, unknown>;
+import { exportFields, importFields, type SchedulerState } from "../state-dict.ts";
 
 /**
  * The base of schedulers: counts steps and writes each group's learning rate. Most compute it from the rate before
@@ -53,13 +52,14 @@ export abstract class LRScheduler {
     return this.#lastLrs;
   }
 
+  /** Plain data under PyTorch's names. Functions are not kept: the schedule that loads it has its own. */
   stateDict(): SchedulerState {
-    const state = Object.entries(this).filter(([key, value]) => key !== "optimizer" && typeof value !== "function");
-    return { ...Object.fromEntries(state), lastLrs: this.#lastLrs };
+    return { ...exportFields(this), _last_lr: this.#lastLrs };
   }
 
-  loadStateDict({ lastLrs, ...state }: SchedulerState): void {
-    Object.assign(this, state);
-    this.#lastLrs = [...(lastLrs as number[])];
+  /** @throws TensorError when it is no state of a schedule */
+  loadStateDict(state: SchedulerState): void {
+    importFields(this, state);
+    this.#lastLrs = [...(state["_last_lr"] as number[])];
   }
 }

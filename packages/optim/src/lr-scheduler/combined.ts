@@ -1,7 +1,20 @@
 /** Several schedules on one optimizer. */
 import { type Arguments, fail, readArguments } from "@dl/tensor";
 import type { Optimizer } from "../optimizer.ts";
-import type { LRScheduler, SchedulerState } from "./base.ts";
+import type { SchedulerState } from "../state-dict.ts";
+import type { LRScheduler } from "./base.ts";
+
+function statesOf(schedulers: readonly LRScheduler[]): SchedulerState[] {
+  return schedulers.map((one) => one.stateDict());
+}
+
+function loadAll(name: string, schedulers: readonly LRScheduler[], state: SchedulerState): void {
+  const saved = (state["_schedulers"] ?? []) as readonly SchedulerState[];
+  if (saved.length !== schedulers.length) {
+    fail(`${name}.loadStateDict`, `the state is of ${saved.length} schedulers, here are ${schedulers.length}`);
+  }
+  for (const [i, one] of schedulers.entries()) one.loadStateDict(saved[i]!);
+}
 
 function sameOptimizer(name: string, schedulers: readonly LRScheduler[], optimizer: Optimizer | undefined): Optimizer {
   if (!optimizer || schedulers.some((one) => one.optimizer !== optimizer)) {
@@ -33,11 +46,11 @@ export class ChainedScheduler {
   }
 
   stateDict(): SchedulerState {
-    return { schedulers: this.schedulers.map((one) => one.stateDict()) };
+    return { _schedulers: statesOf(this.schedulers), _last_lr: this.getLastLr() };
   }
 
   loadStateDict(state: SchedulerState): void {
-    (state["schedulers"] as SchedulerState[]).forEach((saved, i) => void this.schedulers[i]!.loadStateDict(saved));
+    loadAll("ChainedScheduler", this.schedulers, state);
   }
 }
 
@@ -87,11 +100,17 @@ export class SequentialLR {
   }
 
   stateDict(): SchedulerState {
-    return { lastEpoch: this.lastEpoch, schedulers: this.schedulers.map((one) => one.stateDict()) };
+    const { lastEpoch, milestones, schedulers } = this;
+    return {
+      last_epoch: lastEpoch,
+      _milestones: milestones,
+      _schedulers: statesOf(schedulers),
+      _last_lr: this.getLastLr(),
+    };
   }
 
   loadStateDict(state: SchedulerState): void {
-    this.lastEpoch = state["lastEpoch"] as number;
-    (state["schedulers"] as SchedulerState[]).forEach((saved, i) => void this.schedulers[i]!.loadStateDict(saved));
+    loadAll("SequentialLR", this.schedulers, state);
+    this.lastEpoch = state["last_epoch"] as number;
   }
 }

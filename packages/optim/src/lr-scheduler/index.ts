@@ -1,4 +1,5 @@
-export { LRScheduler, type SchedulerState } from "./base.ts";
+export type { SchedulerState } from "../state-dict.ts";
+export { LRScheduler } from "./base.ts";
 export * from "./combined.ts";
 export * from "./cosine.ts";
 export * from "./cyclic.ts";

@@ -1,6 +1,6 @@
 import { type Arguments, fail, readArguments, type Tensor } from "@dl/tensor";
 import type { Optimizer } from "../optimizer.ts";
-import type { SchedulerState } from "./base.ts";
+import { exportFields, importFields, type SchedulerState } from "../state-dict.ts";
 import { perGroup } from "./momentum.ts";
 
 export type PlateauArguments = [
@@ -112,12 +112,13 @@ export class ReduceLROnPlateau {
     return this.optimizer.paramGroups.map(({ lr }) => lr);
   }
 
+  /** Plain data under PyTorch's names. */
   stateDict(): SchedulerState {
-    const { lastEpoch, best, numBadEpochs, cooldownCounter } = this;
-    return { lastEpoch, best, numBadEpochs, cooldownCounter };
+    return exportFields(this);
   }
 
+  /** @throws TensorError when it is no state of a schedule */
   loadStateDict(state: SchedulerState): void {
-    Object.assign(this, state);
+    importFields(this, state);
   }
 }

@@ -1,6 +1,7 @@
 /** Schedules that are one formula. */
 import { type Arguments, fail, readArguments } from "@dl/tensor";
 import type { Optimizer, ParamGroup } from "../optimizer.ts";
+import type { SchedulerState } from "../state-dict.ts";
 import { LRScheduler } from "./base.ts";
 
 /** A function of the step, or one for each group. */
@@ -112,6 +113,14 @@ export class MultiStepLR extends LRScheduler {
 
   protected override closedLr(base: number): number {
     return base * this.gamma ** this.milestones.filter((milestone) => milestone <= this.lastEpoch).length;
+  }
+
+  /** PyTorch keeps how often each milestone stands in the list. */
+  override loadStateDict(state: SchedulerState): void {
+    const { milestones = [] } = state as { readonly milestones?: object };
+    const counts = Object.entries(milestones) as [epoch: string, times: number][];
+    const list = counts.flatMap(([epoch, times]) => new Array<number>(times).fill(Number(epoch)));
+    super.loadStateDict({ ...state, milestones: Array.isArray(milestones) ? milestones : list });
   }
 }
 
