@@ -86,6 +86,11 @@ export class StepLR extends LRScheduler {
   }
 }
 
+/** `{ 2: 1, 3: 2 }` as `[2, 3, 3]`. */
+function repeated(counts: object): number[] {
+  return Object.entries(counts).flatMap(([epoch, times]) => new Array<number>(times as number).fill(Number(epoch)));
+}
+
 export type MilestoneArguments = [
   optimizer: Optimizer,
   milestones: readonly number[],
@@ -117,10 +122,8 @@ export class MultiStepLR extends LRScheduler {
 
   /** PyTorch keeps how often each milestone stands in the list. */
   override loadStateDict(state: SchedulerState): void {
-    const { milestones = [] } = state as { readonly milestones?: object };
-    const counts = Object.entries(milestones) as [epoch: string, times: number][];
-    const list = counts.flatMap(([epoch, times]) => new Array<number>(times).fill(Number(epoch)));
-    super.loadStateDict({ ...state, milestones: Array.isArray(milestones) ? milestones : list });
+    const { milestones = [] } = state as { readonly milestones?: readonly number[] | Readonly<Record<string, number>> };
+    super.loadStateDict({ ...state, milestones: Array.isArray(milestones) ? milestones : repeated(milestones) });
   }
 }
 
