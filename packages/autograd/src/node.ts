@@ -1,5 +1,5 @@
 /** Nodes of the recorded graph: each knows how to turn the gradient of its outputs into those of its inputs. */
-import type { DType, GradHook, GradNode, Shape, Tensor } from "@dl/tensor";
+import type { DType, GradHook, GradNode, Linearity, Shape, Tensor } from "@dl/tensor";
 import type { Gradient } from "./derivatives/rule.ts";
 
 /** Where the gradient of an input goes: output `slot` of `node`. It arrives in the input's shape and dtype. */
@@ -41,6 +41,7 @@ export abstract class Node implements GradNode {
   order = 0;
   arrival: Arrival | null = null;
   label?: string;
+  linearity?: Linearity;
   /** By output. */
   hooks: GradHook[][] | null = null;
   /** Results that want their gradient in `.grad`, by output. */

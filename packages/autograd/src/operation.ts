@@ -13,18 +13,14 @@ const nothing = {} as Values;
 
 type Kept = Saved | number | null;
 
-/** Calls whose slope is piecewise constant, though PyTorch's formula for it reads the input: its derivative is 0, not absent. */
-const flat =
-  /^(Adaptive|AvgPool|Hard(shrink|tanh)|LeakyRelu|MaxPool|NllLoss|Prelu|Re(flection|plication)|Rrelu|Softshrink|Threshold)/;
-
-/** Where second derivatives end: they are zero. */
+/** The second derivative of what is piecewise linear. */
 class Flat extends Node {
   override readonly name: string;
   override readonly edges: readonly (Edge | null)[];
 
-  constructor({ name, edges }: Node) {
+  constructor({ label, name, edges }: Node) {
     super();
-    this.name = `${name}Backward0`;
+    this.name = (label ?? name).replace("Backward", "BackwardBackward");
     this.edges = edges;
     for (const edge of edges) edge?.node.hold();
     this.number();
@@ -87,7 +83,7 @@ export class Operation<K extends Op> extends Node {
     const note = this.#note as never;
     const formulas = edges.map((edge, index) => (edge && wanted(edge) ? formulaOf(rule, index) : null));
     const values = this.#open(formulas);
-    const isFlat = isGradEnabled() && flat.test(this.label ?? this.name);
+    const isFlat = isGradEnabled() && (this.linearity ?? rule.linearity) === "piecewise";
     return formulas.map((formula, index) => {
       if (formula === null) return null;
       if (formula === undefined) return zero;

@@ -34,6 +34,15 @@ test.each<[string, (x: Tensor) => Tensor]>([
 });
 
 test.each<[string, (x: Tensor) => Tensor]>([
+  ["MaxPool2DWithIndicesBackwardBackward0", (x) => F.maxPool2d(x, 2)],
+  ["HardshrinkBackwardBackward0", (x) => F.hardshrink(x)],
+])("the history of such a slope is %s, as in PyTorch", (name, f) => {
+  const x = arange(12, { dtype: "float32" }).view(1, 1, 3, 4).detach().requiresGrad_();
+  const [slope] = grad(f(x).sum(), x, { createGraph: true });
+  expect(slope!.gradFn!.name).toBe(name);
+});
+
+test.each<[string, (x: Tensor) => Tensor]>([
   ["a multiple", (x) => x.mul(3)],
   ["a sum", (x) => x.cumsum(0)],
   ["sort", (x) => x.sort().values],

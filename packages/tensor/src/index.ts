@@ -76,6 +76,7 @@ export {
   GradGuard,
   type GradNode,
   isGradEnabled,
+  type Linearity,
   noGrad,
   type Operand,
   type Recorder,

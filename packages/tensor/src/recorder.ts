@@ -5,12 +5,20 @@ import type { Attrs, Op } from "./ops/table.ts";
 import { state } from "./state.ts";
 import type { GradHook, Tensor } from "./tensor.ts";
 
+/**
+ * Of functions whose slopes are constant between bends, where PyTorch's formula reads the input all the same: their second
+ * derivative is 0, not absent.
+ */
+export type Linearity = "piecewise";
+
 /** One recorded call, as the rest of the library sees it. */
 export interface GradNode {
   /** As PyTorch prints it: `AddBackward0`. */
   readonly name: string;
   /** The name that is printed instead, where what the user called was made of several calls. */
   label?: string;
+  /** @internal */
+  linearity?: Linearity;
   /** @internal A living tensor is its result. */
   hold(): void;
   /** @internal One of them was disposed: without the last one, and later nodes, nothing can ask for this gradient. */

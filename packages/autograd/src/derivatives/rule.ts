@@ -1,5 +1,5 @@
 /** The form of a row: a formula for each input, and what each formula needs of the forward call. Nothing else is saved. */
-import type { Attrs, Op, Operand, Shape, Tensor } from "@dl/tensor";
+import type { Attrs, Linearity, Op, Operand, Shape, Tensor } from "@dl/tensor";
 
 /** A gradient known to be 0 everywhere: no memory, no arithmetic. */
 export const zero: unique symbol = Symbol("zero gradient");
@@ -63,6 +63,7 @@ export interface FormulaOf<T, N> {
 export interface RuleOf<T, N> {
   /** As PyTorch prints it, where that is not the op's name: `MulBackward0`. */
   readonly name?: string | ((attrs: T, shape: Shape) => string);
+  readonly linearity?: Linearity;
   readonly note?: (inputs: readonly Operand[], attrs: T) => N;
   /** One for each input; none: results never require a gradient. */
   readonly wrt: readonly FormulaOf<T, N>[];

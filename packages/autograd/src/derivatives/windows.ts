@@ -43,6 +43,7 @@ export const windows: Rules<WindowOp> = {
   },
   maxPool: {
     name: (_, shape) => `MaxPool${spatial(shape.length)}WithIndicesBackward0`,
+    linearity: "piecewise",
     wrt: [
       {
         reads: POSITIONS,

@@ -39,6 +39,7 @@ export const hardtanh = composite(
       return where(raised.ge(maxVal), maxVal, raised).to(x.dtype);
     }),
   "HardtanhBackward0",
+  "piecewise",
 );
 
 /** min(max(x, 0), 6). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html */
@@ -53,6 +54,7 @@ export const leakyRelu = composite(
   (input: Tensor, negativeSlope: number = 0.01, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => where(x.gt(0), x, x.mul(negativeSlope))),
   "LeakyReluBackward0",
+  "piecewise",
 );
 
 /**
@@ -74,6 +76,7 @@ export const prelu = composite(
     return where(input.gt(0), input, input.mul(slopes));
   },
   "PreluBackward0",
+  "piecewise",
 );
 
 /** {@link leakyRelu} with random slopes in training, their mean otherwise. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.rrelu.html */
@@ -94,6 +97,7 @@ export const rrelu = composite(
     return over(input, inplace, (x) => where(x.gt(0), x, x.mul(slopes)));
   },
   "RreluWithNoiseBackward0",
+  "piecewise",
 );
 
 /** x, or α (eˣ − 1) below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.elu.html */
@@ -200,6 +204,7 @@ export const hardshrink = composite(
   "hardshrink(input, lambd?)",
   (input: Tensor, lambd: number = 0.5): Tensor => where(input.abs().le(lambd), 0, input),
   "HardshrinkBackward0",
+  "piecewise",
 );
 
 /** 0 within ±λ, x moved towards 0 by λ beyond. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html */
@@ -210,6 +215,7 @@ export const softshrink = composite(
     return where(input.gt(lambd), input.sub(lambd), where(input.lt(-lambd), input.add(lambd), 0));
   },
   "SoftshrinkBackward0",
+  "piecewise",
 );
 
 /** x − tanh(x). @see https://pytorch.org/docs/stable/generated/torch.nn.functional.tanhshrink.html */
@@ -224,6 +230,7 @@ export const threshold = composite(
   (input: Tensor, limit: number, value: number, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => where(x.le(limit), value, x).to(x.dtype)),
   "ThresholdBackward0",
+  "piecewise",
 );
 
 /** The first half along `dim`, gated by the sigmoid of the second. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.glu.html */

@@ -39,7 +39,7 @@ function adaptiveAvgPool(
       );
     }
     const spans = sizes.map((size, i) => windows(size, wanted[i]!));
-    return labelled(averages(input, spans), `AdaptiveAvgPool${rank}DBackward0`);
+    return labelled(averages(input, spans), `AdaptiveAvgPool${rank}DBackward0`, "piecewise");
   };
   return composite(`${name}(input, outputSize)`, body) as never;
 }

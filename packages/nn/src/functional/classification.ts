@@ -73,6 +73,7 @@ export const nllLoss = composite(
     reduction: Reduction = "mean",
   ): Tensor => nll("nllLoss", input, target, weight, ignoreIndex, reduction),
   "NllLossBackward0",
+  "piecewise",
 );
 
 /** The part of the loss that label smoothing adds: the mean loss over all classes. */
@@ -143,6 +144,7 @@ export const crossEntropy = composite(
     return hard.mul(1 - labelSmoothing).add(spread);
   },
   "NllLossBackward0",
+  "piecewise",
 );
 
 function checkSameShape(name: string, input: Tensor, target: Tensor): void {

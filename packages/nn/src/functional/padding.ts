@@ -53,7 +53,8 @@ export const pad = composite(
       cut,
     );
     if (mode === "circular") return padded;
-    return labelled(padded, `${mode === "reflect" ? "Reflection" : "Replication"}Pad${amounts.length / 2}DBackward0`);
+    const label = `${mode === "reflect" ? "Reflection" : "Replication"}Pad${amounts.length / 2}DBackward0`;
+    return labelled(padded, label, "piecewise");
   },
 );
 

@@ -166,6 +166,7 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
     `${name}(input, kernelSize, stride?, padding?, ceilMode?, countIncludePad?, divisorOverride?)`,
     body,
     `AvgPool${rank}DBackward0`,
+    "piecewise",
   ) as never;
 }
 

@@ -4,6 +4,7 @@
  * calls by name.
  */
 import { fail } from "../errors.ts";
+import type { Linearity } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { labelled } from "./labels.ts";
 
@@ -60,11 +61,13 @@ export type Method<F, Known = never> = F extends {
 /**
  * Makes `body`, which takes everything by position, callable with named options too.
  * @param label what its fresh results print as their `grad_fn`, where that is not the last call's name
+ * @param linearity "piecewise" where the second derivative is 0, not absent
  */
 export function op<const S extends string, P extends readonly unknown[], R>(
   signature: S,
   body: (...args: P) => R,
   label?: string,
+  linearity?: Linearity,
 ): OpFunction<Names<S>, P, R> {
   const open = signature.indexOf("(");
   const name = signature.slice(0, open);
@@ -74,7 +77,7 @@ export function op<const S extends string, P extends readonly unknown[], R>(
     .map((part) => part.replace(/\?$|^\.\.\./g, ""));
   const call = (...args: unknown[]): R => {
     const result = body(...((isOptions(args[args.length - 1]) ? positional(name, names, args) : args) as never));
-    return label === undefined ? result : labelled(result, label);
+    return label === undefined ? result : labelled(result, label, linearity);
   };
   Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, { names }) as never;
@@ -85,8 +88,9 @@ export function composite<const S extends string, P extends readonly unknown[], 
   signature: S,
   body: (...args: P) => R,
   label?: string,
+  linearity?: Linearity,
 ): OpFunction<Names<S>, P, R> {
-  return op(signature, (...args: P) => tidy(() => body(...args)), label);
+  return op(signature, (...args: P) => tidy(() => body(...args)), label, linearity);
 }
 
 /** A literal `{…}`: not an array, a tensor, a generator or another class's instance. */
