@@ -61,7 +61,7 @@ export function fromPyTorch(bytes: Uint8Array, name: string = "these bytes"): un
     return result;
   } catch (error) {
     const problem = error instanceof PickleError ? error.message : "is not intact";
-    const remedy = "Save plain data with tensors in it, such as a state_dict(), with torch.save";
+    const remedy = "It has to be an intact file of torch.save with plain data and tensors, such as a state_dict()";
     throw new CheckpointError(`load: ${name} ${problem}. ${remedy}`, { cause: error });
   }
 }

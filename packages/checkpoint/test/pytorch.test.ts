@@ -77,7 +77,7 @@ function legacy(value: readonly (number | string)[]): Uint8Array {
 test("code is not run: what is no plain data is refused by its name", () => {
   const system = legacy(["cos\nsystem\n", 0x58, 2, 0, 0, 0, "ls", 0x85, 0x52]);
   expect(() => fromPyTorch(system, "evil.pt")).toThrow(
-    "load: evil.pt holds an object of os.system, which is no plain data. Save plain data with tensors in it",
+    "load: evil.pt holds an object of os.system, which is no plain data. It has to be an intact file of torch.save with plain data",
   );
   expect(() => fromPyTorch(legacy(["cbuiltins\neval\n"]))).toThrow("holds builtins.eval, which is no plain data");
 });
