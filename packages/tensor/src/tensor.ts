@@ -29,6 +29,8 @@ export class Tensor<D extends DType = DType> implements View {
   readonly dtype: D;
   /** @internal Survives scopes: parameters, gradients, optimizer state. */
   kept = false;
+  /** @internal Functions that make a changed copy of it may change it instead. */
+  isTarget = false;
   /** @internal The tensor that this one is a differentiable view of. */
   base: Tensor | null = null;
   /** @internal Rises whenever in-place work gives this tensor a new history. */

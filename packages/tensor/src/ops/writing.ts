@@ -1,5 +1,4 @@
 /** How a function that makes a new tensor becomes one that changes its first argument. */
-import type { Storage } from "../backend.ts";
 import { fail } from "../errors.ts";
 import { isGradEnabled } from "../recorder.ts";
 import { tidy } from "../scope.ts";
@@ -8,22 +7,22 @@ import { apply, applyInPlace, checkFits } from "./apply.ts";
 import { extremes } from "./reduce.ts";
 import type { Attrs } from "./table.ts";
 
-/** The memory that an in-place form which is under way changes: ops that place may do so at once. */
-let target: Storage | null = null;
+/** Whether `x` is what an in-place form handed to the function it is made of, or a view of that. */
+const isTarget = (x: Tensor): boolean => (x.base ?? x).isTarget;
 
-/** Runs an op that writes into a copy of its first input, or into that itself where its memory is the target. */
+/** Runs an op that writes into a copy of its first input, or into that itself where it is a target. */
 export function placeInto<K extends "scatter" | "indexAdd" | "indexCopy">(
   op: K,
   inputs: readonly [x: Tensor, index: Tensor, source: Tensor],
   attrs: Attrs<K>,
 ): Tensor {
   const [x] = inputs;
-  return x.storage === target ? applyInPlace(op, inputs, x, attrs) : apply(op, inputs, attrs);
+  return isTarget(x) ? applyInPlace(op, inputs, x, attrs) : apply(op, inputs, attrs);
 }
 
 /** What is written in place cannot be taken back: positions are looked at before. */
 export function checkPlaces(name: string, x: Tensor, index: Tensor, dim: number): void {
-  if (x.storage === target) lowestPlace(name, index, dim, 0, x.shape[dim]!);
+  if (isTarget(x)) lowestPlace(name, index, dim, 0, x.shape[dim]!);
 }
 
 /** The lowest of some positions, all of which must be from `least` up to, but not, `size`; `least` where the host cannot look. */
@@ -44,14 +43,11 @@ export function written<F extends Making>(make: F): F {
     tidy(() => {
       // What the tape saves of the input must not change with it.
       const isRecorded = isGradEnabled() && [input, ...rest].some(watched);
-      target = isRecorded ? null : input.storage;
-      try {
-        const result = make(isRecorded ? input.clone() : input.detach(), ...(rest as never[]));
-        checkFits(make.name, result, input);
-        return result.storage === input.storage ? input : applyInPlace("copy", [result.to(input.dtype)], input);
-      } finally {
-        target = null;
-      }
+      const target = isRecorded ? input.clone() : input.detach();
+      target.isTarget = !isRecorded;
+      const result = make(target, ...(rest as never[]));
+      checkFits(make.name, result, input);
+      return result.storage === input.storage ? input : applyInPlace("copy", [result.to(input.dtype)], input);
     });
   Object.defineProperty(call, "name", { value: `${make.name}_` });
   return Object.assign(call, { names: make.names }) as unknown as F;
