@@ -154,6 +154,14 @@ describe("what cannot be written", () => {
     expect([x.detach().toArray(), x.isLeaf]).toEqual([[2, 3], true]);
   });
 
+  test("recorded tensors, through views that have no history", () => {
+    const y = leaf(1, 2).mul(1);
+    const view = noGrad(() => y.at([0, 1]));
+    expect(() => view.mul_(2)).toThrow("mul_: a view of a recorded tensor, made under noGrad, is changed in place");
+    noGrad(() => view.mul_(2));
+    expect(y.detach().toArray()).toEqual([2, 2]);
+  });
+
   test("expanded elements", () => {
     expect(() => leaf(1, 2).mul(1).expand(3, 2).mul_(2)).toThrow("Call .clone() before writing");
   });

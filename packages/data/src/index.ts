@@ -16,7 +16,7 @@ export {
 } from "./combining.ts";
 export { Dataset, IterableDataset, type Row, TensorDataset } from "./dataset.ts";
 export { DataLoader } from "./loader.ts";
-export type { DataLoaderOptions, DataSource, Stream } from "./options.ts";
+export type { DataLoaderOptions, DataSource, SampleOptions, Stream } from "./options.ts";
 export {
   BatchSampler,
   type GeneratorOption,

@@ -3,7 +3,15 @@ import { fail, reclaim } from "@dl/tensor";
 import { type Collated, defaultCollate, toDevice } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
 import { arrivingBatches, asDataset, type Grouping, indexedBatches, present, streamBatches } from "./fetch.ts";
-import { checkOptions, chooseSampler, type DataLoaderOptions, type DataSource, isStream } from "./options.ts";
+import {
+  type AnyOptions,
+  checkOptions,
+  chooseSampler,
+  type DataLoaderOptions,
+  type DataSource,
+  isStream,
+  type SampleOptions,
+} from "./options.ts";
 import { abortable, lookAhead } from "./prefetch.ts";
 import { BatchSampler, checkCount, type Sampler } from "./sampler.ts";
 import { Turns } from "./turns.ts";
@@ -25,32 +33,40 @@ import { Turns } from "./turns.ts";
  */
 export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterable<B> {
   readonly dataset: DataSource<T>;
-  /** `undefined` where a batch sampler was given. */
-  readonly batchSize: number | undefined;
+  /** `undefined` where a batch sampler was given, `null` where samples come one by one. */
+  readonly batchSize: number | null | undefined;
   readonly dropLast: boolean;
   /** What draws the samples; `undefined` for streams and where a batch sampler was given. */
   readonly sampler: Sampler | undefined;
   /** What draws the batches; `undefined` for streams. */
   readonly batchSampler: Sampler<readonly number[]> | undefined;
-  readonly #options: DataLoaderOptions<T, B>;
+  readonly #options: AnyOptions<T, B>;
 
-  constructor(dataset: DataSource<T>, options: DataLoaderOptions<T, B> = {}) {
+  constructor(dataset: DataSource<T>, options?: DataLoaderOptions<T, B>);
+  /** `batchSize: null` makes no batches: each sample comes as it is, or as `collateFn` makes it. */
+  constructor(
+    dataset: DataSource<T> & DataSource<B>,
+    options: SampleOptions<T, B> & { readonly collateFn?: undefined },
+  );
+  constructor(dataset: DataSource<T>, options: SampleOptions<T, B>);
+  constructor(dataset: DataSource<T>, options: AnyOptions<T, B> = {}) {
     const stream = isStream(dataset);
     checkOptions(options, stream);
-    const { batchSize = 1, dropLast = false, batchSampler } = options;
+    const { batchSize = 1, dropLast = false, batchSampler } = options as DataLoaderOptions<T, B>;
     this.dataset = dataset;
     this.#options = options;
     this.dropLast = dropLast;
-    this.batchSize = batchSampler ? undefined : checkCount("DataLoader", "batchSize", batchSize);
+    const size = batchSize === null ? 1 : checkCount("DataLoader", "batchSize", batchSize);
+    this.batchSize = batchSampler ? undefined : batchSize;
     this.sampler = stream || batchSampler ? undefined : chooseSampler(dataset, options);
-    this.batchSampler = this.sampler ? new BatchSampler(this.sampler, batchSize, dropLast) : batchSampler;
+    this.batchSampler = this.sampler ? new BatchSampler(this.sampler, size, dropLast) : batchSampler;
   }
 
   /** Batches in an epoch. */
   get length(): number {
     if (this.batchSampler) return this.batchSampler.length;
     const { length } = this.dataset as { readonly length?: number };
-    if (length !== undefined) return (this.dropLast ? Math.floor : Math.ceil)(length / this.batchSize!);
+    if (length !== undefined) return (this.dropLast ? Math.floor : Math.ceil)(length / this.#size);
     return fail("DataLoader", "a stream has no length", "Count its batches, or give it a length");
   }
 
@@ -76,17 +92,24 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
     }
   }
 
+  /** A sample by itself is a batch of one. */
+  get #size(): number {
+    return this.batchSize ?? 1;
+  }
+
   get #grouping(): Grouping<T, B> {
-    return { batchSize: this.batchSize!, dropLast: this.dropLast, collate: this.#collate };
+    return { batchSize: this.#size, dropLast: this.dropLast, collate: this.#collate };
   }
 
   get #collate(): (samples: T[]) => B {
-    return this.#options.collateFn ?? (defaultCollate as (samples: T[]) => B);
+    const { batchSize, collateFn } = this.#options;
+    if (batchSize === null) return ([sample]) => (collateFn ? collateFn(sample as T) : (sample as B));
+    return (collateFn ?? defaultCollate) as (samples: T[]) => B;
   }
 
   #indexed(): Generator<B | Promise<B>, void, undefined> {
     const dataset = asDataset(this.dataset as Dataset<T> | readonly T[]);
-    const whole = this.#options.collateFn === undefined && dataset.getBatch !== undefined;
+    const whole = this.batchSize !== null && this.#options.collateFn === undefined && dataset.getBatch !== undefined;
     return indexedBatches(dataset, this.batchSampler!, this.#collate, whole);
   }
 

@@ -10,19 +10,12 @@ export type Stream<T> = IterableDataset<T> | Iterable<T> | AsyncIterable<T>;
 /** What a loader takes: a data set with `get`, an array, or a stream. */
 export type DataSource<T> = Dataset<T> | readonly T[] | Stream<T>;
 
-export interface DataLoaderOptions<T, B> {
-  /** Samples in a batch; 1 if left out. */
-  readonly batchSize?: number | undefined;
+/** What either kind of loader can be told: one of batches, or one of samples. */
+interface CommonOptions {
   /** Draw the samples in a new random order in each epoch. */
   readonly shuffle?: boolean | undefined;
   /** The order of the samples: a sampler, or a list of indices. */
   readonly sampler?: Sampler | readonly number[] | undefined;
-  /** The order of whole batches, instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
-  readonly batchSampler?: Sampler<readonly number[]> | readonly (readonly number[])[] | undefined;
-  /** Leave out a last batch that is smaller than the others. */
-  readonly dropLast?: boolean | undefined;
-  /** Makes the batch from its samples; `defaultCollate` if left out. */
-  readonly collateFn?: ((samples: T[]) => B) | undefined;
   /** Where the random order comes from; without it, from the generator that `manualSeed` seeds. */
   readonly generator?: Generator | undefined;
   /** A generator of its own that starts from this seed. */
@@ -34,6 +27,26 @@ export interface DataLoaderOptions<T, B> {
   /** An `AbortSignal`: ends the iteration with its reason. */
   readonly signal?: AbortSignalLike | undefined;
 }
+
+export interface DataLoaderOptions<T, B> extends CommonOptions {
+  /** Samples in a batch; 1 if left out. */
+  readonly batchSize?: number | undefined;
+  /** The order of whole batches, instead of `batchSize`, `shuffle`, `sampler` and `dropLast`. */
+  readonly batchSampler?: Sampler<readonly number[]> | readonly (readonly number[])[] | undefined;
+  /** Leave out a last batch that is smaller than the others. */
+  readonly dropLast?: boolean | undefined;
+  /** Makes the batch from its samples; `defaultCollate` if left out. */
+  readonly collateFn?: ((samples: T[]) => B) | undefined;
+}
+
+/** Of a loader that makes no batches: each sample comes by itself. */
+export interface SampleOptions<T, B> extends CommonOptions {
+  readonly batchSize: null;
+  /** What is made of each sample; it comes as it is if left out. */
+  readonly collateFn?: ((sample: T) => B) | undefined;
+}
+
+export type AnyOptions<T, B> = DataLoaderOptions<T, B> | SampleOptions<T, B>;
 
 type Names = keyof DataLoaderOptions<unknown, unknown>;
 
@@ -55,8 +68,9 @@ const rivals: { readonly [K in Names]-?: readonly Names[] } = {
 const forIndices: readonly Names[] = ["shuffle", "sampler", "batchSampler"];
 
 /** @throws TensorError for an unknown option, and for two that exclude each other */
-export function checkOptions(options: DataLoaderOptions<never, unknown>, stream: boolean): void {
-  const isSet = (name: Names): boolean => options[name] !== undefined && options[name] !== false;
+export function checkOptions(options: AnyOptions<never, unknown>, stream: boolean): void {
+  const given = options as DataLoaderOptions<never, unknown>;
+  const isSet = (name: Names): boolean => given[name] !== undefined && given[name] !== false;
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(rivals, name)) {
       fail("DataLoader", `unknown option ${name}`, `Options are ${Object.keys(rivals).join(", ")}`);
@@ -77,7 +91,7 @@ export function checkOptions(options: DataLoaderOptions<never, unknown>, stream:
 /** The order of samples that the options ask for. */
 export function chooseSampler(
   source: { readonly length: number },
-  { sampler, shuffle, seed, generator }: DataLoaderOptions<never, unknown>,
+  { sampler, shuffle, seed, generator }: AnyOptions<never, unknown>,
 ): Sampler {
   if (sampler) return sampler;
   if (!shuffle) return new SequentialSampler(source);

@@ -307,6 +307,34 @@ it("an asynchronous loop lets timers and signals come, however busy its body is"
   expect(told).toBe(true);
 });
 
+describe("without batches", () => {
+  it("samples come as they are, in the sampler's order", async () => {
+    const samples = [
+      { x: 1, name: "a" },
+      { x: 2, name: "b" },
+    ];
+    const loader = new DataLoader(samples, { batchSize: null, sampler: [1, 0] });
+    expectTypeOf([...loader]).toEqualTypeOf<{ x: number; name: string }[]>();
+    expect([...loader]).toEqual([samples[1], samples[0]]);
+    expect(await collect(new DataLoader(new Slow(), { batchSize: null, prefetch: 2 }))).toEqual(upTo(6));
+    expect([loader.length, loader.batchSize]).toEqual([2, null]);
+  });
+
+  it("collateFn makes something of each, of streams too", () => {
+    const double = (x: number): number => 2 * x;
+    expect([...new DataLoader(upTo(3), { batchSize: null, collateFn: double })]).toEqual([0, 2, 4]);
+    expect([...new DataLoader(new Set([1, 2]), { batchSize: null, collateFn: double })]).toEqual([2, 4]);
+  });
+
+  it("getBatch is for batches", () => {
+    const rows = new TensorDataset(arange(4).view(2, 2));
+    expect([...new DataLoader(rows, { batchSize: null })].map(([row]) => row!.toArray())).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+  });
+});
+
 describe("options", () => {
   it.each([
     [{ batchSize: 0 }, "DataLoader: batchSize is 0, needs a whole number above 0"],

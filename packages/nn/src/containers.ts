@@ -1,5 +1,5 @@
 /** Modules made of modules: their items are named by position or by the user, and reached as `list[0]`. */
-import { fail, type Tensor } from "@dl/tensor";
+import { type DType, fail, type Tensor } from "@dl/tensor";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import { pickFirst } from "./role.ts";
@@ -252,16 +252,20 @@ function asParameter(value: Tensor): Parameter {
   return value instanceof Parameter ? value : new Parameter(value);
 }
 
-function listParameters(entries: readonly (readonly [string, Parameter])[]): string {
-  return entries
-    .map(([name, { dtype, shape }]) => `  (${name}): Parameter containing: [${dtype} of size ${shape.join("x")}]`)
-    .join("\n");
+/** PyTorch's text, indented once more than what other modules hold. */
+function listParameters(items: Iterable<[string, Parameter]>, typeOf: (dtype: DType) => string): string {
+  return Array.from(
+    items,
+    ([name, { dtype, shape }]) => `  (${name}): Parameter containing: [${typeOf(dtype)} of size ${shape.join("x")}]`,
+  ).join("\n");
 }
 
-/** What PyTorch prints: its lists of parameters are indented twice. */
-function printParameters(name: string, text: string): string {
-  return text === "" ? `${name}()` : `${name}(\n${text.replaceAll(/^/gm, "  ")}\n)`;
-}
+/** The older names, which dictionaries print. */
+const typeNames: { readonly [D in DType]?: string } = {
+  float64: "DoubleTensor",
+  float16: "HalfTensor",
+  bfloat16: "BFloat16Tensor",
+};
 
 /** A list of parameters. @see https://pytorch.org/docs/stable/generated/torch.nn.ParameterList.html */
 export class ParameterList extends List<Parameter, Tensor, never[], never> {
@@ -278,11 +282,7 @@ export class ParameterList extends List<Parameter, Tensor, never[], never> {
   }
 
   override extraRepr(): string {
-    return listParameters(this.entries());
-  }
-
-  override toString(): string {
-    return printParameters(this.getName(), this.extraRepr());
+    return listParameters(this.entries(), (dtype) => dtype);
   }
 }
 
@@ -297,10 +297,6 @@ export class ParameterDict extends Dictionary<Parameter, Tensor> {
   }
 
   override extraRepr(): string {
-    return listParameters(this.entries());
-  }
-
-  override toString(): string {
-    return printParameters(this.getName(), this.extraRepr());
+    return listParameters(this.entries(), (dtype) => typeNames[dtype] ?? "FloatTensor");
   }
 }

@@ -133,6 +133,13 @@ describe("lists and dictionaries", () => {
     expect(String(new ParameterList([zeros(2, 3), zeros(4)]))).toBe(
       "ParameterList(\n    (0): Parameter containing: [float32 of size 2x3]\n    (1): Parameter containing: [float32 of size 4]\n)",
     );
+    expect(String(new ParameterList([zeros(2)]))).toBe(
+      "ParameterList(  (0): Parameter containing: [float32 of size 2])",
+    );
+    expect(String(new ParameterDict({ a: zeros(2, 3), b: zeros(4, { dtype: "float64" }) }))).toBe(
+      "ParameterDict(\n    (a): Parameter containing: [FloatTensor of size 2x3]\n    (b): Parameter containing: [DoubleTensor of size 4]\n)",
+    );
+    expect(String(new ParameterDict())).toBe("ParameterDict()");
     expect(String(new ModuleList())).toBe("ModuleList()");
   });
 });

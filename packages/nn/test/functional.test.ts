@@ -373,3 +373,13 @@ it("a factor that leaves the size as it is leaves the elements too", () => {
   }
   expect(F.interpolate(x, { scaleFactor: 1.3, mode: "nearest-exact" }).toArray()).toEqual([[[1, 2, 2]]]);
 });
+
+it("slopes of exponentials far below zero do not vanish", () => {
+  for (const f of [F.elu, F.celu, F.selu]) {
+    const x = tensor([-20, -50], { dtype: "float32", requiresGrad: true });
+    f(x).sum().backward();
+    const scale = f === F.selu ? 1.0507009873554805 * 1.6732632423543772 : 1;
+    const expected = x.detach().to("float64").exp().mul(scale);
+    expect(x.grad!.to("float64").div(expected).sub(1).abs().amax().item()).toBeLessThan(1e-6);
+  }
+});

@@ -60,10 +60,25 @@ export function checkDType(op: string, dtype: string): asserts dtype is DType {
   }
 }
 
-/** `value`, where a whole-number dtype has it; below 0, uint8 wraps around as in PyTorch. */
+/** The largest number of each float dtype. */
+export const largest: Readonly<Record<FloatDType, number>> = {
+  float32: 3.4028234663852886e38,
+  float64: Number.MAX_VALUE,
+  float16: 65504,
+  bfloat16: 3.3895313892515355e38,
+};
+
+/** `value`, where the dtype reaches so far; below 0, uint8 wraps around as in PyTorch. */
 export function inRange<S extends number | bigint | boolean>(op: string, value: S, dtype: DType): S {
   const { kind, bytes } = dtypes[dtype];
-  if (kind !== "int") return value;
+  if (kind === "bool") return value;
+  if (isFloat(dtype)) {
+    const size = Math.abs(Number(value));
+    if (size > largest[dtype] && size < Number.POSITIVE_INFINITY) {
+      fail(op, `${value} is no number of ${dtype}`, "Give a wider dtype, or ±Infinity");
+    }
+    return value;
+  }
   const limit = 2 ** (8 * bytes - (dtype === "uint8" ? 0 : 1));
   const whole = typeof value === "number" ? Math.trunc(value) : BigInt(value);
   if (whole >= (dtype === "uint8" ? 1 - limit : -limit) && whole < limit) return value;

@@ -31,13 +31,13 @@ const profiles = {
 
 let options: PrintOptions = profiles.default;
 
-/** Changes how tensors print. A profile sets all options first. @see https://pytorch.org/docs/stable/generated/torch.set_printoptions.html */
+/** Changes how tensors print. A profile sets all options first; `sciMode` is `null` unless given. @see https://pytorch.org/docs/stable/generated/torch.set_printoptions.html */
 export function setPrintOptions(changes: Partial<PrintOptions> & { readonly profile?: keyof typeof profiles }): void {
   const { profile, ...rest } = changes;
   if (profile && !Object.hasOwn(profiles, profile)) {
     fail("setPrintOptions", `unknown profile "${profile}"`, `Use ${Object.keys(profiles).join(", ")}`);
   }
-  options = { ...(profile ? profiles[profile] : options), ...rest };
+  options = { ...(profile ? profiles[profile] : options), sciMode: null, ...rest };
 }
 
 /** What {@link setPrintOptions} set. */

@@ -42,6 +42,8 @@ test("large tensors show their edges, long lines break at 80 columns", () => {
 test("options change what is shown", () => {
   setPrintOptions({ precision: 2, sciMode: true });
   expect(show([12.5])).toBe("tensor([1.25e+01])");
+  setPrintOptions({ precision: 3 });
+  expect(show([12.5]), "sciMode is the range's again").toBe("tensor([12.500])");
   expect(() => setPrintOptions({ profile: "tiny" as never })).toThrow('unknown profile "tiny"');
 });
 

@@ -1,5 +1,17 @@
 import "./reference.ts";
-import { Generator, manualSeed, permutation, philox, rand, randint, randn, randperm } from "@dl/tensor";
+import {
+  bernoulli,
+  Generator,
+  manualSeed,
+  permutation,
+  philox,
+  rand,
+  randint,
+  randn,
+  randperm,
+  tensor,
+  zeros,
+} from "@dl/tensor";
 import { expect, test } from "vitest";
 
 test("Philox-4x32-10 gives the published numbers", () => {
@@ -55,4 +67,13 @@ test.each([0, 1, 2, 50, 2049])("randperm of %i swaps each place from the last wi
     [expected[last], expected[pick]] = [expected[pick]!, expected[last]!];
   }
   expect(drawn).toEqual(expected);
+});
+
+test("what is no probability is refused", () => {
+  for (const p of [1.5, -0.5, Number.NaN]) {
+    expect(() => bernoulli(tensor([0.5, p]))).toThrow(`bernoulli: needs probabilities from 0 to 1, got ${p}`);
+    expect(() => bernoulli(tensor([0.5]), p)).toThrow(`got ${p}`);
+    expect(() => zeros(2).bernoulli_(tensor([0.5, p]))).toThrow(`got ${p}`);
+  }
+  expect(bernoulli(tensor([0, 1], { dtype: "float32" })).toArray()).toEqual([0, 1]);
 });

@@ -11,6 +11,7 @@ import {
   type Tensor,
   tensor,
   version,
+  where,
   withTypePromotion,
   zeros,
 } from "@dl/tensor";
@@ -77,6 +78,9 @@ test("numbers beyond a dtype make no others", () => {
     () => bytes.scatter(0, first, 300),
     () => bytes.clamp(null, 300),
     () => bytes.clamp_(300),
+    () => where(mask, bytes, 300),
+    () => where(mask, 300, bytes),
+    () => bytes.add(bytes, { alpha: 300 }),
   ]) {
     expect(change).toThrow("300 is no number of uint8");
   }
@@ -84,6 +88,30 @@ test("numbers beyond a dtype make no others", () => {
   expect(bytes.add(300).toArray(), "arithmetic wraps").toEqual([94, 94]);
   expect(bytes.fill_(-1).toArray(), "and what is below 0").toEqual([255, 255]);
   expect(() => tensor(2n ** 64n)).toThrow("is no number of int64");
+});
+
+test("numbers beyond a float dtype are refused where one is written, and infinite where elements are read", () => {
+  const x = floatTensor([1, 2]);
+  const [mask, first] = [tensor([true, false]), tensor([0])];
+  for (const change of [
+    () => x.fill_(1e40),
+    () => x.set_(0, 1e40),
+    () => full([2], 1e40),
+    () => x.maskedFill(mask, 1e40),
+    () => where(mask, x, 1e40),
+    () => x.clamp(null, 1e40),
+    () => x.indexFill(0, first, 1e40),
+    () => x.add(x, { alpha: 1e40 }),
+  ]) {
+    expect(change).toThrow("1e+40 is no number of float32. Give a wider dtype, or ±Infinity");
+  }
+  expect(() => x.half().maskedFill(mask, -1e9)).toThrow("-1000000000 is no number of float16");
+  expect(() => x.bfloat16().fill_(3.39e38)).toThrow("is no number of bfloat16");
+  expect(x.toArray()).toEqual([1, 2]);
+  expect(x.half().fill_(-65504).toArray()).toEqual([-65504, -65504]);
+  expect(x.maskedFill(mask, Number.NEGATIVE_INFINITY).toArray()).toEqual([Number.NEGATIVE_INFINITY, 2]);
+  expect(tensor([1e40]).add(1e40).toArray()).toEqual([Number.POSITIVE_INFINITY]);
+  expect(full([1], 1e40, { dtype: "float64" }).toArray()).toEqual([1e40]);
 });
 
 test("16-bit floats round to nearest even and come back", () => {

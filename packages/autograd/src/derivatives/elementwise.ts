@@ -21,7 +21,8 @@ export const elementwise: Rules<UnaryOp> = {
   reciprocal: ofOutput((g, y) => g.mul(y.square()).neg()),
   exp: ofOutput((g, y) => g.mul(y)),
   exp2: ofOutput((g, y) => g.mul(y).mul(Math.LN2)),
-  expm1: ofOutput((g, y) => g.mul(y.add(1))),
+  // Of the output, 1 more than it, nothing is left far below 0.
+  expm1: ofInput((g, x) => g.mul(x.exp())),
   log: ofInput((g, x) => g.div(x)),
   log2: ofInput((g, x) => g.div(x.mul(Math.LN2))),
   log10: ofInput((g, x) => g.div(x.mul(Math.LN10))),

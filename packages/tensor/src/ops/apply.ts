@@ -184,9 +184,13 @@ function recording(inputs: readonly Operand[]): boolean {
 
 function checkWritable(op: string, target: Tensor): void {
   const owner = target.base ?? target;
-  if (state.gradEnabled && owner.isLeaf && owner.requiresGrad) {
-    const what = owner === target ? "a leaf that requires grad" : "a view of a leaf that requires grad";
-    fail(`${op}_`, `${what} is changed in place`, "Wrap the change in noGrad(() => …)");
+  if (state.gradEnabled && owner.requiresGrad && (owner.isLeaf || !target.requiresGrad)) {
+    const whose = owner.isLeaf ? "a leaf that requires grad" : "a recorded tensor, made under noGrad,";
+    fail(
+      `${op}_`,
+      `${owner === target ? "" : "a view of "}${whose} is changed in place`,
+      "Wrap the change in noGrad(() => …)",
+    );
   }
   // A value that goes everywhere may go there twice.
   if (op !== "full" && target.numel() > 0 && target.shape.some((size, dim) => size > 1 && target.strides[dim] === 0)) {

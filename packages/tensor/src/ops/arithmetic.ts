@@ -4,6 +4,7 @@ import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
+import { limit } from "./coerce.ts";
 import { labelled } from "./labels.ts";
 import { scaled } from "./scaling.ts";
 import { type OpFunction, op } from "./signature.ts";
@@ -195,6 +196,6 @@ export const where: Where = op(
   (...[condition, input, other]: Choice | readonly [condition: Tensor, input?: undefined, other?: undefined]) => {
     if (input === undefined) return condition.nonzero(true);
     const flags = condition.dtype === "bool" ? condition : apply("cast", [condition], { dtype: "bool" });
-    return apply("where", [flags, input, other]);
+    return apply("where", [flags, limit("where", other, input), limit("where", input, other)]);
   },
 ) as never;

@@ -82,7 +82,8 @@ export function expandAll(inputs: readonly Operand[], shape: Shape): readonly Ke
   return views ?? inputs;
 }
 
-/** A bound that is a whole number must be one of the dtype's: another would limit to what it wraps around to. */
-export function limit<T>({ dtype }: Tensor, bound: T): T {
-  return typeof bound === "number" && isWhole(bound) ? inRange("clamp", bound, dtype) : bound;
+/** A number beside a tensor: it must be one of the dtype's, or would become what it wraps around to, or infinite. */
+export function limit<T>(op: string, beside: Operand, value: T): T {
+  if (typeof value !== "number" || typeof beside !== "object") return value;
+  return isFloat(beside.dtype) || isWhole(value) ? inRange(op, value, beside.dtype) : value;
 }

@@ -56,7 +56,7 @@ export const logsumexp = composite(
 
 /** The nearer to a bound of input and bound; a tie counts as the input's, also where the bound is a tensor. */
 function bounded(name: "maximum" | "minimum", keeps: "ge" | "le", input: Tensor, bound: Tensor | number): Tensor {
-  const out = apply(name, [input, limit(input, bound)]);
+  const out = apply(name, [input, limit("clamp", input, bound)]);
   return bound instanceof Tensor && out.requiresGrad ? where(apply(keeps, [input, bound]), input, out) : out;
 }
 

@@ -38,7 +38,8 @@ export function tensor<D extends DType = DType>(
   const dtype = options.dtype ?? guess(flat);
   checkDType("tensor", dtype);
   const raw = new dtypes[dtype].array(flat.length);
-  for (let i = 0; i < flat.length; i++) encode(raw, i, dtype, inRange("tensor", flat[i]!, dtype));
+  const checked = isFloat(dtype) ? flat : flat.map((value) => inRange("tensor", value, dtype));
+  for (let i = 0; i < flat.length; i++) encode(raw, i, dtype, checked[i]!);
   return upload(raw, shape, dtype as D, options);
 }
 

@@ -1,6 +1,6 @@
 /** Shape and dtype of every kernel's outputs: one row per op outside the element-wise families. Checks the user's input. */
 import type { TensorMeta } from "../backend.ts";
-import { type DType, dtypes } from "../dtype.ts";
+import { type DType, dtypes, inRange } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import type { Shape } from "../shape.ts";
 import type { Attrs, FusedOps, OtherOps, PoolAttrs } from "./table.ts";
@@ -19,11 +19,13 @@ export const infer: { readonly [K in keyof OtherOps | keyof FusedOps]: Infer<K> 
   copy: like,
   where: ([, a]) => [a!],
   cat: (inputs, { dim }) => withShape(inputs[0]!, catShape(inputs, dim)),
-  pad: ([x], { padding }) =>
-    withShape(
+  pad: ([x], { padding, value }) => {
+    inRange("pad", value, x!.dtype);
+    return withShape(
       x!,
       x!.shape.map((size, dim) => size + padding[dim]![0] + padding[dim]![1]),
-    ),
+    );
+  },
   matmul: ([a, b]) => withShape(a!, [...a!.shape.slice(0, -1), b!.shape.at(-1)!]),
   conv: ([x, weight], attrs) => withShape(x!, convShape(x!.shape, weight!.shape, attrs)),
   convInput: ([grad], { inputShape }) => withShape(grad!, inputShape),

@@ -96,8 +96,8 @@ export const clamp_ = op(
   "clamp_(input, min?, max?)",
   (input: Tensor, min?: Operand | null, max?: Operand | null): Tensor => {
     if (min == null && max == null) fail("clamp_", "needs min, max or both");
-    if (min != null) applyInPlace("maximum", [input, limit(input, min)], input);
-    return max == null ? input : applyInPlace("minimum", [input, limit(input, max)], input);
+    if (min != null) applyInPlace("maximum", [input, limit("clamp_", input, min)], input);
+    return max == null ? input : applyInPlace("minimum", [input, limit("clamp_", input, max)], input);
   },
 );
 

@@ -1,5 +1,5 @@
 /** Element-wise functions made of the rows of the op table. */
-import { dtypes, isFloat, resultType } from "../dtype.ts";
+import { dtypes, isFloat, largest, resultType } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { state } from "../state.ts";
@@ -168,19 +168,12 @@ export const heaviside = composite("heaviside(input, values)", (input: Tensor, v
   return where(input.eq(0), values, input.gt(0).to(input.dtype));
 });
 
-const largest: Readonly<Record<string, number>> = {
-  float32: 3.4028234663852886e38,
-  float64: Number.MAX_VALUE,
-  float16: 65504,
-  bfloat16: 3.3895313892515355e38,
-};
-
 /** NaN and infinities replaced: by 0 and the largest numbers unless given. @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html */
 export const nanToNum = composite(
   "nanToNum(input, nan?, posinf?, neginf?)",
   (input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor => {
     if (!isFloat(input.dtype)) return input.clone();
-    const most = largest[input.dtype]!;
+    const most = largest[input.dtype];
     const known = where(input.isnan(), nan ?? 0, input);
     const below = where(input.eq(Number.POSITIVE_INFINITY), posinf ?? most, known);
     return where(input.eq(Number.NEGATIVE_INFINITY), neginf ?? -most, below);

@@ -4,6 +4,7 @@ import { type RandomOptions, rand, randint, randLike, randn } from "../random.ts
 import { tidy } from "../scope.ts";
 import { broadcastShapes, type Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
+import { extremes } from "./reduce.ts";
 import { searchsorted } from "./searching.ts";
 import { composite, isOptions } from "./signature.ts";
 
@@ -23,10 +24,18 @@ export function randintLike(
 /** 1 with the probability each element gives, else 0. @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html */
 export const bernoulli = composite("bernoulli(input, p?)", (input: Tensor, p?: number | null): Tensor => {
   if (!input.isFloatingPoint() && p == null) fail("bernoulli", `needs a float dtype, got ${input.dtype}`);
+  checkProbabilities(p ?? input);
   return randLike(input, { dtype: "float32" })
     .lt(p ?? input.detach())
     .to(input.dtype);
 });
+
+/** @throws TensorError for what is no probability; elements are looked at where they are near */
+function checkProbabilities(p: Tensor | number): void {
+  if (p instanceof Tensor && (!p.backend.hostMemory || p.numel() === 0)) return;
+  const [low, high] = p instanceof Tensor ? (extremes(p.detach()).map(Number) as [number, number]) : [p, p];
+  if (!(low >= 0 && high <= 1)) fail("bernoulli", `needs probabilities from 0 to 1, got ${low >= 0 ? high : low}`);
+}
 
 /** Normal numbers; mean and standard deviation may be tensors, which broadcast, or numbers with a size. @see https://pytorch.org/docs/stable/generated/torch.normal.html */
 export function normal(

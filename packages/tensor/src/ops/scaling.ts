@@ -1,4 +1,5 @@
 /** `alpha · other`, as add, sub and indexAdd take it, in the dtype that both operands meet in. A bool is there or not. */
+import { inRange } from "../dtype.ts";
 import type { Operand } from "../recorder.ts";
 import { apply } from "./apply.ts";
 import { computeDType } from "./coerce.ts";
@@ -8,6 +9,9 @@ export function scaled<X extends Operand>(op: string, input: Operand, other: X, 
   if (factor === 1) return other;
   if (typeof other === "number") return other * factor;
   const dtype = computeDType(op, "same", [input, other]);
-  const product = apply("mul", [other.dtype === dtype ? other : apply("cast", [other], { dtype }), factor]);
+  const product = apply("mul", [
+    other.dtype === dtype ? other : apply("cast", [other], { dtype }),
+    inRange(op, factor, dtype),
+  ]);
   return dtype === "bool" ? apply("cast", [product], { dtype }) : product;
 }
