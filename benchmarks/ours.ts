@@ -7,6 +7,7 @@ import { readSpec } from "./lib/timing.ts";
 const spec = readSpec();
 setNumThreads(spec.threads);
 manualSeed(0);
-const { run } = (await import(`./works/${spec.work}.ts`)) as typeof import("./works/sgemm.ts");
+const file = spec.work.startsWith("sweep-") ? "sweep" : spec.work;
+const { run } = (await import(`./works/${file}.ts`)) as typeof import("./works/sgemm.ts");
 await run(spec);
 process.exit(0);

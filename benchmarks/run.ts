@@ -5,6 +5,8 @@ import { help, type Options, parseOptions, UsageError } from "./lib/options.ts";
 import type { Row } from "./lib/rows.ts";
 import { runWork, type Session } from "./lib/session.ts";
 import { availablePeers, buildPackages, installPeers } from "./lib/setup.ts";
+import { summary } from "./lib/summary.ts";
+import { sweeps } from "./lib/sweep.ts";
 import { table } from "./lib/table.ts";
 import { works } from "./lib/works.ts";
 
@@ -27,7 +29,7 @@ async function runAll(options: Options): Promise<Row[]> {
   const available = availablePeers(asked, say);
   const session: Session = { quick: options.quick, ours: own, peers: available, single: new Map(), say };
   const rows: Row[] = [];
-  for (const [work, all] of Object.entries(works)) {
+  for (const [work, all] of Object.entries({ ...works, ...sweeps })) {
     const cases = all.filter(({ name }) => options.only.includes(name));
     for (const threads of cases.length > 0 ? options.threads : []) {
       rows.push(...(await runWork(session, work, cases, threads)));
@@ -42,7 +44,10 @@ function print(options: Options, rows: readonly Row[]): void {
     return;
   }
   if (options.json !== undefined) writeRows(options.json, rows);
-  process.stdout.write(`${table(rows)}\n`);
+  const swept = rows.filter(({ work }) => work.startsWith("sweep-"));
+  const others = rows.filter((row) => !swept.includes(row));
+  process.stdout.write(others.length > 0 ? `${table(others)}\n` : "");
+  process.stdout.write(swept.length > 0 ? summary(swept) : "");
 }
 
 async function main(args: readonly string[]): Promise<number> {

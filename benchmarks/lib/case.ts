@@ -1,9 +1,22 @@
 // What a case is, and the units that its row may have.
 
+import type { DType } from "@dl/tensor";
+
+/** A call in words that both sides read: in Python's spelling, functions of PyTorch, `F.` for its nn.functional; keywords last. */
+export interface Call {
+  readonly text: string;
+  /** Of the inputs that have no dtype of their own. */
+  readonly dtype: DType;
+  /** Forward and back again, from a gradient of ones that is there already. */
+  readonly gradient: boolean;
+}
+
 export interface Case {
   readonly name: string;
   /** What the children need to set the case up: sizes, batch, learning rate. */
   readonly size: Readonly<Record<string, number>>;
+  /** A row of the sweep: it is measured briefly. */
+  readonly call?: Call;
   readonly unit: string;
   readonly higherIsBetter: boolean;
   /** From the amount that a child reports, which is less where it is better, to the value in the row. */

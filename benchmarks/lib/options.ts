@@ -2,6 +2,7 @@
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { peers } from "./libraries.ts";
+import { isSweep, sweeps } from "./sweep.ts";
 import { works } from "./works.ts";
 
 export interface Options {
@@ -23,16 +24,18 @@ export interface Options {
 /** A mistake on the command line: its message is the whole answer. */
 export class UsageError extends Error {}
 
-/** The names of the works, as many on a line as the help has room for. */
-function worksByLine(): string {
-  const names = Object.keys(works);
-  return [names.slice(0, 6), names.slice(6)].map((line) => line.join(", ")).join(`,\n${" ".repeat(25)}`);
+/** Names, as many on a line as the help has room for. */
+function byLine(names: readonly string[], count: number): string {
+  const lines = names.flatMap((_, at) => (at % count === 0 ? [names.slice(at, at + count).join(", ")] : []));
+  return lines.join(`,\n${" ".repeat(25)}`);
 }
 
 export const help = `npm run --silent bench -- [options]
 
-  --only NAME[,NAME]     works to run: ${worksByLine()},
-                         or a single case such as sgemm-512 (default: all)
+  --only NAME[,NAME]     works to run: ${byLine(Object.keys(works), 6)},
+                         or a single case such as sgemm-512 (default: all);
+                         sweep, a row for nearly every function and dtype, or a part of it:
+                         ${byLine(Object.keys(sweeps), 4)}
   --threads N[,N]        threads for us and for the libraries that have any (default: 1,2)
   --peers NAME[,NAME]    torch, tfjs, jax-js, onnxruntime, or none (default: all)
   --node PATH            another Node for us alone, such as the answer of: npx -y -p node@24 node -p process.execPath
@@ -52,11 +55,18 @@ const list = (text: string): string[] =>
     .filter((name) => name !== "");
 
 /** The items that `names` ask for, in the order of the table; each name must ask for at least one. */
-function choose<T>(option: string, names: readonly string[], items: readonly T[], keys: (item: T) => string[]): T[] {
-  const known = [...new Set(items.flatMap(keys))];
-  const wrong = names.find((name) => !known.includes(name));
+function choose<T>(
+  option: string,
+  names: readonly string[],
+  items: readonly T[],
+  keys: (item: T) => string[],
+  shown = keys,
+): T[] {
+  const known = new Set(items.flatMap(keys));
+  const wrong = names.find((name) => !known.has(name));
   if (wrong !== undefined || names.length === 0) {
-    throw new UsageError(`bench: --${option} got "${wrong ?? ""}". Use one or more of: ${known.join(", ")}`);
+    const hint = [...new Set(items.flatMap(shown))].join(", ");
+    throw new UsageError(`bench: --${option} got "${wrong ?? ""}". Use one or more of: ${hint}`);
   }
   return items.filter((item) => keys(item).some((key) => names.includes(key)));
 }
@@ -91,19 +101,29 @@ function parse(args: readonly string[]) {
   }
 }
 
-const allCases = Object.entries(works).flatMap(([work, cases]) => cases.map(({ name }) => ({ work, name })));
+interface Choice {
+  readonly work: string;
+  readonly name: string;
+}
+
+const choices: readonly Choice[] = Object.entries({ ...works, ...sweeps }).flatMap(([work, cases]) =>
+  cases.map(({ name }) => ({ work, name })),
+);
+const keysOf = ({ work, name }: Choice): string[] => [work, name, ...(isSweep(work) ? ["sweep"] : [])];
+/** The sweep's hundreds of rows are not listed. */
+const shownOf = ({ work, name }: Choice): string[] => (isSweep(work) ? ["sweep", work] : [work, name]);
 
 export function parseOptions(args: readonly string[]): Options {
   const values = parse(args);
   if (values.json === "") throw new UsageError('bench: --json got "". Use the name of a file, or "-"');
-  const only = values.only === undefined ? allCases.map(({ work }) => work) : list(values.only);
+  const only = values.only === undefined ? Object.keys(works) : list(values.only);
   const asked = values.peers === undefined ? peers.map(({ peer }) => peer) : list(values.peers);
   const none = asked.length === 1 && asked[0] === "none";
   return {
     help: values.help,
     installPeers: values["install-peers"],
     quick: values.quick,
-    only: choose("only", only, allCases, ({ work, name }) => [work, name]).map(({ name }) => name),
+    only: choose("only", only, choices, keysOf, shownOf).map(({ name }) => name),
     threads: parseThreads(values.threads),
     peers: none ? [] : choose("peers", asked, peers, ({ peer, name }) => [peer, name]).map(({ name }) => name),
     node: values.node,

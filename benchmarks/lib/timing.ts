@@ -2,10 +2,11 @@
 // JavaScript peers import this file too, so that every library is timed by the same rule; peers/pytorch/timing.py mirrors it.
 import os from "node:os";
 import { performance } from "node:perf_hooks";
+import type { Case } from "./case.ts";
 
 export interface Spec {
   readonly work: string;
-  readonly cases: readonly { readonly name: string; readonly size: Readonly<Record<string, number>> }[];
+  readonly cases: readonly Pick<Case, "name" | "size" | "call">[];
   readonly threads: number;
   /** Seconds of warm-up, and of measuring, for each case. */
   readonly warm: number;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { checkWritable, writeRows } from "../lib/files.ts";
 import { parseOptions, UsageError } from "../lib/options.ts";
+import { sweeps } from "../lib/sweep.ts";
 import { works } from "../lib/works.ts";
 
 describe("parseOptions", () => {
@@ -28,6 +29,13 @@ describe("parseOptions", () => {
       "small-op-recorded",
       "small-op-backward",
     ]);
+  });
+
+  it("takes the sweep, or a part of it, only when it is asked for", () => {
+    const rows = Object.values(sweeps).flat();
+    expect(parseOptions(["--only", "sweep"]).only).toEqual(rows.map(({ name }) => name));
+    expect(parseOptions(["--only", "sweep-casts"]).only).toHaveLength(72);
+    expect(() => parseOptions(["--only", "sweeps"])).toThrow(/Use one or more of: .*sweep, sweep-unary, sweep-binary/);
   });
 
   it("takes peers by their name, and none", () => {

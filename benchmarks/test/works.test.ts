@@ -6,11 +6,12 @@ import { uniform, wholes } from "../lib/data.ts";
 import { oursOn, peers } from "../lib/libraries.ts";
 import { multiplyAddsPerSecond } from "../lib/limit.ts";
 import { elementwise } from "../lib/shapes.ts";
+import { sweeps } from "../lib/sweep.ts";
 import { works } from "../lib/works.ts";
 import { table } from "../works/elementwise.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const cases = Object.values(works).flat();
+const cases = Object.values({ ...works, ...sweeps }).flat();
 
 describe("the table of works", () => {
   it("names every case once, and asks libraries that there are", () => {

@@ -11,6 +11,7 @@ from data import batch_of, floats
 from elementwise import elementwise
 from nets import Block, cnn, digits_trainer, mlp, trainer
 from processes import busy_core, memory, start
+from sweep import sweep
 from timing import SIZES, SPEC, measure
 
 
@@ -107,4 +108,4 @@ WORKS = {
 }
 torch.set_num_threads(SPEC["threads"])
 torch.manual_seed(0)
-WORKS[SPEC["work"]]()
+(sweep if SPEC["work"].startswith("sweep-") else WORKS[SPEC["work"]])()
