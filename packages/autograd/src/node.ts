@@ -56,9 +56,16 @@ export abstract class Node implements GradNode {
   /** Gives back the values saved for backward. */
   release(): void {}
 
-  /** The nodes of the inputs, as in PyTorch's `next_functions`. */
   get nextFunctions(): readonly (GradNode | null)[] {
     return this.edges.map((edge) => edge?.node ?? null);
+  }
+
+  toString(): string {
+    return `<${this.label ?? this.name}>`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
   }
 
   /** The edges whose nodes this one keeps. */

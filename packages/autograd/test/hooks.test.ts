@@ -1,4 +1,5 @@
 /** Hooks on gradients, gradients of results, and the graph as it can be looked at. */
+import { inspect } from "node:util";
 import { grad } from "@dl/autograd";
 import "@dl/backend-cpu";
 import { floatTensor, isGradEnabled, ones, type Tensor } from "@dl/tensor";
@@ -125,11 +126,12 @@ describe("retainGrad", () => {
 test("gradFn is the recorded call, and leads to those of its inputs", () => {
   const x = leaf(1, 2);
   const y = x.exp().mul(x);
-  const node = y.gradFn as unknown as { name: string; nextFunctions: readonly ({ name: string } | null)[] };
+  const node = y.gradFn!;
   expect([node.name, ...node.nextFunctions.map((next) => next?.name)]).toEqual([
     "MulBackward0",
     "ExpBackward0",
     "AccumulateGrad",
   ]);
   expect(String(y)).toContain("grad_fn=<MulBackward0>");
+  expect([String(node), inspect(node)]).toEqual(["<MulBackward0>", "<MulBackward0>"]);
 });

@@ -1,5 +1,5 @@
 /** The orders in which indices are drawn. Each iteration is a new epoch. */
-import { fail, type Generator, isTensor, permutation, type Tensor } from "@dl/tensor";
+import { type Arguments, fail, type Generator, isTensor, permutation, readArguments, type Tensor } from "@dl/tensor";
 import { uniforms } from "./random.ts";
 
 /** Indices in some order, as often as it is iterated. */
@@ -172,6 +172,8 @@ function firstAbove(ascending: readonly number[], x: number): number {
   return low;
 }
 
+type BatchArguments = [sampler: Sampler, batchSize: number, dropLast?: boolean];
+
 /**
  * Lists of `batchSize` indices from another sampler.
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.BatchSampler
@@ -179,11 +181,13 @@ function firstAbove(ascending: readonly number[], x: number): number {
  * [...new BatchSampler(new SequentialSampler([5, 6, 7]), 2)]; // [[0, 1], [2]]
  */
 export class BatchSampler implements Sampler<readonly number[]> {
+  static readonly names = ["sampler", "batchSize", "dropLast"] as const;
   readonly sampler: Sampler;
   readonly batchSize: number;
   readonly dropLast: boolean;
 
-  constructor(sampler: Sampler, batchSize: number, dropLast = false) {
+  constructor(...args: Arguments<typeof BatchSampler.names, BatchArguments>) {
+    const [sampler, batchSize, dropLast = false] = readArguments<BatchArguments>(BatchSampler, args);
     this.sampler = sampler;
     this.batchSize = checkCount("BatchSampler", "batchSize", batchSize);
     this.dropLast = dropLast;

@@ -136,6 +136,14 @@ describe("WeightedRandomSampler", () => {
 });
 
 describe("BatchSampler", () => {
+  it("takes its options by name", () => {
+    const sampler = new BatchSampler(new SequentialSampler({ length: 5 }), { batchSize: 2, dropLast: true });
+    expect([...sampler]).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+  });
+
   it("cuts a sampler's indices into batches, in order and without loss", () => {
     fc.assert(
       fc.property(sizes, fc.integer({ min: 1, max: 20 }), fc.boolean(), (length, batchSize, dropLast) => {

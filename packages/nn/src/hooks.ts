@@ -1,7 +1,15 @@
+interface Computing {
+  forward(...input: never[]): unknown;
+}
+
 /** Sees a call before `forward` runs, and may replace its arguments: by a list, or by the only one. */
-export type ForwardPreHook<M> = (module: M, input: readonly unknown[]) => unknown;
+export type ForwardPreHook<M extends Computing> = (module: M, input: Parameters<M["forward"]>) => unknown;
 /** Sees a call after `forward` ran, and may replace its result. */
-export type ForwardHook<M> = (module: M, input: readonly unknown[], output: unknown) => unknown;
+export type ForwardHook<M extends Computing> = (
+  module: M,
+  input: Parameters<M["forward"]>,
+  output: ReturnType<M["forward"]>,
+) => unknown;
 
 /** What taking a hook away again looks like. */
 export interface Removable {

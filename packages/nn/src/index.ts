@@ -16,5 +16,4 @@ export * as metrics from "./metrics/index.ts";
 export { type Anything, Module, type RegisterBufferOptions } from "./module.ts";
 export { Parameter } from "./parameter.ts";
 export type { ModuleTarget } from "./target.ts";
-export type { ClipGradNormOptions } from "./utils.ts";
 export * as utils from "./utils.ts";

@@ -17,7 +17,9 @@ export interface LoadReport {
 }
 
 export function loadInto(module: string, own: StateDict, state: StateDict, { strict = true }: LoadOptions): LoadReport {
-  const missingKeys = Object.keys(own).filter((name) => !Object.hasOwn(state, name));
+  // States of old have no counts of batches: nobody misses them.
+  const needed = Object.keys(own).filter((name) => !name.endsWith("num_batches_tracked"));
+  const missingKeys = needed.filter((name) => !Object.hasOwn(state, name));
   const unexpectedKeys = Object.keys(state).filter((name) => !Object.hasOwn(own, name));
   const shared = Object.keys(own).filter((name) => Object.hasOwn(state, name));
   const problems = shared.flatMap((name) => mismatch(name, own[name]!, state[name]!));

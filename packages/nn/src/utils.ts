@@ -1,34 +1,32 @@
 /** Gradients limited, parameters as one vector. */
-import { cat, fail, noGrad, scope, stack, type Tensor, zeros } from "@dl/tensor";
+import { cat, composite, fail, noGrad, op, scope, stack, type Tensor, zeros } from "@dl/tensor";
 import { lpNorm } from "./functional/distance.ts";
+
+export * as rnn from "./sequences.ts";
 
 function gradientsOf(parameters: Tensor | Iterable<Tensor>): Tensor[] {
   const list = "storage" in parameters ? [parameters] : [...parameters];
   return list.flatMap(({ grad }) => (grad ? [grad] : []));
 }
 
-export interface ClipGradNormOptions {
-  /** The norm's power; `Infinity` for the largest element. */
-  readonly normType?: number;
-  /** Whether a norm that is NaN or infinite throws. */
-  readonly errorIfNonfinite?: boolean;
-}
-
 /**
- * Scales all gradients together, in place, so that their common norm is at most `maxNorm`.
+ * Scales all gradients together, in place, so that their common norm is at most `maxNorm`: that of power `normType`, where
+ * `Infinity` means the largest element.
  * @returns the norm before
+ * @throws TensorError for a norm that is NaN or infinite, with `errorIfNonfinite`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
  */
-export function clipGradNorm_(
-  parameters: Tensor | Iterable<Tensor>,
-  maxNorm: number,
-  options: ClipGradNormOptions | number = {},
-): Tensor {
-  const { normType = 2, errorIfNonfinite = false } = typeof options === "number" ? { normType: options } : options;
-  const gradients = gradientsOf(parameters);
-  if (gradients.length === 0) return zeros([]);
-  return noGrad(() =>
-    scope(() => {
+export const clipGradNorm_ = composite(
+  "clipGradNorm_(parameters, maxNorm, normType?, errorIfNonfinite?)",
+  (
+    parameters: Tensor | Iterable<Tensor>,
+    maxNorm: number,
+    normType: number = 2,
+    errorIfNonfinite: boolean = false,
+  ): Tensor => {
+    const gradients = gradientsOf(parameters);
+    if (gradients.length === 0) return zeros([]);
+    return noGrad(() => {
       const norms = gradients.map((gradient) => lpNorm(gradient.flatten(), normType, 0, false));
       const total = norms.length === 1 ? norms[0]! : lpNorm(stack(norms), normType, 0, false);
       if (errorIfNonfinite && !Number.isFinite(total.item())) {
@@ -41,16 +39,18 @@ export function clipGradNorm_(
       const factor = total.add(1e-6).reciprocal().mul(maxNorm).clamp({ max: 1 });
       for (const gradient of gradients) gradient.mul_(factor.to(gradient.dtype));
       return total;
-    }),
-  );
-}
+    });
+  },
+);
 
 /** Limits each element of the gradients to ±`clipValue`, in place. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html */
-export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue: number): void {
-  noGrad(() => {
-    for (const gradient of gradientsOf(parameters)) gradient.clamp_(-clipValue, clipValue);
-  });
-}
+export const clipGradValue_ = op(
+  "clipGradValue_(parameters, clipValue)",
+  (parameters: Tensor | Iterable<Tensor>, clipValue: number): void =>
+    noGrad(() => {
+      for (const gradient of gradientsOf(parameters)) gradient.clamp_(-clipValue, clipValue);
+    }),
+);
 
 /** All parameters as one vector. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.parameters_to_vector.html */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {

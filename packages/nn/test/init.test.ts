@@ -99,6 +99,12 @@ describe("utils", () => {
     expect(parameters[0]!.grad!.item()).toBeCloseTo(0.6, 5);
   });
 
+  it("clipGradNorm_ takes its options by name", () => {
+    const parameters = [withGradient([0], [3]), withGradient([0], [4])];
+    const largest = utils.clipGradNorm_(parameters, { maxNorm: 2, normType: Number.POSITIVE_INFINITY });
+    expect([largest.item(), parameters[1]!.grad!.item()]).toEqual([4, expect.closeTo(2, 5)]);
+  });
+
   it("clipGradNorm_ may refuse what is not finite", () => {
     const bad = withGradient([0], [Number.NaN]);
     expect(() => utils.clipGradNorm_(bad, 1, { errorIfNonfinite: true })).toThrow(/norm of the gradients is NaN/);
@@ -118,5 +124,28 @@ describe("utils", () => {
     utils.vectorToParameters(vector.mul(10), parameters);
     expect(parameters.map((parameter) => parameter.toArray())).toEqual([[10, 20], [30]]);
     expect(() => utils.vectorToParameters(zeros(2), parameters)).toThrow(/have 3 elements, the vector 2/);
+  });
+});
+
+describe("utils.rnn", () => {
+  const sequences = [tensor([1, 2, 3]), tensor([4]), tensor([5, 6])];
+
+  it("padSequence joins sequences of different lengths, unpadSequence parts them", () => {
+    const padded = utils.rnn.padSequence(sequences, { batchFirst: true, paddingValue: -1 });
+    expect(padded.toArray()).toEqual([
+      [1, 2, 3],
+      [4, -1, -1],
+      [5, 6, -1],
+    ]);
+    const parts = utils.rnn.unpadSequence(padded, tensor([3, 1, 2]), { batchFirst: true });
+    expect(parts.map((part) => part.toArray())).toEqual([[1, 2, 3], [4], [5, 6]]);
+  });
+
+  it("time comes first unless said otherwise, and elements may have dimensions", () => {
+    expect(utils.rnn.padSequence(sequences).shape).toEqual([3, 3]);
+    expect(utils.rnn.padSequence([ones(2, 5), ones(4, 5)]).shape).toEqual([4, 2, 5]);
+    const [first, second] = utils.rnn.unpadSequence(utils.rnn.padSequence([ones(2, 5), zeros(4, 5)]), tensor([2, 4]));
+    expect([first!.toArray(), second!.shape]).toEqual([ones(2, 5).toArray(), [4, 5]]);
+    expect(() => utils.rnn.padSequence([tensor(1)])).toThrow("padSequence: needs sequences, got a 0-d tensor");
   });
 });

@@ -189,6 +189,12 @@ describe("state dicts", () => {
     expect(linear.bias!.item()).toBe(1);
   });
 
+  it("older states without counts of batches are whole", () => {
+    const norm = new nn.BatchNorm1d(2);
+    const { num_batches_tracked: _, ...old } = norm.stateDict();
+    expect(norm.loadStateDict(old).missingKeys).toEqual([]);
+  });
+
   it("cast to the module's dtype", () => {
     const linear = new nn.Linear(1, 1);
     linear.loadStateDict({ weight: ones(1, 1, { dtype: "float64" }), bias: ones(1, { dtype: "float64" }) });
@@ -255,10 +261,10 @@ describe("hooks", () => {
   it("see and replace inputs and results, until removed", () => {
     const identity = new nn.Identity();
     const seen: number[] = [];
-    const before = identity.registerForwardPreHook((_, [x]) => (x as Tensor).add(1));
+    const before = identity.registerForwardPreHook((_, [x]) => x.add(1));
     const after = identity.registerForwardHook((_, __, y) => {
-      seen.push((y as Tensor).item());
-      return (y as Tensor).mul(10);
+      seen.push(y.item());
+      return y.mul(10);
     });
     expect(identity(tensor([1])).item()).toBe(20);
     before.remove();

@@ -17,6 +17,8 @@ export interface GradNode {
   readonly name: string;
   /** The name that is printed instead, where what the user called was made of several calls. */
   label?: string;
+  /** The nodes of the inputs; `null` where an input needs no gradient. */
+  readonly nextFunctions: readonly (GradNode | null)[];
   /** @internal */
   linearity?: Linearity;
   /** @internal A living tensor is its result. */

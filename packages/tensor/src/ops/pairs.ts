@@ -5,5 +5,9 @@ import type { Tensor } from "../tensor.ts";
 export type ValuesIndices = [values: Tensor, indices: Tensor] & { readonly values: Tensor; readonly indices: Tensor };
 
 export function valuesIndices(values: Tensor, indices: Tensor): ValuesIndices {
-  return Object.assign([values, indices] as [Tensor, Tensor], { values, indices });
+  // Printed once: names do not show.
+  return Object.defineProperties([values, indices], {
+    values: { value: values },
+    indices: { value: indices },
+  }) as never;
 }
