@@ -95,7 +95,7 @@ test("a retained graph passes again without a third call", () => {
     return v.square();
   };
   const y = checkpoint(counted, x).sum();
-  y.backward(null, { retainGraph: true });
+  y.backward({ retainGraph: true });
   y.backward();
   expect([calls, x.grad!.toArray()]).toEqual([2, [4, 8]]);
   expect(() => y.backward()).toThrow("retainGraph: true");

@@ -28,7 +28,7 @@ describe("backward", () => {
   test("passes a graph once, unless it is retained", () => {
     const x = leaf(1, 2);
     const y = x.square().sum();
-    y.backward(null, { retainGraph: true });
+    y.backward({ retainGraph: true });
     y.backward();
     expect(x.grad!.toArray()).toEqual([4, 8]);
     expect(() => y.backward()).toThrow("Give { retainGraph: true } to the first backward");
@@ -73,14 +73,14 @@ describe("backward", () => {
     const h = x.mul(w);
     h.square()
       .sum()
-      .backward(null, { inputs: [h, w] });
+      .backward({ inputs: [h, w] });
     expect([x.grad, h.grad!.toArray(), w.grad!.toArray()]).toEqual([null, [6, 16], [6, 32]]);
-    expect(() => x.sum().backward(null, { inputs: [] })).toThrow("inputs is an empty list");
+    expect(() => x.sum().backward({ inputs: [] })).toThrow("inputs is an empty list");
   });
 
   test("createGraph records the pass: a gradient penalty", () => {
     const x = leaf(1, 2);
-    x.pow(3).sum().backward(null, { createGraph: true });
+    x.pow(3).sum().backward({ createGraph: true });
     const first = x.grad!;
     expect(first.requiresGrad).toBe(true);
     x.grad = null;
@@ -90,7 +90,7 @@ describe("backward", () => {
 
   test("recorded gradients accumulate with their histories", () => {
     const x = leaf(1, 2);
-    for (let i = 0; i < 2; i++) x.pow(3).sum().backward(null, { createGraph: true });
+    for (let i = 0; i < 2; i++) x.pow(3).sum().backward({ createGraph: true });
     expect(grad(x.grad!.sum(), x)[0]!.toArray()).toEqual([12, 24]);
   });
 

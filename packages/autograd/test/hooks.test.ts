@@ -36,7 +36,7 @@ describe("registerHook", () => {
     const inner = h.sum();
     const [u, v] = [h.mul(3), h.mul(5)];
     // v is visited first, so that h waits when u's gradient is seen.
-    u.registerHook(() => inner.backward(null, { retainGraph: true }));
+    u.registerHook(() => inner.backward({ retainGraph: true }));
     u.add(v).sum().backward();
     expect(x.grad!.toArray()).toEqual([18, 18]);
   });
@@ -49,7 +49,7 @@ describe("registerHook", () => {
       throw new Error("stop");
     });
     const sum = u.add(v).sum();
-    expect(() => sum.backward(null, { retainGraph: true })).toThrow("stop");
+    expect(() => sum.backward({ retainGraph: true })).toThrow("stop");
     hook.remove();
     sum.backward();
     expect(x.grad!.toArray()).toEqual([16, 16]);
@@ -104,7 +104,7 @@ describe("retainGrad", () => {
     const h = x.mul(3);
     h.retainGrad();
     const y = h.square().sum();
-    y.backward(null, { retainGraph: true });
+    y.backward({ retainGraph: true });
     y.backward();
     expect([h.grad!.toArray(), x.grad!.toArray()]).toEqual([
       [12, 24],

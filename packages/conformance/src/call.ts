@@ -11,7 +11,7 @@ import { optionName } from "./names.ts";
 import type { FloatValue, Kwargs, Value } from "./records.ts";
 import type { Target } from "./resolve.ts";
 
-const operands = new Set(["input", "self", "other", "min", "max", "exponent"]);
+export const operands = new Set(["input", "self", "other", "min", "max", "exponent"]);
 const implied: Readonly<Record<string, readonly string[]>> = {
   layout: ["strided"],
   memory_format: ["contiguous_format", "preserve_format", "channels_last", "channels_last_3d"],

@@ -307,7 +307,7 @@ describe("backward hooks", () => {
       seen.push(values(gradInput), values(gradOutput));
     });
     const out = linear(ones(1, 1)).sum();
-    out.backward(undefined, { retainGraph: true });
+    out.backward({ retainGraph: true });
     out.backward();
     expect(seen).toEqual([[null], [[[1]]], [null], [[[1]]]]);
     hook.remove();

@@ -181,9 +181,13 @@ export class Tensor<D extends DType = DType> implements View {
    * Accumulates the gradient of this tensor into the leaves it was computed from.
    * @param gradient of the same shape; may be left out for a single element
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+   * @example ones(2, { requiresGrad: true }).sum().backward({ retainGraph: true });
    */
-  backward(gradient: Tensor | null = null, options: BackwardOptions = {}): void {
-    needRecorder("backward").backward([this as never], [gradient], options);
+  backward(gradient?: Tensor | null, options?: BackwardOptions): void;
+  backward(options: BackwardOptions & { readonly gradient?: Tensor | null }): void;
+  backward(first: Tensor | (BackwardOptions & { readonly gradient?: Tensor | null }) | null = null, more = {}): void {
+    const { gradient, ...options } = first === null || first instanceof Tensor ? { gradient: first, ...more } : first;
+    needRecorder("backward").backward([this as never], [gradient ?? null], options);
   }
 
   /** Keeps the gradient of a tensor that is no leaf in `.grad`. */

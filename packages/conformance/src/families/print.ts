@@ -3,9 +3,9 @@ import * as nn from "@dl/nn";
 import { setPrintOptions, type Tensor } from "@dl/tensor";
 import { camelOptions } from "../call.ts";
 import { makeTensor, Table } from "../decode.ts";
-import { evaluate } from "../expression.ts";
 import type { Family } from "../family.ts";
 import { mismatch, unsupported } from "../outcome.ts";
+import { evaluate } from "../python/interpreter.ts";
 import type { Kwargs, Recorded, TensorRef } from "../records.ts";
 
 interface PrintRecord extends Recorded {

@@ -1,9 +1,9 @@
 /** The dtype that operands meet in: tensors, 0-d tensors and Python scalars of every kind. */
 import { isFloat, ones, Tensor, tensor } from "@dl/tensor";
 import { knownDType } from "../decode.ts";
-import { evaluate } from "../expression.ts";
 import type { Context, Family } from "../family.ts";
 import { mismatch } from "../outcome.ts";
+import { evaluate } from "../python/interpreter.ts";
 import type { Recorded } from "../records.ts";
 import { resolve } from "../resolve.ts";
 import { mustThrow } from "./errors.ts";
