@@ -139,7 +139,7 @@ export function callFunction(
 const makers = new Set(["tensor", "as_tensor", "scalar_tensor", "arange", "full"].map((name) => `torch.${name}`));
 
 /** Arguments in their order, keywords in one object behind; floats say what dtype comes of whole numbers. */
-export function callTarget(target: Target, args: readonly unknown[], keywords: Keywords): unknown {
+function callTarget(target: Target, args: readonly unknown[], keywords: Keywords): unknown {
   const { names } = target;
   const values = [...args, ...Object.values(keywords)];
   const tensors = tensorsIn(values);
