@@ -28,6 +28,13 @@ describe("gemm", () => {
     fc.assert(fc.property(problem(70, ["f32", "f64"]), check), { numRuns: 60 });
   });
 
+  test("agrees with three loops where few rows meet a B that is not near", () => {
+    const sides = fc.record({ m: fc.integer({ min: 1, max: 17 }), n: fc.integer({ min: 90, max: 1100 }) });
+    const few = (p: Problem, { m, n }: { readonly m: number; readonly n: number }): Problem => ({ ...p, m, n });
+    const problems = fc.tuple(problem(300, ["f32", "f64"]), sides).map(([p, size]) => few({ ...p, count: 1 }, size));
+    fc.assert(fc.property(problems, check), { numRuns: 40 });
+  });
+
   test("agrees with three loops where threads share a product", () => {
     const shared = problem(140, ["f32", "f64"]).filter(({ k }) => k > 0) as fc.Arbitrary<Problem>;
     fc.assert(fc.property(shared, checkTogether), { numRuns: 30 });
@@ -53,6 +60,8 @@ describe("gemm", () => {
   test.each([
     { multiply: gemm, sizes: [300, 310, 290] },
     { multiply: gemm, sizes: [370, 40, 2700] },
+    { multiply: gemm, sizes: [64, 64, 64] },
+    { multiply: gemm, sizes: [7, 700, 300] },
     { multiply: multiplyTogether as typeof gemm, sizes: [300, 310, 290] },
   ] as const)("gives the same bits on one thread and on several", async ({ multiply, sizes: [m, n, k] }) => {
     const noise = (length: number) => {

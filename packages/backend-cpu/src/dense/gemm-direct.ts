@@ -1,8 +1,18 @@
 /** The ways without packing, for few rows or few operations: operands are read where they lie. */
-import { type FuncRef, i32, load, type Module, type Operand, op, when } from "../wasm/emitter.ts";
-import { at, combine, type Element, loadScalar, type ScalarName, storeScalar, sumLanes } from "./element.ts";
+import { type Expr, type Func, type FuncRef, i32, load, type Module, op, select, when } from "../wasm/emitter.ts";
+import {
+  at,
+  combine,
+  type Element,
+  type Int,
+  loadScalar,
+  min,
+  type ScalarName,
+  storeScalar,
+  sumLanes,
+} from "./element.ts";
 import { storeTile } from "./gemm-kernels.ts";
-import { callByName, type Product, productParams } from "./product.ts";
+import { callByName, type Product, type ProductLocals, productParams } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
 const microParams = ["k", "a", "aRow", "aColumn", "b", "bRow", "c", "cRow", "add", "addRow"] as const;
@@ -31,107 +41,149 @@ function directMicro(m: Module, e: Element, { rows, vectors }: Tile): FuncRef<ty
   });
 }
 
-const axpyParams = ["vectors", "aColumn", "a", "b", "bRow", "c"] as const;
+const axpyParams = ["vectors", "a", "aRow", "aColumn", "b", "bRow", "c", "cRow"] as const;
+type Axpy = FuncRef<typeof axpyParams, undefined>;
 
-/** Adds `steps` rows of B, each times its element of a row of A, to a row of C: reads B as it streams from memory. */
-function axpyMicro(m: Module, e: Element, steps: number): FuncRef<typeof axpyParams, undefined> {
-  return m.inner(`axpy${steps}`, axpyParams, (f, p) => {
-    const factors = Array.from({ length: steps }, () => {
-      const factor = f.let(load(e.loadSplat, p.a));
-      f.inc(p.a, p.aColumn);
-      return factor;
+/** Adds `steps` rows of B, each times its element of A, to `rows` rows of C: reads B as it streams from memory. */
+function axpyMicro(m: Module, e: Element, rows: number, steps: number): Axpy {
+  return m.inner(`axpy${rows}x${steps}`, axpyParams, (f, p) => {
+    const factors = Array.from({ length: rows }, (_, i) => {
+      const a = f.let(at(p.a, i, p.aRow));
+      return Array.from({ length: steps }, (_, s) => f.let(load(e.loadSplat, at(a, s, p.aColumn))));
     });
-    const offsets = Array.from({ length: steps - 1 }, (_, i) => f.let(op("i32.mul", p.bRow, i + 1)));
-    const sum = f.local("v128");
+    // All that lies elsewhere is found from the place in C, the only one that moves.
+    const fromC = Array.from({ length: steps }, (_, s) => f.let(op("i32.sub", at(p.b, s, p.bRow), p.c)));
+    const [sum, vectors] = [f.local("v128"), f.locals("v128", steps)];
     f.while(p.vectors, () => {
-      f.set(sum, load("v128.load", p.c));
-      for (const [i, factor] of factors.entries()) {
-        const row = load("v128.load", i === 0 ? p.b : op("i32.add", p.b, offsets[i - 1]!));
-        f.set(sum, f.madd(e.shape, factor, row, sum));
+      for (const [s, vector] of vectors.entries()) f.set(vector, load("v128.load", op("i32.add", p.c, fromC[s]!)));
+      for (const [i, row] of factors.entries()) {
+        const c = i === 0 ? p.c : f.let(at(p.c, i, p.cRow));
+        f.set(sum, load("v128.load", c));
+        for (const [s, factor] of row.entries()) f.set(sum, f.madd(e.shape, factor, vectors[s]!, sum));
+        f.store("v128.store", c, sum);
       }
-      f.store("v128.store", p.c, sum);
-      f.inc(p.b, 16);
       f.inc(p.c, 16);
       f.inc(p.vectors, -1);
     });
   });
 }
 
-/** One row of C after the other, for so few rows that B is read from memory for each operation. */
-function rowByRow(m: Module, e: Element): Product {
-  const micros = [4, 1].map((steps) => ({ steps, micro: axpyMicro(m, e, steps) }));
-  return m.inner("rows", productParams, (f, p) => {
-    const vectors = f.let(op("i32.div_u", p.n, e.lanes));
-    const bytes = f.let(op("i32.shl", vectors, 4));
-    const k = f.local("i32");
-    f.range(p.m, () => {
-      f.if(
-        p.add,
-        () => f.copy(p.c, p.add, bytes),
-        () => f.fill(p.c, 0, bytes),
-      );
+/** Columns of C whose rows stay in the nearest cache while B goes by. */
+const BAND = 512;
+
+/** For so few rows that B is read from memory for each operation: a few of its rows at a time, for all rows of C. */
+function fewRows(m: Module, e: Element): Product {
+  const micros = [4, 1].map((steps) => ({
+    steps,
+    heights: [2, 1].map((rows) => ({ rows, micro: axpyMicro(m, e, rows, steps) })),
+  }));
+  return m.inner("few", productParams, (f, p) => {
+    const [i, j, k] = f.locals("i32", 3) as [Int, Int, Int];
+    const columns = f.let(op("i32.and", p.n, -e.lanes));
+    f.for(j, 0, columns, BAND, () => {
+      const width = min(f, op("i32.sub", columns, j), BAND);
+      const vectors = f.let(op("i32.div_u", width, e.lanes));
+      const [c, add] = [f.let(at(p.c, j, e.bytes)), f.let(at(p.add, j, e.bytes))];
+      startRows(f, p, c, add, f.let(op("i32.mul", width, e.bytes)));
       f.set(k, 0);
-      for (const { steps, micro } of micros) {
+      for (const { steps, heights } of micros) {
         f.while(op("i32.le_s", op("i32.add", k, steps), p.k), () => {
-          f.call(micro, vectors, p.aColumn, at(p.a, k, p.aColumn), at(p.b, k, p.bRow), p.bRow, p.c);
+          const [a, b] = [f.let(at(p.a, k, p.aColumn)), f.let(at(at(p.b, k, p.bRow), j, e.bytes))];
+          f.set(i, 0);
+          for (const { rows, micro } of heights) {
+            f.while(op("i32.le_s", op("i32.add", i, rows), p.m), () => {
+              f.call(micro, vectors, at(a, i, p.aRow), p.aRow, p.aColumn, b, p.bRow, at(c, i, p.cRow), p.cRow);
+              f.inc(i, rows);
+            });
+          }
           f.inc(k, steps);
         });
       }
-      f.inc(p.a, p.aRow);
-      f.inc(p.c, p.cRow);
-      f.if(p.add, () => f.inc(p.add, p.addRow));
     });
+  });
+}
+
+/** Puts what is added, or zeros, into some bytes of all rows. */
+function startRows(f: Func, p: ProductLocals, c: Int, add: Int, bytes: Int): void {
+  const [to, from] = [f.let(c), f.let(add)];
+  f.range(p.m, () => {
+    f.if(
+      p.add,
+      () => f.copy(to, from, bytes),
+      () => f.fill(to, 0, bytes),
+    );
+    f.inc(to, p.cRow);
+    f.inc(from, p.addRow);
   });
 }
 
 /** A B of so many bytes stays near as it lies: then tiles of all rows are fastest, and packing gains nothing. */
 export const CACHED_BYTES = 48 * 1024;
+/** With fewer columns, reading rows of B as they lie takes too many calls. */
+const NARROW = 96;
+/** Where V8 joins vectors, tiles are faster unless rows of B are so far apart that they share a few places of the caches. */
+const FAR = 4096;
 
 /** Rows of B, of C and of `add` are contiguous; `k` ≥ 1. */
 export function directProduct(m: Module, e: Element, scalar: Product): Product {
-  const { rows: high, vectors: widest } = tilesFor(m.options).wide;
-  const rowwise = rowByRow(m, e);
-  const strips = [4, 2, 1]
-    .filter((vectors) => vectors <= widest)
-    .map((vectors) => ({
-      vectors,
-      micros: [high, 4, 2, 1].map((rows) => directTile(m, e, { rows, vectors })),
-    }));
+  const few = fewRows(m, e);
+  const tiled = tiledProduct(m, e);
   return m.inner("direct", productParams, (f, p) => {
-    const i = f.local("i32");
     const cached = f.let(op("i32.le_u", op("i32.mul", p.n, p.k), CACHED_BYTES / e.bytes));
-    const advance = (columns: Operand<"i32">): void => {
-      const bytes = f.let(op("i32.mul", columns, e.bytes));
-      f.inc(p.b, bytes);
-      f.inc(p.c, bytes);
-      f.if(p.add, () => f.inc(p.add, bytes));
-      f.set(p.n, op("i32.sub", p.n, columns));
-    };
-    f.if(op("i32.lt_s", p.m, 4), () => {
-      callByName(f, rowwise, p);
-      advance(f.let(op("i32.and", p.n, -e.lanes)));
+    const far = op("i32.ge_s", p.bRow, m.options.joined ? FAR : 0);
+    const streams = op("i32.and", op("i32.eqz", cached), op("i32.and", op("i32.ge_s", p.n, NARROW), far));
+    f.if(
+      op("i32.or", op("i32.lt_s", p.m, 4), streams),
+      () => callByName(f, few, p),
+      () => callByName(f, tiled, { ...p, depth: cached }),
+    );
+    const done = f.let(op("i32.and", p.n, -e.lanes));
+    f.if(op("i32.lt_s", done, p.n), () => {
+      const after = (start: Int): Expr<"i32"> => at(start, done, e.bytes);
+      const rest = { n: op("i32.sub", p.n, done), b: after(p.b), c: after(p.c), add: when(p.add, after(p.add), 0) };
+      callByName(f, scalar, { ...p, ...rest });
     });
-    for (const { vectors, micros } of strips) {
-      f.while(op("i32.ge_s", p.n, vectors * e.lanes), () => {
-        f.set(i, 0);
-        for (const { rows, micro } of micros) {
-          const left = op("i32.le_s", op("i32.add", i, rows), p.m);
-          f.while(rows === high ? op("i32.and", cached, left) : left, () => {
-            const add = when(p.add, at(p.add, i, p.addRow), 0);
-            const a = at(p.a, i, p.aRow);
-            f.call(micro, p.k, a, p.aRow, p.aColumn, p.b, p.bRow, at(p.c, i, p.cRow), p.cRow, add, p.addRow);
-            f.inc(i, rows);
-          });
-        }
-        advance(i32(vectors * e.lanes));
-      });
-    }
-    callByName(f, scalar, p);
   });
 }
 
-function directTile(m: Module, e: Element, tile: Tile) {
-  return { rows: tile.rows, micro: directMicro(m, e, tile) };
+/**
+ * Row after row of tiles where all of B is near, which `depth` tells, so that C is written as it lies. Else column after
+ * column.
+ */
+function tiledProduct(m: Module, e: Element): Product {
+  const { rows: high, vectors: widest } = tilesFor(m.options).wide;
+  const widths = [4, 2, 1].filter((vectors) => vectors <= widest);
+  const heights = [high, 4, 2, 1].map((rows) => ({
+    rows,
+    micros: widths.map((vectors) => ({ columns: vectors * e.lanes, micro: directMicro(m, e, { rows, vectors }) })),
+  }));
+  return m.inner("tiled", productParams, (f, p) => {
+    const [i, j, first] = f.locals("i32", 3) as [Int, Int, Int];
+    const strip = f.let(select(p.depth, p.n, i32(widest * e.lanes)));
+    f.for(first, 0, p.n, strip, () => {
+      const end = min(f, op("i32.add", first, strip), p.n);
+      f.set(i, 0);
+      for (const { rows, micros } of heights) {
+        const left = op("i32.sub", p.m, i);
+        const fits = op("i32.ge_s", left, rows);
+        // Eight rows are twice four.
+        f.while(rows === high ? op("i32.and", fits, op("i32.ne", left, 8)) : fits, () => {
+          const [a, c] = [f.let(at(p.a, i, p.aRow)), f.let(at(p.c, i, p.cRow))];
+          const add = f.let(at(p.add, i, p.addRow));
+          f.set(j, first);
+          for (const { columns, micro } of micros) {
+            f.while(op("i32.le_s", op("i32.add", j, columns), end), () => {
+              const [b, to] = [at(p.b, j, e.bytes), at(c, j, e.bytes)];
+              const from = when(p.add, at(add, j, e.bytes), 0);
+              f.call(micro, p.k, a, p.aRow, p.aColumn, b, p.bRow, to, p.cRow, from, p.addRow);
+              f.inc(j, columns);
+            });
+          }
+          f.inc(i, rows);
+        });
+      }
+    });
+  });
 }
 
 // biome-ignore format: one line

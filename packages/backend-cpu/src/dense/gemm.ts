@@ -62,12 +62,19 @@ const SMALL = 32 * 32 * 32;
 const BIG = 2 ** 29;
 /** Rows whose panels stay in the L2 cache. One thread packs columns once for all of them, or shares products with itself. */
 const NEAR_ROWS = 360;
-/** Multiply-adds that are worth handing over to a thread. */
-const FORK = 2 ** 18;
+/** Multiply-adds that are worth handing over to a thread, and how many it best gets at a time where there are more. */
+const FORK = 2 ** 17;
+const SHARE = 2 ** 18;
+/** As many are done in the time that it takes to turn to another matrix or block. */
+const UNIT = 2 ** 9;
 /** A side of a block from which on it makes no difference that neighbours pack the same rows or columns again. */
 const GOOD_BLOCK = 480;
 /** With fewer rows, packing B costs more than it saves. */
 const FEW_ROWS = 16;
+/** Dots of fewer steps are slower than reading B row by row. */
+const SHORT = 8;
+/** With few rows, columns that one thread takes at least: it reads rows of B as they lie. */
+const FEW_COLUMNS = 128;
 
 /**
  * C = A · B (+ C, or + bias). Integers wrap around. C must not overlap with A, B or the biases.
@@ -175,7 +182,9 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, batch, accumulate }: Ge
   const s = bytesPerElement[type];
   // Columns that do not fill a vector are slow as they lie.
   const direct = small || ((n * s) % 16 === 0 && n * k * s <= CACHED_BYTES);
-  if (dots && isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k)) product.mode = DOT;
+  const short = k < SHORT && !product.transposed && b.columnStride === 1;
+  const lines = isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k);
+  if (dots && lines && !short) product.mode = DOT;
   else if (product.cColumn !== 1 || product.addColumn !== 1) product.mode = SCALAR;
   else if (direct && product.b.columnStride === 1) product.mode = DIRECT;
   else product.mode = m * n * k >= BIG || (threads.count === 1 && m > NEAR_ROWS && !batch) ? TOGETHER : PACKED;
@@ -214,8 +223,8 @@ function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
     const rows = Math.ceil(m / NEAR_ROWS);
     return { rows, columns: 1, blockRows: roundUp(m / rows, 30), blockColumns: n, chunks: 1 };
   }
-  const work = m * n * k * batch;
-  const smallest = mode === PACKED ? 64 : 16;
+  const work = (m * n * k + UNIT) * batch;
+  const smallest = mode === PACKED ? 64 : mode === DIRECT && m < FEW_ROWS ? FEW_COLUMNS : 16;
   let blockRows = m;
   let blockColumns = n;
   for (;;) {
@@ -224,13 +233,20 @@ function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
     const units = rows * columns * batch;
     const half = Math.max(blockRows, blockColumns) / 2;
     const wanted = half >= GOOD_BLOCK ? 64 : half >= smallest ? 4 : 0;
-    if (units >= wanted || work / units < FORK) {
-      const chunks = Math.max(1, Math.min(units, 256, Math.floor(work / FORK)));
-      return { rows, columns, blockRows, blockColumns, chunks };
+    if (units >= wanted || work / units < SHARE) {
+      return { rows, columns, blockRows, blockColumns, chunks: chunksOf(work, units) };
     }
     if (blockRows > blockColumns) blockRows = roundUp(half, 30);
     else blockColumns = roundUp(half, 16);
   }
+}
+
+/** The same number for each thread; few, because claiming one takes time. */
+function chunksOf(work: number, units: number): number {
+  const { count } = threads;
+  if (count === 1) return 1;
+  const each = Math.max(1, Math.round(work / count / SHARE));
+  return Math.max(1, Math.min(units, 256, Math.floor(work / FORK), count * each));
 }
 
 /** To whole tiles, see `tiles.ts` (30 = 6 · 5). */

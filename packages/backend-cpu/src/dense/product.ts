@@ -1,5 +1,5 @@
 /** What the three ways to multiply two matrices have in common. */
-import type { Expr, Func, FuncRef } from "../wasm/emitter.ts";
+import type { Expr, Func, FuncRef, Local } from "../wasm/emitter.ts";
 
 /**
  * C[m × n] = A[m × k] · B[k × n] + add. Strides are in bytes. `add` is 0, or the address of what is added: C itself to
@@ -24,6 +24,7 @@ export const productParams = [
   "addColumn",
 ] as const;
 
+export type ProductLocals = { readonly [K in (typeof productParams)[number]]: Local<"i32"> };
 export type Product = FuncRef<typeof productParams, undefined>;
 
 /** Calls a function with the arguments by name. */

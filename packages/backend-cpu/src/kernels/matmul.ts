@@ -1,5 +1,5 @@
 /** Products of matrices: strided views as they are, to the packed multiplication. */
-import { type DType, dtypes, type Shape, stridesOf, type View } from "@dl/tensor";
+import { type DType, dtypes, type Shape, sizeOf, stridesOf, type View } from "@dl/tensor";
 import type { ScalarName } from "../dense/element.ts";
 import { type Batch, type GemmCall, gemm, type MatrixView } from "../dense/gemm.ts";
 import { addressOf } from "../storage.ts";
@@ -73,16 +73,18 @@ function matrix(view: View): MatrixView {
 }
 
 function batchOf(a: View, b: View, shape: Shape): Batch {
-  const offsets = [a.strides, b.strides, stridesOf(shape)].map((strides) => matrixOffsets(shape.slice(0, -2), strides));
-  return { count: offsets[0]!.length, a: offsets[0]!, b: offsets[1]!, c: offsets[2]! };
+  const batch = shape.slice(0, -2);
+  const offsets = [a.strides, b.strides, stridesOf(shape)].map((strides) => matrixOffsets(batch, strides));
+  return { count: sizeOf(batch), a: offsets[0]!, b: offsets[1]!, c: offsets[2]! };
 }
 
 /** Where the matrices of a batch begin, in elements. */
-function matrixOffsets(shape: Shape, strides: Shape): number[] {
-  let offsets = [0];
-  for (let dim = 0; dim < shape.length; dim++) {
-    const steps = Array.from({ length: shape[dim]! }, (_, i) => i * strides[dim]!);
-    offsets = offsets.flatMap((start) => steps.map((step) => start + step));
+function matrixOffsets(shape: Shape, strides: Shape): Int32Array {
+  const offsets = new Int32Array(sizeOf(shape));
+  let count = 1;
+  for (let dim = shape.length - 1; dim >= 0; dim--) {
+    for (let i = count; i < count * shape[dim]!; i++) offsets[i] = offsets[i - count]! + strides[dim]!;
+    count *= shape[dim]!;
   }
   return offsets;
 }
