@@ -2,6 +2,7 @@ import { isContiguous, type Shape, type UpdateRule, type View } from "@dl/tensor
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { cpu } from "../src/backend.ts";
+import { getMemoryLimit, setMemoryLimit } from "../src/index.ts";
 import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
 import { anyView, plainView, realize, type Spec } from "./oracle.ts";
 
@@ -115,6 +116,25 @@ test("gradients may lie anyhow", () => {
     }),
     { numRuns: 20 },
   );
+});
+
+test("where memory runs out, no parameter is stepped", () => {
+  const limit = getMemoryLimit();
+  const small = [1, 2].map((seed) => realize(plainView([4], "float32", seed))) as [View, View];
+  const big = realize(plainView([2 ** 11, 2 ** 10], "float32"));
+  const before = read(small[0]);
+  const turned = { ...big, strides: [1, 2 ** 11] };
+  const step = (): unknown =>
+    cpu.update!({ rule: "sgd", targets: [[small[0], big]], gradients: [small[1], turned], attrs: plain });
+  setMemoryLimit(cpu.memory().reserved);
+  try {
+    expect(step).toThrow("setMemoryLimit");
+  } finally {
+    setMemoryLimit(limit);
+  }
+  expect(read(small[0])).toEqual(before);
+  expect(step()).toBe(true);
+  expect(read(small[0])).not.toEqual(before);
 });
 
 test("other dtypes and strided parameters are left alone", () => {

@@ -41,14 +41,16 @@ export class Adam extends Optimizer {
       const [beta1, beta2] = betas;
       const attrs = { lr, beta1, beta2, eps, weightDecay, decoupled: this.decoupled, amsgrad, maximize, step };
       const grads = params.map(({ grad }) => grad!);
-      if (updateParameters("adam", targets, grads, attrs)) continue;
+      const done = updateParameters("adam", targets, grads, attrs);
       for (const param of params) {
-        this.update(param, maximize ? param.grad!.neg() : param.grad!, this.state.get(param)!, group);
+        const state = this.state.get(param)!;
+        if (!done) this.update(param, maximize ? param.grad!.neg() : param.grad!, state, group);
+        state["step"] = step;
       }
     }
   }
 
-  /** Parameters by their step count, which rises here. */
+  /** Parameters by the number of the step to come. */
   #bySteps(params: readonly Tensor[], amsgrad: boolean): Map<number, Tensor[]> {
     const groups = new Map<number, Tensor[]>();
     for (const param of params) {
@@ -57,7 +59,7 @@ export class Adam extends Optimizer {
         Object.assign(state, { step: 0, expAvg: zerosLike(param).keep(), expAvgSq: zerosLike(param).keep() });
         if (amsgrad) state["maxExpAvgSq"] = zerosLike(param).keep();
       }
-      const step = ((state["step"] as number) += 1);
+      const step = (state["step"] as number) + 1;
       groups.set(step, [...(groups.get(step) ?? []), param]);
     }
     return groups;
@@ -65,8 +67,9 @@ export class Adam extends Optimizer {
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
     const { lr, betas, eps, weightDecay, amsgrad } = group as Settings<typeof names, AdamArguments>;
-    const { step, expAvg, expAvgSq } = state as { step: number; expAvg: Tensor; expAvgSq: Tensor };
-    if (weightDecay !== 0 && this.decoupled) param.mul_(1 - lr * weightDecay);
+    const { expAvg, expAvgSq } = state as { expAvg: Tensor; expAvgSq: Tensor };
+    const step = (state["step"] as number) + 1;
+    const start = weightDecay !== 0 && this.decoupled ? param.mul(1 - lr * weightDecay) : param;
     const grad = weightDecay !== 0 && !this.decoupled ? gradient.add(param, { alpha: weightDecay }) : gradient;
     const [beta1, beta2] = betas;
     expAvg.mul_(beta1).add_(grad, { alpha: 1 - beta1 });
@@ -76,7 +79,7 @@ export class Adam extends Optimizer {
       .sqrt()
       .div(Math.sqrt(1 - beta2 ** step))
       .add(eps);
-    param.sub_(expAvg.div(denominator), { alpha: lr / (1 - beta1 ** step) });
+    param.copy_(start.sub(expAvg.div(denominator), { alpha: lr / (1 - beta1 ** step) }));
   }
 }
 

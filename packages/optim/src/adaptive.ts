@@ -203,9 +203,9 @@ export class NAdam extends Optimizer {
       .div(1 - betas[1] ** step)
       .sqrt()
       .add(eps);
-    param.sub_(grad.div(denominator), { alpha: (lr * (1 - now)) / (1 - product) });
+    const ahead = param.sub(grad.div(denominator), { alpha: (lr * (1 - now)) / (1 - product) });
     // PyTorch 1.13, where the reference vectors come from, has μₜ twice in the second product; 2.x has it once.
-    param.sub_(mean.div(denominator), { alpha: (lr * next) / (1 - product * now * next) });
+    param.copy_(ahead.sub(mean.div(denominator), { alpha: (lr * next) / (1 - product * now * next) }));
   }
 }
 

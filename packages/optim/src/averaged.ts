@@ -29,7 +29,7 @@ export class ASGD extends Optimizer {
     const { eta, mu, ax } = state as { eta: number; mu: number; ax: Tensor };
     const step = ((state["step"] as number) += 1);
     const grad = weightDecay === 0 ? gradient : gradient.add(param, { alpha: weightDecay });
-    param.mul_(1 - lambd * eta).sub_(grad, { alpha: eta });
+    param.copy_(param.mul(1 - lambd * eta).sub(grad, { alpha: eta }));
     if (mu === 1) ax.copy_(param);
     else ax.add_(param.sub(ax), { alpha: mu });
     state["eta"] = lr / (1 + lambd * lr * step) ** alpha;

@@ -165,9 +165,11 @@ export class LBFGS extends Optimizer {
     const origin = quiet(() => this.#group.params.map((param) => param.clone()));
     const evaluate = (t: number): Trial => {
       this.#shift(direction, t);
-      const trial = this.#evaluate(closure, t, direction);
-      quiet(() => this.#group.params.forEach((param, i) => void param.copy_(origin[i]!)));
-      return trial;
+      try {
+        return this.#evaluate(closure, t, direction);
+      } finally {
+        quiet(() => this.#group.params.forEach((param, i) => void param.copy_(origin[i]!)));
+      }
     };
     const found = strongWolfe(evaluate, start, memory.t!, largest(direction), this.#group.toleranceChange);
     memory.t = found.trial.t;

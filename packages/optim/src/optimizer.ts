@@ -72,7 +72,12 @@ export abstract class Optimizer {
     for (const { params } of this.paramGroups) clearGradients(params, setToNone);
   }
 
-  /** Changes the parameters by their gradients. @returns what the closure gave, if there is one */
+  /**
+   * Changes the parameters by their gradients. Where memory runs out, each is as it was or wholly stepped, though what is
+   * remembered of one may have taken its gradient already; {@link SGD} and {@link Adam} step all of a group or none, where
+   * the device has a kernel for that.
+   * @returns what the closure gave, if there is one
+   */
   step(closure?: Closure): Tensor | number | null {
     const loss = closure ? enableGrad(closure as () => never) : null;
     noGrad(() => scope(() => this.paramGroups.forEach((group) => void this.updateGroup(group))));
@@ -102,7 +107,7 @@ export abstract class Optimizer {
     }
   }
 
-  /** One parameter, in place. Runs without recording, in a scope. */
+  /** One parameter, in place, by one op that comes last. Runs without recording, in a scope. */
   protected update(_param: Tensor, _grad: Tensor, _state: ParamState, _group: ParamGroup): void {
     fail(this.constructor.name, "has neither update, updateGroup nor step of its own");
   }

@@ -48,17 +48,20 @@ export class SGD extends Optimizer {
   }
 
   #withMomentum(params: Tensor[], group: ParamGroup, first: boolean): void {
-    if (first) for (const param of params) this.stateOf(param)["momentumBuffer"] = param.grad!.mul(0).keep();
-    const buffers = params.map((param) => this.stateOf(param)["momentumBuffer"] as Tensor);
     const grads = params.map(({ grad }) => grad!);
-    if (updateParameters("sgd", [params, buffers], grads, settings(group, first))) return;
-    for (const param of params) this.#momentumStep(param, group, first);
+    const buffers = params.map((param, i) =>
+      first ? grads[i]!.mul(0) : (this.stateOf(param)["momentumBuffer"] as Tensor),
+    );
+    const done = updateParameters("sgd", [params, buffers], grads, settings(group, first));
+    for (const [i, param] of params.entries()) {
+      if (!done) this.#momentumStep(param, buffers[i]!, group, first);
+      this.stateOf(param)["momentumBuffer"] = buffers[i]!.keep();
+    }
   }
 
-  #momentumStep(param: Tensor, group: ParamGroup, first: boolean): void {
+  #momentumStep(param: Tensor, buffer: Tensor, group: ParamGroup, first: boolean): void {
     const { lr, momentum, dampening, nesterov } = settings(group, first);
     const d = direction(param, group);
-    const buffer = this.stateOf(param)["momentumBuffer"] as Tensor;
     if (first) buffer.copy_(d);
     else buffer.mul_(momentum).add_(d, { alpha: 1 - dampening });
     param.sub_(nesterov ? d.add(buffer, { alpha: momentum }) : buffer, { alpha: lr });

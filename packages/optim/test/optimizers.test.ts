@@ -1,6 +1,6 @@
 import "@dl/autograd";
 import "@dl/backend-cpu";
-import { memory, randn, scope, type Tensor, tensor } from "@dl/tensor";
+import { getBackend, memory, randn, scope, type Tensor, tensor } from "@dl/tensor";
 import { describe, expect, it } from "vitest";
 import * as optim from "../src/index.ts";
 import { Adam, AdamW, LBFGS, Optimizer, type ParamGroup, SGD } from "../src/index.ts";
@@ -28,6 +28,28 @@ const all = [
   "SGD",
 ] as const;
 
+/** Whether `body` comes to its end if memory runs out after so many calls of the backend. */
+function finishes(body: () => void, calls: number): boolean {
+  const backend = getBackend("cpu");
+  const { run, runInto } = backend;
+  let left = calls;
+  const limited =
+    <F extends (...args: never[]) => unknown>(f: F) =>
+    (...args: Parameters<F>): ReturnType<F> => {
+      if (left-- === 0) throw new Error("no memory");
+      return f.apply(backend, args) as ReturnType<F>;
+    };
+  Object.assign(backend, { run: limited(run), runInto: limited(runInto) });
+  try {
+    body();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    Object.assign(backend, { run, runInto });
+  }
+}
+
 /** Rates that suit a bowl better than 0.1. */
 const rates: { readonly [name: string]: number } = { Adadelta: 5, Adagrad: 1, RMSprop: 0.05 };
 
@@ -47,6 +69,26 @@ describe.each(all)("%s", (name) => {
       optimizer.step();
     }
     expect(x.detach().abs().max().item()).toBeLessThan(0.05);
+  });
+
+  it.each(["float32", "float16"] as const)("leaves no %s parameter half written where memory runs out", (dtype) => {
+    const made = (): [Tensor[], Optimizer] => {
+      const params = [leaf(3, -2), leaf(1, 0.5)].map((x) => x.detach().to(dtype).clone().requiresGrad_());
+      const optimizer = new Class(params, { lr: 0.1 });
+      for (const group of optimizer.paramGroups) if ("weightDecay" in group) group["weightDecay"] = 0.1;
+      for (const param of params) param.grad = tensor([1, -2]).to(dtype);
+      return [params, optimizer];
+    };
+    const values = (params: Tensor[]): string[] => params.map((param) => String(param.toArray()));
+    const [stepped, optimizer] = made();
+    const before = values(stepped);
+    optimizer.step();
+    const after = values(stepped);
+    for (let calls = 0, ended = false; !ended; calls++) {
+      const [params, limited] = made();
+      ended = finishes(() => void limited.step(), calls);
+      values(params).forEach((found, i) => void expect([before[i], after[i]], `after ${calls} calls`).toContain(found));
+    }
   });
 
   it("goes on from a saved state as if nothing had happened", () => {
@@ -143,6 +185,20 @@ describe("LBFGS", () => {
 
   it("goes down with fixed steps too", () => {
     expect(run(null, 3)[1]).toBeLessThan(4.2);
+  });
+
+  it("is back where it was when a closure throws during a line search", () => {
+    const x = leaf(3, -2);
+    const optimizer = new LBFGS([x], { lineSearchFn: "strong_wolfe" });
+    let calls = 0;
+    const closure = (): Tensor => {
+      if (++calls === 2) throw new Error("no memory");
+      const loss = x.square().sum();
+      loss.backward();
+      return loss;
+    };
+    expect(() => optimizer.step(closure)).toThrow("no memory");
+    expect(x.toArray()).toEqual([3, -2]);
   });
 
   it("needs a closure and one group", () => {

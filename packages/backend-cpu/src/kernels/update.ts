@@ -13,26 +13,22 @@ import { type Rule, rules } from "./update-rules.ts";
 /** Elements that a thread takes at once. */
 const PER = 2 ** 14;
 
-/** Steps all parameters, or none: `false` where some are of another dtype than floats of 32 or 64 bits, or not row-major. */
+/**
+ * Steps all parameters, or none: `false` where some are of another dtype than floats of 32 or 64 bits, or not row-major.
+ * Whatever takes memory comes before the first step, so that none is taken where it runs out.
+ */
 export function update({ rule, targets, gradients, attrs }: UpdateCall): boolean {
   const row = rules[rule];
   const lists = targets.slice(0, 1 + row.states(attrs));
-  if (
-    !gradients.every((gradient, i) =>
-      fits(
-        gradient,
-        lists.map((list) => list[i]!),
-      ),
-    )
-  )
-    return false;
+  const places = gradients.map((_, i) => lists.map((list) => list[i]!));
+  if (!gradients.every((gradient, i) => fits(gradient, places[i]!))) return false;
   const key = [rule, ...row.switches.map((name) => Number(Boolean(attrs[name])))].join("");
-  for (const [i, gradient] of gradients.entries()) {
-    const places = lists.map((list) => list[i]!);
-    withTemporaries(gradient, (temporaries) => {
-      stepOne(key, row, attrs, places, temporaries.rowMajor(gradient));
+  withTemporaries(gradients[0]!, (temporaries) => {
+    const addresses = gradients.map((gradient, i) => [...places[i]!, temporaries.rowMajor(gradient)].map(addressOf));
+    gradients.forEach((gradient, i) => {
+      stepOne(key, row, attrs, gradient, addresses[i]!);
     });
-  }
+  });
   return true;
 }
 
@@ -41,18 +37,13 @@ function fits({ dtype }: View, places: readonly View[]): boolean {
   return places.every((view) => view.dtype === dtype && isContiguous(view.shape, view.strides));
 }
 
-function stepOne(name: string, row: Rule, attrs: UpdateCall["attrs"], places: readonly View[], gradient: View): void {
-  const { dtype } = gradient;
-  const count = sizeOf(gradient.shape);
+function stepOne(name: string, row: Rule, attrs: UpdateCall["attrs"], like: View, addresses: readonly number[]): void {
+  const { shape, dtype } = like;
+  const count = sizeOf(shape);
   const key = `${name} ${dtype}`;
   engine.module(key, (m) => buildStep(m, row, attrs, dtype));
-  const addresses = [...places, gradient].map(addressOf);
-  threads.parallel(key, "step", Math.ceil(count / per(count)), [
-    per(count),
-    count,
-    ...addresses,
-    ...row.numbers(attrs),
-  ]);
+  const numbers = row.numbers(attrs);
+  threads.parallel(key, "step", Math.ceil(count / per(count)), [per(count), count, ...addresses, ...numbers]);
 }
 
 function per(count: number): number {
