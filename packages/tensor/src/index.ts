@@ -30,6 +30,7 @@ export { failExhausted, type Shortage } from "./exhausted.ts";
 export { formatTensor, getPrintOptions, type PrintOptions, setPrintOptions } from "./format.ts";
 export { clearGradients } from "./gradients.ts";
 export { convert, decode, encode, fromBfloat16, fromFloat16, type Scalar, toBfloat16, toFloat16 } from "./host.ts";
+export { type FloatInfo, finfo, type IntInfo, iinfo } from "./limits.ts";
 export { type Arithmetic, type Methods, Tensor } from "./methods.ts";
 export { apply, applyAll, applyInPlace, applyView } from "./ops/apply.ts";
 export * from "./ops/arithmetic.ts";
