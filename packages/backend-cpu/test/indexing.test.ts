@@ -55,6 +55,16 @@ describe.each(tables)("along $dim of $shape", ({ shape, dim }) => {
   });
 });
 
+test.each(["float32", "int8"] as const)("rows of %s of any width", (dtype) => {
+  const rows = below(5, [9]);
+  for (let width = 1; width <= 150; width++) {
+    const [x, source] = [plainView([5, width], dtype), plainView([9, width], dtype, 3)];
+    agree("indexSelect", [x, rows], { dim: 0 }, [{ shape: [9, width], dtype }]);
+    agree("indexAdd", [x, rows, source], { dim: 0 }, [{ shape: [5, width], dtype }]);
+    agree("indexCopy", [x, rows, source], { dim: 0 }, [{ shape: [5, width], dtype }]);
+  }
+});
+
 test.each([-1, 5, 2 ** 32, 2 ** 31])("the index %d is outside, wherever it stands", (wrong) => {
   const [shape, wide] = [
     [5, 4000],

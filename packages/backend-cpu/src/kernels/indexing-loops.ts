@@ -116,21 +116,14 @@ function adderOf(m: Module, dtype: DType): RowWriter {
   const lanes = lanesOf(root) as 2 | 4;
   return (f, bytes, to, from, width) => {
     const end = f.let(op("i32.add", to, width));
-    const vectors = f.let(op("i32.add", to, op("i32.and", width, -lanes * bytes)));
-    const step = (count: number): void => {
-      f.inc(to, count * bytes);
-      f.inc(from, count * bytes);
-    };
-    f.while(op("i32.lt_u", to, vectors), () => {
-      const loaded = [to, from].map((address) => f.let(loadPacked(element, lanes, address)));
-      const sum = new Lowering(f, [root], lanes, tools).emit([root], loaded)[0] as Expr<"v128">;
-      storePacked(f, element, lanes, to, sum);
-      step(lanes);
+    eachRound(f, [to, from], end, lanes * bytes, (offset) => {
+      const loaded = [to, from].map((address) => f.let(loadPacked(element, lanes, address, offset)));
+      const sum = f.let(new Lowering(f, [root], lanes, tools).emit([root], loaded)[0] as Expr<"v128">);
+      return () => storePacked(f, element, lanes, to, sum, offset);
     });
-    f.while(op("i32.lt_u", to, end), () => {
+    eachSingle(f, [to, from], end, bytes, () => {
       const loaded = [to, from].map((address) => f.let(loadScalar(element, address)));
       storeScalar(f, element, to, new Lowering(f, [root], "scalar", tools).emit([root], loaded)[0]!);
-      step(1);
     });
   };
 }
@@ -138,23 +131,50 @@ function adderOf(m: Module, dtype: DType): RowWriter {
 /** Vectors, the last of which may overlap; single elements where there is not even one. */
 function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Address): void {
   const end = f.let(op("i32.add", to, width));
-  const singly = (): void => {
-    f.while(op("i32.lt_u", to, end), () => {
-      moves[bytes]!(f, to, from);
-      f.inc(to, bytes);
-      f.inc(from, bytes);
-    });
-  };
   const inVectors = (): void => {
-    f.inc(end, -16);
-    f.while(op("i32.lt_u", to, end), () => {
-      f.store("v128.store", to, load("v128.load", from));
-      f.inc(to, 16);
-      f.inc(from, 16);
+    eachRound(f, [to, from], end, 16, (offset) => {
+      const vector = f.let(load("v128.load", from, offset));
+      return () => f.store("v128.store", to, vector, offset);
     });
-    f.store("v128.store", end, load("v128.load", op("i32.add", from, op("i32.sub", end, to))));
+    f.inc(from, op("i32.sub", end, to));
+    f.store("v128.store", op("i32.sub", end, 16), load("v128.load", op("i32.sub", from, 16)));
   };
+  const singly = (): void => eachSingle(f, [to, from], end, bytes, () => moves[bytes]!(f, to, from));
   f.if(op("i32.lt_u", width, 16), singly, inVectors);
+}
+
+/** Vectors of a row that go by together: first all are loaded, then all are stored. */
+const ROUND = 8;
+
+/** Whole vectors of a row, whose addresses go with them: `read` gives what writes one. */
+function eachRound(
+  f: Func,
+  [to, from]: readonly [Address, Address],
+  end: Address,
+  bytes: number,
+  read: (offset: number) => () => void,
+): void {
+  for (const many of [ROUND, 1]) {
+    const last = f.let(op("i32.sub", end, many * bytes - 1));
+    f.while(op("i32.lt_u", to, last), () => {
+      const writers = Array.from({ length: many }, (_, k) => read(k * bytes));
+      for (const write of writers) write();
+      for (const address of [to, from]) f.inc(address, many * bytes);
+    });
+  }
+}
+
+function eachSingle(
+  f: Func,
+  [to, from]: readonly [Address, Address],
+  end: Address,
+  bytes: number,
+  visit: () => void,
+): void {
+  f.while(op("i32.lt_u", to, end), () => {
+    visit();
+    for (const address of [to, from]) f.inc(address, bytes);
+  });
 }
 
 /**

@@ -18,8 +18,8 @@ const MANY = 16;
 const failure = memory.allocate(64);
 
 /**
- * What a unit has some of, of one outer position. Those that read are cut anyhow; those that write, by where they write:
- * by the shapes alone, and a place adds up in the order of the indices.
+ * What a unit has some of, of one outer position. Those that read are cut anyhow; those that write, by where they write,
+ * so that a place adds up in the order of the indices.
  */
 type Cut = "rows of values" | "columns" | "rows of the table";
 
@@ -57,11 +57,18 @@ function walk({ op, key, build, cut, dim, table, index, values, self = table }: 
   if (heap.i32[failure.address / 4] !== 0) refuse(op, index, size, dim);
 }
 
-/** How many parts an outer position has, and how much each. Columns and rows of the table cost all parts something. */
+/**
+ * How many parts an outer position has, and how much each. Columns cost all parts something. So do rows of the table, where
+ * besides memory is slow if values are skipped: one thread takes all, and places add up in the order of indices even so.
+ */
 function partsOf(cut: Cut, outer: number, size: number, count: number, inner: number): [parts: number, per: number] {
   const ways = { "rows of values": count, columns: inner, "rows of the table": size };
-  const most = { "rows of values": MAX_CHUNKS, columns: inner / 32, "rows of the table": inner / 16 }[cut];
-  const wanted = Math.min(most, (count * inner) / PARALLEL, cut === "rows of values" ? MAX_CHUNKS : MANY / outer);
+  const most = {
+    "rows of values": MAX_CHUNKS,
+    columns: Math.min(inner / 32, MANY / outer),
+    "rows of the table": Math.min(inner / 16, outer < MANY && threads.count > 1 ? 2 * threads.count : 1),
+  };
+  const wanted = Math.min(most[cut], (count * inner) / PARALLEL);
   const per = Math.ceil(ways[cut] / Math.max(1, wanted));
   return [Math.ceil(ways[cut] / per), per];
 }
