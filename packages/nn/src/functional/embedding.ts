@@ -4,6 +4,7 @@ import {
   arange,
   composite,
   fail,
+  fromArray,
   noGrad,
   ones,
   peek,
@@ -40,12 +41,14 @@ function tableSize(name: string, { shape }: Tensor): [rows: number, width: numbe
   return shape as unknown as [number, number];
 }
 
+function needRows(name: string, { dtype }: Tensor): void {
+  if (dtype === "int64" || dtype === "int32") return;
+  fail(name, `row numbers must be int64 or int32, got ${dtype}`, 'Cast them with .to("int64")');
+}
+
 function checkRows(name: string, rows: Tensor, count: number): void {
-  if (rows.dtype !== "int64" && rows.dtype !== "int32") {
-    fail(name, `row numbers must be int64 or int32, got ${rows.dtype}`, 'Cast them with .to("int64")');
-  }
   if (!rows.backend.hostMemory || rows.numel() === 0) return;
-  for (const row of scope(() => [rows.amin().item(), rows.amax().item()])) {
+  for (const row of scope(() => Object.values(rows.aminmax()).map((extreme) => extreme.item()))) {
     if (row < 0 || row >= count) fail(name, `row ${row} is out of range: the table has ${count} rows`);
   }
 }
@@ -90,11 +93,17 @@ export const embedding = composite(
     _sparse?: boolean,
   ): Tensor => {
     const [count, width] = tableSize("embedding", weight);
-    checkRows("embedding", input, count);
+    needRows("embedding", input);
     const rows = input.flatten();
-    if (maxNorm != null) limitRows(weight, rows, maxNorm, normType);
-    const picked = lookUp(rows, weight, paddingRowOf("embedding", paddingIdx, count), scaleGradByFreq);
-    return picked.view([...input.shape, width]);
+    const paddingRow = paddingRowOf("embedding", paddingIdx, count);
+    try {
+      if (maxNorm != null) limitRows(weight, rows, maxNorm, normType);
+      return lookUp(rows, weight, paddingRow, scaleGradByFreq).view([...input.shape, width]);
+    } catch (error) {
+      // Kernels check as they go; what they refuse is named here.
+      checkRows("embedding", input, count);
+      throw error;
+    }
   },
   "EmbeddingBackward0",
 );
@@ -102,29 +111,33 @@ export const embedding = composite(
 export type BagMode = "mean" | "sum" | "max";
 
 /** Row numbers and offsets, which are small: of int64 the lower words are looked at, since bigints are slow. */
-function numbersOf(numbers: Tensor): number[] {
+function numbersOf(numbers: Tensor): Int32Array {
   const data = peek(numbers, "embeddingBag");
-  if (!(data instanceof BigInt64Array)) return Array.from(data as ArrayLike<number>);
+  if (!(data instanceof BigInt64Array)) return Int32Array.from(data as ArrayLike<number>);
   const words = new Int32Array(data.buffer, data.byteOffset, 2 * data.length);
-  return Array.from({ length: data.length }, (_, i) => words[2 * i]!);
+  const low = new Int32Array(data.length);
+  for (let i = 0; i < low.length; i++) low[i] = words[2 * i]!;
+  return low;
 }
 
 /** Where each bag begins and the last one ends. */
-function boundsOf(input: Tensor, offsets: Tensor | null | undefined, includeLastOffset: boolean): number[] {
+function boundsOf(input: Tensor, offsets: Tensor | null | undefined, includeLastOffset: boolean): Int32Array {
   const rows = input.numel();
-  if (!offsets) return Array.from({ length: input.shape[0]! + 1 }, (_, bag) => bag * input.shape[1]!);
+  if (!offsets) return new Int32Array(input.shape[0]! + 1).map((_, bag) => bag * input.shape[1]!);
   const starts = numbersOf(offsets);
-  const bounds = includeLastOffset ? starts : [...starts, rows];
+  const bounds = includeLastOffset ? starts : Int32Array.from([...starts, rows]);
   if (starts[0] !== 0 || starts.some((start, i) => start > (starts[i + 1] ?? rows))) {
-    fail("embeddingBag", `offsets must begin with 0 and rise up to ${rows}, got ${showShape(starts)}`);
+    fail("embeddingBag", `offsets must begin with 0 and rise up to ${rows}, got [${starts.join(", ")}]`);
   }
   return bounds;
 }
 
 /** Which bag each row belongs to. */
-function bagsOf(bounds: readonly number[]): number[] {
-  return bounds.slice(1).flatMap((end, bag) => new Array<number>(end - bounds[bag]!).fill(bag));
+function bagsOf(bounds: Int32Array): number[] {
+  return [...sizesOf(bounds)].flatMap((size, bag) => new Array<number>(size).fill(bag));
 }
+
+const sizesOf = (bounds: Int32Array): Int32Array => bounds.subarray(1).map((end, bag) => end - bounds[bag]!);
 
 /** The largest row of each bag; zeros for empty bags. */
 function bagMaxima(picked: Tensor, bags: readonly number[], count: number): Tensor {
@@ -169,6 +182,7 @@ export const embeddingBag = composite(
     paddingIdx?: number | null,
   ): Tensor => {
     const [total] = tableSize("embeddingBag", weight);
+    needRows("embeddingBag", input);
     checkRows("embeddingBag", input, total);
     if (input.ndim === 2 && offsets) fail("embeddingBag", "a 2-d input has one bag a row", "Leave offsets out");
     if (input.ndim === 1 && !offsets) fail("embeddingBag", "a 1-d input needs offsets");
@@ -178,13 +192,12 @@ export const embeddingBag = composite(
     const count = bounds.length - 1;
     if (mode !== "max" && isPlain(weight, [maxNorm, perSampleWeights, paddingIdx], scaleGradByFreq)) {
       const sums = sumsOfRows(weight, rows, bounds);
-      const sizes = bounds.slice(1).map((end, bag) => end - bounds[bag]!);
-      return mode === "sum" ? sums : sums.div(atLeastOne(sizes, sums));
+      return mode === "sum" ? sums : sums.div(atLeastOne(sizesOf(bounds), sums));
     }
     const bags = bagsOf(bounds);
     if (maxNorm != null) limitRows(weight, rows, maxNorm, normType);
     const padding = paddingRowOf("embeddingBag", paddingIdx, total);
-    const kept = padding === null ? null : numbersOf(rows).map((row) => row !== padding);
+    const kept = padding === null ? null : Array.from(numbersOf(rows), (row) => row !== padding);
     const places = bags.flatMap((_, i) => (kept && !kept[i] ? [] : [i]));
     const at = indexTensor(places, [places.length], input);
     const picked = lookUp(rows.indexSelect(0, at), weight, null, scaleGradByFreq);
@@ -196,7 +209,7 @@ export const embeddingBag = composite(
       indexTensor(used, [used.length], input),
       terms,
     );
-    const sizes = new Array<number>(count).fill(0);
+    const sizes = new Int32Array(count);
     for (const bag of used) sizes[bag]!++;
     return mode === "sum" ? sums : sums.div(atLeastOne(sizes, sums));
   },
@@ -209,16 +222,19 @@ function isPlain(weight: Tensor, others: readonly unknown[], scaleGradByFreq: bo
   return plain && weight.isFloatingPoint() && weight.backend.hostMemory !== undefined;
 }
 
-function sumsOfRows(weight: Tensor, rows: Tensor, bounds: readonly number[]): Tensor {
-  const sources = numbersOf(rows).slice(0, bounds.at(-1)!);
+function sumsOfRows(weight: Tensor, rows: Tensor, bounds: Int32Array): Tensor {
+  const sources = numbersOf(rows).subarray(0, bounds.at(-1)!);
   const taps = { bounds, sources, weights: new Float64Array(sources.length).fill(1) };
   return apply("resample", [weight], { stages: [{ dim: 0, taps }] });
 }
 
 /** So that empty bags stay zero. */
-function atLeastOne(sizes: readonly number[], like: Tensor): Tensor {
-  const divisors = sizes.map((size) => Math.max(size, 1));
-  return indexTensor(divisors, [sizes.length, 1], like).to(like.dtype);
+function atLeastOne(sizes: Int32Array, { device, dtype }: Tensor): Tensor {
+  return fromArray(
+    sizes.map((size) => Math.max(size, 1)),
+    [sizes.length, 1],
+    { device },
+  ).to(dtype);
 }
 
 /**
