@@ -145,6 +145,41 @@ describe("writes through views", () => {
   });
 });
 
+describe("views in place", () => {
+  test("carry the history on, for views made before too", () => {
+    const x = noGrad(() => leaf(1, 2, 3).view(1, 3)).requiresGrad_();
+    const y = x.mul(2);
+    const row = y.at(0);
+    y.squeeze_().mul_(floatTensor([1, 2, 3]));
+    expect(y.shape).toEqual([3]);
+    row
+      .mul(floatTensor([1, 10, 100]))
+      .sum()
+      .backward();
+    expect(x.grad!.toArray()).toEqual([[2, 40, 600]]);
+  });
+
+  test("views of views are written as what they have become", () => {
+    const x = leaf(1, 2, 3, 4);
+    const y = x.mul(1).view(2, 2);
+    const view = y.at([], [0, 1]).t_();
+    view.mul_(3);
+    y.square().sum().backward();
+    expect([view.shape, x.grad!.toArray()]).toEqual([
+      [1, 2],
+      [18, 4, 54, 8],
+    ]);
+  });
+
+  test("not of leaves, but outside recording", () => {
+    const x = leaf(1, 2);
+    expect(() => x.unsqueeze_(0)).toThrow("unsqueeze_: a leaf that requires grad is changed in place");
+    noGrad(() => x.unsqueeze_(0));
+    x.square().sum().backward();
+    expect([x.isLeaf, x.grad!.toArray()]).toEqual([true, [[2, 4]]]);
+  });
+});
+
 describe("what cannot be written", () => {
   test("leaves that require grad, and views of them, outside noGrad", () => {
     const x = leaf(1, 2);

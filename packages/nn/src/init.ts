@@ -1,5 +1,5 @@
 /** Fills a tensor in place, unrecorded, and returns it. Random numbers come from the default generator. */
-import { fail, noGrad, rand, randn, scope, showShape, type Tensor, zeros } from "@dl/tensor";
+import { fail, noGrad, op, rand, randn, scope, showShape, type Tensor, zeros } from "@dl/tensor";
 
 export type Nonlinearity =
   | "linear"
@@ -61,34 +61,43 @@ function beside(tensor: Tensor): { dtype: Tensor["dtype"]; device: string } {
 }
 
 /** U(a, b). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_ */
-export function uniform_(tensor: Tensor, a: number = 0, b: number = 1): Tensor {
-  return write(tensor, () =>
-    rand(tensor.shape, beside(tensor))
-      .mul_(b - a)
-      .add_(a),
-  );
-}
+export const uniform_ = /* @__PURE__ */ op(
+  "uniform_(tensor, a?, b?)",
+  (tensor: Tensor, a: number = 0, b: number = 1): Tensor => {
+    return write(tensor, () =>
+      rand(tensor.shape, beside(tensor))
+        .mul_(b - a)
+        .add_(a),
+    );
+  },
+);
 
 /** N(mean, std²). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_ */
-export function normal_(tensor: Tensor, mean: number = 0, std: number = 1): Tensor {
-  return write(tensor, () => randn(tensor.shape, beside(tensor)).mul_(std).add_(mean));
-}
+export const normal_ = /* @__PURE__ */ op(
+  "normal_(tensor, mean?, std?)",
+  (tensor: Tensor, mean: number = 0, std: number = 1): Tensor => {
+    return write(tensor, () => randn(tensor.shape, beside(tensor)).mul_(std).add_(mean));
+  },
+);
 
 /** N(mean, std²), cut off outside [a, b]. @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_ */
-export function truncNormal_(tensor: Tensor, mean: number = 0, std: number = 1, a: number = -2, b: number = 2): Tensor {
-  const low = 2 * normalCdf((a - mean) / std) - 1;
-  const high = 2 * normalCdf((b - mean) / std) - 1;
-  return write(tensor, () => {
-    const uniform = rand(tensor.shape, beside(tensor))
-      .mul_(high - low)
-      .add_(low);
-    return uniform
-      .erfinv()
-      .mul_(std * Math.SQRT2)
-      .add_(mean)
-      .clamp_(a, b);
-  });
-}
+export const truncNormal_ = /* @__PURE__ */ op(
+  "truncNormal_(tensor, mean?, std?, a?, b?)",
+  (tensor: Tensor, mean: number = 0, std: number = 1, a: number = -2, b: number = 2): Tensor => {
+    const low = 2 * normalCdf((a - mean) / std) - 1;
+    const high = 2 * normalCdf((b - mean) / std) - 1;
+    return write(tensor, () => {
+      const uniform = rand(tensor.shape, beside(tensor))
+        .mul_(high - low)
+        .add_(low);
+      return uniform
+        .erfinv()
+        .mul_(std * Math.SQRT2)
+        .add_(mean)
+        .clamp_(a, b);
+    });
+  },
+);
 
 /** Φ(x), by the series of erf near 0 and its continued fraction beyond. */
 function normalCdf(x: number): number {
@@ -110,10 +119,10 @@ function normalCdf(x: number): number {
   return x < 0 ? (1 - erf) / 2 : (1 + erf) / 2;
 }
 
-export function constant_(tensor: Tensor, value: number): Tensor {
-  noGrad(() => void tensor.fill_(value));
+export const constant_ = /* @__PURE__ */ op("constant_(tensor, val)", (tensor: Tensor, val: number): Tensor => {
+  noGrad(() => void tensor.fill_(val));
   return tensor;
-}
+});
 
 export function ones_(tensor: Tensor): Tensor {
   return constant_(tensor, 1);
@@ -130,7 +139,7 @@ export function eye_(tensor: Tensor): Tensor {
 }
 
 /** A convolution that hands its channels through. @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.dirac_ */
-export function dirac_(tensor: Tensor, groups: number = 1): Tensor {
+export const dirac_ = /* @__PURE__ */ op("dirac_(tensor, groups?)", (tensor: Tensor, groups: number = 1): Tensor => {
   const { shape } = tensor;
   if (shape.length < 3 || shape.length > 5) fail("dirac_", `needs 3 to 5 dimensions, got ${showShape(shape)}`);
   if (shape[0]! % groups !== 0) fail("dirac_", `${shape[0]} outputs do not divide into ${groups} groups`);
@@ -138,7 +147,7 @@ export function dirac_(tensor: Tensor, groups: number = 1): Tensor {
   const used = Math.min(outputs, shape[1]!);
   const centre = shape.slice(2).map((size) => Math.floor(size / 2));
   return onesAt(tensor, (i) => [Math.floor(i / used) * outputs + (i % used), i % used, ...centre], used * groups);
-}
+});
 
 function onesAt(tensor: Tensor, place: (i: number) => number[], count: number): Tensor {
   noGrad(() =>
@@ -151,69 +160,87 @@ function onesAt(tensor: Tensor, place: (i: number) => number[], count: number): 
 }
 
 /** U(−a, a) with a = gain √(6 / (fanIn + fanOut)). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_uniform_ */
-export function xavierUniform_(tensor: Tensor, gain: number = 1): Tensor {
-  const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
-  const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
-  return uniform_(tensor, -bound, bound);
-}
+export const xavierUniform_ = /* @__PURE__ */ op(
+  "xavierUniform_(tensor, gain?)",
+  (tensor: Tensor, gain: number = 1): Tensor => {
+    const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
+    const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
+    return uniform_(tensor, -bound, bound);
+  },
+);
 
 /** N(0, gain² · 2 / (fanIn + fanOut)). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_normal_ */
-export function xavierNormal_(tensor: Tensor, gain: number = 1): Tensor {
-  const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
-  return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)));
-}
+export const xavierNormal_ = /* @__PURE__ */ op(
+  "xavierNormal_(tensor, gain?)",
+  (tensor: Tensor, gain: number = 1): Tensor => {
+    const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
+    return normal_(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)));
+  },
+);
 
 /** U(−b, b) with b = gain √(3 / fan). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_uniform_ */
-export function kaimingUniform_(
-  tensor: Tensor,
-  a: number = 0,
-  mode: Fan | "fan_in" | "fan_out" = "fanIn",
-  nonlinearity: Nonlinearity | (string & {}) = "leakyRelu",
-): Tensor {
-  if (tensor.numel() === 0) return tensor;
-  const bound = calculateGain(nonlinearity, a) * Math.sqrt(3 / fanOf(tensor, mode));
-  return uniform_(tensor, -bound, bound);
-}
+export const kaimingUniform_ = /* @__PURE__ */ op(
+  "kaimingUniform_(tensor, a?, mode?, nonlinearity?)",
+  (
+    tensor: Tensor,
+    a: number = 0,
+    mode: Fan | "fan_in" | "fan_out" = "fanIn",
+    nonlinearity: Nonlinearity | (string & {}) = "leakyRelu",
+  ): Tensor => {
+    if (tensor.numel() === 0) return tensor;
+    const bound = calculateGain(nonlinearity, a) * Math.sqrt(3 / fanOf(tensor, mode));
+    return uniform_(tensor, -bound, bound);
+  },
+);
 
 /** N(0, gain² / fan). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_ */
-export function kaimingNormal_(
-  tensor: Tensor,
-  a: number = 0,
-  mode: Fan | "fan_in" | "fan_out" = "fanIn",
-  nonlinearity: Nonlinearity | (string & {}) = "leakyRelu",
-): Tensor {
-  if (tensor.numel() === 0) return tensor;
-  return normal_(tensor, 0, calculateGain(nonlinearity, a) / Math.sqrt(fanOf(tensor, mode)));
-}
+export const kaimingNormal_ = /* @__PURE__ */ op(
+  "kaimingNormal_(tensor, a?, mode?, nonlinearity?)",
+  (
+    tensor: Tensor,
+    a: number = 0,
+    mode: Fan | "fan_in" | "fan_out" = "fanIn",
+    nonlinearity: Nonlinearity | (string & {}) = "leakyRelu",
+  ): Tensor => {
+    if (tensor.numel() === 0) return tensor;
+    return normal_(tensor, 0, calculateGain(nonlinearity, a) / Math.sqrt(fanOf(tensor, mode)));
+  },
+);
 
 /** Columns (or rows) of length `gain`, at right angles, by Gram and Schmidt. @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.orthogonal_ */
-export function orthogonal_(tensor: Tensor, gain: number = 1): Tensor {
-  if (tensor.ndim < 2) fail("orthogonal_", `needs 2 or more dimensions, got ${showShape(tensor.shape)}`);
-  const rows = tensor.shape[0]!;
-  const columns = tensor.numel() / rows;
-  return write(tensor, () => {
-    const device = tensor.device;
-    const vectors: Tensor[] = [];
-    const [count, length] = [Math.min(rows, columns), Math.max(rows, columns)];
-    for (let i = 0; i < count; i++) {
-      let vector = randn([length], { dtype: "float64", device });
-      // Twice, since rounding spoils the first pass.
-      for (let pass = 0; pass < 2; pass++)
-        for (const other of vectors) vector = vector.sub(other.mul(vector.dot(other)));
-      vectors.push(vector.div(vector.square().sum().sqrt()));
-    }
-    const matrix = zeros([count, length], { dtype: "float64", device });
-    vectors.forEach((vector, i) => void matrix.set_(i, vector.mul(gain)));
-    return (rows <= columns ? matrix : matrix.t()).reshape(tensor.shape);
-  });
-}
+export const orthogonal_ = /* @__PURE__ */ op(
+  "orthogonal_(tensor, gain?)",
+  (tensor: Tensor, gain: number = 1): Tensor => {
+    if (tensor.ndim < 2) fail("orthogonal_", `needs 2 or more dimensions, got ${showShape(tensor.shape)}`);
+    const rows = tensor.shape[0]!;
+    const columns = tensor.numel() / rows;
+    return write(tensor, () => {
+      const device = tensor.device;
+      const vectors: Tensor[] = [];
+      const [count, length] = [Math.min(rows, columns), Math.max(rows, columns)];
+      for (let i = 0; i < count; i++) {
+        let vector = randn([length], { dtype: "float64", device });
+        // Twice, since rounding spoils the first pass.
+        for (let pass = 0; pass < 2; pass++)
+          for (const other of vectors) vector = vector.sub(other.mul(vector.dot(other)));
+        vectors.push(vector.div(vector.square().sum().sqrt()));
+      }
+      const matrix = zeros([count, length], { dtype: "float64", device });
+      vectors.forEach((vector, i) => void matrix.set_(i, vector.mul(gain)));
+      return (rows <= columns ? matrix : matrix.t()).reshape(tensor.shape);
+    });
+  },
+);
 
 /** N(0, std²) with a share of zeros in each column. @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.sparse_ */
-export function sparse_(tensor: Tensor, sparsity: number, std: number = 0.01): Tensor {
-  if (tensor.ndim !== 2) fail("sparse_", `needs 2 dimensions, got ${showShape(tensor.shape)}`);
-  const zeroed = Math.ceil(sparsity * tensor.shape[0]!);
-  return write(tensor, () => {
-    const ranks = rand(tensor.shape, { device: tensor.device }).argsort(0).argsort(0);
-    return randn(tensor.shape, beside(tensor)).mul_(std).mul(ranks.ge(zeroed).to(tensor.dtype));
-  });
-}
+export const sparse_ = /* @__PURE__ */ op(
+  "sparse_(tensor, sparsity, std?)",
+  (tensor: Tensor, sparsity: number, std: number = 0.01): Tensor => {
+    if (tensor.ndim !== 2) fail("sparse_", `needs 2 dimensions, got ${showShape(tensor.shape)}`);
+    const zeroed = Math.ceil(sparsity * tensor.shape[0]!);
+    return write(tensor, () => {
+      const ranks = rand(tensor.shape, { device: tensor.device }).argsort(0).argsort(0);
+      return randn(tensor.shape, beside(tensor)).mul_(std).mul(ranks.ge(zeroed).to(tensor.dtype));
+    });
+  },
+);

@@ -149,3 +149,12 @@ describe("utils.rnn", () => {
     expect(() => utils.rnn.padSequence([tensor(1)])).toThrow("padSequence: needs sequences, got a 0-d tensor");
   });
 });
+
+it("initialisers take their options by name", () => {
+  const weight = ones(200, 100);
+  expect(init.normal_(weight, { std: 0.02 }).std().item()).toBeCloseTo(0.02, 3);
+  expect(init.kaimingNormal_(weight, { mode: "fan_out", nonlinearity: "relu" }).std().item()).toBeCloseTo(0.1, 2);
+  expect(init.constant_(weight, { val: 3 }).amin().item()).toBe(3);
+  expect(init.uniform_(weight, { b: 0.1 }).amax().item()).toBeLessThan(0.1);
+  expect(() => init.normal_(weight, { sdt: 1 } as object)).toThrow('normal_: unknown option "sdt"');
+});

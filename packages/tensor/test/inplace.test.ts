@@ -1,5 +1,5 @@
 import "./reference.ts";
-import { floatTensor, manualSeed, ones, type Tensor, tensor, zeros } from "@dl/tensor";
+import { arange, floatTensor, manualSeed, ones, type Tensor, tensor, zeros } from "@dl/tensor";
 import { expect, test } from "vitest";
 
 test("functions are written into their first argument, which stays itself", () => {
@@ -72,4 +72,19 @@ test("one value may be written where elements share a place, many may not", () =
   expect(zeros(1).expand(3).fill_(4).toArray()).toEqual([4, 4, 4]);
   expect(ones(2, 1).expand(2, 3).zero_().sum().item()).toBe(0);
   expect(() => zeros(1).expand(3).add_(1)).toThrow("several elements of an expanded tensor share one place");
+});
+
+test("a tensor takes the shape of its own view", () => {
+  const x = arange(6).view(1, 2, 3);
+  const twin = x.view(6);
+  expect(x.squeeze_(0).t_().unsqueeze_(-1)).toBe(x);
+  expect([x.shape, x.strides]).toEqual([
+    [3, 2, 1],
+    [1, 3, 1],
+  ]);
+  x.set_(0, 1, 9);
+  expect(twin.toArray(), "over the same memory").toEqual([0, 1, 2, 9, 4, 5]);
+  expect(x.transpose_(0, 2).swapaxes_({ axis0: 0, axis1: 1 }).shape).toEqual([2, 1, 3]);
+  expect(() => x.t_()).toThrow("t: needs at most 2 dimensions");
+  expect(ones(2).expand(3, 2).t_().shape, "nothing is written").toEqual([2, 3]);
 });

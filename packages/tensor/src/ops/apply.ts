@@ -183,6 +183,15 @@ function recording(inputs: readonly Operand[]): boolean {
 }
 
 function checkWritable(op: string, target: Tensor): void {
+  checkHistory(op, target);
+  // A value that goes everywhere may go there twice.
+  if (op !== "full" && target.numel() > 0 && target.shape.some((size, dim) => size > 1 && target.strides[dim] === 0)) {
+    fail(`${op}_`, "several elements of an expanded tensor share one place", "Call .clone() before writing");
+  }
+}
+
+/** Whether what is done in place is recorded, or needs not be. */
+export function checkHistory(op: string, target: Tensor): void {
   const owner = target.base ?? target;
   if (state.gradEnabled && owner.requiresGrad && (owner.isLeaf || !target.requiresGrad)) {
     const whose = owner.isLeaf ? "a leaf that requires grad" : "a recorded tensor, made under noGrad,";
@@ -191,10 +200,6 @@ function checkWritable(op: string, target: Tensor): void {
       `${owner === target ? "" : "a view of "}${whose} is changed in place`,
       "Wrap the change in noGrad(() => …)",
     );
-  }
-  // A value that goes everywhere may go there twice.
-  if (op !== "full" && target.numel() > 0 && target.shape.some((size, dim) => size > 1 && target.strides[dim] === 0)) {
-    fail(`${op}_`, "several elements of an expanded tensor share one place", "Call .clone() before writing");
   }
 }
 

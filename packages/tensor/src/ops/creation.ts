@@ -43,6 +43,17 @@ export function tensor<D extends DType = DType>(
   return upload(raw, shape, dtype as D, options);
 }
 
+/**
+ * {@link tensor} of lists and arrays; a tensor stays itself where nothing changes, with its history.
+ * @see https://pytorch.org/docs/stable/generated/torch.as_tensor.html
+ */
+export function asTensor<D extends DType = DType>(
+  data: Nested | TypedArray | Tensor,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
+  return data instanceof Tensor ? (data.to(options) as Tensor<D>) : tensor(data, options);
+}
+
 /** A float32 tensor from lists or a typed array, as `torch.FloatTensor`. */
 export function floatTensor(data: Nested | TypedArray, options: Omit<TensorOptions, "dtype"> = {}): Tensor<"float32"> {
   return tensor(data, { ...options, dtype: "float32" });

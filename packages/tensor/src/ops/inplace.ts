@@ -15,6 +15,7 @@ import { op } from "./signature.ts";
 import { written } from "./writing.ts";
 
 export * from "./redrawing.ts";
+export * from "./relabelled.ts";
 export * from "./written.ts";
 
 /** Adds alpha · other. */

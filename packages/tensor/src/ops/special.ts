@@ -18,6 +18,7 @@ export { logit, sinc, xlog1py, xlogy } from "./pointwise.ts";
 
 import type { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
+import { floating } from "./pointwise.ts";
 import { composite } from "./signature.ts";
 
 /** −x · log(x): 0 at 0, −∞ below. @see https://pytorch.org/docs/stable/special.html#torch.special.entr */
@@ -31,5 +32,43 @@ export const entr = composite("entr(input)", (input: Tensor): Tensor => {
 /** The share of a standard normal distribution below x. @see https://pytorch.org/docs/stable/special.html#torch.special.ndtr */
 export const ndtr = composite("ndtr(input)", (input: Tensor): Tensor => input.mul(-Math.SQRT1_2).erfc().mul(0.5));
 
+/** In float64, where the device has it: what is near 0 or far from it must not be rounded to it. */
+function precise(input: Tensor): Tensor {
+  return input.device === "cpu" ? input.to("float64") : floating(input);
+}
+
+const logRootTau = Math.log(2 * Math.PI) / 2;
+
+/** Newton's steps to the x at which {@link ndtr} is a small p, on logarithms, from where its density is about p. */
+function lowerTail(p: Tensor): Tensor {
+  const goal = p.log();
+  const size = goal.detach().mul(-2).sqrt();
+  let x = size.log().add(logRootTau).div(size).sub(size);
+  for (let step = 0; step < 3; step++) {
+    const share = ndtr(x);
+    const density = x.square().mul(-0.5).sub(logRootTau).exp();
+    x = x.sub(share.log().sub(goal).mul(share).div(density));
+  }
+  return x;
+}
+
 /** The inverse of {@link ndtr}. @see https://pytorch.org/docs/stable/special.html#torch.special.ndtri */
-export const ndtri = composite("ndtri(input)", (input: Tensor): Tensor => input.mul(2).sub(1).erfinv().mul(Math.SQRT2));
+export const ndtri = composite("ndtri(input)", (input: Tensor): Tensor => {
+  const p = precise(input);
+  const isSmall = p.gt(0).logicalAnd(p.lt(0.01));
+  const middle = where(isSmall, 0.5, p).mul(2).sub(1).erfinv().mul(Math.SQRT2);
+  return where(isSmall, lowerTail(where(isSmall, p, 0.01)), middle).to(floating(input).dtype);
+});
+
+/** log({@link ndtr}), where that is too small for a number, too. @see https://pytorch.org/docs/stable/special.html#torch.special.log_ndtr */
+export const logNdtr = composite("logNdtr(input)", (input: Tensor): Tensor => {
+  const x = precise(input);
+  const far = x.dtype === "float64" ? -30 : -10;
+  const [isFar, isLow] = [x.lt(far), x.lt(0)];
+  const [tail, low, high] = [where(isFar, x, far), where(isLow, x.clamp(far), 0), where(isLow, 0, x)];
+  const r = tail.square().reciprocal();
+  const series = r.mul(105).sub(15).mul(r).add(3).mul(r).sub(1).mul(r).log1p();
+  const leading = tail.square().mul(-0.5).sub(tail.neg().log()).sub(logRootTau);
+  const near = where(isLow, ndtr(low).log(), ndtr(high.neg()).neg().log1p());
+  return where(isFar, leading.add(series), near).to(floating(input).dtype);
+});
