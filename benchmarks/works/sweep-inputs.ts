@@ -1,6 +1,6 @@
 // The inputs of the sweep by name; peers/pytorch/sweep.py makes the same. Those without a dtype of their own take the row's.
 import { abs, type DType, isFloat, linspace, type Tensor } from "@dl/tensor";
-import { floats, integers } from "./tensors.ts";
+import { floats, integers, touch } from "./tensors.ts";
 
 type Make = (dtype: DType) => Tensor;
 
@@ -83,7 +83,14 @@ export const inputNames: readonly string[] = Object.keys(makers);
 /** `a_128_784` and the like are matrices. */
 const matrix = /^([ab])_(\d+)_(\d+)$/;
 
+/** What waits to be computed is computed: folds would look through it. */
 export function makeInput(name: string, dtype: DType): Tensor {
+  const made = make(name, dtype);
+  touch(made);
+  return made;
+}
+
+function make(name: string, dtype: DType): Tensor {
   const [, side, m, n] = matrix.exec(name) ?? [];
   if (side === undefined) return makers[name]!(dtype);
   const values = floats(side === "a" ? 3 : 4, [Number(m), Number(n)]);

@@ -222,6 +222,21 @@ test.each([
   }
 });
 
+test.each([
+  ["int8", -128, 127],
+  ["uint8", 0, 255],
+  ["int16", -32768, 32767],
+  ["bool", 0, 1],
+] as const)("sums of many %s at the ends of its range", (dtype, least, most) => {
+  const size = 2 ** 17 + 77;
+  for (const end of [least, most]) {
+    const x = full([2, size], end, { dtype });
+    expect(x.sum().item()).toBe(2 * size * end);
+    expect(x.sum(1).toArray()).toEqual([size * end, size * end]);
+    expect(x.narrow(1, 3, 100_001).sum(1).toArray()).toEqual([100_001 * end, 100_001 * end]);
+  }
+});
+
 test("NaN wins, infinities count", () => {
   const awkward = (random: () => number): number => {
     const x = random();

@@ -7,7 +7,6 @@ import { shareOf } from "../dense/element.ts";
 import {
   call,
   type Expr,
-  extract,
   type Func,
   type FuncRef,
   i32,
@@ -22,9 +21,9 @@ import {
 import { type Access, access, loadPacked, loadScalar, storeFirst, storePacked, storeScalar } from "./access.ts";
 import { COLUMNS, eachRow, eachVector, type Run } from "./columns.ts";
 import { constant, convert, input, isFloatType, isNan, type Node, type NumberType } from "./expression.ts";
+import { type NarrowFold, narrowExtreme, narrowSum } from "./fold-narrow.ts";
 import { Tools } from "./helpers.ts";
 import { extractLane, Lowering, lanesOf } from "./lower.ts";
-import { type NarrowLanes, narrowLanesOf } from "./narrow.ts";
 import { type FoldOp, reductions } from "./reductions.ts";
 
 /** Of the totals of vectors of two elements. */
@@ -55,27 +54,15 @@ interface Fold {
   readonly wideStart: Node;
   readonly wideMerge: Node;
   readonly wideFinish: Node;
-  readonly narrow?: Narrowed | undefined;
+  readonly narrow?: NarrowFold | undefined;
   readonly block: number;
-}
-
-/** Two elements as they are stored, for extremes: which comes first does not matter, nor how often. */
-interface Narrowed {
-  readonly lanes: NarrowLanes;
-  readonly step: Node;
-}
-
-function narrowed(source: Access, combine: (a: Node, b: Node) => Node): Narrowed | undefined {
-  const [a, b] = [0, 1].map((i): Node => ({ ...input(i, source.raw), element: source })) as [Node, Node];
-  const step = combine(a, b);
-  const lanes = step.op === "max" || step.op === "min" ? narrowLanesOf(step, [source.bytes]) : undefined;
-  return lanes && { lanes, step };
 }
 
 function foldOf(name: FoldOp, from: DType, to: DType, loaded: (x: Node) => Node): Fold {
   const { element, combine, start, quick, wide: widens } = reductions[name];
   const [source, target] = [access[from], access[to]];
-  const value = element(loaded(source.decode(input(1, source.raw))));
+  const raw = loaded(source.decode(input(1, source.raw)));
+  const value = element(raw);
   const type = value.type as NumberType;
   const wide = widens && type === "f32" ? "f64" : type;
   const [total, wideTotal] = [input(0, type), input(0, wide)];
@@ -93,7 +80,7 @@ function foldOf(name: FoldOp, from: DType, to: DType, loaded: (x: Node) => Node)
     wideStep: combine(wideTotal, convert(value, wide)),
     wideMerge: combine(wideTotal, input(1, wide)),
     wideFinish: target.encode(wideTotal),
-    narrow: value.op === "input" ? narrowed(source, combine) : undefined,
+    narrow: raw.op !== "input" ? undefined : name === "sum" ? narrowSum(source) : narrowExtreme(source, combine),
     block: isFloatType(type) && !quick ? BLOCK.rounding : BLOCK.exact,
   };
 }
@@ -244,35 +231,13 @@ const neighbours = {
   ],
 } as const;
 
-/** Whole rounds of vectors, to one extreme. */
-function foldNarrow(f: Func, fold: Fold, { lanes, step }: Narrowed, tools: Tools, at: I32, count: I32): Expr<"i32"> {
-  const round = TOTALS * lanes;
-  const code = new Lowering(f, [step], lanes, tools);
-  const vectors = (): Local<"v128">[] => Array.from({ length: TOTALS }, (_, i) => f.let(load("v128.load", at, 16 * i)));
-  const join = (a: Local<"v128">, b: Local<"v128">): void => f.set(a, code.emit([step], [a, b])[0] as Expr<"v128">);
-  const totals = vectors();
-  f.while(op("i32.ge_s", count, round), () => {
-    for (const [i, vector] of vectors().entries()) join(totals[i]!, vector);
-    f.inc(at, 16 * TOTALS);
-    f.inc(count, -round);
-  });
-  const [first, ...others] = totals as [Local<"v128">, ...Local<"v128">[]];
-  for (const other of others) join(first, other);
-  for (let apart = lanes / 2; apart >= 1; apart /= 2) {
-    const turned = Array.from({ length: lanes }, (_, lane) => (lane + apart) % lanes);
-    join(first, f.let(shuffle(first, first, turned)));
-  }
-  const shape = lanes === 16 ? "i8x16" : "i16x8";
-  return extract(`${shape}.extract_lane_${fold.from.signed ? "s" : "u"}`, first, 0);
-}
-
 /** Whole vectors of what is left, in blocks, in several totals each. */
 function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, total: Local): void {
   const { lanes, from, narrow } = fold;
   if (narrow) {
-    f.if(op("i32.ge_s", count, TOTALS * narrow.lanes), () => {
-      const element = f.let(foldNarrow(f, fold, narrow, tools, at, count));
-      f.set(total, scalarOf(f, fold.wideStep, tools, total, element));
+    f.if(op("i32.ge_s", count, narrow.round), () => {
+      const found = f.let(narrow.fold(f, tools, at, count));
+      f.set(total, scalarOf(f, narrow.isTotal ? fold.wideMerge : fold.wideStep, tools, total, found));
     });
   }
   // Of elements of 64 bits, more: their products take longest.

@@ -1,0 +1,99 @@
+/** Folds of whole numbers of 8 and 16 bits over whole rounds of packed vectors, as narrow as they are stored. */
+import { type Expr, extract, type Func, type Local, load, op, select, shuffle, splat } from "../wasm/emitter.ts";
+import type { Access } from "./access.ts";
+import { input, type Node } from "./expression.ts";
+import type { Tools } from "./helpers.ts";
+import { Lowering } from "./lower.ts";
+import { narrowLanesOf } from "./narrow.ts";
+
+type Int = Local<"i32">;
+type Vector = Local<"v128">;
+
+export interface NarrowFold {
+  /** Elements of a round: fewer are left. */
+  readonly round: number;
+  /** Whether a total comes of it, not an element. */
+  readonly isTotal: boolean;
+  /** The fold of at least one round; `at` and `count` move on. */
+  readonly fold: (f: Func, tools: Tools, at: Int, count: Int) => Expr;
+}
+
+/** Vectors of a round. */
+const TOGETHER = 4;
+/** Elements of which 32 bits hold the sum. */
+const BLOCK = 2 ** 15;
+
+const vectors = (f: Func, at: Int): Vector[] =>
+  Array.from({ length: TOGETHER }, (_, i) => f.let(load("v128.load", at, 16 * i)));
+
+/** Extremes: of two elements, which comes first does not matter, nor how often. */
+export function narrowExtreme(source: Access, combine: (a: Node, b: Node) => Node): NarrowFold | undefined {
+  const [a, b] = [0, 1].map((i): Node => ({ ...input(i, source.raw), element: source })) as [Node, Node];
+  const step = combine(a, b);
+  const lanes = step.op === "max" || step.op === "min" ? narrowLanesOf(step, [source.bytes]) : undefined;
+  if (!lanes) return undefined;
+  const round = TOGETHER * lanes;
+  return {
+    round,
+    isTotal: false,
+    fold: (f, tools, at, count) => {
+      const code = new Lowering(f, [step], lanes, tools);
+      const join = (x: Vector, y: Vector): void => f.set(x, code.emit([step], [x, y])[0] as Expr<"v128">);
+      const totals = vectors(f, at);
+      f.while(op("i32.ge_s", count, round), () => {
+        for (const [i, vector] of vectors(f, at).entries()) join(totals[i]!, vector);
+        f.inc(at, 16 * TOGETHER);
+        f.inc(count, -round);
+      });
+      const [first, ...others] = totals as [Vector, ...Vector[]];
+      for (const other of others) join(first, other);
+      for (let apart = lanes / 2; apart >= 1; apart /= 2) {
+        const turned = Array.from({ length: lanes }, (_, lane) => (lane + apart) % lanes);
+        join(first, f.let(shuffle(first, first, turned)));
+      }
+      const shape = lanes === 16 ? "i8x16" : "i16x8";
+      return extract(`${shape}.extract_lane_${source.signed ? "s" : "u"}`, first, 0);
+    },
+  };
+}
+
+/** Sums of neighbours, which take twice the bits, and of those again, up to 32 bits. */
+function widened({ bytes, signed }: Access, vector: Vector): Expr<"v128"> {
+  const sign = signed ? "s" : "u";
+  const pairs = bytes === 1 ? op(`i16x8.extadd_pairwise_i8x16_${sign}`, vector) : vector;
+  return op(`i32x4.extadd_pairwise_i16x8_${sign}`, pairs);
+}
+
+/** Sums, in 64 bits. */
+export function narrowSum(source: Access): NarrowFold | undefined {
+  if (source.bytes > 2) return undefined;
+  const lanes = 16 / source.bytes;
+  const round = TOGETHER * lanes;
+  return {
+    round,
+    isTotal: true,
+    fold: (f, _, at, count) => {
+      const [sum, block] = [f.local("i64"), f.local("i32")];
+      const totals = f.locals("v128", TOGETHER);
+      const [first, ...others] = totals as [Vector, ...Vector[]];
+      f.while(op("i32.ge_s", count, round), () => {
+        f.set(block, select(op("i32.lt_s", count, BLOCK), op("i32.and", count, -round), BLOCK));
+        f.inc(count, op("i32.sub", 0, block));
+        for (const total of totals) f.set(total, splat("i32x4", 0));
+        f.while(block, () => {
+          for (const [i, vector] of vectors(f, at).entries()) {
+            f.set(totals[i]!, op("i32x4.add", totals[i]!, widened(source, vector)));
+          }
+          f.inc(at, 16 * TOGETHER);
+          f.inc(block, -round);
+        });
+        for (const other of others) f.set(first, op("i32x4.add", first, other));
+        for (const half of ["low", "high"] as const) {
+          const wide = f.let(op(`i64x2.extend_${half}_i32x4_s`, first));
+          for (const lane of [0, 1]) f.set(sum, op("i64.add", sum, extract("i64x2.extract_lane", wide, lane)));
+        }
+      });
+      return sum;
+    },
+  };
+}
