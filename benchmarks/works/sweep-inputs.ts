@@ -1,6 +1,6 @@
 // The inputs of the sweep by name; peers/pytorch/sweep.py makes the same. Those without a dtype of their own take the row's.
 import { abs, type DType, isFloat, linspace, type Tensor } from "@dl/tensor";
-import { floats, integers, touch } from "./tensors.ts";
+import { floats, integers } from "./tensors.ts";
 
 type Make = (dtype: DType) => Tensor;
 
@@ -83,10 +83,13 @@ export const inputNames: readonly string[] = Object.keys(makers);
 /** `a_128_784` and the like are matrices. */
 const matrix = /^([ab])_(\d+)_(\d+)$/;
 
-/** What waits to be computed is computed: folds would look through it. */
+/**
+ * What waits to be computed is computed, since folds would look through it; by reading an element, because nothing waits that
+ * reads memory which was handed out.
+ */
 export function makeInput(name: string, dtype: DType): Tensor {
   const made = make(name, dtype);
-  touch(made);
+  made.at(...made.shape.map(() => 0)).item();
   return made;
 }
 
