@@ -5,7 +5,7 @@ import { sameShape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
 import { linspace } from "./creation.ts";
-import { extremes } from "./reduce.ts";
+import { extremes } from "./extremes.ts";
 import { tally } from "./scattering.ts";
 import { composite } from "./signature.ts";
 

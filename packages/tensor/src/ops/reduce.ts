@@ -1,10 +1,10 @@
 /** Reductions over dimensions and running folds along one. `dim` is one dimension, several, or none for all. */
 import { type DType, dtypes, isFloat } from "../dtype.ts";
-import { fail, showShape } from "../errors.ts";
-import { isGradEnabled } from "../recorder.ts";
+import { fail } from "../errors.ts";
 import { normalizeDim, normalizeDims, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply, applyAll } from "./apply.ts";
+import { needElements } from "./extremes.ts";
 import { labelled } from "./labels.ts";
 import { type ValuesIndices, valuesIndices } from "./pairs.ts";
 import { composite, op } from "./signature.ts";
@@ -16,18 +16,6 @@ export type Dims = number | readonly number[] | null;
 function reduce(name: ReduceOp, input: Tensor, dim: Dims | undefined, keepdim: boolean): Tensor {
   const dims = normalizeDims(name, dim, input.ndim);
   return apply(name, [input], { dims, keepdim });
-}
-
-function needElements(name: ReduceOp, input: Tensor, dim: Dims | undefined): void {
-  if (input.ndim > 64) fail(name, `takes at most 64 dimensions, got ${input.ndim}`);
-  const dims = normalizeDims(name, dim, input.ndim);
-  if (sizeOf(dims.map((d) => input.shape[d]!)) === 0) {
-    fail(
-      name,
-      `cannot reduce zero elements along [${dims}] of ${showShape(input.shape)}`,
-      "Give dimensions of size > 0",
-    );
-  }
 }
 
 function castTo(input: Tensor, dtype: DType | null | undefined): Tensor {
@@ -42,16 +30,6 @@ export const sum = op(
     return dim == null ? out : labelled(out, "SumBackward1");
   },
 );
-
-/** The smallest and the largest elements. */
-export function extremes(input: Tensor, dim?: Dims, keepdim: boolean = false): readonly [min: Tensor, max: Tensor] {
-  if ((input.requiresGrad && isGradEnabled()) || !input.backend.supports("extremes")) {
-    return [input.amin(dim, keepdim), input.amax(dim, keepdim)];
-  }
-  needElements("amin", input, dim);
-  const dims = normalizeDims("amin", dim, input.ndim);
-  return applyAll("extremes", [input], { dims, keepdim }) as [Tensor, Tensor];
-}
 
 /** The product over one dimension or all. @see https://pytorch.org/docs/stable/generated/torch.prod.html */
 export const prod = op(

@@ -4,7 +4,7 @@ import { type RandomOptions, rand, randint, randLike, randn } from "../random.ts
 import { tidy } from "../scope.ts";
 import { broadcastShapes, type Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
-import { extremes } from "./reduce.ts";
+import { extremes } from "./extremes.ts";
 import { searchsorted } from "./searching.ts";
 import { composite, isOptions } from "./signature.ts";
 

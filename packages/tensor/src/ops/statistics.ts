@@ -7,7 +7,8 @@ import type { Tensor } from "../tensor.ts";
 import { where } from "./arithmetic.ts";
 import { std, variance } from "./composite.ts";
 import { tensor } from "./creation.ts";
-import { type Dims, extremes } from "./reduce.ts";
+import { extremes } from "./extremes.ts";
+import type { Dims } from "./reduce.ts";
 import { asVector } from "./scattering.ts";
 import { composite } from "./signature.ts";
 

@@ -4,7 +4,7 @@ import { isGradEnabled } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 import { apply, applyInPlace, checkFits } from "./apply.ts";
-import { extremes } from "./reduce.ts";
+import { extremes } from "./extremes.ts";
 import type { Attrs } from "./table.ts";
 
 /** Whether `x` is what an in-place form handed to the function it is made of, or a view of that. */
