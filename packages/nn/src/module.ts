@@ -308,16 +308,16 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    */
   to(target: DType | string | ModuleTarget): this {
     const wanted = readTarget(target);
-    return this.#convert((x) => x.to(isFloat(x.dtype) ? wanted : { device: wanted.device }));
+    const convert = (x: Tensor): Tensor => x.detach().to(isFloat(x.dtype) ? wanted : { device: wanted.device });
+    noGrad(() => scope(() => adoptAll([...this.#tensors()].map((x) => [x, convert(x)]))));
+    return this;
   }
 
   /** Brings parameters and buffers to the CPU, from anywhere. */
   async cpu(): Promise<this> {
-    const home = new Map<Tensor, Tensor>();
-    for (const x of this.#tensors()) home.set(x, await x.detach().cpu());
-    noGrad(() => {
-      for (const [x, copy] of home) x.adopt(copy);
-    });
+    const home: [Tensor, Tensor][] = [];
+    for (const x of this.#tensors()) home.push([x, await x.detach().cpu()]);
+    noGrad(() => adoptAll(home));
     return this;
   }
 
@@ -353,15 +353,6 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     return this.to("bfloat16");
   }
 
-  #convert(change: (x: Tensor) => Tensor): this {
-    noGrad(() =>
-      scope(() => {
-        for (const x of this.#tensors()) x.adopt(change(x.detach()));
-      }),
-    );
-    return this;
-  }
-
   /** Parameters, their gradients, buffers. */
   #tensors(): Set<Tensor> {
     const gradients = this.parameters().flatMap(({ grad }) => (grad ? [grad] : []));
@@ -394,6 +385,11 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     const children = [...this.ownModules()].map(([name, child]) => [name, child.toString()] as const);
     return layout(this.getName(), this.extraRepr(), children);
   }
+}
+
+/** Of pairs, the first take over the memory of the second: all are made by then, since memory may run out. */
+function adoptAll(pairs: readonly (readonly [Tensor, Tensor])[]): void {
+  for (const [x, made] of pairs) x.adopt(made);
 }
 
 // Node's inspector shows the same.

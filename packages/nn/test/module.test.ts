@@ -1,7 +1,7 @@
 import "@dl/autograd";
 import "@dl/backend-cpu";
 import { inspect } from "node:util";
-import { ones, scope, type Tensor, tensor, zeros } from "@dl/tensor";
+import { getBackend, ones, scope, type Tensor, tensor, zeros } from "@dl/tensor";
 import { describe, expect, it } from "vitest";
 import * as nn from "../src/index.ts";
 
@@ -14,6 +14,29 @@ class Net extends nn.Module {
     return this.head(features.view(features.shape[0]!, -1));
   }
 }
+
+it("has one dtype still where memory runs out during a cast", () => {
+  const model = new nn.Linear(3, 2);
+  const backend = getBackend("cpu");
+  const { run } = backend;
+  let calls = 0;
+  backend.run = (call) => {
+    if (++calls === 2) throw new Error("no memory");
+    return run.call(backend, call);
+  };
+  try {
+    expect(() => model.double()).toThrow("no memory");
+  } finally {
+    backend.run = run;
+  }
+  expect(model.parameters().map(({ dtype }) => dtype)).toEqual(["float32", "float32"]);
+  expect(
+    model
+      .double()
+      .parameters()
+      .map(({ dtype }) => dtype),
+  ).toEqual(["float64", "float64"]);
+});
 
 describe("calling", () => {
   it("runs forward", () => {
