@@ -15,7 +15,6 @@ import {
   ge,
   gt,
   helper,
-  host,
   isFloatType,
   isNan,
   le,
@@ -95,10 +94,20 @@ function pow(a: Node, b: Node): Node {
 }
 
 function hypot(a: Node, b: Node): Node {
-  if (a.type === "f64") return host("hypot", a, b);
-  const [x, y] = [convert(a, "f64"), convert(b, "f64")];
-  const infinite = or(eq(abs(x), Number.POSITIVE_INFINITY), eq(abs(y), Number.POSITIVE_INFINITY));
-  return convert(select(infinite, constant("f64", Number.POSITIVE_INFINITY), sqrt(add(mul(x, x), mul(y, y)))), "f32");
+  const [x, y] = [abs(convert(a, "f64")), abs(convert(b, "f64"))];
+  const infinite = or(eq(x, Number.POSITIVE_INFINITY), eq(y, Number.POSITIVE_INFINITY));
+  const root = a.type === "f64" ? scaledRoot(x, y) : sqrt(add(mul(x, x), mul(y, y)));
+  return convert(select(infinite, constant("f64", Number.POSITIVE_INFINITY), root), a.type as "f32" | "f64");
+}
+
+/** √(x² + y²). Squares far from 1 leave the range of float64: a power of two brings those numbers nearer. */
+function scaledRoot(x: Node, y: Node): Node {
+  const size = pmax(x, y);
+  const [isLarge, isSmall] = [gt(size, 2 ** 500), lt(size, 2 ** -500)];
+  const power = (exponent: number): Node =>
+    select(isLarge, constant("f64", 2 ** -exponent), select(isSmall, constant("f64", 2 ** exponent), 1));
+  const [p, q] = [mul(x, power(600)), mul(y, power(600))];
+  return mul(sqrt(add(mul(p, p), mul(q, q))), power(-600));
 }
 
 function geluBackward(gradient: Node, x: Node): Node {

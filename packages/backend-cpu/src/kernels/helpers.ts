@@ -5,7 +5,7 @@ import type { Helper, HostFunction, Node, NumberType } from "./expression.ts";
 import { collect } from "./lower.ts";
 
 type HostRef = FuncRef<readonly `${string}:f64`[], "f64">;
-const twoArguments = new Set<HostFunction>(["atan2", "hypot", "pow"]);
+const twoArguments = new Set<HostFunction>(["atan2", "pow"]);
 
 /** The functions that some trees call, in one module. Make it before any function of the module. */
 export class Tools {

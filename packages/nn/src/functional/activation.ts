@@ -180,9 +180,11 @@ export const hardsigmoid = composite(
   "hardsigmoid(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor =>
     over(input, inplace, (x) => {
+      const height = relu6(x.detach().add(3));
+      if (!x.requiresGrad) return height.div(6);
       // Outside of the ramp there is no slope, nor at NaN.
       const ramp = x.gt(-3).logicalAnd(x.lt(3));
-      return where(ramp, x.add(3).div(6), relu6(x.detach().add(3)).div(6));
+      return where(ramp, x.add(3), height).div(6);
     }),
   "HardsigmoidBackward0",
 );
