@@ -1,7 +1,7 @@
 /** Pooling to a given output size: window i of n spans ⌊i · size / n⌋ up to ⌈(i + 1) · size / n⌉. */
 import { composite, fail, labelled, type OpFunction, showShape, type Tensor, type ValuesIndices } from "@dl/tensor";
 import { averages, type Span } from "./averages.ts";
-import { largest } from "./pooling.ts";
+import { largest } from "./largest.ts";
 import { layoutOf } from "./sizes.ts";
 
 type Rank = 1 | 2 | 3;

@@ -1,19 +1,17 @@
 /** Maxima, means and norms over windows. */
 import {
-  applyAll,
   composite,
   fail,
   type OpFunction,
-  type PoolAttrs,
   scatter,
   showShape,
   type Tensor,
   type ValuesIndices,
-  valuesIndices,
   zeros,
 } from "@dl/tensor";
 import { averages, type Span } from "./averages.ts";
-import { batchwise, each, layoutOf, type Size } from "./sizes.ts";
+import { largest } from "./largest.ts";
+import { batchwise, each, type Size } from "./sizes.ts";
 import { throughFloat64 } from "./whole.ts";
 
 type Rank = 1 | 2 | 3;
@@ -66,18 +64,6 @@ export interface MaxOptions {
   readonly dilation?: Size;
   readonly ceilMode?: boolean;
   readonly returnIndices?: boolean;
-}
-
-/** The largest of each window, of a batch or a single sample. */
-export function largest(name: string, input: Tensor, attrs: PoolAttrs, returnIndices: boolean): Tensor | ValuesIndices {
-  const rank = attrs.kernel.length;
-  const x = input.ndim === rank + 1 ? input.unsqueeze(0) : input;
-  if (x.ndim !== rank + 2 || x.shape.indexOf(0, 1) >= 0) {
-    const layouts = `${layoutOf(rank, true)} or ${layoutOf(rank, false)}`;
-    fail(name, `needs ${layouts}, only N may be 0, got ${showShape(input.shape)}`);
-  }
-  const [values, indices] = applyAll("maxPool", [x], attrs).map((out) => (x === input ? out : out.squeeze(0)));
-  return returnIndices ? valuesIndices(values!, indices!.to("int64")) : values!;
 }
 
 function maxPool(rank: Rank): MaxPool {
