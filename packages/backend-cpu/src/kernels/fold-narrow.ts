@@ -88,9 +88,8 @@ export function narrowSum(source: Access): NarrowFold | undefined {
           f.inc(block, -round);
         });
         for (const other of others) f.set(first, op("i32x4.add", first, other));
-        for (const half of ["low", "high"] as const) {
-          const wide = f.let(op(`i64x2.extend_${half}_i32x4_s`, first));
-          for (const lane of [0, 1]) f.set(sum, op("i64.add", sum, extract("i64x2.extract_lane", wide, lane)));
+        for (const lane of [0, 1, 2, 3]) {
+          f.set(sum, op("i64.add", sum, op("i64.extend_i32_s", extract("i32x4.extract_lane", first, lane))));
         }
       });
       return sum;
