@@ -175,7 +175,7 @@ function exportMultiply(m: Module, turn: Turn): void {
         const depth = min(f, op("i32.sub", p.k, from), DEPTH);
         const bytes = f.let(op("i32.mul", depth, e.bytes));
         f.call(pack, panels, at(at(p.b, column, p.bColumn), from, p.bRow), columns, depth, p.bColumn, p.bRow);
-        f.call(check, panels, at(panels, columns, bytes), p.table);
+        f.if(op("i32.eqz", row), () => f.call(check, panels, at(panels, columns, bytes), p.table));
         const args = [listAt(p, from, row), rows, panels, op("i32.mul", bytes, width), c, pitch, add, addRow] as const;
         dispatch(
           f,

@@ -18,8 +18,9 @@ const KEY = "gemm:sparse";
 /** Multiply-adds from which on lists pay. */
 const LEAST = 2 ** 21;
 const COLUMNS = panelColumns(engine.options);
-/** A block of rows shares the panels that are packed for it. */
-const BLOCK_ROWS = 192;
+/** A block of rows shares the panels that are packed for it. More rows than one block's get an even number of blocks. */
+const BLOCK_ROWS = 256;
+const ONE_BLOCK = 192;
 const CHUNKS = 64;
 /** Numbers whose lists may be in memory at a time. */
 const LISTED = 2 ** 22;
@@ -112,7 +113,7 @@ function multiplySlab(call: SparseCall, table: number, lists: number): void {
   const shared = [table, lists, m, k];
   const [left, right] = [a, b].map((s) => [s.address, 4 * s.rowStride, 4 * s.columnStride]) as [number[], number[]];
   threads.parallel(KEY, "list", Math.min(CHUNKS, Math.ceil(m / LIST_ROWS)), [...shared, ...left], LIST_SCRATCH);
-  const blocks = Math.ceil(m / BLOCK_ROWS);
+  const blocks = m > ONE_BLOCK ? 2 * Math.ceil(m / (2 * BLOCK_ROWS)) : 1;
   const units = blocks * Math.ceil(n / (COLUMNS * GROUP));
   const row = 4 * c.rowStride;
   const sums = [c.address, row, accumulate ? c.address : bias, accumulate ? row : 0];
