@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { partOf } from "../src/dense/element.ts";
-import { MAX_CHUNKS, SLEEPERS } from "../src/runtime/control.ts";
+import { CROWDED, MAX_CHUNKS, SLEEPERS } from "../src/runtime/control.ts";
 import { Engine } from "../src/runtime/engine.ts";
 import { Heap } from "../src/runtime/heap.ts";
 import { engine, getNumThreads, heap, memory, setNumThreads, threads } from "../src/runtime/index.ts";
@@ -104,6 +104,30 @@ describe("parallel", () => {
     expect(() => threads.parallel("marks", "mark", 2, new Array(33).fill(0))).toThrow(RangeError);
     expect(() => threads.parallel("marks", "nothing", 2, [])).toThrow(RangeError);
     expect(() => threads.parallel("none", "mark", 2, [])).toThrow("there is no module none");
+  });
+
+  test("where it is crowded, every task says so, and workers that rest take part and lose nothing", async () => {
+    const own = new Engine(new Memory());
+    own.module("marks", buildMarks);
+    let crowded = true;
+    const group = new Threads(own, () => crowded);
+    group.count = 3;
+    const words = own.memory.heap.i32;
+    const { address } = own.memory.allocate(16 * 200);
+    const areas = new Set<number>();
+    for (let i = 0; i < 200 && areas.size < 2; i++, await pause(1)) {
+      group.parallel("marks", "scratch", 64, [address], 1000);
+      for (const area of words.subarray(address / 4, address / 4 + 64)) areas.add(area);
+    }
+    expect(areas.size).toBeGreaterThanOrEqual(2);
+    own.memory.heap.u8.fill(0, address, address + 16 * 200);
+    for (const state of [true, false, true]) {
+      crowded = state;
+      for (let i = 0; i < 30; i++) group.parallel("marks", "mark", 200, [address, 20_000, 1.5]);
+      expect(words[CONTROL / 4 + CROWDED]).toBe(state ? 1 : 0);
+    }
+    const counts = Array.from({ length: 200 }, (_, i) => words[address / 4 + 4 * i + 2]);
+    expect(new Set(counts)).toEqual(new Set([90]));
   });
 
   test("needs no shared memory", () => {

@@ -13,6 +13,8 @@ export const MODULE = 34;
 export const FUNCTION = 35;
 export const ACTIVE = 36;
 export const ARGUMENTS = 37;
+/** Whether others want the cores: 1, and workers rest of themselves. */
+export const CROWDED = 38;
 export const CONTROL_WORDS = 48;
 
 /** STATE is a tag in the high bits, which no two tasks in sight of each other share, and the next ticket below. */
@@ -25,3 +27,8 @@ export const MAX_CHUNKS = 4096;
 
 /** Rounds of looking before a thread goes to sleep: some 20 to 40 µs, the length of the gaps between kernels. */
 export const SPIN = 20000;
+/** The same where others want the core. */
+export const SHORT_SPIN: number = SPIN / 100;
+/** A crowded worker computes for so long, less than the system's slice, and then rests until its timer's next chance. */
+export const STRETCH_MS = 1;
+export const REST_MS = 0.1;

@@ -5,6 +5,7 @@
  * by the shapes alone and write to separate places; then results do not depend on the number of threads.
  */
 import * as control from "./control.ts";
+import { watchCrowding } from "./crowding.ts";
 import type { Compiled, Engine } from "./engine.ts";
 import { builtin, environment } from "./host.ts";
 import { CONTROL, MAX_ARGUMENTS, MAX_THREADS, TASK_ARGUMENTS } from "./layout.ts";
@@ -19,11 +20,12 @@ export class Threads {
   readonly #workers: WorkerHandle[] = [];
   readonly #sent = new Map<number, WebAssembly.Module>();
   readonly #canWait: boolean;
+  readonly #crowded: () => boolean;
   #count: number;
   #broken: boolean;
   #tag = 0;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, crowded = watchCrowding(globalThis.process?.resourceUsage)) {
     const { heap } = engine.memory;
     this.#engine = engine;
     this.#scratch = new Scratch(engine.memory);
@@ -32,6 +34,7 @@ export class Threads {
     this.#values = new Float64Array(heap.memory.buffer, TASK_ARGUMENTS, MAX_ARGUMENTS);
     this.#broken = !heap.shared;
     this.#canWait = heap.shared && canWait(this.#words);
+    this.#crowded = crowded;
     this.#count = defaultCount();
     if (heap.shared) this.#words[control.STATE] = control.CLOSED;
   }
@@ -108,6 +111,7 @@ export class Threads {
     words[control.FUNCTION] = kernel;
     words[control.ACTIVE] = active;
     words[control.ARGUMENTS] = args.length;
+    words[control.CROWDED] = this.#crowded() ? 1 : 0;
     for (let i = 0; i < args.length; i++) this.#values[i] = args[i]!;
     const open = this.#tag << control.TICKET_BITS;
     Atomics.store(words, control.STATE, open);

@@ -6,6 +6,10 @@
  *
  * The worker never returns to its event loop while it knows all modules; when a task uses one it has not received, it
  * claims nothing, goes to get its messages and comes back.
+ *
+ * Where others want its core (see `crowding.ts`), it rests of itself between chunks, before the system takes the core away
+ * in the middle of one, which everybody would have to wait for. Who rests gets the core back at once when his timer goes off,
+ * and keeps his place beside the others; who is woken by the caller is often put on the caller's own core.
  */
 import * as control from "./control.ts";
 import { CONTROL, MAX_ARGUMENTS, TASK_ARGUMENTS, THREAD_AREAS, THREAD_BYTES } from "./layout.ts";
@@ -27,12 +31,21 @@ export const workerSource = `"use strict";
 const port = typeof require === "function" ? require("node:worker_threads").parentPort : self;
 const modules = [];
 let memory, thread, words, values;
+let rested = 0;
+
+function rest() {
+  if (performance.now() - rested < ${control.STRETCH_MS}) return;
+  Atomics.wait(words, ${control.CROWDED}, 1, ${control.REST_MS});
+  rested = performance.now();
+}
 
 function idle(state) {
-  for (let i = 0; i < ${control.SPIN}; i++) if (Atomics.load(words, ${control.STATE}) !== state) return;
+  const rounds = Atomics.load(words, ${control.CROWDED}) ? ${control.SHORT_SPIN} : ${control.SPIN};
+  for (let i = 0; i < rounds; i++) if (Atomics.load(words, ${control.STATE}) !== state) return;
   Atomics.add(words, ${control.SLEEPERS}, 1);
   Atomics.wait(words, ${control.STATE}, state);
   Atomics.sub(words, ${control.SLEEPERS}, 1);
+  rested = performance.now();
 }
 
 function execute(functions, chunk) {
@@ -46,6 +59,7 @@ function execute(functions, chunk) {
   }
   Atomics.add(words, ${control.DONE}, 1);
   if (Atomics.load(words, ${control.WAITING}) > 0) Atomics.notify(words, ${control.DONE});
+  if (Atomics.load(words, ${control.CROWDED})) rest();
 }
 
 function run() {
