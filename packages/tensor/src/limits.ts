@@ -1,5 +1,5 @@
 /** What the numbers of a dtype can be. */
-import { type DType, dtypes, type FloatDType, type IntDType } from "./dtype.ts";
+import { type DType, dtypes, type FloatDType, type IntDType, largest } from "./dtype.ts";
 import { fail } from "./errors.ts";
 
 export interface FloatInfo {
@@ -25,12 +25,12 @@ export interface IntInfo {
   readonly min: number | bigint;
 }
 
-/** Bits of the fraction, and the greatest exponent. */
+/** Bits of the fraction, and the least exponent. */
 const formats: { readonly [D in FloatDType]: readonly [fraction: number, exponent: number] } = {
-  float32: [23, 127],
-  float64: [52, 1023],
-  float16: [10, 15],
-  bfloat16: [7, 127],
+  float32: [23, -126],
+  float64: [52, -1022],
+  float16: [10, -14],
+  bfloat16: [7, -126],
 };
 
 /**
@@ -42,8 +42,8 @@ const formats: { readonly [D in FloatDType]: readonly [fraction: number, exponen
 export function finfo(dtype: FloatDType = "float32"): FloatInfo {
   const [fraction, exponent] = formats[dtype] ?? fail("finfo", `needs a float dtype, got ${dtype}`, "Use iinfo");
   const eps = 2 ** -fraction;
-  const max = (2 - eps) * 2 ** exponent;
-  const tiny = 2 ** (1 - exponent);
+  const max = largest[dtype];
+  const tiny = 2 ** exponent;
   const resolution = Number(`1e-${Math.floor(fraction * Math.log10(2))}`);
   return { dtype, bits: 8 * dtypes[dtype].bytes, eps, max, min: -max, smallestNormal: tiny, tiny, resolution };
 }
