@@ -20,7 +20,7 @@ export class Threads {
   readonly #workers: WorkerHandle[] = [];
   readonly #sent = new Map<number, WebAssembly.Module>();
   readonly #canWait: boolean;
-  readonly #crowded: () => boolean;
+  readonly #crowded: (threads: number) => boolean;
   #count: number;
   #broken: boolean;
   #tag = 0;
@@ -111,7 +111,7 @@ export class Threads {
     words[control.FUNCTION] = kernel;
     words[control.ACTIVE] = active;
     words[control.ARGUMENTS] = args.length;
-    words[control.CROWDED] = this.#crowded() ? 1 : 0;
+    words[control.CROWDED] = this.#crowded(this.count) ? 1 : 0;
     for (let i = 0; i < args.length; i++) this.#values[i] = args[i]!;
     const open = this.#tag << control.TICKET_BITS;
     Atomics.store(words, control.STATE, open);
