@@ -2,7 +2,7 @@
 // Budgets rise only on purpose.
 const budgets = [
   { name: "tensor + backend-cpu", path: "benchmarks/size/tensor-cpu.js", limit: "88 kB" },
-  { name: "training: tensor, backend-cpu, autograd, nn, optim", path: "benchmarks/size/training.js", limit: "134 kB" },
+  { name: "training: tensor, backend-cpu, autograd, nn, optim", path: "benchmarks/size/training.js", limit: "135 kB" },
   { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "213 kB" },
 ];
 
