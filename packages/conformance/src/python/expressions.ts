@@ -33,14 +33,14 @@ export class ExpressionParser {
     return this.next.text === text && kind !== "text" && kind !== "end";
   }
 
-  skip(text: string): boolean {
+  accept(text: string): boolean {
     if (!this.is(text)) return false;
     this.#at++;
     return true;
   }
 
   take(text: string): void {
-    if (!this.skip(text)) unsupported(`"${this.next.text}" where "${text}" was expected`);
+    if (!this.accept(text)) unsupported(`"${this.next.text}" where "${text}" was expected`);
   }
 
   takeKind(kind: Token["kind"]): string {
@@ -53,19 +53,19 @@ export class ExpressionParser {
     const first = this.item();
     if (!this.is(",")) return first;
     const items = [first];
-    while (this.skip(",") && this.#beginsExpression()) items.push(this.item());
+    while (this.accept(",") && this.#beginsExpression()) items.push(this.item());
     return { kind: "tuple", items };
   }
 
   /** An expression that may have a star before it. */
   item(): Expression {
-    return this.skip("*") ? { kind: "star", value: this.expression() } : this.expression();
+    return this.accept("*") ? { kind: "star", value: this.expression() } : this.expression();
   }
 
   expression(): Expression {
-    if (this.skip("lambda")) return this.#lambda();
+    if (this.accept("lambda")) return this.#lambda();
     const yes = this.#or();
-    if (!this.skip("if")) return yes;
+    if (!this.accept("if")) return yes;
     const test = this.#or();
     this.take("else");
     return { kind: "choice", test, yes, no: this.expression() };
@@ -73,12 +73,12 @@ export class ExpressionParser {
 
   parameters(end: string): Parameter[] {
     const list: Parameter[] = [];
-    while (!this.skip(end)) {
+    while (!this.accept(end)) {
       const stars = this.#stars();
       const name = this.takeKind("name");
-      if (end === ")" && this.skip(":")) this.expression();
-      list.push(this.skip("=") ? { name, stars, preset: this.expression() } : { name, stars });
-      if (!this.skip(",") && !this.is(end)) unsupported(`"${this.next.text}" among parameters`);
+      if (end === ")" && this.accept(":")) this.expression();
+      list.push(this.accept("=") ? { name, stars, preset: this.expression() } : { name, stars });
+      if (!this.accept(",") && !this.is(end)) unsupported(`"${this.next.text}" among parameters`);
     }
     return list;
   }
@@ -87,7 +87,7 @@ export class ExpressionParser {
   target(): Expression {
     const items = [this.#postfix()];
     let isTuple = false;
-    while (this.skip(",")) {
+    while (this.accept(",")) {
       isTuple = true;
       if (!this.is("in")) items.push(this.#postfix());
     }
@@ -100,7 +100,7 @@ export class ExpressionParser {
   }
 
   #stars(): 0 | 1 | 2 {
-    return this.skip("**") ? 2 : this.skip("*") ? 1 : 0;
+    return this.accept("**") ? 2 : this.accept("*") ? 1 : 0;
   }
 
   #lambda(): Expression {
@@ -110,18 +110,18 @@ export class ExpressionParser {
 
   #or(): Expression {
     let left = this.#and();
-    while (this.skip("or")) left = { kind: "logic", operator: "or", left, right: this.#and() };
+    while (this.accept("or")) left = { kind: "logic", operator: "or", left, right: this.#and() };
     return left;
   }
 
   #and(): Expression {
     let left = this.#not();
-    while (this.skip("and")) left = { kind: "logic", operator: "and", left, right: this.#not() };
+    while (this.accept("and")) left = { kind: "logic", operator: "and", left, right: this.#not() };
     return left;
   }
 
   #not(): Expression {
-    return this.skip("not") ? { kind: "unary", operator: "not", value: this.#not() } : this.#comparison();
+    return this.accept("not") ? { kind: "unary", operator: "not", value: this.#not() } : this.#comparison();
   }
 
   #comparison(): Expression {
@@ -135,14 +135,14 @@ export class ExpressionParser {
 
   /** A comparison, of one word or two. */
   #operator(): string | undefined {
-    if (this.skip("not")) {
+    if (this.accept("not")) {
       this.take("in");
       return "not in";
     }
     const { text, kind } = this.next;
     if (kind === "text" || !comparisons.has(text)) return undefined;
     this.#at++;
-    return text === "is" && this.skip("not") ? "is not" : text;
+    return text === "is" && this.accept("not") ? "is not" : text;
   }
 
   #binary(rank: number): Expression {
@@ -157,18 +157,18 @@ export class ExpressionParser {
 
   #unary(): Expression {
     for (const operator of ["-", "+", "~"]) {
-      if (this.skip(operator)) return { kind: "unary", operator, value: this.#unary() };
+      if (this.accept(operator)) return { kind: "unary", operator, value: this.#unary() };
     }
     const left = this.#postfix();
-    return this.skip("**") ? { kind: "binary", operator: "**", left, right: this.#unary() } : left;
+    return this.accept("**") ? { kind: "binary", operator: "**", left, right: this.#unary() } : left;
   }
 
   #postfix(): Expression {
     let value = this.#primary();
     for (;;) {
-      if (this.skip(".")) value = { kind: "attribute", object: value, name: this.takeKind("name") };
-      else if (this.skip("(")) value = { kind: "call", callee: value, args: this.#arguments() };
-      else if (this.skip("[")) value = { kind: "subscript", object: value, index: this.#index() };
+      if (this.accept(".")) value = { kind: "attribute", object: value, name: this.takeKind("name") };
+      else if (this.accept("(")) value = { kind: "call", callee: value, args: this.#arguments() };
+      else if (this.accept("[")) value = { kind: "subscript", object: value, index: this.#index() };
       else return value;
     }
   }
@@ -192,7 +192,7 @@ export class ExpressionParser {
 
   /** A tuple, a generator, or what stood in parentheses. */
   #group(): Expression {
-    if (this.skip(")")) return { kind: "tuple", items: [] };
+    if (this.accept(")")) return { kind: "tuple", items: [] };
     const value = this.tuple();
     const result = this.is("for") ? this.#comprehension(value) : value;
     this.take(")");
@@ -201,21 +201,21 @@ export class ExpressionParser {
 
   #list(): Expression {
     const items: Expression[] = [];
-    while (!this.skip("]")) {
+    while (!this.accept("]")) {
       items.push(this.item());
       if (this.is("for")) {
         const made = this.#comprehension(items[0]!);
         this.take("]");
         return made;
       }
-      if (!this.skip(",") && !this.is("]")) unsupported(`"${this.next.text}" in a list`);
+      if (!this.accept(",") && !this.is("]")) unsupported(`"${this.next.text}" in a list`);
     }
     return { kind: "list", items };
   }
 
   #dict(): Expression {
     const entries: [Expression, Expression][] = [];
-    while (!this.skip("}")) {
+    while (!this.accept("}")) {
       const key = this.expression();
       this.take(":");
       entries.push([key, this.expression()]);
@@ -224,19 +224,19 @@ export class ExpressionParser {
         this.take("}");
         return made;
       }
-      if (!this.skip(",") && !this.is("}")) unsupported(`"${this.next.text}" in a dictionary`);
+      if (!this.accept(",") && !this.is("}")) unsupported(`"${this.next.text}" in a dictionary`);
     }
     return { kind: "dict", entries };
   }
 
   #comprehension(item: Expression, key?: Expression): Expression {
     const clauses: Clause[] = [];
-    while (this.skip("for")) {
+    while (this.accept("for")) {
       const target = this.target();
       this.take("in");
       const values = this.#or();
       const tests: Expression[] = [];
-      while (this.skip("if")) tests.push(this.#or());
+      while (this.accept("if")) tests.push(this.#or());
       clauses.push({ target, values, tests });
     }
     return { kind: "comprehension", item, clauses, ...(key && { key }) };
@@ -244,12 +244,12 @@ export class ExpressionParser {
 
   #arguments(): Argument[] {
     const list: Argument[] = [];
-    while (!this.skip(")")) {
+    while (!this.accept(")")) {
       const stars = this.#stars();
       const value = this.expression();
-      if (value.kind === "name" && this.skip("=")) list.push({ name: value.name, stars, value: this.expression() });
+      if (value.kind === "name" && this.accept("=")) list.push({ name: value.name, stars, value: this.expression() });
       else list.push({ stars, value: this.is("for") ? this.#comprehension(value) : value });
-      if (!this.skip(",") && !this.is(")")) unsupported(`"${this.next.text}" among arguments`);
+      if (!this.accept(",") && !this.is(")")) unsupported(`"${this.next.text}" among arguments`);
     }
     return list;
   }
@@ -257,9 +257,9 @@ export class ExpressionParser {
   #index(): Expression {
     const items: Expression[] = [];
     let isTuple = false;
-    while (!this.skip("]")) {
+    while (!this.accept("]")) {
       items.push(this.#indexItem());
-      if (this.skip(",")) isTuple = true;
+      if (this.accept(",")) isTuple = true;
     }
     return isTuple ? { kind: "tuple", items } : items[0]!;
   }
@@ -267,7 +267,7 @@ export class ExpressionParser {
   #indexItem(): Expression {
     const parts: (Expression | null)[] = [null];
     while (!this.is(",") && !this.is("]")) {
-      if (this.skip(":")) parts.push(null);
+      if (this.accept(":")) parts.push(null);
       else parts[parts.length - 1] = this.item();
     }
     return parts.length > 1 ? { kind: "slice", parts } : parts[0]!;

@@ -24,7 +24,7 @@ class StatementParser extends ExpressionParser {
     const compound = this.#compound();
     if (compound) return [compound];
     const list = [this.#simple()];
-    while (this.skip(";")) if (this.next.kind !== "newline") list.push(this.#simple());
+    while (this.accept(";")) if (this.next.kind !== "newline") list.push(this.#simple());
     this.takeKind("newline");
     return list;
   }
@@ -46,19 +46,19 @@ class StatementParser extends ExpressionParser {
   }
 
   #compound(): Statement | undefined {
-    if (this.skip("if")) return this.#if();
-    if (this.skip("while")) return { kind: "while", test: this.expression(), body: this.#block(), otherwise: [] };
-    if (this.skip("for")) return this.#for();
-    if (this.skip("with")) return this.#with();
-    if (this.skip("try")) return this.#try();
-    if (this.skip("class")) return this.#class();
+    if (this.accept("if")) return this.#if();
+    if (this.accept("while")) return { kind: "while", test: this.expression(), body: this.#block(), otherwise: [] };
+    if (this.accept("for")) return this.#for();
+    if (this.accept("with")) return this.#with();
+    if (this.accept("try")) return this.#try();
+    if (this.accept("class")) return this.#class();
     return this.is("def") || this.is("@") ? this.#def() : undefined;
   }
 
   #if(): Statement {
     const test = this.expression();
     const body = this.#block();
-    const otherwise = this.skip("elif") ? [this.#if()] : this.skip("else") ? this.#block() : [];
+    const otherwise = this.accept("elif") ? [this.#if()] : this.accept("else") ? this.#block() : [];
     return { kind: "if", test, body, otherwise };
   }
 
@@ -72,26 +72,26 @@ class StatementParser extends ExpressionParser {
     const contexts: Context[] = [];
     do {
       const value = this.expression();
-      contexts.push(this.skip("as") ? { value, target: this.expression() } : { value });
-    } while (this.skip(","));
+      contexts.push(this.accept("as") ? { value, target: this.expression() } : { value });
+    } while (this.accept(","));
     return { kind: "with", contexts, body: this.#block() };
   }
 
   #try(): Statement {
     const body = this.#block();
     const handlers: Handler[] = [];
-    while (this.skip("except")) {
+    while (this.accept("except")) {
       if (!this.is(":")) this.expression();
-      const name = this.skip("as") ? this.takeKind("name") : undefined;
+      const name = this.accept("as") ? this.takeKind("name") : undefined;
       handlers.push({ body: this.#block(), ...(name !== undefined && { name }) });
     }
-    const otherwise = this.skip("else") ? this.#block() : [];
-    return { kind: "try", body, handlers, otherwise, final: this.skip("finally") ? this.#block() : [] };
+    const otherwise = this.accept("else") ? this.#block() : [];
+    return { kind: "try", body, handlers, otherwise, final: this.accept("finally") ? this.#block() : [] };
   }
 
   #def(): Statement {
     const decorators: Expression[] = [];
-    while (this.skip("@")) {
+    while (this.accept("@")) {
       decorators.push(this.expression());
       this.takeKind("newline");
     }
@@ -99,34 +99,34 @@ class StatementParser extends ExpressionParser {
     const name = this.takeKind("name");
     this.take("(");
     const parameters = this.parameters(")");
-    if (this.skip("->")) this.expression();
+    if (this.accept("->")) this.expression();
     return { kind: "def", name, parameters, decorators, body: this.#block() };
   }
 
   #class(): Statement {
     const name = this.takeKind("name");
     const bases: Expression[] = [];
-    if (this.skip("(")) {
-      while (!this.skip(")")) {
+    if (this.accept("(")) {
+      while (!this.accept(")")) {
         bases.push(this.expression());
-        this.skip(",");
+        this.accept(",");
       }
     }
     return { kind: "class", name, bases, body: this.#block() };
   }
 
   #simple(): Statement {
-    if (this.skip("import")) return this.#import("");
-    if (this.skip("from")) {
+    if (this.accept("import")) return this.#import("");
+    if (this.accept("from")) {
       const path = this.#path();
       this.take("import");
       return this.#import(`${path}.`);
     }
-    for (const kind of ["pass", "break", "continue"] as const) if (this.skip(kind)) return { kind };
-    if (this.skip("return")) return { kind: "return", value: this.next.kind === "newline" ? null : this.tuple() };
-    if (this.skip("raise")) return { kind: "raise", values: this.next.kind === "newline" ? [] : [this.tuple()] };
-    if (this.skip("assert")) return { kind: "assert", values: this.#list() };
-    if (this.skip("del")) return { kind: "delete", values: this.#list() };
+    for (const kind of ["pass", "break", "continue"] as const) if (this.accept(kind)) return { kind };
+    if (this.accept("return")) return { kind: "return", value: this.next.kind === "newline" ? null : this.tuple() };
+    if (this.accept("raise")) return { kind: "raise", values: this.next.kind === "newline" ? [] : [this.tuple()] };
+    if (this.accept("assert")) return { kind: "assert", values: this.#list() };
+    if (this.accept("del")) return { kind: "delete", values: this.#list() };
     return this.#assignment();
   }
 
@@ -137,7 +137,7 @@ class StatementParser extends ExpressionParser {
 
   #path(): string {
     let path = this.takeKind("name");
-    while (this.skip(".")) path += `.${this.takeKind("name")}`;
+    while (this.accept(".")) path += `.${this.takeKind("name")}`;
     return path;
   }
 
@@ -145,10 +145,10 @@ class StatementParser extends ExpressionParser {
     const names: [string, string][] = [];
     do {
       const path = this.#path();
-      if (this.skip("as")) names.push([before + path, this.takeKind("name")]);
+      if (this.accept("as")) names.push([before + path, this.takeKind("name")]);
       else if (before === "") names.push([path.split(".", 1)[0]!, path.split(".", 1)[0]!]);
       else names.push([before + path, path]);
-    } while (this.skip(","));
+    } while (this.accept(","));
     return { kind: "import", names };
   }
 
@@ -159,7 +159,7 @@ class StatementParser extends ExpressionParser {
       this.takeKind("operator");
       return { kind: "augment", target: values[0]!, operator: text.slice(0, -1), value: this.tuple() };
     }
-    while (this.skip("=")) values.push(this.tuple());
+    while (this.accept("=")) values.push(this.tuple());
     if (values.length === 1) return { kind: "expression", value: values[0]! };
     if (values.some(({ kind }) => kind === "star")) unsupported("a star in an assignment");
     return { kind: "assign", targets: values.slice(0, -1), value: values.at(-1)! };
