@@ -7,7 +7,7 @@ import { instanceMember } from "./classes.ts";
 import { callFunction, callPath, member, objectMember, Path, tensorMember } from "./torch.ts";
 import { Callable, Instance, isPlain, type Keywords, Manager, plain } from "./values.ts";
 
-/** An error as PyTorch or Python raise it. */
+/** The program raises an error of its own. */
 export function raise(message: string): never {
   throw new TensorError(message);
 }

@@ -1,14 +1,14 @@
 /** Runs short Python programs that use PyTorch on the library. What is not understood is unsupported. */
 import * as nn from "@dl/nn";
 import { Tensor, TensorError, tensor } from "@dl/tensor";
-import { unsupported } from "../outcome.ts";
+import { mismatch, unsupported } from "../outcome.ts";
 import { decorated, invoke, memberOf, raise, setMember } from "./access.ts";
 import { builtins } from "./builtins.ts";
 import { defineClass } from "./classes.ts";
 import { augment, binary, compare, unary } from "./operators.ts";
 import { bind, Scope } from "./scope.ts";
 import { parseExpression, parseProgram } from "./statements.ts";
-import type { Argument, Block, Clause, Expression, Parameter, Statement } from "./syntax.ts";
+import type { Argument, Block, Clause, Expression, Handler, Parameter, Statement } from "./syntax.ts";
 import { member, objectMember, Path } from "./torch.ts";
 import { Callable, elements, Float, type Keywords, Manager, numeric, plain, truth } from "./values.ts";
 
@@ -135,15 +135,22 @@ class Interpreter {
 
   #try({ body, handlers, otherwise, final }: Extract<Statement, { kind: "try" }>): Ending | undefined {
     try {
-      return this.run(body) ?? this.run(otherwise);
-    } catch (error) {
-      const [handler] = handlers;
-      if (!(error instanceof TensorError) || !handler) throw error;
-      if (handler.name !== undefined) this.#define(handler.name, error.message);
-      return this.run(handler.body);
+      let ending: Ending | undefined;
+      try {
+        ending = this.run(body);
+      } catch (error) {
+        return this.#handle(error, handlers);
+      }
+      return ending ?? this.run(otherwise);
     } finally {
       this.run(final);
     }
+  }
+
+  #handle(error: unknown, [handler]: readonly Handler[]): Ending | undefined {
+    if (!(error instanceof TensorError) || !handler) throw error;
+    if (handler.name !== undefined) this.#define(handler.name, error.message);
+    return this.run(handler.body);
   }
 
   #class({ name, bases, body }: Extract<Statement, { kind: "class" }>): unknown {
@@ -177,7 +184,8 @@ class Interpreter {
     if (target.kind === "name") this.#define(target.name, value);
     else if (target.kind === "tuple" || target.kind === "list") {
       const values = elements(value);
-      if (values.length !== target.items.length) raise(`${values.length} values for ${target.items.length} names`);
+      const names = target.items.length;
+      if (values.length !== names) mismatch("program", `${values.length} values for ${names} names`);
       for (const [i, item] of target.items.entries()) this.assign(item, values[i]);
     } else if (target.kind === "attribute") setMember(this.value(target.object), target.name, value);
     else if (target.kind === "subscript") this.#setItem(this.value(target.object), target.index, value);
@@ -265,7 +273,7 @@ class Interpreter {
     if (object instanceof Tensor) return object.at(...(this.#places(index) as never[]));
     if (index.kind === "slice") return this.#slice(object, index.parts);
     const key = this.value(index);
-    if (object instanceof Map) return object.has(key) ? object.get(key) : raise(`there is no key ${key}`);
+    if (object instanceof Map) return object.has(key) ? object.get(key) : mismatch("program", `there is no key ${key}`);
     if (Array.isArray(object) || typeof object === "string") return object.at(numeric(key));
     if (object instanceof nn.ModuleDict) return object.get(String(key));
     if (object instanceof nn.Module && typeof key === "number") return elements(object).at(key);

@@ -1,5 +1,5 @@
 /** Where the names of a program stand for something. */
-import { raise } from "./access.ts";
+import { unsupported } from "../outcome.ts";
 import type { Parameter } from "./syntax.ts";
 import { Path } from "./torch.ts";
 import type { Keywords } from "./values.ts";
@@ -36,6 +36,6 @@ export function bind(
     delete rest[name];
     return [name, value];
   });
-  if (args.length > parameters.length && star < 0) raise("too many arguments");
+  if (args.length > parameters.length && star < 0) unsupported("a call with too many arguments");
   return bound;
 }

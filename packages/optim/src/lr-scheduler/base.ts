@@ -59,7 +59,8 @@ export abstract class LRScheduler {
 
   /** @throws TensorError when it is no state of a schedule */
   loadStateDict(state: SchedulerState): void {
+    const { _last_lr: lastLrs = this.#lastLrs } = state as { readonly _last_lr?: readonly number[] };
     importFields(this, state);
-    this.#lastLrs = [...(state["_last_lr"] as number[])];
+    this.#lastLrs = [...lastLrs];
   }
 }
