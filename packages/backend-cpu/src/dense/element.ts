@@ -12,7 +12,7 @@ export interface Element {
   readonly name: FloatName;
   readonly bytes: number;
   /** Elements in a vector. */
-  readonly lanes: number;
+  readonly lanes: 2 | 4;
   readonly shape: "f32x4" | "f64x2";
   readonly loadSplat: "v128.load32_splat" | "v128.load64_splat";
   readonly storeLane: "v128.store32_lane" | "v128.store64_lane";

@@ -30,8 +30,8 @@ import { geometryParams, type WindowRow } from "./pool-geometry.ts";
 import {
   firstIndex,
   forEachElement,
-  forEachFour,
   forEachOutput,
+  forEachSome,
   type PoolLocals,
   planeBytes,
   type Window,
@@ -49,7 +49,8 @@ function see(f: Func, value: Local<FloatName>, loaded: Scalar, relu: boolean): v
   if (relu) f.if(op(`${value.type}.lt`, value as never, 0), () => f.set(value, 0));
 }
 
-const seen = (vector: Expr<"v128">, relu: boolean): Expr<"v128"> => (relu ? op("f32x4.pmax", vector, 0) : vector);
+const seen = (vector: Expr<"v128">, relu: boolean, shape: Element["shape"] = "f32x4"): Expr<"v128"> =>
+  relu ? op(`${shape}.pmax`, vector, 0) : vector;
 
 /** Whether a number replaces the largest one so far. */
 function wins(e: Element, value: Scalar, best: Scalar): Expr<"i32"> {
@@ -69,7 +70,7 @@ function planePointers(f: Func, e: Element, p: Locals) {
   return { x, y, indices, bytes, toPlane };
 }
 
-/** `maxPool` or, of what ReLU leaves, `reluMaxPool`, for any window; of float32 with rows of a kind by fours. */
+/** `maxPool` or, of what ReLU leaves, `reluMaxPool`, for any window; with rows of a kind by vectors. */
 export function buildMaxPool(m: Module, e: Element, relu: boolean, row: WindowRow | undefined): void {
   m.func(relu ? "reluMaxPool" : "maxPool", params, (f, p) => {
     const { x, y, indices, toPlane } = planePointers(f, e, p);
@@ -92,45 +93,57 @@ export function buildMaxPool(m: Module, e: Element, relu: boolean, row: WindowRo
       f.inc(indices, 4);
     };
     const pointers = { x, y, indices };
-    const four = (window: Window): void => maxOfFour(f, p, window, row!, pointers, relu);
-    forEachOutput(f, p, row, { plane: toPlane, output, four });
+    const some = (window: Window): void => maxOfSome(f, p, e, window, row!, pointers, relu);
+    forEachOutput(f, p, e, row, { plane: toPlane, output, some });
   });
 }
 
-function maxOfFour(f: Func, p: Locals, window: Window, row: WindowRow, pointers: Pointers, relu: boolean): void {
-  const { x, y, indices } = pointers;
-  const steps = op("i32x4.mul", splat("i32x4", row.stride), v128(new Int32Array([0, 1, 2, 3])));
+/** A vector of outputs. Places are words, two for each of float64. */
+function maxOfSome(
+  f: Func,
+  p: Locals,
+  { shape, lanes }: Element,
+  window: Window,
+  row: WindowRow,
+  { x, y, indices }: Pointers,
+  relu: boolean,
+): void {
+  const steps = v128(Int32Array.from({ length: 4 }, (_, word) => row.stride * ((word * lanes) >> 2)));
   const [best, places, sum] = f.locals("v128", 3) as [Local<"v128">, Local<"v128">, Local<"v128">];
   const pass = (take: (value: Local<"v128">, place: Local<"v128">, isFirst: boolean) => void): void => {
-    f.set(best, splat("f32x4", Number.NEGATIVE_INFINITY));
+    f.set(best, splat(shape, Number.NEGATIVE_INFINITY));
     f.set(places, op("i32x4.splat", firstIndex(p, window)));
-    forEachFour(f, p, window, x, row, (four, place, isFirst) => take(f.let(seen(four, relu)), place, isFirst));
+    forEachSome(f, p, window, x, row, lanes, (some, place, isFirst) => {
+      take(f.let(seen(some, relu, shape)), place, isFirst);
+    });
   };
   const move = (mask: Local<"v128">, place: Local<"v128">): void =>
     f.set(places, op("v128.bitselect", place, places, mask));
-  f.set(sum, splat("f32x4", 0));
+  f.set(sum, splat(shape, 0));
   pass((value, place, isFirst) => {
-    f.set(sum, isFirst ? value : op("f32x4.add", sum, value));
+    f.set(sum, isFirst ? value : op(`${shape}.add`, sum, value));
     if (isFirst) return f.set(best, value);
-    move(f.let(op("f32x4.gt", value, best)), place);
-    f.set(best, op("f32x4.pmax", best, value));
+    move(f.let(op(`${shape}.gt`, value, best)), place);
+    f.set(best, op(`${shape}.pmax`, best, value));
   });
-  f.if(isOdd(sum), () =>
+  f.if(isOdd(sum, shape), () =>
     pass((value, place) => {
-      const mask = f.let(op("v128.or", op("f32x4.gt", value, best), op("f32x4.ne", value, value)));
+      const mask = f.let(op("v128.or", op(`${shape}.gt`, value, best), op(`${shape}.ne`, value, value)));
       f.set(best, op("v128.bitselect", value, best, mask));
       move(mask, place);
     }),
   );
   f.store("v128.store", y, best);
-  f.store("v128.store", indices, op("i32x4.add", places, steps));
+  f.set(places, op("i32x4.add", places, steps));
+  if (lanes === 4) f.store("v128.store", indices, places);
+  else f.storeLane("v128.store64_lane", indices, shuffle(places, places, evens), 0);
   f.inc(y, 16);
-  f.inc(indices, 16);
+  f.inc(indices, 4 * lanes);
 }
 
 /** Whether a sum is NaN: one of its numbers is, or they are infinite on both sides. */
-function isOdd(sum: Local<"v128">): Expr<"i32"> {
-  return op("v128.any_true", op("f32x4.ne", sum, sum));
+function isOdd(sum: Local<"v128">, shape: Element["shape"] = "f32x4"): Expr<"i32"> {
+  return op("v128.any_true", op(`${shape}.ne`, sum, sum));
 }
 
 /** `maxPoolBackward`: x is the gradient of the input, y that of the output. */

@@ -31,22 +31,28 @@ export function planeBytes(f: Func, e: Element, p: PoolLocals): { input: Int; ou
 export interface OutputVisitor {
   readonly plane: (number: Int) => void;
   readonly output: (window: Window) => void;
-  /** Four outputs of a row at once, if none of their windows leaves the row; gets the window of the first. */
-  readonly four: (window: Window) => void;
+  /** A vector of outputs of a row, if none of their windows leaves the row; gets the window of the first. */
+  readonly some: (window: Window) => void;
 }
 
 /** Every plane of this chunk, then every output in it, row by row. */
-export function forEachOutput(f: Func, p: PoolLocals, row: WindowRow | undefined, visitor: OutputVisitor): void {
-  const [x, fours] = [f.local("i32"), f.local("i32")];
+export function forEachOutput(
+  f: Func,
+  p: PoolLocals,
+  { lanes }: Element,
+  row: WindowRow | undefined,
+  visitor: OutputVisitor,
+): void {
+  const [x, vectors] = [f.local("i32"), f.local("i32")];
   const single = (window: Window): void => {
     visitor.output(window);
     f.inc(x, 1);
   };
   const next = (window: Window, { stride }: WindowRow): void => {
-    visitor.four(window);
-    f.inc(x, 4);
-    f.inc(window[2].first, 4 * stride);
-    f.inc(fours, -1);
+    visitor.some(window);
+    f.inc(x, lanes);
+    f.inc(window[2].first, lanes * stride);
+    f.inc(vectors, -1);
   };
   shareOf(f, p, p.planes, (number) => {
     visitor.plane(number);
@@ -58,10 +64,10 @@ export function forEachOutput(f: Func, p: PoolLocals, row: WindowRow | undefined
         f.while(op("i32.lt_s", x, p.outWidth), () => {
           const window = [depth, height, rangeOf(f, p, "Width", x)] as const;
           if (!row) return single(window);
-          f.set(fours, foursInside(f, p, row, window[2].start, x));
+          f.set(vectors, op("i32.div_u", windowsInside(f, p, row, window[2].start, x), lanes));
           f.if(
-            fours,
-            () => f.doWhile(() => next(window, row), fours),
+            vectors,
+            () => f.doWhile(() => next(window, row), vectors),
             () => single(window),
           );
         });
@@ -70,23 +76,27 @@ export function forEachOutput(f: Func, p: PoolLocals, row: WindowRow | undefined
   });
 }
 
-/** How many fours of windows follow that lie in their row altogether. */
-function foursInside(f: Func, p: PoolLocals, row: WindowRow, start: Int, x: Int): Expr<"i32"> {
+/** How many windows follow that lie in their row altogether. */
+function windowsInside(f: Func, p: PoolLocals, row: WindowRow, start: Int, x: Int): Expr<"i32"> {
   const room = f.let(op("i32.sub", op("i32.sub", p.inWidth, (row.width - 1) * row.dilation + 1), start));
   const windows = min(f, op("i32.add", op("i32.div_u", room, row.stride), 1), op("i32.sub", p.outWidth, x));
-  return select(op("i32.lt_s", op("i32.or", start, room), 0), i32(0), op("i32.shr_u", windows, 2));
+  return select(op("i32.lt_s", op("i32.or", start, room), 0), i32(0), windows);
 }
 
-/** What four neighbouring windows of float32 have at the same place; `address + offset` is that of the first. */
-function loadFour(address: Int, stride: number, offset: number): Expr<"v128"> {
+/** What a vector of neighbouring windows has at the same place; `address + offset` is that of the first. */
+function loadSome(lanes: 2 | 4, address: Int, stride: number, offset: number): Expr<"v128"> {
+  const bits = (128 / lanes) as 32 | 64;
   if (stride > 2) {
-    return [1, 2, 3].reduce<Expr<"v128">>(
-      (four, i) => loadLane("v128.load32_lane", address, four, i, offset + 4 * stride * i),
-      load("v128.load32_zero", address, offset),
-    );
+    return [1, 2, 3]
+      .slice(0, lanes - 1)
+      .reduce<Expr<"v128">>(
+        (some, i) => loadLane(`v128.load${bits}_lane`, address, some, i, offset + (bits / 8) * stride * i),
+        load(`v128.load${bits}_zero`, address, offset),
+      );
   }
   const near = load("v128.load", address, offset);
-  return stride === 1 ? near : shuffle(near, load("v128.load", address, offset + 16), [0, 2, 4, 6]);
+  const evens = [0, 2, 4, 6].slice(0, lanes);
+  return stride === 1 ? near : shuffle(near, load("v128.load", address, offset + 16), evens);
 }
 
 function rangeOf(f: Func, p: PoolLocals, axis: (typeof axes)[number], index: Int): Range {
@@ -136,32 +146,33 @@ export function forEachElement(f: Func, p: PoolLocals, window: Window, body: (in
 const UNROLLED = 8;
 
 /**
- * What four neighbouring windows of `plane` have, place by place, the places of the first one's as a vector, and whether
+ * What a vector of neighbouring windows of `plane` has, place by place, the places of the first one's as a vector, and whether
  * nothing came before.
  */
-export function forEachFour(
+export function forEachSome(
   f: Func,
   p: PoolLocals,
   window: Window,
   plane: Int,
   { width, stride, dilation, single }: WindowRow,
-  body: (four: Expr<"v128">, place: Local<"v128">, isFirst: boolean) => void,
+  lanes: 2 | 4,
+  body: (some: Expr<"v128">, place: Local<"v128">, isFirst: boolean) => void,
 ): void {
-  const next = f.let(splat("i32x4", dilation));
+  const [next, bytes] = [f.let(splat("i32x4", dilation)), 16 / lanes];
   const each = (visit: (index: Int) => void): void =>
     single ? visit(f.let(firstIndex(p, window))) : forEachRow(f, p, window, visit);
   each((index) => {
     const place = f.let(op("i32x4.splat", index));
-    const address = f.let(at(plane, index, 4));
+    const address = f.let(at(plane, index, bytes));
     const visit = (offset: number, isFirst = false): void => {
-      body(loadFour(address, stride, offset), place, isFirst);
+      body(loadSome(lanes, address, stride, offset), place, isFirst);
       f.set(place, op("i32x4.add", place, next));
     };
-    if (width <= UNROLLED) for (let i = 0; i < width; i++) visit(4 * dilation * i, single && i === 0);
+    if (width <= UNROLLED) for (let i = 0; i < width; i++) visit(bytes * dilation * i, single && i === 0);
     else {
       f.range(i32(width), () => {
         visit(0);
-        f.inc(address, 4 * dilation);
+        f.inc(address, bytes * dilation);
       });
     }
   });

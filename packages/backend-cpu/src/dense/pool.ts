@@ -25,7 +25,7 @@ export interface MaxPoolBackward {
 /** The largest element of each window, and its place: the flat index in its plane of the input, as int32. */
 export function maxPool(type: FloatName, shape: PoolShape, { input, output, indices, relu = false }: MaxPool): void {
   const name = `${relu ? "reluMaxPool" : "maxPool"}${sizeOf(type, shape)}` as const;
-  const row = type === "f32" && !name.endsWith("2") ? poolGeometry(shape).row : undefined;
+  const row = !name.endsWith("2") ? poolGeometry(shape).row : undefined;
   run(type, name, shape, [input, output, indices], row);
 }
 
