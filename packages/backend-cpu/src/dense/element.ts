@@ -10,7 +10,7 @@ export type Int = Local<"i32">;
 /** A float type, and how vectors of it are spelled. */
 export interface Element {
   readonly name: FloatName;
-  readonly bytes: number;
+  readonly bytes: 4 | 8;
   /** Elements in a vector. */
   readonly lanes: 2 | 4;
   readonly shape: "f32x4" | "f64x2";

@@ -1,9 +1,10 @@
 /**
- * Weighted sums of rows, each of them a list of taps: rows of elements that lie side by side, or of what sixteen lines have
- * at the same place, once they are turned. A task is one stage, or all stages over a few planes that stay in the caches.
+ * Weighted sums of rows, each of them a list of taps: rows of elements that lie side by side, or of what neighbouring
+ * lines have at the same place, once they are turned. A task is one stage, or all stages over a few planes that stay in the caches.
  */
 import {
   at,
+  ceilDiv,
   combine,
   type Element,
   loadScalar,
@@ -16,8 +17,10 @@ import { turner } from "../dense/turned.ts";
 import { type Func, type FuncRef, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
 import type { Arguments } from "../wasm/func.ts";
 
-/** Lines that are turned together. */
-export const LINES = 16;
+/** Bytes that lines which are turned together have at the same place: a line of the cache, which one sum takes. */
+const PITCH = 64;
+/** How many lines those are. */
+export const linesOf = (bytes: number): number => PITCH / bytes;
 /** Outputs of a line whose sums are turned back together. */
 export const TILE = 64;
 /** Vectors of a row that are summed together. */
@@ -30,13 +33,14 @@ type Sum = FuncRef<typeof sumParams, undefined>;
 export const stageWords = ["turned", "outer", "size", "count", "inner", "bounds", "taps", "weights", "to"] as const;
 const walkParams = ["x", "y", "from", "to", "scratch", "stage", "outer"] as const;
 type Walk = FuncRef<typeof walkParams, undefined>;
+type Walks = readonly [rows: Walk, turned: Walk];
 
-/** `stage`: units are rows of the output, or sixteen lines each; `planes`: they are a few planes. */
+/** `stage`: units are rows of the output, or lines that are turned together; `planes`: they are a few planes. */
 export function buildResample(m: Module, e: Element): void {
   const sums = [vectors(m, e, WIDE), vectors(m, e, 1), single(m, e)] as const;
-  const walks = [rows(m, e, sums), ...(e.name === "f32" ? [turned(m, sums[0])] : [])];
+  const walks = [rows(m, e, sums), turned(m, e, sums[0])] as const;
   addStage(m, walks);
-  addPlanes(m, walks);
+  addPlanes(m, e, walks);
 }
 
 /** y[…] = Σ weight · (x + tap)[…] over some vectors. */
@@ -138,28 +142,28 @@ function rows(m: Module, e: Element, [wide, narrow, single]: readonly [Sum, Sum,
 }
 
 /** Sums are turned back a tile at a time while they are near, four lines together, since lines may be far apart. */
-function turned(m: Module, sum: Sum): Walk {
-  const turn = turner(m);
-  const pitch = 4 * LINES;
+function turned(m: Module, e: Element, sum: Sum): Walk {
+  const turn = turner(m, e.bytes);
+  const lineCount = linesOf(e.bytes);
   return m.inner("turned", walkParams, (f, p) => {
-    const { size, count, tapsOf } = stageAt(f, p.stage, { bytes: 4 });
+    const { size, count, tapsOf } = stageAt(f, p.stage, e);
     const sums = p.scratch;
-    const lines = f.let(op("i32.add", sums, TILE * pitch));
-    const [lineBytes, sumBytes] = [f.let(op("i32.mul", size, 4)), f.let(op("i32.mul", count, 4))];
+    const lines = f.let(op("i32.add", sums, TILE * PITCH));
+    const [lineBytes, sumBytes] = [f.let(op("i32.mul", size, e.bytes)), f.let(op("i32.mul", count, e.bytes))];
     const [tile, line] = [f.local("i32"), f.local("i32")];
     f.for(p.from, p.from, p.to, 1, () => {
-      const first = f.let(op("i32.mul", p.from, LINES));
-      const height = smaller(f, op("i32.sub", p.outer, first), LINES);
-      f.call(turn, at(p.x, first, lineBytes), lines, lineBytes, pitch, size, height);
+      const first = f.let(op("i32.mul", p.from, lineCount));
+      const height = smaller(f, op("i32.sub", p.outer, first), lineCount);
+      f.call(turn, at(p.x, first, lineBytes), lines, lineBytes, PITCH, size, height);
       const y = f.let(at(p.y, first, sumBytes));
       f.for(tile, 0, count, TILE, () => {
         const width = smaller(f, op("i32.sub", count, tile), TILE);
         f.range(width, (i) => {
-          f.call(sum, lines, at(sums, i, pitch), ...tapsOf(f.let(op("i32.add", tile, i))));
+          f.call(sum, lines, at(sums, i, PITCH), ...tapsOf(f.let(op("i32.add", tile, i))));
         });
         f.for(line, 0, height, 4, () => {
-          const to = at(at(y, line, sumBytes), tile, 4);
-          f.call(turn, at(sums, line, 4), to, pitch, sumBytes, smaller(f, op("i32.sub", height, line), 4), width);
+          const to = at(at(y, line, sumBytes), tile, e.bytes);
+          f.call(turn, at(sums, line, e.bytes), to, PITCH, sumBytes, smaller(f, op("i32.sub", height, line), 4), width);
         });
       });
     });
@@ -167,13 +171,15 @@ function turned(m: Module, sum: Sum): Walk {
 }
 
 /** Runs a stage as its first word says: over rows, or over lines. */
-function walkStage(f: Func, [rows, turned]: readonly Walk[], args: Arguments<typeof walkParams>, stage: Local<"i32">) {
-  const overRows = (): void => f.call(rows!, ...args);
-  if (turned) f.if(load("i32.load", stage), () => f.call(turned, ...args), overRows);
-  else overRows();
+function walkStage(f: Func, [rows, turned]: Walks, args: Arguments<typeof walkParams>, stage: Local<"i32">) {
+  f.if(
+    load("i32.load", stage),
+    () => f.call(turned, ...args),
+    () => f.call(rows, ...args),
+  );
 }
 
-function addStage(m: Module, walks: readonly Walk[]): void {
+function addStage(m: Module, walks: Walks): void {
   m.func("stage", ["chunk", "chunks", "units", "outer", "x", "y", "stage"], (f, p) => {
     const [from, to] = partOf(f, p.units, p.chunk, p.chunks);
     walkStage(f, walks, [p.x, p.y, from, to, m.scratch(), p.stage, p.outer], p.stage);
@@ -181,7 +187,7 @@ function addStage(m: Module, walks: readonly Walk[]): void {
 }
 
 /** `per` planes at a time go through all stages; in between they lie in the thread's scratch. */
-function addPlanes(m: Module, walks: readonly Walk[]): void {
+function addPlanes(m: Module, e: Element, walks: Walks): void {
   const params = ["chunk", "chunks", "units", "per", "planes", "x", "y", "xPlane", "yPlane", "stages", "end"] as const;
   m.func("planes", params, (f, p) => {
     const scratch = f.let(m.scratch());
@@ -196,7 +202,7 @@ function addPlanes(m: Module, walks: readonly Walk[]): void {
         f.if(isLast, () => f.set(to!, at(p.y, first, p.yPlane)), () => f.set(to!, op("i32.add", scratch, word("to")))); // biome-ignore format: short
         f.set(outer!, op("i32.mul", planes, word("outer")));
         f.set(units!, op("i32.mul", outer!, word("count")));
-        f.if(word("turned"), () => f.set(units!, op("i32.div_u", op("i32.add", outer!, LINES - 1), LINES)));
+        f.if(word("turned"), () => f.set(units!, ceilDiv(outer!, linesOf(e.bytes))));
         walkStage(f, walks, [from!, to!, 0, units!, scratch, stage!, outer!], stage!);
         f.set(from!, to!);
       });

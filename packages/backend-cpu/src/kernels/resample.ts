@@ -8,7 +8,7 @@ import { engine, heap, threads } from "../runtime/index.ts";
 import { axisOf } from "./array-kernel.ts";
 import { inFloats } from "./floats.ts";
 import type { Kernel } from "./kernel.ts";
-import { buildResample, LINES, stageWords, TILE } from "./resample-loops.ts";
+import { buildResample, linesOf, stageWords, TILE } from "./resample-loops.ts";
 import type { Temporaries } from "./temporary.ts";
 
 /** Products that are worth a chunk of their own. */
@@ -50,7 +50,7 @@ export const resample: Kernel<"resample"> = ({ inputs, attrs }, [out]) => {
     const { bytes } = elements[type];
     engine.module(keyOf(type), (m) => buildResample(m, elements[type]));
     const planes = sizeOf(view.shape.slice(0, Math.min(...attrs.stages.map(({ dim }) => dim))));
-    const task = { type, bytes, stages: stagesOf(view.shape, attrs.stages, type), planes, x: x!, y, temporaries };
+    const task = { type, bytes, stages: stagesOf(view.shape, attrs.stages), planes, x: x!, y, temporaries };
     const between = Math.max(0, ...task.stages.slice(0, -1).map((stage) => bytesOf(stage.count, stage, task)));
     if (between > 0 && between <= NEAR && planes >= MANY) overPlanes(task, between);
     else overStages(task);
@@ -65,17 +65,13 @@ function bytesOf(length: number, { outer, inner }: Stage, { planes, bytes }: Tas
   return (outer / planes) * length * inner * bytes;
 }
 
-function stagesOf(
-  shape: Shape,
-  stages: readonly { readonly dim: number; readonly taps: Taps }[],
-  type: FloatName,
-): Stage[] {
+function stagesOf(shape: Shape, stages: readonly { readonly dim: number; readonly taps: Taps }[]): Stage[] {
   let from = shape;
   return stages.map(({ dim, taps }) => {
     const { outer, size, inner } = axisOf(from, dim);
     const count = taps.bounds.length - 1;
     from = from.with(dim, count);
-    const turned = type === "f32" && inner === 1 && outer >= FEWEST && size <= LONGEST;
+    const turned = inner === 1 && outer >= FEWEST && size <= LONGEST;
     const work = outer * inner * Math.max(size, count, taps.sources.length);
     return { taps, outer, size, count, inner, turned, work };
   });
@@ -99,11 +95,11 @@ function overPlanes(task: Task, between: number): void {
 }
 
 function overStages(task: Task): void {
-  const { stages, temporaries, type, y } = task;
+  const { stages, temporaries, type, bytes, y } = task;
   const table = write(task, []);
   let from = task.x;
   for (const [i, { outer, count, inner, turned, work }] of stages.entries()) {
-    const units = turned ? Math.ceil(outer / LINES) : outer * count;
+    const units = turned ? Math.ceil(outer / linesOf(bytes)) : outer * count;
     const isLast = i === stages.length - 1;
     const dtype = type === "f32" ? "float32" : "float64";
     const to = isLast ? y : temporaries.make([outer, count, inner], dtype).address;
@@ -114,7 +110,7 @@ function overStages(task: Task): void {
 
 function turningBytes({ stages, bytes }: Task): number {
   const sizes = stages.filter(({ turned }) => turned).map(({ size }) => size);
-  return sizes.length === 0 ? 0 : (Math.max(...sizes) + TILE) * LINES * bytes;
+  return sizes.length === 0 ? 0 : (Math.max(...sizes) + TILE) * linesOf(bytes) * bytes;
 }
 
 function run(
@@ -145,7 +141,7 @@ function write({ stages, planes, bytes, temporaries }: Task, places: readonly nu
     heap.i32.set([Number(turned), outer / planes, size, count, inner, ...tables, places[i] ?? 0], stage);
     factors.set(taps.weights, weights / wide);
     heap.i32.set(taps.bounds, bounds);
-    const step = (turned ? LINES : inner) * bytes;
+    const step = (turned ? linesOf(bytes) : inner) * bytes;
     for (let k = 0; k < taps.sources.length; k++) heap.i32[distances + k] = taps.sources[k]! * step;
     at += lengths[i]!;
   }
