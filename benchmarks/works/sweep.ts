@@ -39,8 +39,14 @@ function compile(text: string, names: readonly string[]): Body {
 const first = (result: unknown): Tensor =>
   isTensor(result) ? result : Object.values(result as object).find((value) => isTensor(value))!;
 
-const forward = (call: Body, inputs: ReadonlyMap<string, Tensor>) => (): void =>
-  scope(() => noGrad(() => touch(call(inputs))));
+/** What is done in place is done; to lend that memory would keep all that reads it from waiting. */
+function forward(call: Body, inputs: ReadonlyMap<string, Tensor>): () => void {
+  const given = new Set<unknown>(inputs.values());
+  const settle = (result: unknown): void => {
+    if (!given.has(result)) touch(result);
+  };
+  return () => scope(() => noGrad(() => settle(call(inputs))));
+}
 
 /** What gets a gradient: the parameters, and what a layer is given. */
 const differentiable = /^(x|positive|share|planes|series|volumes|images|row|bias|channel|slope|column|book)$/;

@@ -15,7 +15,7 @@ import {
   type View,
 } from "@dl/tensor";
 import { convert } from "./kernels/copy.ts";
-import { defer, LONG, runFused } from "./kernels/deferred.ts";
+import { computeInto, defer, LONG, runFused } from "./kernels/deferred.ts";
 import { inPlaceKernels } from "./kernels/index.ts";
 import type { Output } from "./kernels/kernel.ts";
 import { isReplaced, rows } from "./kernels/native.ts";
@@ -63,6 +63,7 @@ class CpuBackend implements Backend {
     if (call.op === "relu" && !isReplaced("relu") && waitInPlace(call, target, launch)) return;
     const { shape, dtype, strides } = target;
     const output: Output = { storage: target.storage as CpuStorage, address: addressOf(target), shape, dtype, strides };
+    if (!isReplaced(call.op) && computeInto(call, target, output)) return;
     output.storage.settleReaders();
     if (!isReplaced(call.op) && runFused(call, output)) return;
     if (call.op in inPlaceKernels || isFreeFor(call, target)) launch(call, [output]);

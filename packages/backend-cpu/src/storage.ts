@@ -76,20 +76,28 @@ export class CpuStorage extends Storage {
     return new dtypes[this.dtype].array(heap.memory.buffer, address, this.length);
   }
 
-  /** To be called before elements change: whatever waits and needs them as they are is computed, or keeps a copy. */
-  settleReaders(): void {
-    const waiting = this.#waiting;
-    if (!waiting?.readers) return;
-    for (const reference of waiting.readers) {
+  /**
+   * To be called before elements change: whatever waits and needs them as they are is computed, or keeps a copy; but not
+   * `writers`, which are about to change them.
+   */
+  settleReaders(writers?: ReadonlySet<CpuStorage>): void {
+    const readers = this.#waiting?.readers;
+    if (!readers) return;
+    for (const reference of readers) {
       const holder = reference.deref()?.holder;
+      if (holder && writers?.has(holder)) continue;
       if (holder && !holder.pending?.leave?.(this)) void holder.block;
+      readers.delete(reference);
     }
-    waiting.readers = null;
   }
 
   /** Waits for something else, made of what it waited for so far. */
   replace(make: (before: CpuStorage) => Pending): void {
-    const pending = make(new CpuStorage(this.backend, this.dtype, this.length, this.pending));
+    this.waitFor(make(new CpuStorage(this.backend, this.dtype, this.length, this.pending)));
+  }
+
+  /** Waits for `pending` instead, which gives the same elements. */
+  waitFor(pending: Pending): void {
     this.#settle();
     this.#await(pending);
   }

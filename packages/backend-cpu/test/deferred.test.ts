@@ -3,6 +3,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import {
+  apply,
   applyAll,
   cat,
   memory,
@@ -11,6 +12,7 @@ import {
   scope,
   type Tensor,
   tensor,
+  tidy,
   where,
   zeros,
 } from "@dl/tensor";
@@ -80,6 +82,44 @@ test("what lies between the ops of a chain takes no memory, once the chain is kn
   const result = 4 * rows * columns;
   expect(memory().peak - peak).toBeGreaterThanOrEqual(result);
   expect(memory().peak - peak).toBeLessThan(1.5 * result);
+});
+
+test("what is written in place is not made anywhere else first", () => {
+  const [x, y] = [values(1, [rows, columns]), values(2, [rows, columns])];
+  const start = [x, y].map(first) as [number, number];
+  const places: readonly (() => Tensor)[] = [
+    () => x.clamp_(-2, 2),
+    () => x.addcmul_(y, y, 0.5),
+    () => x.lerp_(y, 0.25),
+    () => x.maskedFill_(y.gt(0), 3),
+    () => x.narrow(0, 1, 8).clamp_(-1, 1),
+  ];
+  const run = (): void => noGrad(() => places.forEach((place) => void scope(() => place())));
+  run();
+  run();
+  resetPeakMemoryStats();
+  const { peak } = memory();
+  run();
+  expect(memory().peak - peak).toBeLessThan(rows * columns);
+  expect([x, y].map(first)).not.toEqual(start);
+});
+
+test("what was copied and is kept has its elements after the copy changes, and so has what it was made of", () => {
+  const [x, y] = [values(1, [rows, columns]), values(2, [rows, columns])];
+  const [a, b] = [x, y].map(first) as [number, number];
+  const middle = x.mul(2);
+  const [result, reader] = [middle.add(y), middle.sub(y)];
+  const later = result.mul(4);
+  x.copy_(result);
+  expect(first(x)).toBe(Math.fround(Math.fround(a * 2) + b));
+  x.fill_(7);
+  expect(first(result)).toBe(Math.fround(Math.fround(a * 2) + b));
+  expect(first(later)).toBe(first(result) * 4);
+  expect([first(middle), first(reader)]).toEqual([Math.fround(a * 2), Math.fround(Math.fround(a * 2) - b)]);
+  const turned = y.flip(0).add(y);
+  const sum = first(turned);
+  y.copy_(y.flip(0).add(y));
+  expect([first(y), first(turned)]).toEqual([sum, sum]);
 });
 
 test("max pooling over a ReLU that waits leaves it waiting, with the same values and positions", () => {
@@ -270,6 +310,10 @@ const steps: Readonly<Record<string, (x: Tensor, y: Tensor, bias: Tensor, k: num
   add_: (x, y) => x.add_(y),
   tanh_: (x) => x.tanh_(),
   copy_: (x, y) => x.copy_(y),
+  clamp_: (x, y) => x.clamp_(-0.5, y),
+  lerp_: (x, y) => x.lerp_(y, 0.3),
+  addcmul_: (x, y, bias, k) => x.addcmul_(bias, y, k - 4),
+  chain_: (x, y) => x.copy_(tidy(() => x.mul(y).add(x).relu())),
   touch: (x) => {
     bytes(x);
     return x;
@@ -314,6 +358,21 @@ test("random programs give bit by bit what they give in short pieces, which neve
     }),
     { numRuns: 60 },
   );
+});
+
+test("beside a number stands what stands beside a tensor of it", () => {
+  const edges = [0, -0, 1, -1, 3, 0.1, 2 ** -130, 2 ** -149, -(2 ** -140), 3e38, 6e-8, 65504, Infinity, -Infinity, NaN];
+  const numbers = [-1, 0.5, 2 ** 14, 2 ** -14, -(2 ** -24), 2 ** -30, 3, 0, -0, 1e4, NaN, Infinity];
+  const ops = ["maximum", "minimum", "div"] as const;
+  for (const dtype of ["float32", "float64", "float16", "bfloat16"] as const) {
+    const x = scope(() => tensor(edges).to(dtype).repeat(2048));
+    for (const [number, op] of numbers.flatMap((each) => ops.map((name) => [each, name] as const))) {
+      const pair = [number, x.newFull(x.shape, number)] as const;
+      // Whatever bits a NaN has.
+      const [alone, beside] = pair.map((y) => [...new Float64Array(bytes(apply(op, [x, y]).to("float64")).buffer)]);
+      expect(alone, `${op} of ${dtype} and ${number}`).toEqual(beside);
+    }
+  }
 });
 
 test("a fold looks through an op with 0 on either side", () => {

@@ -22,6 +22,7 @@ test("functions are written into their first argument, which stays itself", () =
   ).toEqual([0, 3]);
   expect(floatTensor([1.26, -7]).round_({ decimals: 1 }).toArray()).toEqual([expect.closeTo(1.3, 6), -7]);
   expect(floatTensor([7, -7]).div_(2, { roundingMode: "trunc" }).toArray()).toEqual([3, -3]);
+  expect(x.clamp_(5, x).toArray()).toEqual([3, 10, 21]);
   expect(tensor([1, 5]).greater_(2).toArray()).toEqual([0, 1]);
 });
 
@@ -32,6 +33,29 @@ test("what does not fit is refused, and the target stays as it was", () => {
     "addcmul_: the result has shape [2], the target [1]",
   );
   expect(x.toArray()).toEqual([1, 2]);
+});
+
+test("triangles in place are those of a new tensor, whatever rows they leave alone", () => {
+  for (const [rows, columns] of [
+    [3, 5],
+    [5, 3],
+    [4, 4],
+    [0, 2],
+    [2, 0],
+  ] as const) {
+    for (let offset = -6; offset <= 6; offset++) {
+      const x = arange(1, 1 + 2 * rows * columns, { dtype: "float32" }).view(2, rows, columns);
+      const expected = [x.tril(offset), x.triu(offset)].map((each) => each.toArray());
+      expect([x.clone().tril_(offset), x.clone().triu_(offset)].map((each) => each.toArray())).toEqual(expected);
+      const turned = x.clone().mT;
+      const below = turned.tril(offset).toArray();
+      expect(turned.tril_(offset).toArray()).toEqual(below);
+    }
+  }
+  expect(ones(2, 2).to("bool").triu_(1).toArray()).toEqual([
+    [false, true],
+    [false, false],
+  ]);
 });
 
 test("diagonals are filled, wrapped in tall matrices", () => {

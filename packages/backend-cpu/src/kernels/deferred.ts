@@ -16,6 +16,7 @@ import {
 } from "@dl/tensor";
 import { CpuStorage, type Pending } from "../storage.ts";
 import { access } from "./access.ts";
+import { casts } from "./copy.ts";
 import { Elementwise } from "./elementwise.ts";
 import { constant, input, type Node, shl, shr, shrUnsigned } from "./expression.ts";
 import type { Output } from "./kernel.ts";
@@ -43,6 +44,8 @@ class Deferred implements Pending {
   readonly sources: CpuStorage[];
   /** Nodes of a formula that takes over all that waits below. */
   work = 0;
+  /** Whether some of them have exceptions. */
+  isPatched = false;
   readonly #shape: readonly number[];
   /** What that formula reads, but for numbers, and how many numbers. */
   #reads: ReadonlySet<CpuStorage> = new Set();
@@ -78,6 +81,7 @@ class Deferred implements Pending {
     const ready = this.sources.filter(({ pending }) => !(pending instanceof Deferred));
     const numbers = this.inputs.filter((x) => typeof x === "number" && !isKnown(this.kernel, x)).length;
     this.work = waiting.reduce((sum, { work }) => sum + work - 1, Math.max(2, this.kernel.what.weight));
+    this.isPatched = this.kernel.what.isPatched || waiting.some(({ isPatched }) => isPatched);
     this.#reads = new Set([...ready, ...waiting.flatMap((below) => [...below.#reads])]);
     this.#numbers = waiting.reduce((sum, below) => sum + below.#numbers, numbers);
   }
@@ -86,6 +90,21 @@ class Deferred implements Pending {
   suits({ shape, strides, offset }: View): boolean {
     if (offset !== 0 || !sameShape(shape, this.#shape) || !isContiguous(shape, strides)) return false;
     return this.#readers < 2 || this.kernel.what.weight <= CHEAP;
+  }
+
+  /** Whether its elements may be written to `target` while they are computed. */
+  mayOverwrite(target: View): boolean {
+    const isFree = (x: KernelInput): boolean => {
+      if (typeof x === "number" || x.storage !== target.storage) return true;
+      return isSame(x, target) && !this.isPatched;
+    };
+    return this.inputs.every(isFree) && this.#waiting().every((below) => below.mayOverwrite(target));
+  }
+
+  /** What waits below, and nobody else reads. */
+  ownSources(): CpuStorage[] {
+    const own = this.sources.filter(({ pending, isShared }) => pending instanceof Deferred && !isShared);
+    return own.flatMap((source) => [source, ...(source.pending as Deferred).ownSources()]);
   }
 
   compute(storage: CpuStorage, address: number): void {
@@ -161,6 +180,22 @@ function zeroOf(dtype: DType): Node {
 /** Vectors may round products and sums together. */
 function isSameInScalars({ what }: Elementwise): boolean {
   return [...collect([what.root])].every(({ op }) => op !== "fma" && op !== "patch");
+}
+
+/**
+ * Computes what the input of a copy waits for in the copy's place, which may be among what it reads. It waits for that copy
+ * from then on: nobody may ask for it again.
+ */
+export function computeInto({ op, inputs: [x] }: KernelCall, target: View, out: Output): boolean {
+  if (op !== "copy") return false;
+  const storage = (x as View).storage as CpuStorage;
+  const { pending } = storage;
+  if (!(pending instanceof Deferred && pending.suits(x as View) && mayKeep(target, storage.length))) return false;
+  if (!pending.mayOverwrite(target)) return false;
+  out.storage.settleReaders(new Set([storage, ...pending.ownSources()]));
+  launchFused(pending.kernel, pending.inputs, out);
+  storage.waitFor(new Deferred(casts[out.dtype](out.dtype), [target], out.shape));
+  return true;
 }
 
 /** Computes an element-wise call at once, with all that its inputs wait for; `false` for all others, and for short ones. */

@@ -24,6 +24,8 @@ export interface Formula {
   readonly split: Node | undefined;
   /** Nodes that cost something: how much work an element is. */
   readonly weight: number;
+  /** Whether it has exceptions, which are slow in place. */
+  readonly isPatched: boolean;
 }
 
 const weightless: ReadonlySet<string> = new Set(["const", "bits", "float"]);
@@ -42,6 +44,7 @@ export function formula(inputs: readonly DType[], output: DType, build: (...xs: 
     ...{ inputs: sources, output: access[output], root, lanes, narrow },
     split: isSplit ? splitInTwo(root) : undefined,
     weight: nodes.length + 20 * calls,
+    isPatched: nodes.some(({ op }) => op === "patch"),
   };
 }
 

@@ -18,7 +18,7 @@ import { access } from "./access.ts";
 import { binary } from "./binary.ts";
 import { casts, convert, fill } from "./copy.ts";
 import { Elementwise, perDType } from "./elementwise.ts";
-import { constant, div, eq, input, mul, type Node, nonzero, select, shl, shr, sqrt } from "./expression.ts";
+import { constant, div, eq, input, mul, type Node, nonzero, pmax, pmin, select, shl, shr, sqrt } from "./expression.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { bySlices, withTemporaries } from "./temporary.ts";
 import { turnedPlanes } from "./turn.ts";
@@ -145,6 +145,23 @@ function shiftFormula(op: "bitwiseLeftShift" | "bitwiseRightShift", shift: (x: N
   };
 }
 
+/** The least size of a number that is none of 0 and NaN in any float dtype. */
+const LEAST = 2 ** -24;
+
+/** Beside such a number, an extreme is one instruction, in which a NaN on the left survives. */
+function extremeFormula(op: "maximum" | "minimum", nearer: (x: Node, bound: Node) => Node): Pick {
+  const general = binaryFormula(op);
+  const bounded = perDType(
+    (dtype) => new Elementwise(`${op} bounded`, [dtype, dtype], dtype, (x, y) => nearer(x!, y!)),
+  );
+  return (inputs, out) => {
+    const [dtype, bound] = [dtypeOf(inputs, out), inputs[1]];
+    return typeof bound === "number" && Math.abs(bound) >= LEAST && isFloat(dtype)
+      ? bounded(dtype)
+      : general(inputs, out);
+  };
+}
+
 const copy = ({ inputs: [x] }: { readonly inputs: readonly KernelInput[] }, [out]: readonly Output[]): void =>
   convert(x as View, out!);
 const choices = perDType(
@@ -161,6 +178,8 @@ function rowsOf<T extends string, R>(
 const formulas: { readonly [K in UnaryOp | BinaryOp | "where"]: Pick } = {
   ...rowsOf(unary, unaryFormula),
   ...rowsOf(binary, binaryFormula),
+  maximum: extremeFormula("maximum", pmax),
+  minimum: extremeFormula("minimum", pmin),
   pow: powFormula(),
   bitwiseLeftShift: shiftFormula("bitwiseLeftShift", shl),
   bitwiseRightShift: shiftFormula("bitwiseRightShift", shr),
@@ -182,8 +201,19 @@ const formulaOf = new Map<string, Pick>([
   ["cast", (inputs, out) => casts[out.dtype](dtypeOf(inputs, out))],
 ]);
 
-/** What a call computes, if that is one formula for each element and nothing can be wrong with them. */
+/** Whether a number's inverse is as exact as it is, in every float dtype. */
+function isInvertible(x: KernelInput | undefined): x is number {
+  if (typeof x !== "number") return false;
+  const size = Math.abs(x);
+  return size <= 2 ** 14 && size >= 2 ** -14 && 2 ** Math.round(Math.log2(size)) === size;
+}
+
+/** What a long call computes, if that is one formula for each element and nothing can be wrong with them. */
 export function pointwiseOf({ op, inputs, outputs }: KernelCall): Pointwise | undefined {
+  const [x, divisor] = inputs;
+  if (op === "div" && isInvertible(divisor)) {
+    return pointwiseOf({ op: "mul", inputs: [x!, 1 / divisor], attrs: {}, outputs });
+  }
   if (divisors.has(op) && !isFloat(outputs[0]!.dtype)) return undefined;
   const kernel = formulaOf.get(op)?.(inputs, outputs[0]!);
   return kernel && { kernel, inputs: read(kernel, inputs) };

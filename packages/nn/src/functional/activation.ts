@@ -4,9 +4,11 @@ import * as core from "@dl/tensor";
 import { apply, composite, type DType, fail, rand, type Tensor, where } from "@dl/tensor";
 import { logOnePlusExp } from "./stable.ts";
 
-/** Writes f(x) over x. Backward needs what f saw, so f sees a copy. */
+/** Writes f(x) over x. Backward needs what f saw, so f sees a copy then. */
 function over(input: Tensor, inplace: boolean, f: (x: Tensor) => Tensor): Tensor {
-  return inplace ? input.copy_(f(input.clone())) : f(input);
+  if (!inplace) return f(input);
+  const isRecorded = core.isGradEnabled() && input.requiresGrad;
+  return input.copy_(core.tidy(() => f(isRecorded ? input.clone() : input.detach())));
 }
 
 /** x · by, for the usual 1 x itself. */

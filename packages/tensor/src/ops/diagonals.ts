@@ -2,10 +2,11 @@
 import { fail, showShape } from "../errors.ts";
 import { normalizeDim, type Shape, sameShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { applyView } from "./apply.ts";
+import { applyInPlace, applyView } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { arange, zeros } from "./creation.ts";
 import { composite, op } from "./signature.ts";
+import { isTarget } from "./writing.ts";
 
 function twoDims(name: string, dim1: number, dim2: number, rank: number): [number, number] {
   const dims: [number, number] = [normalizeDim(name, dim1, rank), normalizeDim(name, dim2, rank)];
@@ -81,14 +82,26 @@ export const trace = composite(
   "TraceBackward0",
 );
 
-function triangle(name: "tril" | "triu", input: Tensor, offset: number): Tensor {
-  if (input.ndim < 2) fail(name, `needs at least 2 dimensions, got ${showShape(input.shape)}`);
-  const [rows, columns] = input.shape.slice(-2) as [number, number];
-  const { device } = input;
+/** Which elements of a triangle stay. */
+function kept(name: "tril" | "triu", { shape, device }: Tensor, offset: number): Tensor {
+  const [rows, columns] = shape.slice(-2) as [number, number];
   const options = { dtype: "int32", device } as const;
   const first = Math.max(-rows, Math.min(columns, offset));
   const [column, end] = [arange(columns, options), arange(first, first + rows, options).unsqueeze(1)];
-  return where(name === "tril" ? column.le(end) : column.ge(end), input, 0).to(input.dtype);
+  return name === "tril" ? column.le(end) : column.ge(end);
+}
+
+function triangle(name: "tril" | "triu", input: Tensor, offset: number): Tensor {
+  if (input.ndim < 2) fail(name, `needs at least 2 dimensions, got ${showShape(input.shape)}`);
+  // The number 0 is no bool.
+  if (!isTarget(input) || input.dtype === "bool") return where(kept(name, input, offset), input, 0).to(input.dtype);
+  // In place, rows that stay as they are need not be touched.
+  const [rows, columns] = input.shape.slice(-2) as [number, number];
+  const row = (at: number): number => Math.max(0, Math.min(rows, at));
+  const [first, end] = name === "tril" ? [0, row(columns - 1 - offset)] : [row(1 - offset), rows];
+  const part = input.narrow(-2, first, end - first);
+  applyInPlace("where", [kept(name, part, offset + first), part, 0], part);
+  return input;
 }
 
 /** Zero above the diagonal that lies `diagonal` to the right. @see https://pytorch.org/docs/stable/generated/torch.tril.html */

@@ -8,6 +8,7 @@ import { Tensor } from "../tensor.ts";
 import { applyInPlace } from "./apply.ts";
 import { div } from "./arithmetic.ts";
 import { limit } from "./coerce.ts";
+import { clamp } from "./composite.ts";
 import { to } from "./convert.ts";
 import { scaled } from "./scaling.ts";
 import { op } from "./signature.ts";
@@ -92,13 +93,20 @@ export function zero_(input: Tensor): Tensor {
   return fill_(input, 0);
 }
 
+/** Elements from which a pass over them costs more than a temporary. */
+const MANY = 2 ** 15;
+const clamped = written(clamp);
 /** Limits every element to [min, max]. */
 export const clamp_ = op(
   "clamp_(input, min?, max?)",
   (input: Tensor, min?: Operand | null, max?: Operand | null): Tensor => {
     if (min == null && max == null) fail("clamp_", "needs min, max or both");
-    if (min != null) applyInPlace("maximum", [input, limit("clamp_", input, min)], input);
-    return max == null ? input : applyInPlace("minimum", [input, limit("clamp_", input, max)], input);
+    const [low, high] = [limit("clamp_", input, min), limit("clamp_", input, max)];
+    // A limit that is a tensor may be, or share, the one that changes.
+    const isPlain = low == null || high == null || (typeof high === "number" && input.numel() < MANY);
+    if (!isPlain) return clamped(input, low, high);
+    if (low != null) applyInPlace("maximum", [input, low], input);
+    return high == null ? input : applyInPlace("minimum", [input, high], input);
   },
 );
 

@@ -8,7 +8,7 @@ import { extremes } from "./extremes.ts";
 import type { Attrs } from "./table.ts";
 
 /** Whether `x` is what an in-place form handed to the function it is made of, or a view of that. */
-const isTarget = (x: Tensor): boolean => (x.base ?? x).isTarget;
+export const isTarget = (x: Tensor): boolean => (x.base ?? x).isTarget;
 
 /** Runs an op that writes into a copy of its first input, or into that itself where it is a target. */
 export function placeInto<K extends "scatter" | "indexAdd" | "indexCopy">(
