@@ -166,6 +166,10 @@ describe("cross entropy", () => {
     expect(() => F.crossEntropy(scores, tensor([0, 3]))).toThrow(
       "crossEntropy: class 3 is out of range: there are 3 classes",
     );
+    for (const wrong of [-1, -100, 2 ** 32, -(2 ** 32)]) {
+      const [dtype, ignoreIndex] = ["int64", -7] as const;
+      expect(() => F.nllLoss(scores, tensor([0, wrong], { dtype }), { ignoreIndex })).toThrow(`class ${wrong} is out`);
+    }
     expect(() => F.crossEntropy(scores, tensor([0]))).toThrow(
       /scores \[2, 3\] need class numbers of shape \[2\], got \[1\]/,
     );

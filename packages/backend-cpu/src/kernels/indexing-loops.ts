@@ -4,7 +4,7 @@
  * table end the walk: `failure` says so.
  */
 import type { DType } from "@dl/tensor";
-import { at, shareOf } from "../dense/element.ts";
+import { at, partOf } from "../dense/element.ts";
 import { type Expr, type Func, i32, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
 import { access, loadPacked, loadRepeated, loadScalar, storePacked, storeScalar, storeStrided } from "./access.ts";
 import { add, constant, input, max, min, mul, type Node } from "./expression.ts";
@@ -195,11 +195,19 @@ interface Part {
 }
 
 function eachPart(f: Func, p: Params, total: Address, body: (part: Part) => void): void {
-  shareOf(f, p, p.units, (unit) => {
-    const start = f.let(op("i32.mul", op("i32.rem_u", unit, p.parts), p.per));
+  const [unit, end] = partOf(f, p.units, p.chunk, p.chunks);
+  const outer = f.let(op("i32.div_u", unit, p.parts));
+  const start = f.let(op("i32.mul", op("i32.sub", unit, op("i32.mul", outer, p.parts)), p.per));
+  f.while(op("i32.lt_u", unit, end), () => {
     const rest = f.let(op("i32.sub", total, start));
     const length = f.let(select(op("i32.lt_u", rest, p.per), rest, p.per));
-    body({ outer: f.let(op("i32.div_u", unit, p.parts)), start, length });
+    body({ outer, start, length });
+    f.inc(unit, 1);
+    f.inc(start, p.per);
+    f.if(op("i32.ge_u", start, total), () => {
+      f.set(start, 0);
+      f.inc(outer, 1);
+    });
   });
 }
 
