@@ -222,6 +222,18 @@ test.each([
   }
 });
 
+test.each(["int8", "uint8", "int16", "bool"] as const)("whether any or all hold, where one differs, of %s", (dtype) => {
+  const width = 131;
+  for (const [op, most] of [
+    ["any", 0],
+    ["all", 1],
+  ] as const) {
+    const values = Array.from({ length: width * width }, (_, i) => (i % (2 * width + 2) === 0 ? 1 - most : most));
+    const x: Spec = { shape: [width, width], dtype, strides: [width, 1], offset: 0, values };
+    for (const dims of [[1], [0], [0, 1]]) check(op, x, dims);
+  }
+});
+
 test.each([
   ["int8", -128, 127],
   ["uint8", 0, 255],
@@ -242,10 +254,12 @@ test("NaN wins, infinities count", () => {
     const x = random();
     return x < 0.1 ? Number.NaN : x < 0.2 ? Infinity : x < 0.3 ? -Infinity : x;
   };
+  const rarely = (random: () => number): number => (random() < 0.02 ? Number.NaN : Math.round(9 * random()));
   for (const op of ["sum", "amax", "amin", "any", "extremes"] as const) {
     for (const dims of [[0], [1], [0, 1]]) {
       check(op, plainView([5, 37], "float32", 9, awkward), dims);
       check(op, plainView([37, 5], "float64", 9, awkward), dims);
+      for (const dtype of ["float16", "bfloat16"] as const) check(op, plainView([41, 29], dtype, 9, rarely), dims);
     }
   }
 });

@@ -1,10 +1,12 @@
 /** Folds of whole numbers of 8 and 16 bits over whole rounds of packed vectors, as narrow as they are stored. */
 import { type Expr, extract, type Func, type Local, load, op, select, shuffle, splat } from "../wasm/emitter.ts";
 import type { Access } from "./access.ts";
-import { input, type Node } from "./expression.ts";
+import { constant, input, type Node } from "./expression.ts";
+import type { Totals } from "./folds.ts";
 import type { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 import { narrowLanesOf } from "./narrow.ts";
+import type { Stored } from "./reductions.ts";
 
 type Int = Local<"i32">;
 type Vector = Local<"v128">;
@@ -18,6 +20,11 @@ export interface NarrowFold {
   readonly fold: (f: Func, tools: Tools, at: Int, count: Int) => Expr;
 }
 
+export interface NarrowExtreme extends NarrowFold {
+  /** Of vectors, as narrow. */
+  readonly totals: Omit<Totals, "finish">;
+}
+
 /** Vectors of a round. */
 const TOGETHER = 4;
 /** Elements of which 32 bits hold the sum. */
@@ -26,16 +33,20 @@ const BLOCK = 2 ** 15;
 const vectors = (f: Func, at: Int): Vector[] =>
   Array.from({ length: TOGETHER }, (_, i) => f.let(load("v128.load", at, 16 * i)));
 
-/** Extremes: of two elements, which comes first does not matter, nor how often. */
-export function narrowExtreme(source: Access, combine: (a: Node, b: Node) => Node): NarrowFold | undefined {
-  const [a, b] = [0, 1].map((i): Node => ({ ...input(i, source.raw), element: source })) as [Node, Node];
-  const step = combine(a, b);
-  const lanes = step.op === "max" || step.op === "min" ? narrowLanesOf(step, [source.bytes]) : undefined;
+/** Extremes, and whether any or all hold: of two elements, which comes first does not matter, nor how often. */
+export function narrowExtreme({ bytes, raw, ...source }: Access, stored: Stored): NarrowExtreme | undefined {
+  const signed = source.signed && !stored.unsigned;
+  const [a, b] = [0, 1].map((i): Node => ({ ...input(i, raw), element: { bytes, signed } })) as [Node, Node];
+  const step = stored.combine(a, b);
+  const lanes = raw === "i32" ? narrowLanesOf(step, [bytes]) : undefined;
   if (!lanes) return undefined;
+  const [low, high] = signed ? [-(2 ** (8 * bytes - 1)), 2 ** (8 * bytes - 1) - 1] : [0, 2 ** (8 * bytes) - 1];
+  const start = constant("i32", Math.min(Math.max(stored.start, low), high));
   const round = TOGETHER * lanes;
   return {
     round,
     isTotal: false,
+    totals: { loaded: lanes, lanes, steps: [{ step, quick: undefined }], start, merge: step },
     fold: (f, tools, at, count) => {
       const code = new Lowering(f, [step], lanes, tools);
       const join = (x: Vector, y: Vector): void => f.set(x, code.emit([step], [x, y])[0] as Expr<"v128">);
@@ -52,7 +63,7 @@ export function narrowExtreme(source: Access, combine: (a: Node, b: Node) => Nod
         join(first, f.let(shuffle(first, first, turned)));
       }
       const shape = lanes === 16 ? "i8x16" : "i16x8";
-      return extract(`${shape}.extract_lane_${source.signed ? "s" : "u"}`, first, 0);
+      return extract(`${shape}.extract_lane_${signed ? "s" : "u"}`, first, 0);
     },
   };
 }

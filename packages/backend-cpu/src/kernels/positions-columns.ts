@@ -5,7 +5,7 @@ import { type Expr, type Func, type Local, load, type Module, op, splat } from "
 import { type Access, access, loadPacked } from "./access.ts";
 import { eachRow, eachVector, type Run } from "./columns.ts";
 import { input, type Node, type NumberType, select, widthOf } from "./expression.ts";
-import { placeOf } from "./fold-loops.ts";
+import { placeOf } from "./folds.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 import { type PositionOp, params, treesOf } from "./positions-loops.ts";

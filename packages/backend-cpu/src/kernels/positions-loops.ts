@@ -4,7 +4,7 @@ import { shareOf } from "../dense/element.ts";
 import { type Expr, type Func, i32, type Local, load, type Module, op, shuffle, splat } from "../wasm/emitter.ts";
 import { access, loadScalar } from "./access.ts";
 import { and, eq, gt, input, isFloatType, isNan, lt, type Node, type NumberType, or } from "./expression.ts";
-import { placeOf } from "./fold-loops.ts";
+import { placeOf } from "./folds.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 

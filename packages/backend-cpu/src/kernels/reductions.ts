@@ -16,6 +16,12 @@ import {
   widthOf,
 } from "./expression.ts";
 
+export interface Stored {
+  readonly combine: (a: Node, b: Node) => Node;
+  readonly start: number;
+  readonly unsigned?: true;
+}
+
 export interface Reduction {
   /** What an element counts. */
   readonly element: (x: Node) => Node;
@@ -24,6 +30,8 @@ export interface Reduction {
   readonly start: (type: NumberType) => number | bigint;
   /** Combines as well, but passes over a second operand that is NaN: one instruction in vectors, where the other is eight. */
   readonly quick?: (a: Node, b: Node) => Node;
+  /** Combines whole numbers as they are stored, without signs or with them, into one that counts as all of them. */
+  readonly stored?: Stored;
   /** Whether blocks of float32 are folded in float64. */
   readonly wide?: boolean;
 }
@@ -42,8 +50,20 @@ const highest = { f32: Infinity, f64: Infinity, i32: 2 ** 31 - 1, i64: 2n ** 63n
 export const reductions: { readonly [K in FoldOp]: Reduction } = {
   sum: { element: counted, combine: add, start: () => 0, wide: true },
   prod: { element: roomy, combine: mul, start: () => 1 },
-  amax: { element: itself, combine: max, start: (type) => lowest[type], quick: pmax },
-  amin: { element: itself, combine: min, start: (type) => highest[type], quick: pmin },
-  any: { element: flag, combine: or, start: () => 0 },
-  all: { element: flag, combine: and, start: () => 1 },
+  amax: {
+    element: itself,
+    combine: max,
+    start: (type) => lowest[type],
+    quick: pmax,
+    stored: { combine: max, start: -Infinity },
+  },
+  amin: {
+    element: itself,
+    combine: min,
+    start: (type) => highest[type],
+    quick: pmin,
+    stored: { combine: min, start: Infinity },
+  },
+  any: { element: flag, combine: or, start: () => 0, stored: { combine: or, start: 0, unsigned: true } },
+  all: { element: flag, combine: and, start: () => 1, stored: { combine: min, start: Infinity, unsigned: true } },
 };

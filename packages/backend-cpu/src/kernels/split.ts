@@ -5,18 +5,20 @@
 import { and, constant, type Node, or, select, shl, shr, shrUnsigned } from "./expression.ts";
 
 /** Elements that are moved together. */
-export const SPLIT = 8;
+export const SPLIT = 8 as const;
 
 /** The tree of a word of the result. Elements of 8 bits lie in 16. */
 export function splitInTwo(root: Node): Node {
-  const [even, odd] = [half(root, evenOf), half(root, oddOf)];
+  const [even, odd] = [half(evenOf)(root), half(oddOf)(root)];
   return or(masked(even, 0xffff), shifted(odd, 16));
 }
 
-const evenOf = (word: Node, signed: boolean): Node => (signed ? shr(shl(word, 16), 16) : and(word, 0xffff));
-const oddOf = (word: Node, signed: boolean): Node => (signed ? shr : shrUnsigned)(word, 16);
+type Pick = (word: Node, signed: boolean) => Node;
+export const evenOf: Pick = (word, signed) => (signed ? shr(shl(word, 16), 16) : and(word, 0xffff));
+export const oddOf: Pick = (word, signed) => (signed ? shr : shrUnsigned)(word, 16);
 
-function half(root: Node, pick: (word: Node, signed: boolean) => Node): Node {
+/** Trees over one of the elements of a word. */
+export function half(pick: Pick): (root: Node) => Node {
   const done = new Map<Node, Node>();
   const visit = (node: Node): Node => {
     const known = done.get(node) ?? rebuilt(node);
@@ -34,7 +36,7 @@ function half(root: Node, pick: (word: Node, signed: boolean) => Node): Node {
     }
     return { ...node, args: args.map(visit) };
   };
-  return visit(root);
+  return visit;
 }
 
 const isChoice = ({ op, args }: Node): boolean => op === "select" && args[1]!.op === "const" && args[2]!.op === "const";

@@ -1,0 +1,173 @@
+/** What the loops of folds share: how work is told, the trees, and how elements get into vectors. */
+import type { DType } from "@dl/tensor";
+import { type Expr, type Func, type Local, op, select, splat } from "../wasm/emitter.ts";
+import { type Access, access } from "./access.ts";
+import { constant, convert, input, isFloatType, isNan, type Node, type NumberType } from "./expression.ts";
+import { type NarrowFold, narrowExtreme, narrowSum } from "./fold-narrow.ts";
+import type { Tools } from "./helpers.ts";
+import { Lowering, lanesOf, type VectorLanes } from "./lower.ts";
+import { type FoldOp, reductions } from "./reductions.ts";
+import { evenOf, half, oddOf, SPLIT } from "./split.ts";
+
+/**
+ * `parts` is the number of units that share the reduced elements of one output: they split `reduced0`, or `inner` of rows
+ * where that is 1, into runs of `part`. Strides are in bytes, and so is how far the outputs of several folds lie apart.
+ */
+// biome-ignore format: by meaning
+export const foldParams = [
+  "chunk", "chunks", "units", "source", "target", "apart", "parts", "part",
+  "kept1", "keptStride0", "keptStride1",
+  "reduced0", "reducedStride0", "reduced1", "reducedStride1",
+  "inner", "innerStride",
+] as const;
+type Named<N extends string> = { readonly [K in N]: Local<"i32"> };
+export type FoldParams = Named<(typeof foldParams)[number]>;
+
+type I32 = Local<"i32">;
+export const times = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> => op("i32.mul", a, b);
+export const plus = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> => op("i32.add", a, b);
+export const smaller = (a: I32, b: I32 | number): Expr<"i32"> => select(op("i32.lt_u", a, b), a, b);
+
+/** The address of output number `index` of those that stay, before the part is added. */
+export function placeOf(p: Named<"source" | "kept1" | "keptStride0" | "keptStride1">, index: I32): Expr<"i32"> {
+  const outer = times(op("i32.div_u", index, p.kept1), p.keptStride0);
+  return plus(plus(p.source, outer), times(op("i32.rem_u", index, p.kept1), p.keptStride1));
+}
+
+/** Elements after which the vectors' totals go into the wide one; few where sums round, so that none is a long chain of them. */
+const BLOCK = { exact: 4096, rounding: 256 } as const;
+
+interface Step {
+  /** Total and raw element, or word of two. */
+  readonly step: Node;
+  /** Instead of `step`: one that passes over NaN, and whether the element is NaN. */
+  readonly quick: readonly [step: Node, flaw: Node] | undefined;
+}
+
+/** Totals of vectors. */
+export interface Totals {
+  /** Elements that are loaded together. */
+  readonly loaded: VectorLanes;
+  /** Those of a total. */
+  readonly lanes: VectorLanes;
+  /** One, or one for the even and one for the odd elements. */
+  readonly steps: readonly Step[];
+  readonly start: Node;
+  /** Two totals. */
+  readonly merge: Node;
+  readonly finish: Node;
+}
+
+/** Trees of a fold. Totals are of the first type named; of the `wide` one where runs are added up. */
+export interface Fold {
+  readonly from: Access;
+  readonly to: Access;
+  readonly type: NumberType;
+  readonly wide: NumberType;
+  /** Of neighbours, and of columns. */
+  readonly packed: Totals & { readonly lanes: 2 | 4 };
+  readonly columns: Totals;
+  /** Wide total and total; wide total and raw element. */
+  readonly absorb: Node;
+  readonly wideStep: Node;
+  readonly wideStart: Node;
+  readonly wideMerge: Node;
+  readonly wideFinish: Node;
+  readonly narrow: NarrowFold | undefined;
+  readonly rounds: boolean;
+  readonly block: number;
+}
+
+/** What is folded is what `loaded` makes of the elements of `from`. */
+export function foldOf(name: FoldOp, from: DType, to: DType, loaded: (x: Node) => Node): Fold {
+  const { element, combine, start, quick, wide: widens, stored } = reductions[name];
+  const [source, target] = [access[from], access[to]];
+  const raw = loaded(source.decode({ ...input(1, source.raw), element: source }));
+  const value = element(raw);
+  const type = value.type as NumberType;
+  const wide = widens && type === "f32" ? "f64" : type;
+  const [total, wideTotal] = [input(0, type), input(0, wide)];
+  const finish = target.encode(total);
+  const first = (of: NumberType): Node => constant(of, start(of));
+  const flawed = quick && isFloatType(type) ? ([quick(total, value), isNan(value)] as const) : undefined;
+  const steps = { step: combine(total, value), quick: flawed };
+  const packed = {
+    ...packedOf(source, steps, finish),
+    start: first(type),
+    merge: combine(total, input(1, type)),
+    finish,
+  };
+  const isPlain = raw.op === "input";
+  const extreme = isPlain && stored ? narrowExtreme(source, stored) : undefined;
+  const rounds = isFloatType(type) && !quick;
+  return {
+    ...{ from: source, to: target, type, wide, packed, wideStart: first(wide) },
+    columns: extreme ? { ...extreme.totals, finish: target.encode(element(input(0, "i32"))) } : packed,
+    absorb: combine(wideTotal, convert(input(1, type), wide)),
+    wideStep: combine(wideTotal, convert(value, wide)),
+    wideMerge: combine(wideTotal, input(1, wide)),
+    wideFinish: target.encode(wideTotal),
+    narrow: isPlain && name === "sum" ? narrowSum(source) : extreme,
+    ...{ rounds, block: rounds ? BLOCK.rounding : BLOCK.exact },
+  };
+}
+
+/** Sixteen bits that are computed in 32 are loaded two to a word. */
+function packedOf({ bytes }: Access, steps: Step, finish: Node): Pick<Fold["packed"], "loaded" | "lanes" | "steps"> {
+  const lanes = lanesOf(steps.step, finish) as 2 | 4;
+  const isSplit = lanes === 4 && bytes === 2 && isFloatType(steps.step.type);
+  return { loaded: isSplit ? SPLIT : lanes, lanes, steps: isSplit ? inHalves(steps) : [steps] };
+}
+
+/** For the even and the odd elements of words. */
+function inHalves({ step, quick }: Step): Step[] {
+  return [evenOf, oddOf].map((pick) => {
+    const of = half(pick);
+    return { step: of(step), quick: quick && ([of(quick[0]), of(quick[1])] as const) };
+  });
+}
+
+/** All trees, for the functions that they call. */
+export function treesOf({ packed, absorb, wideStep, wideMerge, wideFinish }: Fold): Node[] {
+  const steps = packed.steps.flatMap(({ step, quick = [] }) => [step, ...quick]);
+  return [...steps, packed.merge, packed.finish, absorb, wideStep, wideMerge, wideFinish];
+}
+
+/** Adds vectors of elements to totals; what `settle` gives is NaN where an element was. */
+interface Stepper {
+  reset(): void;
+  /** The vector goes to as many totals as there are steps, from the one with the number `which` on. */
+  add(element: Local<"v128">, which: number): void;
+  settle(count: number): void;
+}
+
+export function stepper(f: Func, { steps, lanes }: Totals, tools: Tools, totals: readonly Local<"v128">[]): Stepper {
+  const ways = steps.map(({ step, quick }) => {
+    const trees = quick ?? [step];
+    return { trees, code: new Lowering(f, trees, lanes, tools) };
+  });
+  // Each total has its own: they would be one long chain.
+  const flaws = f.locals("v128", steps[0]!.quick ? totals.length : 0);
+  return {
+    reset: () => flaws.forEach((flaw) => void f.set(flaw, splat("i32x4", 0))),
+    add: (element, which) => {
+      for (const [i, { trees, code }] of ways.entries()) {
+        const total = totals[which + i]!;
+        const [next, flaw] = code.emit(trees, [total, element]) as [Expr<"v128">, Expr<"v128">?];
+        f.set(total, next);
+        if (flaw) f.set(flaws[which + i]!, op("v128.or", flaws[which + i]!, flaw));
+      }
+    },
+    settle: (count) => {
+      for (const [i, flaw] of flaws.slice(0, count).entries()) f.set(totals[i]!, op("v128.or", totals[i]!, flaw));
+    },
+  };
+}
+
+export function scalarOf(f: Func, tree: Node, tools: Tools, ...inputs: readonly Expr[]): Expr {
+  return new Lowering(f, [tree], "scalar", tools).emit([tree], inputs)[0]!;
+}
+
+export function vectorOf(f: Func, tree: Node, lanes: VectorLanes, tools: Tools): Expr<"v128"> {
+  return new Lowering(f, [tree], lanes, tools).emit([tree], [])[0] as Expr<"v128">;
+}
