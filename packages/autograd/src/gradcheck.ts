@@ -1,5 +1,5 @@
 /** Recorded derivatives against slopes: how every row of the table, and functions of one's own, are tested. */
-import { enableGrad, fail, type Tensor, TensorError, tidy, zerosLike } from "@dl/tensor";
+import { enableGrad, fail, type Tensor, TensorError, tidy, zeros } from "@dl/tensor";
 import { grad, listOf, type OneOrMore } from "./grad.ts";
 
 export interface GradcheckOptions {
@@ -68,10 +68,9 @@ class Disagreement extends TensorError {}
 
 /** Different for every element, so that mixed-up elements show. */
 function drawn(output: Tensor): Tensor {
-  const v = zerosLike(output);
-  const flat = v.view(-1);
-  for (let i = 0; i < v.numel(); i++) flat.narrow(0, i, 1).fill_(0.5 + ((i * 7) % 11) / 11);
-  return v.requiresGrad_();
+  const flat = zeros([output.numel()], { dtype: output.dtype, device: output.device });
+  for (let i = 0; i < flat.numel(); i++) flat.narrow(0, i, 1).fill_(0.5 + ((i * 7) % 11) / 11);
+  return flat.view(output.shape).detach().requiresGrad_();
 }
 
 function checkInputs(inputs: readonly Tensor[]): void {
@@ -130,9 +129,13 @@ function gradientsOf(output: Tensor, inputs: readonly Tensor[]): (readonly numbe
   const none = (x: Tensor): number[] => new Array<number>(x.numel()).fill(0);
   return Array.from({ length: output.numel() }, (_, j) => {
     if (!output.requiresGrad) return inputs.map(none);
-    const gradOutputs = zerosLike(output);
-    gradOutputs.view(-1).narrow(0, j, 1).fill_(1);
-    const grads = grad(output, wanted, { gradOutputs, retainGraph: true, materializeGrads: true });
+    const flat = zeros([output.numel()], { dtype: output.dtype, device: output.device });
+    flat.narrow(0, j, 1).fill_(1);
+    const grads = grad(output, wanted, {
+      gradOutputs: flat.view(output.shape),
+      retainGraph: true,
+      materializeGrads: true,
+    });
     return inputs.map((x) => (x.requiresGrad ? numbers(grads[wanted.indexOf(x)]!) : none(x)));
   });
 }
@@ -143,7 +146,7 @@ function numbers(x: Tensor): number[] {
 
 /** A leaf of its own, with element `k` moved. */
 function nudged(x: Tensor, k: number, by: number): Tensor {
-  const copy = x.detach().clone();
-  copy.view(-1).narrow(0, k, 1).add_(by);
-  return copy.requiresGrad_();
+  const flat = x.detach().reshape(-1).clone();
+  flat.narrow(0, k, 1).add_(by);
+  return flat.view(x.shape).detach().requiresGrad_();
 }

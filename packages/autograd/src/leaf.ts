@@ -1,5 +1,5 @@
 /** The end of the graph: a leaf's gradient is added to its `.grad`. */
-import { applyInPlace, clearGradients, isContiguous, Tensor } from "@dl/tensor";
+import { apply, applyInPlace, clearGradients, isContiguous, Tensor } from "@dl/tensor";
 import type { Gradient } from "./derivatives/rule.ts";
 import { type Edge, Node } from "./node.ts";
 
@@ -22,7 +22,7 @@ export class AccumulateGrad extends Node {
     const { leaf } = this;
     const before = leaf.grad;
     if (!leaf.requiresGrad) grad.dispose();
-    else if (before === null) leaf.grad = owned(grad).keep();
+    else if (before === null) leaf.grad = owned(grad, leaf).keep();
     else {
       if (createGraph) replaceGrad(leaf, before.add(grad));
       else applyInPlace("add", [before, grad], before);
@@ -37,11 +37,11 @@ export function replaceGrad(tensor: Tensor, grad: Tensor): void {
   tensor.grad = grad.keep();
 }
 
-/** `grad` itself where it is row-major and alone in its memory, a copy otherwise. */
-function owned(grad: Tensor): Tensor {
+/** `grad` itself where it is row-major and alone in its memory, else a copy; row-major where the leaf is. */
+function owned(grad: Tensor, leaf: Tensor): Tensor {
   const { storage, shape, strides } = grad;
   if (!storage.isShared && storage.length === grad.numel() && isContiguous(shape, strides)) return grad;
-  const copy = grad.clone();
+  const copy = apply("copy", [grad], { keepsOrder: !leaf.isContiguous() });
   grad.dispose();
   return copy;
 }

@@ -164,7 +164,7 @@ const decomposing: Readonly<Record<string, Row>> = {
   eigvalsh: [(x) => linalg.eigvalsh(definite(x)), square],
   // Vectors are known but for their signs.
   eigh: [(x) => linalg.eigh(definite(x))[1].square(), square],
-  svd: [(x) => dl.cat(linalg.svd(regular(x)).map((part) => part.square().view(-1))), square],
+  svd: [(x) => dl.cat(linalg.svd(regular(x)).map((part) => part.square().reshape(-1))), square],
   svdvals: [(x) => linalg.svdvals(regular(x)), square],
   pinv: [(x) => linalg.pinv(regular(x)), square],
   vectorNorm: [(x) => linalg.vectorNorm(x, 3), wide],

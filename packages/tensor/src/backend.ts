@@ -53,7 +53,8 @@ export type KernelInput = View | number;
 
 /**
  * One call of a kernel. The core has checked everything: devices agree, element-wise inputs are expanded to the
- * output's shape and have the dtype that the op computes in, `outputs` says what to make (row-major).
+ * output's shape and have the dtype that the op computes in, `outputs` says what to make (row-major). Element-wise calls may
+ * come with dimensions in another order than the user's: the one in which the operands lie.
  */
 export type KernelCall<K extends KernelOp | FusedOp = KernelOp | FusedOp> = {
   [P in K]: {

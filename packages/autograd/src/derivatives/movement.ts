@@ -24,7 +24,7 @@ export function placed(x: Tensor, { shape, strides, offset }: Geometry): Tensor 
 /** A 1-d tensor of `length` zeros with `values` at the places of a geometry without overlap. */
 export function laidOut(values: Tensor, length: number, at: Geometry): Tensor {
   if (length === values.numel() && at.offset === 0 && isContiguous(at.shape, at.strides))
-    return values.clone().view(length);
+    return values.reshape(length).clone();
   const flat = zeros([length], { dtype: values.dtype, device: values.device });
   placed(flat, at).copy_(values);
   return flat;

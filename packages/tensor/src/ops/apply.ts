@@ -10,6 +10,7 @@ import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
 import { broadcastAll, checkDevices, computeDType, expandAll, firstTensor } from "./coerce.ts";
 import { accumulatorOf, infer, reduceShape } from "./infer.ts";
+import { type Order, orderOf, reordered, stridesIn } from "./order.ts";
 import {
   type Attrs,
   binaryOps,
@@ -35,6 +36,8 @@ interface Plan {
   /** What the kernel gets. */
   readonly views: readonly KernelInput[];
   readonly outputs: readonly TensorMeta[];
+  /** In which the kernel walks through inputs and outputs, where it is not that of the dimensions. */
+  readonly order: Order | undefined;
 }
 
 /** Runs an op with one output, or gives the first of several. */
@@ -51,11 +54,20 @@ export function applyAll<K extends KernelOp | FusedOp>(
 ): Tensor[] {
   const plan = planCall(op, inputs, attrs);
   const backend = firstTensor(inputs)?.storage.backend ?? getBackend(device);
-  const storages = launch(backend, { op, inputs: plan.views, attrs, outputs: plan.outputs } as unknown as KernelCall);
+  const call = { op, inputs: plan.views, attrs, outputs: plan.outputs } as unknown as KernelCall;
+  const storages = launch(backend, walked(call, plan.order));
   const results = new Array<Tensor>(storages.length);
-  for (let i = 0; i < storages.length; i++) results[i] = wrap(storages[i]!, plan.outputs[i]!);
+  for (let i = 0; i < storages.length; i++) results[i] = wrap(storages[i]!, plan.outputs[i]!, plan.order);
   if (recording(plan.inputs)) state.recorder!.record(op, plan.inputs, attrs, results);
   return results;
+}
+
+/** The call as a kernel walks it. */
+function walked(call: KernelCall, order: Order | undefined): KernelCall {
+  if (order === undefined) return call;
+  const inputs = (call.inputs as readonly KernelInput[]).map((view) => reordered(view, order));
+  const outputs = call.outputs.map(({ shape, dtype }) => ({ shape: order.map((dim) => shape[dim]!), dtype }));
+  return { ...call, inputs, outputs } as KernelCall;
 }
 
 function launch(backend: Backend, call: KernelCall): readonly Storage[] {
@@ -74,13 +86,15 @@ export function applyInPlace<K extends KernelOp | FusedOp>(
   attrs: Attrs<K> = none as Attrs<K>,
 ): Tensor {
   checkWritable(op, target);
-  const plan = planCall(op, inputs, attrs);
+  const plan = planCall(op, inputs, attrs, target);
   checkFits(op, plan.outputs[0]!, target);
   if (plan.outputs[0]!.dtype !== target.dtype) return throughCopy(op, inputs, target, attrs);
   const views = plan.views.map((view) => apart(view, target));
   const recorder = recording(plan.inputs) || recording([target, target.base ?? target]) ? state.recorder : null;
   const before = recorder?.beforeInPlace(op, plan.inputs, target);
-  target.storage.backend.runInto({ op, inputs: views, attrs, outputs: plan.outputs } as unknown as KernelCall, target);
+  const call = { op, inputs: views, attrs, outputs: plan.outputs } as unknown as KernelCall;
+  const place = plan.order === undefined ? target : reordered(target, plan.order);
+  target.storage.backend.runInto(walked(call, plan.order), place);
   target.storage.version++;
   if (before) {
     const recorded = plan.inputs.map((input) => (input === target ? before : input));
@@ -106,19 +120,27 @@ export function applyView<K extends ViewOp>(
   return view;
 }
 
-function planCall<K extends KernelOp | FusedOp>(op: K, inputs: readonly Operand[], attrs: Attrs<K>): Plan {
+/** `target`, where there is one already, comes first where the order is decided. */
+function planCall<K extends KernelOp | FusedOp>(
+  op: K,
+  inputs: readonly Operand[],
+  attrs: Attrs<K>,
+  target?: Tensor,
+): Plan {
   const row = elementwise.get(op);
-  if (row) return planElementwise(op, row.dtype, inputs);
+  if (row) return planElementwise(op, row.dtype, inputs, target);
   checkDevices(op, inputs);
   const outputs =
     op in reduceOps || op in scanOps ? folded(op, inputs[0] as Tensor, attrs) : inferred(op, inputs, attrs);
-  return { inputs, views: inputs, outputs };
+  const walks = op === "cast" || (op === "copy" && (target !== undefined || (attrs as Attrs<"copy">).keepsOrder));
+  const order = walks ? orderOf(inputs, target) : undefined;
+  return { inputs, views: inputs, outputs, order };
 }
 
-function planElementwise(op: string, rule: DTypeRule, inputs: readonly Operand[]): Plan {
+function planElementwise(op: string, rule: DTypeRule, inputs: readonly Operand[], target?: Tensor): Plan {
   if (rule === "same" && areAlike(inputs)) {
     const { shape, dtype } = inputs[0] as Tensor;
-    return { inputs, views: inputs, outputs: [{ shape, dtype }] };
+    return { inputs, views: inputs, outputs: [{ shape, dtype }], order: orderOf(inputs, target) };
   }
   checkDevices(op, inputs);
   const first = op === "where" ? 1 : 0;
@@ -126,7 +148,8 @@ function planElementwise(op: string, rule: DTypeRule, inputs: readonly Operand[]
   const shape = broadcastAll(op, inputs);
   const cast = castAll(inputs, dtype, first);
   const output = { shape, dtype: rule === "bool" || rule === "logical" ? ("bool" as const) : dtype };
-  return { inputs: cast, views: expandAll(cast, shape), outputs: [output] };
+  const views = expandAll(cast, shape);
+  return { inputs: cast, views, outputs: [output], order: orderOf(views, target) };
 }
 
 /** The usual case, in which there is nothing to check: a tensor, with others of its device, dtype and shape. */
@@ -172,8 +195,8 @@ function inferred(op: string, inputs: readonly Operand[], attrs: object): readon
   return rule(inputs, attrs);
 }
 
-function wrap(storage: View["storage"], { shape, dtype }: TensorMeta): Tensor {
-  return new Tensor(storage, shape, stridesOf(shape), 0, dtype);
+function wrap(storage: View["storage"], { shape, dtype }: TensorMeta, order?: Order): Tensor {
+  return new Tensor(storage, shape, order === undefined ? stridesOf(shape) : stridesIn(shape, order), 0, dtype);
 }
 
 function recording(inputs: readonly Operand[]): boolean {

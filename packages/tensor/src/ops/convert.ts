@@ -11,6 +11,7 @@ import { apply } from "./apply.ts";
 import type { Nested } from "./creation.ts";
 import { rawData, readNow } from "./reading.ts";
 import { isOptions } from "./signature.ts";
+import { clone } from "./views.ts";
 
 export interface ToOptions<D extends DType = DType> {
   readonly dtype?: D | undefined;
@@ -42,7 +43,7 @@ export function to(input: Tensor, target: string | Tensor | ToOptions, ...rest: 
   const { dtype, device, copy } = rest.length === 0 ? parseTarget(target) : parseCall(target, rest);
   const cast = dtype && dtype !== input.dtype ? apply("cast", [input], { dtype }) : input;
   if (device && device !== input.device) return move(cast, device);
-  return copy && cast === input ? apply("copy", [input]) : cast;
+  return copy && cast === input ? clone(input) : cast;
 }
 
 function parseCall(target: string | Tensor | ToOptions, rest: ToRest<DType>): ToOptions {

@@ -8,6 +8,7 @@ import { checkShape, type Shape, sizeOf, stridesOf } from "../shape.ts";
 import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
 import { applyAll } from "./apply.ts";
+import { orderOf, stridesIn } from "./order.ts";
 import { isOptions } from "./signature.ts";
 
 /** A number, or lists of lists of numbers of equal lengths. */
@@ -222,14 +223,24 @@ function likeOptions<D extends DType>(input: Tensor, options: TensorOptions<D>):
   return { device: input.device, ...options, dtype: options.dtype ?? (input.dtype as D) };
 }
 
+/** `made`, whose elements may trade places, in the order in which `input` lies. */
+function lyingAs<D extends DType>(input: Tensor, made: Tensor<D>): Tensor<D> {
+  const order = orderOf([input]);
+  if (order === undefined) return made;
+  const result = new Tensor(made.storage, made.shape, stridesIn(made.shape, order), 0, made.dtype);
+  result.requiresGrad = made.requiresGrad;
+  made.dispose();
+  return result;
+}
+
 /** Zeros of `input`'s shape, dtype and device. */
 export function zerosLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<D> {
-  return zeros(input.shape, likeOptions(input, options));
+  return lyingAs(input, zeros(input.shape, likeOptions(input, options)));
 }
 
 /** Ones of `input`'s shape, dtype and device. */
 export function onesLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<D> {
-  return ones(input.shape, likeOptions(input, options));
+  return lyingAs(input, ones(input.shape, likeOptions(input, options)));
 }
 
 /** One value in `input`'s shape, dtype and device. */
@@ -238,12 +249,12 @@ export function fullLike<D extends DType = DType>(
   fillValue: Scalar,
   options: TensorOptions<D> = {},
 ): Tensor<D> {
-  return full(input.shape, fillValue, likeOptions(input, options));
+  return lyingAs(input, full(input.shape, fillValue, likeOptions(input, options)));
 }
 
 /** Uninitialised memory of `input`'s shape, dtype and device. */
 export function emptyLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<D> {
-  return empty(input.shape, likeOptions(input, options));
+  return lyingAs(input, empty(input.shape, likeOptions(input, options)));
 }
 
 /** The bounds of {@link arange}, named. */

@@ -105,5 +105,5 @@ function tiled(input: Tensor, times: readonly number[]): Tensor {
   const padded = input.reshape([...times.slice(0, lead).map(() => 1), ...input.shape]);
   const spread = padded.shape.flatMap((size, dim) => [times[dim]!, size]);
   const grown = padded.reshape(padded.shape.flatMap((size) => [1, size])).expand(spread);
-  return grown.clone().view(padded.shape.map((size, dim) => size * times[dim]!));
+  return apply("copy", [grown]).view(padded.shape.map((size, dim) => size * times[dim]!));
 }

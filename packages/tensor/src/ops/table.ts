@@ -157,8 +157,8 @@ export type ScatterReduce = "replace" | "add" | "prod" | "amax" | "amin";
 export interface OtherOps {
   /** [x] → the values in another dtype. */
   cast: { readonly dtype: DType };
-  /** [x] → a row-major copy. */
-  copy: object;
+  /** [x] → a copy: row-major, or in the order in which x lies. */
+  copy: { readonly keepsOrder?: boolean };
   /** [condition (bool), a, b] */
   where: object;
   /** [...xs] along `dim`. */

@@ -44,12 +44,15 @@ export function reshape(input: Tensor, ...shape: Sizes<"shape">): Tensor {
 
 /** Itself where it already lies row-major, else a row-major copy. */
 export function contiguous(input: Tensor): Tensor {
-  return isContiguous(input.shape, input.strides) ? input : clone(input);
+  return isContiguous(input.shape, input.strides) ? input : apply("copy", [input]);
 }
 
-/** A row-major copy, through which gradients flow. @see https://pytorch.org/docs/stable/generated/torch.clone.html */
+/**
+ * A copy, through which gradients flow. It lies in memory as `input` does, without gaps.
+ * @see https://pytorch.org/docs/stable/generated/torch.clone.html
+ */
 export function clone(input: Tensor): Tensor {
-  return apply("copy", [input]);
+  return apply("copy", [input], { keepsOrder: true });
 }
 
 /** The dimensions in another order. @see https://pytorch.org/docs/stable/generated/torch.permute.html */
