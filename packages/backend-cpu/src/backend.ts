@@ -15,7 +15,7 @@ import {
   type View,
 } from "@dl/tensor";
 import { convert } from "./kernels/copy.ts";
-import { computeInto, defer, LONG, runFused } from "./kernels/deferred.ts";
+import { computeInto, defer, deferInto, LONG, runFused } from "./kernels/deferred.ts";
 import { inPlaceKernels } from "./kernels/index.ts";
 import type { Output } from "./kernels/kernel.ts";
 import { isReplaced, rows } from "./kernels/native.ts";
@@ -61,6 +61,7 @@ class CpuBackend implements Backend {
 
   runInto(call: KernelCall, target: View): void {
     if (call.op === "relu" && !isReplaced("relu") && waitInPlace(call, target, launch)) return;
+    if (!isReplaced(call.op) && deferInto(call, target)) return;
     const { shape, dtype, strides } = target;
     const output: Output = { storage: target.storage as CpuStorage, address: addressOf(target), shape, dtype, strides };
     if (!isReplaced(call.op) && computeInto(call, target, output)) return;

@@ -104,6 +104,28 @@ test("what is written in place is not made anywhere else first", () => {
   expect([x, y].map(first)).not.toEqual(start);
 });
 
+test("what is done in place to a result that waits, waits with it", () => {
+  const [x, y] = [values(1, [rows, columns]), values(2, [rows, columns])];
+  const start = memory().bytes;
+  const sum = x.mul(2);
+  const reader = sum.add(1);
+  sum.add_(y).mul_(sum);
+  // The reader's elements alone.
+  expect(memory().bytes - start).toBeLessThan(1.5 * 4 * rows * columns);
+  const [a, b] = [x, y].map(first) as [number, number];
+  const total = Math.fround(Math.fround(a * 2) + b);
+  expect([first(sum), first(reader)]).toEqual([Math.fround(total * total), Math.fround(Math.fround(a * 2) + 1)]);
+});
+
+test("one number in several dtypes is several", () => {
+  const x = values(1, [rows, columns]);
+  const chain = (part: Tensor): Tensor => part.mul(3).to("int32").mul(3).to("float32").sub(3).mul(3);
+  for (let time = 0; time < 3; time++) {
+    const short = cat(Array.from({ length: rows }, (_, i) => chain(x.select(0, i))));
+    expect(bytes(chain(x)).equals(bytes(short))).toBe(true);
+  }
+});
+
 test("what was copied and is kept has its elements after the copy changes, and so has what it was made of", () => {
   const [x, y] = [values(1, [rows, columns]), values(2, [rows, columns])];
   const [a, b] = [x, y].map(first) as [number, number];

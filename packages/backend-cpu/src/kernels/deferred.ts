@@ -47,9 +47,8 @@ class Deferred implements Pending {
   /** Whether some of them have exceptions. */
   isPatched = false;
   readonly #shape: readonly number[];
-  /** What that formula reads, but for numbers, and how many numbers. */
-  #reads: ReadonlySet<CpuStorage> = new Set();
-  #numbers = 0;
+  /** What that formula reads, numbers by what they are called. */
+  #reads: ReadonlySet<CpuStorage | string> = new Set();
   /** How many ops read it while it waits. */
   #readers = 0;
 
@@ -69,7 +68,7 @@ class Deferred implements Pending {
   #isTooLong(): boolean {
     const { weight } = this.kernel.what;
     const most = Math.min(weight, this.work - weight) > CHEAP ? MOST_OF_TWO : MOST_WORK;
-    return this.work > most || this.#reads.size + this.#numbers >= MOST_OPERANDS;
+    return this.work > most || this.#reads.size >= MOST_OPERANDS;
   }
 
   #waiting(): Deferred[] {
@@ -79,11 +78,13 @@ class Deferred implements Pending {
   #measure(): void {
     const waiting = this.#waiting();
     const ready = this.sources.filter(({ pending }) => !(pending instanceof Deferred));
-    const numbers = this.inputs.filter((x) => typeof x === "number" && !isKnown(this.kernel, x)).length;
-    this.work = waiting.reduce((sum, { work }) => sum + work - 1, Math.max(2, this.kernel.what.weight));
-    this.isPatched = this.kernel.what.isPatched || waiting.some(({ isPatched }) => isPatched);
-    this.#reads = new Set([...ready, ...waiting.flatMap((below) => [...below.#reads])]);
-    this.#numbers = waiting.reduce((sum, below) => sum + below.#numbers, numbers);
+    const { kernel } = this;
+    const numbers = this.inputs.flatMap((x, i) =>
+      typeof x !== "number" || isKnown(kernel, x) ? [] : [nameOf(x, kernel.inputs[i]!)],
+    );
+    this.work = waiting.reduce((sum, { work }) => sum + work - 1, Math.max(2, kernel.what.weight));
+    this.isPatched = kernel.what.isPatched || waiting.some(({ isPatched }) => isPatched);
+    this.#reads = new Set([...ready, ...numbers, ...waiting.flatMap((below) => [...below.#reads])]);
   }
 
   /** Whether an op over `view` can compute it on the way. */
@@ -182,6 +183,23 @@ function isSameInScalars({ what }: Elementwise): boolean {
   return [...collect([what.root])].every(({ op }) => op !== "fma" && op !== "patch");
 }
 
+/** Lets a whole tensor that waits wait for what is done to it, too. */
+export function deferInto(call: KernelCall, target: View): boolean {
+  const storage = target.storage as CpuStorage;
+  const mayWait = (): boolean => storage.pending instanceof Deferred && storage.pending.suits(target);
+  const what = mayWait() ? pointwiseOf(call) : undefined;
+  if (!what?.inputs.every((x) => typeof x === "number" || mayKeep(x, storage.length))) return false;
+  storage.settleReaders();
+  if (!mayWait()) return false;
+  storage.replace((before) => {
+    const inputs = what.inputs.map((x) =>
+      typeof x === "number" || x.storage !== storage ? x : { ...x, storage: before },
+    );
+    return new Deferred(what.kernel, inputs, target.shape);
+  });
+  return true;
+}
+
 /**
  * Computes what the input of a copy waits for in the copy's place, which may be among what it reads. It waits for that copy
  * from then on: nobody may ask for it again.
@@ -218,6 +236,8 @@ function waits(x: KernelInput): boolean {
   return typeof x !== "number" && (x.storage as CpuStorage).pending !== null;
 }
 
+const nameOf = (x: number, dtype: DType): string => `${Object.is(x, -0) ? "-0" : x} ${dtype}`;
+
 /** The operand that is the number 0 where it is part of the formula. */
 const ZERO = Number.POSITIVE_INFINITY;
 
@@ -234,17 +254,28 @@ interface Step {
 /** A chain as it is found: what it reads, and what it does with that. */
 class Chain {
   readonly inputs: KernelInput[] = [];
+  /** Where the numbers among them are. */
+  readonly #numbers = new Map<string, number>();
   readonly steps: Step[] = [];
   readonly #done = new Map<Pending, number>();
 
   /** Adds an op after all that its inputs wait for. */
   add(kernel: Elementwise, inputs: readonly KernelInput[]): number {
-    const operands = inputs.map((x) => (isKnown(kernel, x) ? ZERO : this.#operand(x)));
+    const operands = inputs.map((x, i) => {
+      if (isKnown(kernel, x)) return ZERO;
+      return typeof x === "number" ? this.#number(x, kernel.inputs[i]!) : this.#operand(x);
+    });
     return ~(this.steps.push({ kernel, operands }) - 1);
   }
 
-  #operand(x: KernelInput): number {
-    if (typeof x === "number") return this.inputs.push(x) - 1;
+  #number(x: number, dtype: DType): number {
+    const name = nameOf(x, dtype);
+    const found = this.#numbers.get(name) ?? this.inputs.push(x) - 1;
+    this.#numbers.set(name, found);
+    return found;
+  }
+
+  #operand(x: View): number {
     const { pending } = x.storage as CpuStorage;
     if (!(pending instanceof Deferred && pending.suits(x))) return this.#input(x);
     const found = this.#done.get(pending) ?? this.add(pending.kernel, pending.inputs);
