@@ -49,6 +49,20 @@ test("sizes past every block", () => {
   }
 });
 
+test.each(["float32", "float64", "bfloat16"] as const)("few results of many steps, and a vector, of %s", (dtype) => {
+  const few = (random: () => number): number => Math.floor(3 * random()) - 1;
+  for (const [m, k, n] of [
+    [1, 65536, 1],
+    [1, 70_003, 1],
+    [3, 81_921, 5],
+    [700, 403, 1],
+  ] as const) {
+    const [a, b] = [plainView([m, k], dtype, 1, few), plainView([k, n], dtype, 2, few)];
+    const turned = { ...plainView([n, k], dtype, 2, few), shape: [k, n], strides: [1, k] };
+    for (const right of [b, turned]) agree("matmul", [a, right], {}, [{ shape: [m, n], dtype }], precision[dtype]);
+  }
+});
+
 test("the number of threads changes nothing", () => {
   const fraction = (random: () => number): number => random() - 0.5;
   const inputs = [plainView([200, 300], "float32", 1, fraction), plainView([300, 250], "float32", 2, fraction)];

@@ -189,10 +189,14 @@ function tiledProduct(m: Module, e: Element): Product {
 // biome-ignore format: one line
 const dotParams = ["k", "a", "aRow", "b", "bColumn", "c", "cRow", "cColumn", "add", "addRow", "addColumn"] as const;
 
+/** Sums that a dot of vectors has, so that they do not wait for each other. */
+const CHAINS = 4;
+
 /** `rows` × `columns` of C, one or two rows. */
 function dotMicro(m: Module, e: Element, rows: number, columns: number): FuncRef<typeof dotParams, undefined> {
   return m.inner(`dot${rows}x${columns}`, dotParams, (f, p) => {
-    const sums = Array.from({ length: rows }, () => f.locals("v128", columns));
+    const together = Math.max(1, CHAINS / (rows * columns));
+    const chains = Array.from({ length: together }, () => f.locals("v128", rows * columns));
     const offsets = Array.from({ length: columns - 1 }, (_, j) => f.let(op("i32.mul", p.bColumn, j + 1)));
     const a = (i: number) => (i === 0 ? p.a : op("i32.add", p.a, p.aRow));
     const b = (j: number) => (j === 0 ? p.b : op("i32.add", p.b, offsets[j - 1]!));
@@ -202,18 +206,31 @@ function dotMicro(m: Module, e: Element, rows: number, columns: number): FuncRef
     };
     const left = f.locals("v128", rows);
     const right = f.local("v128");
-    f.while(op("i32.ge_s", p.k, e.lanes), () => {
-      for (const [i, vector] of left.entries()) f.set(vector, load("v128.load", a(i)));
-      for (let j = 0; j < columns; j++) {
-        f.set(right, load("v128.load", b(j)));
-        for (const [i, vector] of left.entries()) {
-          f.set(sums[i]![j]!, f.madd(e.shape, vector, right, sums[i]![j]!));
+    const take = (steps: number): void =>
+      f.while(op("i32.ge_s", p.k, steps * e.lanes), () => {
+        for (const [step, sums] of chains.slice(0, steps).entries()) {
+          for (const [i, vector] of left.entries()) f.set(vector, load("v128.load", a(i), 16 * step));
+          for (let j = 0; j < columns; j++) {
+            f.set(right, load("v128.load", b(j), 16 * step));
+            for (const [i, vector] of left.entries()) {
+              const sum = sums[i * columns + j]!;
+              f.set(sum, f.madd(e.shape, vector, right, sum));
+            }
+          }
         }
+        advance(16 * steps);
+        f.inc(p.k, -steps * e.lanes);
+      });
+    take(together);
+    if (together > 1) take(1);
+    for (let apart = together / 2; apart >= 1; apart /= 2) {
+      for (const [k, sums] of chains.slice(0, apart).entries()) {
+        for (const [i, sum] of sums.entries()) f.set(sum, op(`${e.shape}.add`, sum, chains[k + apart]![i]!));
       }
-      advance(16);
-      f.inc(p.k, -e.lanes);
-    });
-    const totals = sums.map((row) => row.map((sum) => f.let(sumLanes(e, sum))));
+    }
+    const totals = Array.from({ length: rows }, (_, i) =>
+      chains[0]!.slice(i * columns, (i + 1) * columns).map((sum) => f.let(sumLanes(e, sum))),
+    );
     f.while(p.k, () => {
       totals.forEach((row, i) => {
         row.forEach((total, j) => {
@@ -234,7 +251,7 @@ function dotMicro(m: Module, e: Element, rows: number, columns: number): FuncRef
   });
 }
 
-/** Rows of A and columns of B are contiguous; C may have any strides. */
+/** Rows of A and columns of B are contiguous; C may have any strides. `depth` tells whether columns come from afar, one by one. */
 export function dotProduct(m: Module, e: Element): Product {
   const strips = [4, 2, 1].map((columns) => ({
     columns,
@@ -244,7 +261,8 @@ export function dotProduct(m: Module, e: Element): Product {
     const i = f.local("i32");
     const j = f.local("i32");
     for (const { columns, micros } of strips) {
-      f.while(op("i32.le_s", op("i32.add", j, columns), p.n), () => {
+      const fits = op("i32.le_s", op("i32.add", j, columns), p.n);
+      f.while(columns === 1 ? fits : op("i32.and", fits, op("i32.eqz", p.depth)), () => {
         f.set(i, 0);
         for (const { rows, micro } of micros) {
           f.while(op("i32.le_s", op("i32.add", i, rows), p.m), () => {

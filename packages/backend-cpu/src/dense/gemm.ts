@@ -62,6 +62,8 @@ const SMALL = 32 * 32 * 32;
 const BIG = 2 ** 29;
 /** Rows whose panels stay in the L2 cache. One thread packs columns once for all of them, or shares products with itself. */
 const NEAR_ROWS = 360;
+/** Columns of more bytes come from afar, fastest in the order in which they lie. */
+const NEAR_BYTES = 2 ** 20;
 /** Multiply-adds that are worth handing over to a thread, and how many it best gets at a time where there are more. */
 const FORK = 2 ** 17;
 const SHARE = 2 ** 18;
@@ -128,7 +130,8 @@ function multiplyUnits(type: ScalarName, call: GemmCall, product: Product, batch
   const table = call.batch === undefined ? null : offsetTable(call.batch, s, product.transposed);
   const add = call.accumulate ? call.c.address : (call.bias ?? 0);
   const packed = mode === PACKED ? elements[type as FloatName] : undefined;
-  const depth = packed ? depthOf(packed, call.k) : 0;
+  const streams = mode === DOT && m === 1 && n * call.k * s > NEAR_BYTES;
+  const depth = packed ? depthOf(packed, call.k) : Number(streams);
   // biome-ignore format: in the groups of `gemmParams`
   const args = [
     mode, batch, grid.rows, grid.columns, grid.blockRows, grid.blockColumns, table?.address ?? 0,

@@ -1,11 +1,12 @@
 /** Products of matrices: strided views as they are, to the packed multiplication. */
 import { type DType, dtypes, type Shape, sizeOf, stridesOf, type View } from "@dl/tensor";
-import type { ScalarName } from "../dense/element.ts";
+import { bytesPerElement, type ScalarName } from "../dense/element.ts";
 import { type Batch, type GemmCall, gemm, type MatrixView } from "../dense/gemm.ts";
 import { addressOf } from "../storage.ts";
 import { convert } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { part } from "./movement.ts";
+import { folds } from "./reduce.ts";
 import { viewOf, withTemporaries } from "./temporary.ts";
 
 /** The dtypes that are multiplied as they lie; the others as float32 or int32, and back. */
@@ -35,9 +36,35 @@ function multiply(type: ScalarName, a: View, b: View, bias: View | undefined, ou
   const [m, n] = [out.shape[rank - 2]!, out.shape[rank - 1]!];
   const call = { m, n, k: a.shape[rank - 1]!, a: matrix(a), b: matrix(b), c: { address: out.address, rowStride: n } };
   if (bias) gemm(type, { ...call, bias: addressOf(bias) });
+  else if (m * n <= FEW && call.k >= LONG && type.startsWith("f")) multiplyLong(type, call, out);
   else if (rank > 2) gemm(type, { ...call, batch: batchOf(a, b, out.shape) });
   else if (m * n * call.k < MANY || !isSymmetric(call)) gemm(type, call);
   else multiplySymmetric(type, call, out);
+}
+
+/** Products that add up so many steps to so few results go in parts of so many steps. */
+const LONG = 2 ** 16;
+const FEW = 64;
+const PART = 2 ** 14;
+
+/** Whole parts are a batch; what is left is added to the first. */
+function multiplyLong(type: ScalarName, call: GemmCall, out: Output): void {
+  const { m, n, k, a, b } = call;
+  const count = Math.floor(k / PART);
+  const steps = [PART * a.columnStride, PART * b.rowStride, m * n] as const;
+  withTemporaries(out, (temporaries) => {
+    const products = temporaries.make([count, m * n], out.dtype);
+    const c = { address: products.address, rowStride: n };
+    const [inA, inB, inC] = steps.map((step) => Array.from({ length: count }, (_, i) => i * step));
+    gemm(type, { ...call, k: PART, c, batch: { count, a: inA!, b: inB!, c: inC! } });
+    const after = (matrix: MatrixView, step: number): MatrixView => ({
+      ...matrix,
+      address: matrix.address + count * step * bytesPerElement[type],
+    });
+    gemm(type, { ...call, k: k % PART, a: after(a, steps[0]), b: after(b, steps[1]), c, accumulate: true });
+    const attrs = { dims: [0], keepdim: false };
+    folds.sum({ op: "sum", inputs: [products], attrs, outputs: [out] }, [out]);
+  });
 }
 
 /** Products from which symmetry pays, fewest rows that are multiplied at a time, and panels of them at most. */
