@@ -1,5 +1,5 @@
 import "@dl/backend-cpu";
-import { type DType, randn } from "@dl/tensor";
+import { type DType, randn, type Tensor } from "@dl/tensor";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/runtime/index.ts";
@@ -7,6 +7,8 @@ import { agree, allDTypes, anyView, outputsOf, plainView, precision } from "./or
 
 const side = fc.integer({ min: 0, max: 9 });
 const batches = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 2 });
+
+const listOf = (x: Tensor) => x.flatten().toArray() as (number | bigint)[];
 
 test.each(allDTypes)("strided batches of %s", (dtype) => {
   const problem = fc
@@ -61,6 +63,34 @@ test.each(["float32", "float64", "bfloat16"] as const)("few results of many step
     const turned = { ...plainView([n, k], dtype, 2, few), shape: [k, n], strides: [1, k] };
     for (const right of [b, turned]) agree("matmul", [a, right], {}, [{ shape: [m, n], dtype }], precision[dtype]);
   }
+});
+
+test.each([
+  ["uint8", 0, 255, 8],
+  ["int8", -128, 127, 8],
+  ["int16", -32768, 32767, 16],
+  ["int32", -1000, 1000, 32],
+  ["int32", -(2 ** 31), 2 ** 31 - 1, 32],
+  ["int64", -100, 100, 64],
+  ["int64", -(2 ** 24), 2 ** 23, 64],
+  ["int64", -(2 ** 50), 2 ** 49, 64],
+] as const)("many whole numbers of %s from %d to %d, whose sums wrap around", (dtype, least, most, bits) => {
+  const [m, k, n] = [40, 50, 30];
+  const draw = (...shape: readonly number[]) => randn(shape).mul(most).to("float64").clamp(least, most).to(dtype);
+  const [a, b] = [draw(m, k), draw(k, n)];
+  const [x, y] = [a, b].map((matrix) => listOf(matrix).map(BigInt)) as [bigint[], bigint[]];
+  const wrapped = dtype === "uint8" ? BigInt.asUintN : BigInt.asIntN;
+  const expected = Array.from({ length: m * n }, (_, at) => {
+    const [i, j] = [Math.floor(at / n), at % n];
+    return Number(
+      wrapped(
+        bits,
+        x.slice(i * k, (i + 1) * k).reduce((sum, value, s) => sum + value * y[s * n + j]!, 0n),
+      ),
+    );
+  });
+  expect(listOf(a.matmul(b)).map(Number)).toEqual(expected);
+  expect(listOf(b.t().matmul(a.t()).t()).map(Number)).toEqual(expected);
 });
 
 test("the number of threads changes nothing", () => {

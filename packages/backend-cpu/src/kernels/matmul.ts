@@ -7,7 +7,7 @@ import { convert } from "./copy.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { part } from "./movement.ts";
 import { folds } from "./reduce.ts";
-import { viewOf, withTemporaries } from "./temporary.ts";
+import { type Temporaries, viewOf, withTemporaries } from "./temporary.ts";
 
 /** The dtypes that are multiplied as they lie; the others as float32 or int32, and back. */
 const denseTypes: { readonly [D in DType]?: ScalarName } = {
@@ -20,16 +20,50 @@ const denseTypes: { readonly [D in DType]?: ScalarName } = {
 export const matmul: Kernel<"matmul"> = ({ inputs }, [out]) => {
   const [a, b, bias] = inputs as readonly [View, View, View | undefined];
   const type = denseTypes[a.dtype];
+  const isFloat = dtypes[a.dtype].kind === "float";
+  if (!isFloat && !bias && isBulk(a, out!.shape) && multiplyExact(a, b, out!)) return;
   if (type !== undefined && !bias) return multiply(type, a, b, undefined, out!);
   withTemporaries(out!, (temporaries) => {
     if (type !== undefined) return multiply(type, a, b, temporaries.rowMajor(bias!), out!);
-    const dtype = dtypes[a.dtype].kind === "float" ? "float32" : "int32";
+    const dtype = isFloat ? "float32" : "int32";
     const product = temporaries.make(out!.shape, dtype);
     const [x, y, z] = [a, b, bias].map((view) => view && temporaries.rowMajor(view, dtype));
     multiply(denseTypes[dtype]!, x!, y!, z, product);
     convert(product, out!);
   });
 };
+
+/** Products from which a look at all whole numbers pays, and rows and columns. */
+const BULK = 2 ** 15;
+const SIDE = 8;
+
+function isBulk({ shape }: View, out: Shape): boolean {
+  return sizeOf(out) * shape.at(-1)! >= BULK && Math.min(...out.slice(-2)) >= SIDE;
+}
+
+/** Whole numbers so small that all sums are exact are multiplied as floats; gives back whether they are. */
+function multiplyExact(a: View, b: View, out: Output): boolean {
+  return withTemporaries(out, (temporaries) => {
+    const bound = magnitude(a, temporaries) * magnitude(b, temporaries) * a.shape.at(-1)!;
+    if (bound > 2 ** 53) return false;
+    const dtype = bound > 2 ** 24 ? "float64" : "float32";
+    const product = temporaries.make(out.shape, dtype);
+    multiply(denseTypes[dtype]!, temporaries.rowMajor(a, dtype), temporaries.rowMajor(b, dtype), undefined, product);
+    // What is stored in fewer bits wraps around.
+    convert(bound < 2 ** 31 || out.dtype === "int64" ? product : temporaries.rowMajor(product, "int64"), out);
+    return true;
+  });
+}
+
+/** The largest magnitude of any element. */
+function magnitude(x: View, temporaries: Temporaries): number {
+  const outputs = [0, 1].map(() => temporaries.make([], x.dtype));
+  folds.extremes(
+    { op: "extremes", inputs: [x], attrs: { dims: [...x.shape.keys()], keepdim: false }, outputs },
+    outputs,
+  );
+  return Math.max(...outputs.map(({ storage }) => Math.abs(Number(storage.raw[0]))));
+}
 
 function multiply(type: ScalarName, a: View, b: View, bias: View | undefined, out: Output): void {
   const rank = out.shape.length;
