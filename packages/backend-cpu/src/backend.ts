@@ -19,6 +19,7 @@ import { computeInto, defer, deferInto, LONG, runFused } from "./kernels/deferre
 import { inPlaceKernels } from "./kernels/index.ts";
 import type { Output } from "./kernels/kernel.ts";
 import { isReplaced, rows } from "./kernels/native.ts";
+import { addParts, deferParts } from "./kernels/parts.ts";
 import { folds } from "./kernels/reduce.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
@@ -51,7 +52,8 @@ class CpuBackend implements Backend {
     const isLong = length >= LONG;
     const mayWait = isLong || call.op === "conv" || call.op === "relu";
     if (mayWait && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
-      const waiting = waitFor(this, call, length, launch) ?? (isLong ? defer(this, call, length) : undefined);
+      const later = (): CpuStorage | undefined => deferParts(this, call, length) ?? defer(this, call, length);
+      const waiting = waitFor(this, call, length, launch) ?? (isLong ? later() : undefined);
       if (waiting) return [waiting];
     }
     const storage = new CpuStorage(this, dtype, length);
@@ -61,7 +63,7 @@ class CpuBackend implements Backend {
 
   runInto(call: KernelCall, target: View): void {
     if (call.op === "relu" && !isReplaced("relu") && waitInPlace(call, target, launch)) return;
-    if (!isReplaced(call.op) && deferInto(call, target)) return;
+    if (!isReplaced(call.op) && (addParts(call, target) || deferInto(call, target))) return;
     const { shape, dtype, strides } = target;
     const output: Output = { storage: target.storage as CpuStorage, address: addressOf(target), shape, dtype, strides };
     if (!isReplaced(call.op) && computeInto(call, target, output)) return;

@@ -98,8 +98,10 @@ export class CpuStorage extends Storage {
 
   /** Waits for `pending` instead, which gives the same elements. */
   waitFor(pending: Pending): void {
+    for (const source of pending.sources) source.retain();
     this.#settle();
     this.#await(pending);
+    for (const source of pending.sources) source.release();
   }
 
   copy(): CpuStorage {

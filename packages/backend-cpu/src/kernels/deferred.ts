@@ -16,7 +16,7 @@ import {
 } from "@dl/tensor";
 import { CpuStorage, type Pending } from "../storage.ts";
 import { access } from "./access.ts";
-import { casts } from "./copy.ts";
+import { casts, convert } from "./copy.ts";
 import { Elementwise } from "./elementwise.ts";
 import { constant, input, type Node, shl, shr, shrUnsigned } from "./expression.ts";
 import type { Output } from "./kernel.ts";
@@ -214,6 +214,13 @@ export function computeInto({ op, inputs: [x] }: KernelCall, target: View, out: 
   launchFused(pending.kernel, pending.inputs, out);
   storage.waitFor(new Deferred(casts[out.dtype](out.dtype), [target], out.shape));
   return true;
+}
+
+/** Writes the elements of a view; what waits for nobody else is not made anywhere else first. */
+export function writeTo(x: View, out: Output): void {
+  const { pending, isShared } = x.storage as CpuStorage;
+  if (pending instanceof Deferred && !isShared && pending.suits(x)) launchFused(pending.kernel, pending.inputs, out);
+  else convert(x, out);
 }
 
 /** Computes an element-wise call at once, with all that its inputs wait for; `false` for all others, and for short ones. */
