@@ -4,13 +4,13 @@
  */
 import { isFloat } from "../../dtype.ts";
 import { fail, showShape } from "../../errors.ts";
-import { decode } from "../../host.ts";
+import { convert } from "../../host.ts";
 import { sizeOf } from "../../shape.ts";
 import { state } from "../../state.ts";
 import type { Tensor } from "../../tensor.ts";
 import { fromArray } from "../creation.ts";
 import { rawData } from "../reading.ts";
-import type { Dense } from "./dense.ts";
+import { type Block, blockOf } from "./block.ts";
 
 /** @throws TensorError unless `input` is a float tensor of matrices, square if asked */
 export function checkMatrices(name: string, input: Tensor, square: boolean): void {
@@ -24,12 +24,14 @@ export function checkMatrices(name: string, input: Tensor, square: boolean): voi
   if (!isFloat(input.dtype)) fail(name, `needs a float dtype, got ${input.dtype}`, 'Cast with .to("float32")');
 }
 
-/** The matrices of a batch, one after the other. */
-export function matricesOf(input: Tensor, name: string): Dense[] {
-  const raw = rawData(input, name);
-  const size = sizeOf(input.shape.slice(-2));
-  const all = Float64Array.from({ length: raw.length }, (_, i) => Number(decode(raw, i, input.dtype)));
-  return Array.from({ length: sizeOf(input.shape.slice(0, -2)) }, (_, i) => all.subarray(i * size, (i + 1) * size));
+/** Copies of the matrices of a batch, one after the other. */
+export function matricesOf(input: Tensor, name: string): Block[] {
+  const [rows, columns] = input.shape.slice(-2) as [number, number];
+  const all = convert(rawData(input, name), input.dtype, "float64") as Float64Array;
+  const size = rows * columns;
+  return Array.from({ length: sizeOf(input.shape.slice(0, -2)) }, (_, i) =>
+    blockOf(all.subarray(i * size, (i + 1) * size), rows, columns),
+  );
 }
 
 /** Results of a batch as a constant tensor of shape [...batch, ...inner]. */

@@ -2,9 +2,11 @@
 import { fail } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
 import { composite } from "../signature.ts";
-import * as dense from "./dense.ts";
+import { blockOf, productsOn } from "./block.ts";
 import { batchOf, changeOf, checkMatrices, followed, matricesOf } from "./expand.ts";
+import { basis, Reflections, triangulate } from "./reflections.ts";
 import { solveTriangular } from "./solving.ts";
+import { cholesky as factor } from "./triangles.ts";
 
 /** The lower triangle, its diagonal halved. */
 function lowerHalf(x: Tensor): Tensor {
@@ -21,10 +23,12 @@ export const cholesky = composite(
   (A: Tensor, upper: boolean = false): Tensor => {
     checkMatrices("cholesky", A, true);
     const n = A.shape.at(-1)!;
-    const parts = matricesOf(upper ? A.mT : A, "cholesky").map(
-      (matrix) => dense.cholesky(matrix, n) ?? fail("cholesky", "a matrix is not positive definite"),
-    );
-    const value = batchOf(parts, A, [n, n]);
+    const products = productsOn(A.backend);
+    const parts = matricesOf(upper ? A : A.mT, "cholesky").map((matrix) => {
+      if (!factor(matrix, products)) fail("cholesky", "a matrix is not positive definite");
+      return matrix.data;
+    });
+    const value = batchOf(parts, A, [n, n]).triu().mT;
     const change = changeOf(A);
     const lower = change ? value.matmul(correction(value, change)) : value;
     return upper ? lower.mT : lower;
@@ -57,17 +61,24 @@ export const qr = composite(
     checkMatrices("qr", A, false);
     const [rows, columns] = A.shape.slice(-2) as [number, number];
     const size = mode === "complete" ? rows : Math.min(rows, columns);
-    const parts = matricesOf(A, "qr").map((matrix) => dense.qr(matrix, rows, columns));
+    const products = productsOn(A.backend);
+    const made = new Reflections(Math.min(rows, columns), rows);
+    const parts = matricesOf(A.mT, "qr").map((matrix) => {
+      const q = blockOf(new Float64Array(size * rows), size, rows);
+      triangulate(matrix, made, products);
+      basis(q, made, products, true);
+      return [q.data, matrix.data];
+    });
     const whole = batchOf(
-      parts.map(({ q }) => q),
+      parts.map(([q]) => q!),
       A,
-      [rows, rows],
-    ).narrow(-1, 0, size);
+      [size, rows],
+    ).mT;
     const triangle = batchOf(
-      parts.map(({ r }) => r),
+      parts.map(([, r]) => r!),
       A,
-      [rows, columns],
-    ).narrow(-2, 0, size);
+      [columns, rows],
+    ).mT.narrow(-2, 0, size);
     const change = changeOf(A);
     const [Q, R] = change
       ? followed<[Tensor, Tensor]>([whole, triangle], ([q, r]) => step(q, r, change))

@@ -1,21 +1,43 @@
 /** Linear systems, inverses, determinants. */
 import { fail, showShape } from "../../errors.ts";
-import { broadcastShapes, sameShape } from "../../shape.ts";
+import { broadcastShapes, sameShape, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { eye } from "../creation.ts";
 import { composite } from "../signature.ts";
-import { identity, lu, solveLU } from "./dense.ts";
+import { allFinite, type Block, blockOf, identity, type Products, productsOn } from "./block.ts";
 import { batchOf, changeOf, checkMatrices, matricesOf } from "./expand.ts";
+import { eliminate, solveLower, solveUpper } from "./triangles.ts";
 
-/** Constant inverses, from the host. */
-function inverseValue(name: string, input: Tensor): Tensor {
-  const n = input.shape.at(-1)!;
-  const parts = matricesOf(input, name).map((matrix) => {
-    const inverse = solveLU(lu(matrix, n), n, identity(n), n);
-    if (!inverse.every(Number.isFinite)) fail(name, "a matrix is singular", "Use linalg.pinv, or linalg.lstsq");
-    return inverse;
+/** Turns B into X with A X = B, and uses A up. */
+type Solver = (a: Block, b: Block, products: Products) => void;
+
+const solveAny: Solver = (a, b, products) => {
+  eliminate(a, b, products);
+  solveLower(a, b, true, products);
+  solveUpper(a, b, false, products);
+};
+
+const solveUnder: Solver = (a, b, products) => solveLower(a, b, false, products);
+const solveAbove: Solver = (a, b, products) => solveUpper(a, b, false, products);
+
+/** Constant solutions for sides that are used up, each with so many columns. */
+function solutionOf(name: string, A: Tensor, sides: readonly Block[], columns: number, solver: Solver): Tensor {
+  const products = productsOn(A.backend);
+  const parts = matricesOf(A, name).map((a, i) => {
+    const b = sides[i]!;
+    solver(a, b, products);
+    if (!allFinite(b.data))
+      fail(name, "a matrix is singular", name === "inv" ? "Use linalg.pinv, or linalg.lstsq" : "");
+    return b.data;
   });
-  return batchOf(parts, input, [n, n]);
+  return batchOf(parts, A, [A.shape.at(-1)!, columns]);
+}
+
+/** Constant inverses. */
+function inverseValue(name: string, A: Tensor, solver: Solver = solveAny): Tensor {
+  const n = A.shape.at(-1)!;
+  const ones = Array.from({ length: sizeOf(A.shape.slice(0, -2)) }, () => identity(n, n));
+  return solutionOf(name, A, ones, n, solver);
 }
 
 /**
@@ -53,19 +75,15 @@ export const solve = composite(
   "LinalgSolveExBackward0",
 );
 
-function solveLeft(A: Tensor, B: Tensor): Tensor {
+function solveLeft(A: Tensor, B: Tensor, solver: Solver = solveAny): Tensor {
   const n = A.shape.at(-1)!;
   if (B.shape.at(-2) !== n)
     fail("solve", `needs [n, n] and [n, k], got ${showShape(A.shape)} and ${showShape(B.shape)}`);
   const batch = broadcastShapes("solve", A.shape.slice(0, -2), B.shape.slice(0, -2));
   const [a, b] = [A, B].map((x) => x.expand([...batch, ...x.shape.slice(-2)])) as [Tensor, Tensor];
-  const columns = b.shape.at(-1)!;
-  const sides = matricesOf(b, "solve");
-  const parts = matricesOf(a, "solve").map((matrix, i) => solveLU(lu(matrix, n), n, sides[i]!, columns));
-  if (!parts.every((part) => part.every(Number.isFinite))) fail("solve", "a matrix is singular");
-  const value = batchOf(parts, a, [n, columns]);
+  const value = solutionOf("solve", a, matricesOf(b, "solve"), b.shape.at(-1)!, solver);
   if (!changeOf(A) && !changeOf(B)) return value;
-  const inverse = inverseValue("solve", a);
+  const inverse = inverseValue("solve", a, solver);
   // Each step of X ← X + A₀⁻¹ (B − A X) makes one more derivative right.
   const once = value.add(inverse.matmul(b.sub(a.matmul(value))));
   return once.add(inverse.matmul(b.sub(a.matmul(once))));
@@ -79,7 +97,8 @@ export const solveTriangular = composite(
     const offset = unitriangular ? 1 : 0;
     const half = upper ? A.triu(offset) : A.tril(-offset);
     const whole = unitriangular ? half.add(eye(A.shape.at(-1)!, { dtype: A.dtype, device: A.device })) : half;
-    return left ? solveLeft(whole, B) : solveLeft(whole.mT, B.mT).mT;
+    const solver = upper === left ? solveAbove : solveUnder;
+    return left ? solveLeft(whole, B, solver) : solveLeft(whole.mT, B.mT, solver).mT;
   },
 );
 
@@ -89,12 +108,15 @@ interface Determinants {
 }
 
 function determinants(name: string, A: Tensor): Determinants {
-  const n = A.shape.at(-1)!;
-  const parts = matricesOf(A, name).map((matrix) => {
-    const { factors, sign } = lu(matrix, n);
-    const diagonal = Array.from({ length: n }, (_, i) => factors[i * (n + 1)]!);
-    const negative = diagonal.reduce<number>((s, x) => s * Math.sign(x), sign);
-    return [negative, diagonal.reduce((sum, x) => sum + Math.log(Math.abs(x)), 0)];
+  const products = productsOn(A.backend);
+  const parts = matricesOf(A, name).map((a) => {
+    let sign: number = eliminate(a, null, products);
+    let sum = 0;
+    for (let i = 0; i < a.data.length; i += a.row + 1) {
+      sign *= Math.sign(a.data[i]!);
+      sum += Math.log(Math.abs(a.data[i]!));
+    }
+    return [sign, sum];
   });
   const part = (i: number): Tensor =>
     batchOf(
@@ -149,17 +171,18 @@ export const det = composite("det(A)", (A: Tensor): Tensor => {
 /** Transposed cofactors: the derivative of a determinant, also where it is zero. */
 function adjugates(A: Tensor): Tensor {
   const n = A.shape.at(-1)!;
-  const parts = matricesOf(A, "det").map((matrix) =>
-    Float64Array.from({ length: n * n }, (_, at) => cofactor(matrix, n, at % n, Math.floor(at / n))),
+  const products = productsOn(A.backend);
+  const parts = matricesOf(A, "det").map(({ data }) =>
+    Float64Array.from({ length: n * n }, (_, at) => cofactor(data, n, at % n, Math.floor(at / n), products)),
   );
   return batchOf(parts, A, [n, n]);
 }
 
-function cofactor(matrix: Float64Array, n: number, row: number, column: number): number {
+function cofactor(matrix: Float64Array, n: number, row: number, column: number, products: Products): number {
   const minor = matrix.filter((_, at) => Math.floor(at / n) !== row && at % n !== column);
-  const { factors, sign } = lu(minor, n - 1);
+  const sign = eliminate(blockOf(minor, n - 1, n - 1), null, products);
   let product: number = (row + column) % 2 === 0 ? sign : -sign;
-  for (let i = 0; i < n - 1; i++) product *= factors[i * n]!;
+  for (let i = 0; i < n - 1; i++) product *= minor[i * n]!;
   return product;
 }
 

@@ -1,10 +1,12 @@
 /** Eigenvalues, singular values, and what is made of them. Their derivatives are right where values differ. */
+import { fail } from "../../errors.ts";
 import { Tensor } from "../../tensor.ts";
 import { where } from "../arithmetic.ts";
 import { cat } from "../joining.ts";
 import { composite } from "../signature.ts";
+import { productsOn } from "./block.ts";
 import { batchOf, changeOf, checkMatrices, followed, matricesOf } from "./expand.ts";
-import * as spectrum from "./spectrum.ts";
+import { eighOf, svdOf } from "./spectrum.ts";
 
 /** Ascending eigenvalues and eigenvectors as columns. */
 export type Eigen = [eigenvalues: Tensor, eigenvectors: Tensor] & {
@@ -26,25 +28,34 @@ function symmetricChange(A: Tensor): Tensor | null {
 
 /** Eigenvalues of symmetric matrices, from one triangle, and orthonormal eigenvectors. @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html */
 export const eigh = composite("eigh(A, UPLO?)", (A: Tensor, UPLO: "L" | "U" = "L"): Eigen => {
-  checkMatrices("eigh", A, true);
-  const n = A.shape.at(-1)!;
-  const parts = matricesOf(symmetric(A, UPLO), "eigh").map((matrix) => spectrum.eigh(matrix, n));
-  const values = batchOf(
-    parts.map(({ values }) => values),
-    A,
-    [n],
-  );
-  const vectors = batchOf(
-    parts.map(({ vectors }) => vectors),
-    A,
-    [n, n],
-  );
+  const [values, vectors] = eigenOf("eigh", A, UPLO, true);
   const change = symmetricChange(A);
   const [eigenvalues, eigenvectors] = change
-    ? followed<[Tensor, Tensor]>([values, vectors], ([w, v]) => turned(w, v, change))
-    : [values, vectors];
+    ? followed<[Tensor, Tensor]>([values, vectors!], ([w, v]) => turned(w, v, change))
+    : [values, vectors!];
   return Object.assign([eigenvalues, eigenvectors] as [Tensor, Tensor], { eigenvalues, eigenvectors });
 });
+
+function failToConverge(name: string): never {
+  fail(name, "a matrix has elements that are not finite, or its values do not converge");
+}
+
+/** Constants from the host. */
+function eigenOf(name: string, A: Tensor, UPLO: "L" | "U", vectors: boolean): [values: Tensor, vectors: Tensor | null] {
+  checkMatrices(name, A, true);
+  const n = A.shape.at(-1)!;
+  const find = eighOf(n, vectors, productsOn(A.backend));
+  const x = A.detach();
+  const parts = matricesOf(UPLO === "L" ? x.mT : x, name).map((a) => find(a) ?? failToConverge(name));
+  const values = parts.map((part) => part.values);
+  const rows = (): Tensor =>
+    batchOf(
+      parts.map((part) => part.vectors!),
+      A,
+      [n, n],
+    );
+  return [batchOf(values, A, [n]), vectors ? rows().mT : null];
+}
 
 /** Seen through the eigenvectors, the diagonal moves the values and the rest turns the vectors. */
 function turned(values: Tensor, vectors: Tensor, change: Tensor): [Tensor, Tensor] {
@@ -62,7 +73,8 @@ function reciprocalGaps(a: Tensor, b: Tensor): Tensor {
 /** {@link eigh} without the vectors. @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html */
 export const eigvalsh = composite(
   "eigvalsh(A, UPLO?)",
-  (A: Tensor, UPLO: "L" | "U" = "L"): Tensor => eigh(A, UPLO).eigenvalues,
+  (A: Tensor, UPLO: "L" | "U" = "L"): Tensor =>
+    changeOf(A) ? eigh(A, UPLO).eigenvalues : eigenOf("eigvalsh", A, UPLO, false)[0],
 );
 
 /** Left vectors, values, right vectors (transposed). */
@@ -76,28 +88,47 @@ export type SVD = [U: Tensor, S: Tensor, Vh: Tensor] & { readonly U: Tensor; rea
 export const svd = composite(
   "svd(A, fullMatrices?, driver?)",
   (A: Tensor, fullMatrices: boolean = true, _driver?: string | null): SVD => {
-    checkMatrices("svd", A, false);
-    const [rows, columns] = A.shape.slice(-2) as [number, number];
-    const k = Math.min(rows, columns);
-    const parts = matricesOf(A, "svd").map((matrix) => spectrum.svd(matrix, rows, columns));
-    const factor = (pick: (part: spectrum.SVD) => ArrayLike<number>, inner: number[]): Tensor =>
-      batchOf(parts.map(pick), A, inner);
-    const values: [Tensor, Tensor, Tensor] = [
-      factor(({ u }) => u, [rows, k]),
-      factor(({ s }) => s, [k]),
-      factor(({ v }) => v, [columns, k]),
-    ];
+    const { u, s, v } = singularOf("svd", A, fullMatrices ? "all" : "few");
+    const k = s.shape.at(-1)!;
     const change = changeOf(A);
-    const [u, S, v] = change ? followed(values, ([left, s, right]) => moved(left, s, right, change)) : values;
-    const whole = (x: Tensor, part: (part: spectrum.SVD) => spectrum.Dense, size: number): Tensor =>
-      !fullMatrices || size === k
-        ? x
-        : cat([x, factor((p) => spectrum.beyond(part(p), size, k), [size, size - k])], -1);
-    const U = whole(u, (part) => part.u, rows);
-    const Vh = whole(v, (part) => part.v, columns).mT;
+    const few = (x: Tensor): Tensor => x!.narrow(-1, 0, k);
+    const [left, S, right] = change
+      ? followed([few(u!), s, few(v!)] as [Tensor, Tensor, Tensor], (factors) => moved(...factors, change))
+      : [u!, s, v!];
+    const [U, Vh] = [completed(left, u!), completed(right, v!).mT];
     return Object.assign([U, S, Vh] as [Tensor, Tensor, Tensor], { U, S, Vh });
   },
 );
+
+/** The first columns of `whole` may have been replaced. */
+function completed(first: Tensor, whole: Tensor): Tensor {
+  const [count, all] = [first.shape.at(-1)!, whole.shape.at(-1)!];
+  return count === all ? first : cat([first, whole.narrow(-1, count, all - count)], -1);
+}
+
+interface Factors {
+  readonly u: Tensor | null;
+  readonly s: Tensor;
+  readonly v: Tensor | null;
+}
+
+/** Constants from the host: values, and all vectors, as many as values, or none. */
+function singularOf(name: string, A: Tensor, vectors: "all" | "few" | "none"): Factors {
+  checkMatrices(name, A, false);
+  const [rows, columns] = A.shape.slice(-2) as [number, number];
+  const [long, short] = [Math.max(rows, columns), Math.min(rows, columns)];
+  const count = vectors === "all" ? long : short;
+  const find = svdOf(long, short, vectors === "none" ? null : count, productsOn(A.backend));
+  const x = A.detach();
+  const parts = matricesOf(rows < columns ? x.mT : x, name).map((a) => find(a) ?? failToConverge(name));
+  const values = parts.map((part) => part.values);
+  const s = batchOf(values, A, [short]);
+  if (vectors === "none") return { u: null, s, v: null };
+  const lefts = parts.map((part) => part.left!);
+  const rights = parts.map((part) => part.right!);
+  const [tall, square] = [batchOf(lefts, A, [count, long]).mT, batchOf(rights, A, [short, short]).mT];
+  return rows < columns ? { u: square, s, v: tall } : { u: tall, s, v: square };
+}
 
 function moved(u: Tensor, s: Tensor, v: Tensor, change: Tensor): [Tensor, Tensor, Tensor] {
   const seen = u.mT.matmul(change).matmul(v);
@@ -115,7 +146,7 @@ function moved(u: Tensor, s: Tensor, v: Tensor, change: Tensor): [Tensor, Tensor
 /** Singular values, descending. @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
 export const svdvals = composite(
   "svdvals(A, driver?)",
-  (A: Tensor, _driver?: string | null): Tensor => svd(A, false).S,
+  (A: Tensor, _driver?: string | null): Tensor => (changeOf(A) ? svd(A, false).S : singularOf("svdvals", A, "none").s),
 );
 
 const epsilons: Readonly<Record<string, number>> = {

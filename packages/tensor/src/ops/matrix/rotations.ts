@@ -1,0 +1,88 @@
+/** Sweeps of rotations of neighbouring rows, many of which are applied together. */
+import { type Block, blockOf, identity, type Products, part, place } from "./block.ts";
+
+/** Sweeps that wait, and the rotations of each that one product takes. */
+const SWEEPS = 32;
+/** Rows from which on rotations are gathered. */
+const LONG = 128;
+
+/** Cosines and sines of one sweep, at the first row of each pair. */
+export class Turns {
+  readonly cosines: Float64Array;
+  readonly sines: Float64Array;
+
+  constructor(rows: number) {
+    this.cosines = new Float64Array(rows);
+    this.sines = new Float64Array(rows);
+  }
+}
+
+/** Rows that rotate: row i becomes c · row i + s · row i + 1, which becomes c · itself − s · row i. */
+export class Rotating {
+  readonly rows: Block;
+  readonly #products: Products;
+  /** Cosines and sines by sweep and row, and from which row to which a sweep goes. */
+  readonly #cosines: Float64Array;
+  readonly #sines: Float64Array;
+  readonly #from = new Int32Array(SWEEPS);
+  readonly #to = new Int32Array(SWEEPS);
+  #count = 0;
+
+  constructor(rows: number, columns: number, products: Products) {
+    this.rows = blockOf(new Float64Array(rows * columns), rows, columns);
+    this.#products = products;
+    const size = columns < LONG ? 0 : SWEEPS * rows;
+    this.#cosines = new Float64Array(size);
+    this.#sines = new Float64Array(size);
+  }
+
+  /** A sweep from the row `low` to `high`. */
+  sweep(low: number, high: number, { cosines, sines }: Turns): void {
+    const { data, at, row, columns, rows } = this.rows;
+    if (columns < LONG) {
+      for (let i = low; i < high; i++) rotate(data, at + i * row, row, columns, cosines[i]!, sines[i]!);
+      return;
+    }
+    const line = this.#count * rows;
+    this.#cosines.set(cosines.subarray(low, high), line + low);
+    this.#sines.set(sines.subarray(low, high), line + low);
+    this.#from[this.#count] = low;
+    this.#to[this.#count++] = high;
+    if (this.#count === SWEEPS) this.finish();
+  }
+
+  /** Applies what waits. */
+  finish(): void {
+    const count = this.#count;
+    if (count === 0) return;
+    // Sweep k may rotate row i as soon as the one before has done with i + 1: groups of equal (i + k) / SWEEPS.
+    const last = Math.max(...this.#to.subarray(0, count)) + count;
+    for (let group = 0; group < last; group += SWEEPS) this.#apply(group);
+    this.#count = 0;
+  }
+
+  #apply(group: number): void {
+    const { rows } = this.rows;
+    const first = Math.max(0, group - this.#count + 1);
+    const size = Math.min(rows, group + SWEEPS + 1) - first;
+    const turn = identity(size, size);
+    let any = false;
+    for (let k = 0; k < this.#count; k++) {
+      const to = Math.min(this.#to[k]!, group + SWEEPS - k);
+      for (let i = Math.max(this.#from[k]!, group - k); i < to; i++) {
+        any = true;
+        rotate(turn.data, (i - first) * size, size, size, this.#cosines[k * rows + i]!, this.#sines[k * rows + i]!);
+      }
+    }
+    if (any) place(this.#products.product(turn, part(this.rows, first, 0, size)), this.rows, first, 0);
+  }
+}
+
+function rotate(x: Float64Array, at: number, row: number, columns: number, c: number, s: number): void {
+  const below = at + row;
+  for (let j = 0; j < columns; j++) {
+    const [a, b] = [x[at + j]!, x[below + j]!];
+    x[at + j] = c * a + s * b;
+    x[below + j] = c * b - s * a;
+  }
+}
