@@ -50,6 +50,9 @@ describe.each(ops)("%s", (op) => {
 
   test("of 16-bit floats that are widened part by part", () => {
     check(op, [3, 400_000], 1, "bfloat16");
+    check(op, [1031, 1100], 0, "bfloat16");
+    check(op, [9, 1300, 100], 0, "bfloat16");
+    check(op, [], 0, "bfloat16");
     const turned = Array.from({ length: operands(op) }, (_, i): Spec => {
       return { ...plainView([1000, 1100], "float16", 3 + i, negative), shape: [1100, 1000], strides: [1, 1100] };
     });

@@ -44,7 +44,7 @@ export function launch(kernel: Elementwise, inputs: readonly KernelInput[], out:
   else {
     const [size] = out.shape as readonly [number];
     const most = threads.count > 1 ? size : Math.ceil((NEAR * size) / sizeOf(out.shape));
-    bySlices(inputs, out, most, (xs, part) => {
+    bySlices(inputs, out, 0, most, (xs, part) => {
       withTemporaries(part, (temporaries) => {
         const straight = xs.map((x) => (isTurned(x) ? temporaries.rowMajor(x) : x));
         kernel.launch(straight, part);

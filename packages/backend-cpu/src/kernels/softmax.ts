@@ -31,9 +31,11 @@ function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
         launch(name, dtype, xs, dim, out!);
       });
     } else {
-      const [size = 1] = out!.shape;
-      const most = dim === 0 ? size : Math.max(1, Math.floor((NEAR * size) / sizeOf(out!.shape)));
-      bySlices(views, out!, most, (xs, part) => throughFloats(name, xs, dim, part));
+      const cut = dim === 0 && out!.shape.length > 1 ? 1 : 0;
+      const size = out!.shape[cut] ?? 1;
+      const least = cut === 0 ? 1 : NARROW;
+      const most = cut === dim ? size : Math.max(least, Math.floor((NEAR * size) / sizeOf(out!.shape)));
+      bySlices(views, out!, cut, most, (xs, part) => throughFloats(name, xs, dim, part));
     }
   };
 }

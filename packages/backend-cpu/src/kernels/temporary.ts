@@ -59,22 +59,25 @@ export function withTemporaries<T>(owner: Output | View, body: (temporaries: Tem
   }
 }
 
-/** Calls `body` for at most `most` positions of the first dimension at a time. The inputs have the shape of `out`. */
+/** Calls `body` for at most `most` positions of a dimension at a time. The inputs have the shape of `out`. */
 export function bySlices<X extends KernelInput>(
   inputs: readonly X[],
   out: Output,
+  dim: number,
   most: number,
   body: (inputs: readonly X[], out: Output) => void,
 ): void {
-  const [first, ...rest] = out.shape as readonly [number, ...number[]];
-  const step = (out.strides?.[0] ?? sizeOf(rest)) * dtypes[out.dtype].bytes;
-  for (let start = 0; start < first; start += most) {
-    const shape = [Math.min(most, first - start), ...rest];
+  if (out.shape.length === 0) return body(inputs, out);
+  const outStrides = out.strides ?? stridesOf(out.shape);
+  const size = out.shape[dim]!;
+  for (let start = 0; start < size; start += most) {
+    const shape = out.shape.with(dim, Math.min(most, size - start));
     const slice = ({ storage, dtype, strides, offset }: View): View => {
-      return { storage, dtype, strides, shape, offset: offset + start * strides[0]! };
+      return { storage, dtype, strides, shape, offset: offset + start * strides[dim]! };
     };
     const some = inputs.map((x) => (typeof x === "number" ? x : slice(x)));
-    body(some as X[], { ...out, shape, address: out.address + start * step });
+    const address = out.address + start * outStrides[dim]! * dtypes[out.dtype].bytes;
+    body(some as X[], { ...out, shape, strides: outStrides, address });
   }
 }
 
