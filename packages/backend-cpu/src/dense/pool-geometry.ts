@@ -14,7 +14,7 @@ export interface PoolShape {
   /** Windows may start within the input and end beyond its padding. */
   readonly ceilMode: boolean;
   /** How many windows divide the input, whatever the others say. */
-  readonly adaptive?: readonly number[];
+  readonly adaptive?: readonly number[] | undefined;
 }
 
 /** The spatial size of the output of one dimension. */

@@ -31,11 +31,14 @@ export const conv: Kernel<"conv"> = ({ inputs, attrs }, [out]) => {
   });
 };
 
+/** What a convolution reads. */
+export type Factors = Omit<ConvForward, "y">;
+
 /** Convolves what waits for that, to go on with the result: false if `run` says so, or if nothing waits. */
 export function convolveAwaited(
   x: View,
   out: Output,
-  run: (shape: ConvShape, factors: Omit<ConvForward, "y">) => boolean,
+  run: (shape: ConvShape, factors: Factors) => boolean,
 ): boolean {
   const call = waitingCall(x, "conv");
   if (!call) return false;

@@ -1,16 +1,19 @@
 /** Pooling: calls to the dense kernels, whose positions are int32. */
 import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
-import { convMaxPool } from "../dense/conv.ts";
+import { type ConvShape, convMaxPool } from "../dense/conv.ts";
 import { maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
 import { addressOf, type CpuStorage } from "../storage.ts";
-import { convolveAwaited } from "./convolution.ts";
+import { convolveAwaited, type Factors } from "./convolution.ts";
 import { inFloats } from "./floats.ts";
 import type { Kernel } from "./kernel.ts";
 import { beforeRelu, notePooled } from "./waiting.ts";
 
-function shapeOf(x: Shape, attrs: Attrs<"maxPool">): PoolShape {
-  const lead = x.length - attrs.kernel.length;
-  return { ...attrs, planes: sizeOf(x.slice(0, lead)), input: x.slice(lead) };
+/** Field by field: copying objects takes longer than a small kernel. */
+function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode, adaptive }: Attrs<"maxPool">): PoolShape {
+  const lead = x.length - kernel.length;
+  let planes = 1;
+  for (let i = 0; i < lead; i++) planes *= x[i]!;
+  return { planes, input: x.slice(lead), kernel, stride, padding, dilation, ceilMode, adaptive };
 }
 
 /** A ReLU that still waits is left waiting: the windows look at what it would read. */
@@ -20,7 +23,9 @@ export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positi
   const [x, relu] = [source ?? given, source !== undefined];
   const window = shapeOf(x.shape, attrs);
   const [y, indices] = [out!.address, positions!.address];
-  if (!convolveAwaited(x, out!, (shape, factors) => convMaxPool(shape, window, { ...factors, y, indices, relu }))) {
+  const run = (shape: ConvShape, { x, w, bias = 0 }: Factors) =>
+    convMaxPool(shape, window, { x, w, bias, y, indices, relu });
+  if (!convolveAwaited(x, out!, run)) {
     void (x.storage as CpuStorage).block;
     inFloats("maxPool", [x], out!, (type, [input], output) =>
       maxPool(type, window, { input: input!, output, indices, relu }),
