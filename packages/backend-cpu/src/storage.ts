@@ -124,7 +124,9 @@ export class CpuStorage extends Storage {
   #await(pending: Pending): void {
     const ticket = tickets.pop() ?? new Ticket();
     ticket.holder = this;
-    Object.assign(this.#extra, { pending, ticket });
+    const waiting = this.#extra;
+    waiting.pending = pending;
+    waiting.ticket = ticket;
     for (const source of pending.sources) {
       source.retain();
       source.#addReader(ticket.reference);

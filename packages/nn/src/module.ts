@@ -61,6 +61,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
 
   /** @internal */
   override invoke(input: unknown[]): unknown {
+    if (!this[WATCHED]) return this.forward(...(input as unknown as In));
     let args = input;
     for (const hook of this.#before) {
       const changed = hook(this, args);
