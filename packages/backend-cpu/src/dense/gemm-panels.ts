@@ -24,8 +24,8 @@ export interface PanelProduct {
   readonly addRow: number;
 }
 
-/** The most columns whose panels are in memory at a time, and depths of them. */
-const SLAB = 4096;
+/** The most bytes of panels at a time, which stay in the shared cache while all rows go by, and depths of them. */
+const SLAB = 2 ** 22;
 const SLAB_DEPTHS = 4;
 /** Tiles of the rows of a unit, at most, so that its panels stay in the L2 cache, and at least, so that B is worth reading. */
 const ROWS = { most: 20, least: 10 };
@@ -57,9 +57,9 @@ export function depthOf(e: Element, k: number): number {
 /** C = A · B + add, by the module `key`. @throws TensorError if memory for the panels is not to be had. */
 export function multiplyPanels(type: FloatName, key: string, p: PanelProduct): void {
   const e = elements[type];
-  const columns = evenly(p.n, SLAB, wide.vectors * e.lanes);
   const depth = depthOf(e, p.k);
   const slab = Math.min(p.k, SLAB_DEPTHS * depth);
+  const columns = evenly(p.n, SLAB / (slab * e.bytes), wide.vectors * e.lanes);
   const panels = memory.allocate(columns * slab * e.bytes);
   try {
     for (let j = 0; j < p.n; j += columns) {

@@ -35,11 +35,7 @@ export const conv: Kernel<"conv"> = ({ inputs, attrs }, [out]) => {
 export type Factors = Omit<ConvForward, "y">;
 
 /** Convolves what waits for that, to go on with the result: false if `run` says so, or if nothing waits. */
-export function convolveAwaited(
-  x: View,
-  out: Output,
-  run: (shape: ConvShape, factors: Factors) => boolean,
-): boolean {
+export function convolveAwaited(x: View, out: Output, run: (shape: ConvShape, factors: Factors) => boolean): boolean {
   const call = waitingCall(x, "conv");
   if (!call) return false;
   const views = call.inputs as readonly View[];
