@@ -67,7 +67,10 @@ export function bySlices<X extends KernelInput>(
   most: number,
   body: (inputs: readonly X[], out: Output) => void,
 ): void {
-  if (out.shape.length === 0) return body(inputs, out);
+  if (out.shape.length === 0) {
+    body(inputs, out);
+    return;
+  }
   const outStrides = out.strides ?? stridesOf(out.shape);
   const size = out.shape[dim]!;
   for (let start = 0; start < size; start += most) {
