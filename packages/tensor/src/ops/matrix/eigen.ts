@@ -1,12 +1,7 @@
 /** Eigenvalues of symmetric matrices: a tridiagonal matrix by reflections, whose other diagonals implicit shifts wear away. */
 import type { Block, Products } from "./block.ts";
 import { basis, Reflections, reflector } from "./reflections.ts";
-import { Rotating, Turns } from "./rotations.ts";
-
-/** Sweeps for one eigenvalue: two or three are usual. */
-const PATIENCE = 80;
-/** Squares below it are imprecise. The largest elements are about 1. */
-export const TINY = 1e-280;
+import { Rotating, TINY, Turns, wearAway } from "./rotations.ts";
 
 /** Eigenvalues in any order, and eigenvectors as rows if asked for. */
 export interface Eigen {
@@ -26,7 +21,11 @@ export function eigenOf(n: number, vectors: boolean, products: Products): (a: Bl
   return (a) => {
     tridiagonalize(a, values, beside, made, scratch);
     if (rotating) basis(rotating.rows, made, products, false);
-    if (!diagonalize(values, beside, rotating, turns)) return null;
+    const done = wearAway(values, beside, (low, high) => {
+      const end = sweep(values, beside, low, high, turns);
+      rotating?.sweep(low, end, turns);
+    });
+    if (!done) return null;
     rotating?.finish();
     return { values, rows: rotating?.rows ?? null };
   };
@@ -82,28 +81,6 @@ function reflectBoth(
     const [x, y] = [v[from + i]!, w[i]!];
     for (let j = i; j < n; j++) a[line + j]! -= x * w[j]! + y * v[from + j]!;
   }
-}
-
-/** Values take the place of the diagonal. False if they do not come. */
-function diagonalize(d: Float64Array, e: Float64Array, rotating: Rotating | null, turns: Turns): boolean {
-  let patience = PATIENCE * d.length;
-  for (let high = d.length - 1; high > 0; ) {
-    let low = high;
-    while (low > 0 && !isNegligible(e[low - 1]!, d[low - 1]!, d[low]!)) low--;
-    if (low > 0) e[low - 1] = 0;
-    if (low === high) high--;
-    else if (patience-- === 0) return false;
-    else {
-      const end = sweep(d, e, low, high, turns);
-      rotating?.sweep(low, end, turns);
-    }
-  }
-  return true;
-}
-
-/** An element beside two of the diagonal that changes none of the values. */
-export function isNegligible(e: number, a: number, b: number): boolean {
-  return Math.abs(e) <= Number.EPSILON * (Math.abs(a) + Math.abs(b)) || e * e < TINY;
 }
 
 /** One implicit step of Q R with Wilkinson's shift, from `low` to `high`; the row where it ended. */

@@ -1,10 +1,14 @@
 /** Sweeps of rotations of neighbouring rows, many of which are applied together. */
 import { type Block, blockOf, identity, type Products, part, place } from "./block.ts";
 
+/** Squares below it are imprecise. The largest elements are about 1. */
+export const TINY = 1e-280;
+/** Sweeps for one value: two or three are usual. */
+const PATIENCE = 80;
 /** Sweeps that wait, and the rotations of each that one product takes. */
-const SWEEPS = 32;
+const SWEEPS = 24;
 /** Rows from which on rotations are gathered. */
-const LONG = 128;
+const LONG = 64;
 
 /** Cosines and sines of one sweep, at the first row of each pair. */
 export class Turns {
@@ -69,9 +73,13 @@ export class Rotating {
     let any = false;
     for (let k = 0; k < this.#count; k++) {
       const to = Math.min(this.#to[k]!, group + SWEEPS - k);
-      for (let i = Math.max(this.#from[k]!, group - k); i < to; i++) {
+      const left = Math.max(first, group - k);
+      for (let i = Math.max(this.#from[k]!, left); i < to; i++) {
         any = true;
-        rotate(turn.data, (i - first) * size, size, size, this.#cosines[k * rows + i]!, this.#sines[k * rows + i]!);
+        // Rows hold zeros before the first row that was touched, and after the next ones of as many sweeps.
+        const columns = Math.min(first + size, i + k + 2) - left;
+        const at = (i - first) * size + left - first;
+        rotate(turn.data, at, size, columns, this.#cosines[k * rows + i]!, this.#sines[k * rows + i]!);
       }
     }
     if (any) place(this.#products.product(turn, part(this.rows, first, 0, size)), this.rows, first, 0);
@@ -85,4 +93,25 @@ function rotate(x: Float64Array, at: number, row: number, columns: number, c: nu
     x[at + j] = c * a + s * b;
     x[below + j] = c * b - s * a;
   }
+}
+
+/**
+ * Has a matrix with a diagonal d, and e beside it, swept from row to row until e does not matter to the values any more. False if
+ * that takes too long.
+ */
+export function wearAway(d: Float64Array, e: Float64Array, sweep: (low: number, high: number) => void): boolean {
+  let patience = PATIENCE * d.length;
+  for (let high = d.length - 1; high > 0; ) {
+    let low = high;
+    while (low > 0 && !isNegligible(e[low - 1]!, d[low - 1]!, d[low]!)) low--;
+    if (low > 0) e[low - 1] = 0;
+    if (low === high) high--;
+    else if (patience-- === 0) return false;
+    else sweep(low, high);
+  }
+  return true;
+}
+
+function isNegligible(e: number, a: number, b: number): boolean {
+  return Math.abs(e) <= Number.EPSILON * (Math.abs(a) + Math.abs(b)) || e * e < TINY;
 }

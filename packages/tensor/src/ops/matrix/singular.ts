@@ -1,11 +1,7 @@
 /** Singular values: a matrix of two diagonals by reflections from both sides, of which implicit shifts leave one. */
 import { type Block, type Products, subtractRows } from "./block.ts";
-import { isNegligible, TINY } from "./eigen.ts";
 import { basis, Reflections, reflector } from "./reflections.ts";
-import { Rotating, Turns } from "./rotations.ts";
-
-/** Sweeps for one value: two are usual. */
-const PATIENCE = 80;
+import { Rotating, TINY, Turns, wearAway } from "./rotations.ts";
 
 export interface Singular {
   /** In any order. */
@@ -26,15 +22,22 @@ export function singularOf(
   products: Products,
 ): (a: Block) => Singular | null {
   const [values, beside, scratch] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
-  const [lefts, rights] = [new Reflections(n, m), new Reflections(Math.max(n - 1, 0), n)];
-  const turns = [new Turns(n), new Turns(n)] as const;
+  const [leftward, rightward] = [new Reflections(n, m), new Reflections(Math.max(n - 1, 0), n)];
+  const [lefts, rights] = [new Turns(n), new Turns(n)];
   const left = vectors === null ? null : new Rotating(vectors, m, products);
   const right = vectors === null ? null : new Rotating(n, n, products);
   return (a) => {
-    bidiagonalize(a, values, beside, lefts, rights, scratch);
-    if (left) basis(left.rows, lefts, products, false);
-    if (right) basis(right.rows, rights, products, false);
-    if (!diagonalize(values, beside, left, right, turns)) return null;
+    bidiagonalize(a, values, beside, leftward, rightward, scratch);
+    if (left) basis(left.rows, leftward, products, false);
+    if (right) basis(right.rows, rightward, products, false);
+    const done = wearAway(values, beside, (low, high) => {
+      const shift = shiftOf(values, beside, low, high);
+      if (shift === 0) sweepWithoutShift(values, beside, low, high, lefts, rights);
+      else sweep(values, beside, low, high, shift, lefts, rights);
+      left?.sweep(low, high, lefts);
+      right?.sweep(low, high, rights);
+    });
+    if (!done) return null;
     left?.finish();
     right?.finish();
     makePositive(values, right?.rows ?? null);
@@ -103,32 +106,6 @@ function met(
     dot += value * z[from + j]!;
   }
   return dot;
-}
-
-/** Values, some of them negative, take the place of the diagonal. False if they do not come. */
-function diagonalize(
-  d: Float64Array,
-  e: Float64Array,
-  left: Rotating | null,
-  right: Rotating | null,
-  [lefts, rights]: readonly [Turns, Turns],
-): boolean {
-  let patience = PATIENCE * d.length;
-  for (let high = d.length - 1; high > 0; ) {
-    let low = high;
-    while (low > 0 && !isNegligible(e[low - 1]!, d[low - 1]!, d[low]!)) low--;
-    if (low > 0) e[low - 1] = 0;
-    if (low === high) high--;
-    else if (patience-- === 0) return false;
-    else {
-      const shift = shiftOf(d, e, low, high);
-      if (shift === 0) sweepWithoutShift(d, e, low, high, lefts, rights);
-      else sweep(d, e, low, high, shift, lefts, rights);
-      left?.sweep(low, high, lefts);
-      right?.sweep(low, high, rights);
-    }
-  }
-  return true;
 }
 
 /** The smaller singular value of the last two rows; 0 where that is too small to matter, or the matrix singular. */
