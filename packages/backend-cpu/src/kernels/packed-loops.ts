@@ -178,11 +178,13 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
     const sums = signs.map((sign) => differenceOf(sign) ?? sign);
     const trees = [...roots, ...sums];
     const lowering = new Lowering(f, trees, lanes, building.tools);
+    // Long formulas leave it no register.
+    const held = (value: Expr<"v128">): Expr<"v128"> => (isCheap(building.what) ? f.let(value) : value);
     const repeated = inputs.map((from, i) =>
-      pattern[i] === "repeated" ? f.let(loadRepeated(from, pointers[i]!, moved)) : undefined,
+      pattern[i] === "repeated" ? held(loadRepeated(from, pointers[i]!, moved)) : undefined,
     );
     const load = (i: number, at: number): Expr<"v128"> =>
-      repeated[i] ?? f.let(loadRun(inputs[i]!, fitting(inputs[i]!, moved), pattern[i], pointers[i]!, at));
+      f.let(repeated[i] ?? loadRun(inputs[i]!, fitting(inputs[i]!, moved), pattern[i], pointers[i]!, at));
     const second = inputs.flatMap(({ bytes }, i) => (way.paired && bytes === 8 ? [i] : []));
     const places = Array.from({ length: vectors }, (_, vector) => vector * moved);
     const isCrowded = vectors === 1 && lowering.constants >= CROWD;
