@@ -137,7 +137,10 @@ function launch(call: KernelCall, outputs: readonly Output[]): void {
 }
 
 /** Ops whose kernels see for themselves what their input waits for. */
-const patient: ReadonlySet<string> = new Set(["relu", "maxPool", "convInput", "convWeight", ...Object.keys(folds)]);
+const patient: ReadonlySet<string> = new Set([
+  ...["relu", "maxPool", "convInput", "convWeight", "logSoftmaxBackward"],
+  ...Object.keys(folds),
+]);
 
 /** Kernels share their places for operands: none may start while another one collects its own. */
 function settle(inputs: readonly KernelInput[]): void {

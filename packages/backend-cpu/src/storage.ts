@@ -143,13 +143,15 @@ export class CpuStorage extends Storage {
 
   #compute(): Block {
     const block = memory.allocate(this.length * dtypes[this.dtype].bytes);
+    // Kernels may look for it while they fill it.
+    this.#block = block;
     try {
       this.pending!.compute(this, block.address);
     } catch (error) {
+      this.#block = null;
       memory.release(block);
       throw error;
     }
-    this.#block = block;
     this.#settle();
     return block;
   }

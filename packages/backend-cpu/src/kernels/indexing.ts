@@ -4,7 +4,8 @@ import { engine, heap, memory, threads } from "../runtime/index.ts";
 import type { Module } from "../wasm/emitter.ts";
 import { type ArrayKernel, type ArrayView, asNumbers, asStored, axisOf, overArrays } from "./array-kernel.ts";
 import { convert, copyPacked } from "./copy.ts";
-import { buildCheck, buildPick, buildPickRows, buildPlace, buildPlaceRows, type Placing } from "./indexing-loops.ts";
+import { buildPick, buildPickRows, buildPlace, buildPlaceRows, type Placing } from "./indexing-loops.ts";
+import { firstOutside } from "./indices.ts";
 import type { Kernel } from "./kernel.ts";
 import { part } from "./movement.ts";
 import { isTally, tally } from "./tally.ts";
@@ -81,7 +82,6 @@ function copyAll(from: ArrayView, to: ArrayView): void {
 const addressOf = ({ data }: ArrayView): number => data.byteOffset;
 
 function refuse(op: string, index: ArrayView, size: number, dim: number): never {
-  const { firstOutside } = engine.module<"firstOutside">("indices", buildCheck);
   const at = firstOutside(addressOf(index), index.data.length, size);
   fail(op, `index ${index.data[at]} is out of range for dimension ${dim} of size ${size}`);
 }

@@ -2,13 +2,18 @@
 import type { SoftmaxOp, View } from "@dl/tensor";
 import { sizeOf } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
-import { addressOf } from "../storage.ts";
+import { addressOf, type CpuStorage } from "../storage.ts";
 import { axisOf } from "./array-kernel.ts";
 import { convert } from "./copy.ts";
+import { Elementwise } from "./elementwise.ts";
+import { constant } from "./expression.ts";
+import { scatter } from "./indexing.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { PANEL, SCRATCH_BYTES } from "./softmax-columns.ts";
+import { lines } from "./softmax-lines.ts";
 import { buildSoftmax } from "./softmax-loops.ts";
-import { bySlices, withTemporaries } from "./temporary.ts";
+import { bySlices, viewOf, withTemporaries } from "./temporary.ts";
+import { waitingCall } from "./waiting.ts";
 
 const PARALLEL = 2 ** 14;
 /** Outer places from which wide panels are enough for all threads, and the width otherwise. */
@@ -60,9 +65,27 @@ function launch(name: SoftmaxOp, dtype: "float32" | "float64", xs: readonly View
   threads.parallel(key, way, sizeOf(out.shape) < PARALLEL ? 1 : Math.min(units, 64), args, SCRATCH_BYTES);
 }
 
+const slopes = new Elementwise("logSoftmaxBackward alone", ["float32", "float32"], "float32", (y, total) =>
+  lines.logSoftmaxBackward.output([constant("f32", 0), y!], [total!], y!),
+);
+
+/** Where each line of the gradient is zeros but for one number, that is their sum. */
+const logSoftmaxBackward: Kernel<"logSoftmaxBackward"> = (call, [out]) => {
+  const [gradient, y] = call.inputs as readonly [View, View];
+  const scattered = waitingCall(gradient, "scatter");
+  const isAlong = scattered?.attrs.dim === call.attrs.dim;
+  for (const { storage } of isAlong ? [y] : [gradient, y]) void (storage as CpuStorage).block;
+  if (!isAlong) alongLines("logSoftmaxBackward")(call, [out!]);
+  else {
+    const [, index, numbers] = scattered.inputs as readonly [View, View, View];
+    slopes.launch([y, { ...numbers, shape: out!.shape, strides: numbers.strides.with(call.attrs.dim, 0) }], out!);
+    scatter({ ...scattered, inputs: [viewOf(out!), index, numbers] }, [out!]);
+  }
+};
+
 export const softmaxes: { readonly [K in SoftmaxOp]: Kernel<K> } = {
   softmax: alongLines("softmax"),
   logSoftmax: alongLines("logSoftmax"),
   softmaxBackward: alongLines("softmaxBackward"),
-  logSoftmaxBackward: alongLines("logSoftmaxBackward"),
+  logSoftmaxBackward,
 };

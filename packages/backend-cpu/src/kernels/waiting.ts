@@ -3,9 +3,10 @@
  * only what they would read: a convolution for a ReLU or max pooling behind it; and the gradient of max pooling, all zeros
  * but for the few elements that won, for the gradients of a convolution.
  */
-import { type Backend, isContiguous, type KernelCall, sameShape, sizeOf, type View } from "@dl/tensor";
-import { CpuStorage, type Pending } from "../storage.ts";
+import { type Attrs, type Backend, isContiguous, type KernelCall, sameShape, sizeOf, type View } from "@dl/tensor";
+import { addressOf, CpuStorage, type Pending } from "../storage.ts";
 import { LONG, mayKeep, seen, waitingSource } from "./deferred.ts";
+import { firstOutside } from "./indices.ts";
 import type { AnyKernel, Output } from "./kernel.ts";
 import { viewOf } from "./temporary.ts";
 
@@ -16,7 +17,7 @@ class WaitingCall implements Pending {
 
   constructor(call: KernelCall, launch: AnyKernel) {
     this.#call = { ...call, inputs: call.inputs.map(seen) } as KernelCall;
-    this.sources = call.inputs.map((x) => (x as View).storage as CpuStorage);
+    this.sources = this.#call.inputs.map((x) => (x as View).storage as CpuStorage);
     this.#launch = launch;
   }
 
@@ -80,6 +81,10 @@ export function waitFor(backend: Backend, call: KernelCall, length: number, laun
   if (call.outputs[0]!.dtype !== "float32") return undefined;
   const winners = call.op === "reluBackward" ? winnersBeforeRelu(backend, call) : undefined;
   if (!winners && !mayWait(call, length)) return undefined;
+  if (call.op === "scatter") {
+    const inputs = (call.inputs as View[]).map(unexposed);
+    return new CpuStorage(backend, "float32", length, new WaitingCall({ ...call, inputs }, launch));
+  }
   const pending = call.op === "conv" ? new WaitingConvolution(call, launch) : new WaitingCall(winners ?? call, launch);
   return new CpuStorage(backend, "float32", length, pending);
 }
@@ -99,12 +104,37 @@ export function waitInPlace(call: KernelCall<"relu">, target: View, launch: AnyK
 
 function mayWait({ op, attrs, inputs }: KernelCall, length: number): boolean {
   const views = inputs as readonly View[];
+  if (op === "scatter") return length >= LONG && isLone(views as readonly [View, View, View], attrs, length);
   if (op === "conv") return mayConvolveLater(views, length);
   if (op === "relu") return waitingCall(views[0]!, "conv") !== undefined;
   if (op !== "maxPoolBackward" || length < LONG) return false;
   const kept = views.every((x) => isContiguous(x.shape, x.strides) && mayKeep(x, length));
   // Windows that miss the input give nothing: a sum of what is not zero would count them.
   return kept && (attrs.window?.dilation.every((step) => step === 1) ?? false);
+}
+
+/** What the user may write meanwhile is copied, where that costs little. */
+function unexposed(x: View): View {
+  const storage = x.storage as CpuStorage;
+  return storage.isExposed ? { ...x, storage: storage.copy() } : x;
+}
+
+/** How many times as many elements the lines have as storages that may be copied. */
+const MANY = 16;
+
+/** Whether each line of zeros gets one number, which fails nowhere: the gradient of picking a class. */
+function isLone(
+  [self, index, source]: readonly [View, View, View],
+  { dim, reduce, includeSelf }: Attrs<"scatter">,
+  length: number,
+): boolean {
+  const { raw } = self.storage as CpuStorage;
+  const isBlank = self.strides.every((stride) => stride === 0) && raw[self.offset] === 0;
+  const isPlain = reduce === "add" && includeSelf && isBlank && sameShape(source.shape, index.shape);
+  if (!isPlain || !index.shape.every((size, d) => size === (d === dim ? 1 : self.shape[d]))) return false;
+  const kept = [index, source].every((x) => isContiguous(x.shape, x.strides) && MANY * x.storage.length <= length);
+  const count = sizeOf(index.shape);
+  return kept && firstOutside(addressOf(index), count, self.shape[dim]!) === count;
 }
 
 function mayConvolveLater(views: readonly View[], length: number): boolean {
@@ -121,7 +151,10 @@ function pendingOf(x: View): WaitingCall | undefined {
 }
 
 /** The call of `op` that a whole tensor waits for; what it reads waits no more. */
-export function waitingCall<K extends "conv" | "maxPoolBackward">(x: View, op: K): KernelCall<K> | undefined {
+export function waitingCall<K extends "conv" | "maxPoolBackward" | "scatter">(
+  x: View,
+  op: K,
+): KernelCall<K> | undefined {
   const pending = pendingOf(x);
   if (pending?.call.op !== op) return undefined;
   for (const source of pending.sources) void source.block;
