@@ -10,7 +10,7 @@ import { composite } from "../signature.ts";
 import { checkMatrices } from "./expand.ts";
 import { type MatrixOrder, matrixNorm } from "./measuring.ts";
 import { inv, solve } from "./solving.ts";
-import { matrixRank, pinv, svdvals } from "./values.ts";
+import { pseudoinverse, svdvals } from "./values.ts";
 
 /** How much errors may grow in a system: ‖A‖ · ‖A⁻¹‖ in the norm `p`, singular values without it. @see https://pytorch.org/docs/stable/generated/torch.linalg.cond.html */
 export const cond = composite("cond(A, p?)", (A: Tensor, p: MatrixOrder | null = null): Tensor => {
@@ -48,13 +48,13 @@ export const lstsq = composite(
     if (b.ndim < 2 || b.shape.at(-2) !== rows) {
       fail("lstsq", `needs [..., n, m] and [..., n, k], got ${showShape(A.shape)} and ${showShape(B.shape)}`);
     }
-    const x = pinv(A, { rcond }).matmul(b);
+    const { inverse, values, rank: found } = pseudoinverse(A, false, null, rcond);
+    const x = inverse.matmul(b);
     const solution = vector ? x.squeeze(-1) : x;
-    const found = matrixRank(A, { rtol: rcond });
     const full = driver !== "gelsy" && rows > columns && found.eq(columns).all().item();
     const residuals = full ? A.matmul(x).sub(b).square().sum(-2) : x.newEmpty(0);
     const rank = driver === "gels" ? found.newEmpty(0) : found;
-    const singularValues = driver === "gelsd" || driver === "gelss" ? svdvals(A.detach()) : x.newEmpty(0);
+    const singularValues = driver === "gelsd" || driver === "gelss" ? values : x.newEmpty(0);
     const parts = { solution, residuals, rank, singularValues };
     return Object.assign([solution, residuals, rank, singularValues] as const, parts);
   },

@@ -1,8 +1,13 @@
 /** Eigenvalues and singular values in order, of matrices of any scale. */
-import { allFinite, type Block, type Products } from "./block.ts";
+import { allFinite, type Block, blockOf, type Products, packed, part, place, turned } from "./block.ts";
 import { eigenOf } from "./eigen.ts";
-import { exponentOf } from "./reflections.ts";
-import { singularOf } from "./singular.ts";
+import { basis, exponentOf, Reflections, triangulate } from "./reflections.ts";
+import { type Singular, singularOf } from "./singular.ts";
+
+/** Whether a triangle of fewer rows is worth it. */
+function isTall(m: number, n: number): boolean {
+  return n >= 48 && m >= 2 * n;
+}
 
 /** Values, and vectors as rows. */
 export interface Spectrum {
@@ -34,7 +39,7 @@ export interface SVD {
  * all right ones, or none of both; `null` if it cannot.
  */
 export function svdOf(m: number, n: number, vectors: number | null, products: Products): (a: Block) => SVD | null {
-  const solve = singularOf(m, n, vectors, products);
+  const solve = (isTall(m, n) ? tallOf : singularOf)(m, n, vectors, products);
   return (a) => {
     const exponent = normalize(a.data);
     const found = Number.isNaN(exponent) ? null : solve(a);
@@ -46,6 +51,22 @@ export function svdOf(m: number, n: number, vectors: number | null, products: Pr
       left: left && sorted(left, order),
       right: right && sorted(right, order),
     };
+  };
+}
+
+/** By the triangle of Q R, which has the same values and right vectors. */
+function tallOf(m: number, n: number, vectors: number | null, products: Products): (a: Block) => Singular | null {
+  const made = new Reflections(n, m);
+  const solve = singularOf(n, n, vectors && n, products);
+  const q = blockOf(new Float64Array((vectors ?? 0) * m), vectors ?? 0, m);
+  return (a) => {
+    const rows = packed(turned(a));
+    triangulate(rows, made, products);
+    const found = solve(packed(turned(part(rows, 0, 0, n, n))));
+    if (!found?.left) return found;
+    basis(q, made, products, true);
+    place(products.product(found.left, part(q, 0, 0, n)), q, 0, 0);
+    return { ...found, left: q };
   };
 }
 

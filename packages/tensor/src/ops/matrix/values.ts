@@ -186,16 +186,30 @@ export const pinv = composite(
   "pinv(A, rcond?, hermitian?, atol?, rtol?)",
   (input: Tensor, rcond: Limit = null, hermitian: boolean = false, atol: Limit = null, rtol: Limit = null): Tensor => {
     checkMatrices("pinv", input, hermitian);
-    const constant = hermitian ? symmetric(input, "L") : input.detach();
-    const { U, S, Vh } = svd(constant, false);
-    const kept = S.gt(limitOf(constant, S, atol, rtol ?? rcond));
-    const inverse = where(kept, where(kept, S, 1).reciprocal(), 0);
-    const x = Vh.mT.mul(inverse.unsqueeze(-2)).matmul(U.mT);
-    const change = hermitian ? symmetricChange(input) : changeOf(input);
-    if (!change) return x;
-    return followed<[Tensor, Tensor]>([constant, x], ([a, y]) => [change, pinvChange(a, y, change)])[1];
+    return pseudoinverse(input, hermitian, atol, rtol ?? rcond).inverse;
   },
 );
+
+interface Pseudoinverse {
+  readonly inverse: Tensor;
+  /** Constants. */
+  readonly values: Tensor;
+  readonly rank: Tensor;
+}
+
+/** With what is known on the way. */
+export function pseudoinverse(input: Tensor, hermitian: boolean, atol: Limit, rtol: Limit): Pseudoinverse {
+  const constant = hermitian ? symmetric(input, "L") : input.detach();
+  const { U, S, Vh } = svd(constant, false);
+  const kept = S.gt(limitOf(constant, S, atol, rtol));
+  const reciprocals = where(kept, where(kept, S, 1).reciprocal(), 0);
+  const x = Vh.mT.mul(reciprocals.unsqueeze(-2)).matmul(U.mT);
+  const change = hermitian ? symmetricChange(input) : changeOf(input);
+  const inverse = change
+    ? followed<[Tensor, Tensor]>([constant, x], ([a, y]) => [change, pinvChange(a, y, change)])[1]
+    : x;
+  return { inverse, values: S, rank: kept.sum(-1) };
+}
 
 /** Golub and Pereyra, 1973. */
 function pinvChange(a: Tensor, x: Tensor, d: Tensor): Tensor {
