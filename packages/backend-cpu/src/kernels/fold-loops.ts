@@ -5,7 +5,7 @@
 import type { DType } from "@dl/tensor";
 import { shareOf } from "../dense/element.ts";
 import { call, type Expr, type Func, type FuncRef, type Local, type Module, op, shuffle } from "../wasm/emitter.ts";
-import { loadPacked, loadScalar, storeScalar } from "./access.ts";
+import { loadPacked, loadScalar, loadStrided, storeScalar } from "./access.ts";
 import { COLUMNS } from "./columns.ts";
 import type { Node } from "./expression.ts";
 import { foldColumns } from "./fold-columns.ts";
@@ -99,7 +99,15 @@ function addSegment(m: Module, fold: Fold, tools: Tools): Segment {
   // Totals may be of any type; the name of one stands for all.
   const params = ["at", "count", "stride", `total:${fold.wide}` as "total:f64"] as const;
   return m.inner("segment", params, (f, { at, count, stride, total }) => {
-    f.if(op("i32.eq", stride, fold.from.bytes), () => foldPacked(f, fold, tools, at, count, total));
+    f.if(
+      op("i32.eq", stride, fold.from.bytes),
+      () => foldVectors(f, fold, tools, at, count, total),
+      () => {
+        // Gathering narrower ones takes as long as going one by one.
+        if (fold.from.bytes >= 4 && fold.from.bytes * fold.packed.loaded === 16)
+          foldVectors(f, fold, tools, at, count, total, stride);
+      },
+    );
     const [some, near] = [f.local("i32"), f.local(fold.wide as "f64")];
     f.while(count, () => {
       f.set(some, smaller(count, fold.block));
@@ -126,8 +134,8 @@ const neighbours = {
   ],
 } as const;
 
-/** Whole vectors of what is left, in blocks, in several totals each. */
-function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, total: Local): void {
+/** Whole vectors of what is left, in blocks, in several totals each; of elements `stride` bytes apart, if that is given. */
+function foldVectors(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, total: Local, stride?: I32): void {
   const { from, narrow, packed } = fold;
   const { lanes, loaded, steps } = packed;
   if (narrow) {
@@ -145,10 +153,11 @@ function foldPacked(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, tota
   const take = (vectors: number): void => {
     f.while(op("i32.ge_s", block, vectors * loaded), () => {
       for (let i = 0; i < vectors; i++) {
-        const element = f.let(loadPacked(from, loaded, at, i * loaded * from.bytes));
-        step.add(element, i * steps.length);
+        const offset = i * loaded * from.bytes;
+        const element = stride ? loadStrided(f, from, loaded, at, stride) : loadPacked(from, loaded, at, offset);
+        step.add(f.let(element), i * steps.length);
       }
-      f.inc(at, vectors * loaded * from.bytes);
+      if (!stride) f.inc(at, vectors * loaded * from.bytes);
       f.inc(block, -vectors * loaded);
     });
   };
