@@ -10,23 +10,7 @@ type MaskType = "m32" | "m64";
 export type NodeType = NumberType | MaskType;
 
 type UnaryInstruction = "cut" | "sqrt" | "floor" | "ceil" | "trunc" | "nearest" | "not" | "bits" | "float";
-type BinaryInstruction =
-  | "add"
-  | "sub"
-  | "mul"
-  | "div"
-  | "rem"
-  | "pmin"
-  | "pmax"
-  | "min"
-  | "max"
-  | "and"
-  | "or"
-  | "xor"
-  | "shl"
-  | "shr"
-  | "shrUnsigned"
-  | "dot";
+type BinaryInstruction = "add" | "sub" | "mul" | "div" | "rem" | "pmin" | "pmax" | "min" | "max" | "and" | "or" | "xor" | "shl" | "shr" | "shrUnsigned" | "dot"; // biome-ignore format: a list
 type Comparison = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
 export type HostFunction = "acos" | "acosh" | "asin" | "asinh" | "atan" | "atan2" | "atanh" | "cos" | "cosh" | "exp" | "expm1" | "log" | "log10" | "log1p" | "log2" | "pow" | "sin" | "sinh" | "tan" | "tanh"; // biome-ignore format: a list
 
@@ -311,9 +295,10 @@ export function helper(name: Helper, ...args: readonly Node[]): Node {
   return { type: args[0]!.type, op: "helper", args, detail: name };
 }
 
-/** Negative where |x| exceeds a positive limit, or x is NaN. */
+/** Negative or true where |x| exceeds a positive limit, or x is NaN. */
 export function beyond(x: Node, limit: number): Node {
-  return xor(sub(wordOf(x.type, limit), bits(x)), bits(x));
+  const word = wordOf(x.type, limit);
+  return x.type === "f32" ? gt(and(bits(x), 0x7fffffff), word) : xor(sub(word, bits(x)), bits(x));
 }
 
 /** The bits of a number of a float type. */

@@ -83,14 +83,28 @@ export function withoutPatches(root: Node): Unpatched {
   return { value: visit(root), signs };
 }
 
-/** Of a sign that is whether a whole number differs from 0: that number. */
-export function differenceOf({ op, args: [x, y] }: Node): Node | undefined {
-  return op === "ne" && x!.type === "i32" && isZero(y!) ? x : undefined;
+/** What is kept of a sign over many vectors: `of` it, gathered `by` an operation. */
+export interface Gathered {
+  readonly of: Node;
+  readonly by: "v128.or" | "i32x4.max_s";
 }
 
-/** Whether a lane is negative or true, by the bits of the result; of differences, whether one is not 0. */
+/** Of whole numbers that should be 0, the bits of all; of those that should not exceed a number, the largest. */
+export function gatheredOf(sign: Node): Gathered {
+  const [x, y] = sign.args;
+  const compared = x?.type === "i32" && y?.op === "const";
+  if (compared && sign.op === "gt") return { of: x, by: "i32x4.max_s" };
+  return { of: compared && sign.op === "ne" && isZero(y) ? x : sign, by: "v128.or" };
+}
+
+/** Whether there was a lane that is negative or true, from what was gathered: not 0 where there was. */
 export function signsOf(sign: Node, lanes: Lanes | VectorLanes, value: Expr<"v128">): Expr<"i32"> {
-  return differenceOf(sign) ? op("v128.any_true", value) : maskOf(sign.type, lanes, value);
+  const { of, by } = gatheredOf(sign);
+  if (of === sign) return maskOf(sign.type, lanes, value);
+  return op(
+    "v128.any_true",
+    by === "v128.or" ? value : op("i32x4.gt_s", value, splat("i32x4", sign.args[1]!.detail as number)),
+  );
 }
 
 /** A bit for each lane that is negative or true. */

@@ -14,7 +14,7 @@ import {
 import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
-import { differenceOf, Lowering, signsOf, type VectorLanes } from "./lower.ts";
+import { gatheredOf, Lowering, signsOf, type VectorLanes } from "./lower.ts";
 import { SPLIT } from "./split.ts";
 import type { Way, Ways } from "./ways.ts";
 
@@ -175,7 +175,7 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
   const { inputs, output } = building.what;
   const { moved, lanes, roots, signs } = way;
   return addFunction(building, `by${vectors * moved}`, (f, pointers, _, count) => {
-    const sums = signs.map((sign) => differenceOf(sign) ?? sign);
+    const sums = signs.map((sign) => gatheredOf(sign).of);
     const trees = [...roots, ...sums];
     const lowering = new Lowering(f, trees, lanes, building.tools);
     // Long formulas leave it no register.
@@ -192,7 +192,7 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
     const bitsOf = (sign: Node, value: Vector): Expr<"i32"> => signsOf(sign, lanes, value);
     const note = (sum: Local, sign: Node, value: Vector): void => {
       if (isCrowded) f.set(sum as Int, op("i32.or", sum as Int, bitsOf(sign, value)));
-      else f.set(sum as Vector, op("v128.or", sum as Vector, value));
+      else f.set(sum as Vector, op(gatheredOf(sign).by, sum as Vector, value));
     };
     f.while(count, () => {
       const loaded = places.map((at) => {
