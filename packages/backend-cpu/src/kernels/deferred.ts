@@ -211,6 +211,8 @@ export function computeInto({ op, inputs: [x] }: KernelCall, target: View, out: 
   if (!(pending instanceof Deferred && pending.suits(x as View) && mayKeep(target, storage.length))) return false;
   if (!pending.mayOverwrite(target)) return false;
   out.storage.settleReaders(new Set([storage, ...pending.ownSources()]));
+  // Another reader may have needed it.
+  if (storage.pending !== pending) return false;
   launchFused(pending.kernel, pending.inputs, out);
   storage.waitFor(new Deferred(casts[out.dtype](out.dtype), [target], out.shape));
   return true;
