@@ -97,6 +97,13 @@ function unpool(m: Machine): Tensor {
   return m.holds(gradient, m.most(m.pooled[0]));
 }
 
+/** Two of eight channels, and zeros around them; of absolute values: zeros that wait are not added, and make no 0 of -0. */
+function framed(m: Machine, x: Tensor, k: number): Tensor {
+  const before = k % 7;
+  const padding = shape.map((_, dim) => (dim === 1 ? ([before, 6 - before] as const) : ([0, 0] as const)));
+  return m.holds(apply("pad", [x.abs().narrow(1, before, 2)], { padding, value: 0 }), m.most(x));
+}
+
 /** Steps whose result is of the usual shape. */
 const steps: Readonly<Record<string, Step>> = {
   add: (m, x, y) => m.holds(x.add(y), m.most(x) + m.most(y)),
@@ -140,6 +147,10 @@ const steps: Readonly<Record<string, Step>> = {
       m.most(x) + m.most(y),
     ),
   halves: (m, x, y) => m.holds(cat([x.narrow(0, 1, 4), y.narrow(0, 4, 4)]), Math.max(m.most(x), m.most(y))),
+  pieced: (m, x, y, k) => {
+    const sum = framed(m, x, k).add_(framed(m, y, k + 3));
+    return m.holds(sum.mul(1), m.most(x) + m.most(y));
+  },
   flipped: (m, x) => m.holds(x.flip(3), m.most(x)),
   alias: (_, x) =>
     x
@@ -154,6 +165,7 @@ const effects: Readonly<Record<string, (...args: Parameters<Step>) => void>> = {
   mul_: (m, x, y) => m.took(x.mul_(y), m.most(x) * m.most(y)),
   relu_: (_, x) => x.relu_(),
   tanh_: (m, x) => m.took(x.tanh_(), Number.POSITIVE_INFINITY),
+  addFramed: (m, x, y, k) => m.took(x.add_(0).add_(framed(m, y, k)), m.most(x) + m.most(y)),
   copy_: (m, x, y) => m.took(x.copy_(y), m.most(y)),
   fill: (m, x, _, k) => m.took(x.narrow(2, k, 2).fill_(k), k),
   partly: (m, x, y, k) => {

@@ -1,6 +1,6 @@
 /**
  * Zeros around a part wait. What is added to them, or they to, meets the part alone: the gradient of a tensor's slices is the
- * sum of such, and each slice is written once, where it belongs.
+ * sum of such, and each slice is written once, where it belongs. The zeros are not added: beside them -0 stays -0.
  */
 import { type Backend, isContiguous, type KernelCall, type Shape, sameShape, sizeOf, type View } from "@dl/tensor";
 import { CpuStorage, type Pending } from "../storage.ts";
@@ -66,6 +66,8 @@ export function addParts({ op, inputs: [x, y] }: KernelCall, target: View): bool
   if (!added?.every(({ view }) => view.storage !== target.storage)) return false;
   const storage = target.storage as CpuStorage;
   storage.settleReaders();
+  // A reader may have needed what is added; its parts are gone then.
+  if (partsOf(y) !== added) return false;
   const own = partsOf(target);
   if (own && !own.some((a) => added.some((b) => meet(a, b))))
     storage.waitFor(new Parts([...own, ...added], target.shape));
