@@ -1,6 +1,7 @@
 import { type DType, type KernelCall, manualSeed, ones, rand, randint, type Tensor, tensor, zeros } from "@dl/tensor";
 import { afterEach, describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/index.ts";
+import { bytes } from "./long.ts";
 import { agree, outputsOf, plainView, type Spec } from "./oracle.ts";
 
 const threads = getNumThreads();
@@ -63,6 +64,18 @@ test.each(["float32", "int8"] as const)("rows of %s of any width", (dtype) => {
     agree("indexAdd", [x, rows, source], { dim: 0 }, [{ shape: [5, width], dtype }]);
     agree("indexCopy", [x, rows, source], { dim: 0 }, [{ shape: [5, width], dtype }]);
   }
+});
+
+test.each([1, 2])("long copies and long rows go in pieces, on %i threads", (count) => {
+  setNumThreads(count);
+  const [rows, width] = [5, 140_003];
+  const x = randint(-1000, 1000, [rows, width], { dtype: "float32" });
+  const row = (at: number): Buffer => bytes(x.narrow(0, at, 1));
+  const whole = x.reshape(-1).narrow(0, 1, rows * width - 1);
+  expect(bytes(whole.clone()).equals(bytes(whole))).toBe(true);
+  const order = [4, 0, 4];
+  expect(bytes(x.indexSelect(0, tensor(order))).equals(Buffer.concat(order.map(row)))).toBe(true);
+  expect(bytes(x.flip(0)).equals(Buffer.concat([4, 3, 2, 1, 0].map(row)))).toBe(true);
 });
 
 test.each([-1, 5, 2 ** 32, 2 ** 31])("the index %d is outside, wherever it stands", (wrong) => {

@@ -10,6 +10,7 @@ import { access, loadPacked, loadRepeated, loadScalar, storePacked, storeScalar,
 import { add, constant, input, max, min, mul, type Node } from "./expression.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering, lanesOf } from "./lower.ts";
+import { BULK_FULL, copyBulk } from "./packed-loops.ts";
 
 type Address = Local<"i32">;
 
@@ -128,7 +129,7 @@ function adderOf(m: Module, dtype: DType): RowWriter {
   };
 }
 
-/** Vectors, the last of which may overlap; single elements where there is not even one. */
+/** Vectors, the last of which may overlap; single elements where there is not even one; the engine's own copying of long rows. */
 function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Address): void {
   const end = f.let(op("i32.add", to, width));
   const inVectors = (): void => {
@@ -140,7 +141,8 @@ function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Addr
     f.store("v128.store", op("i32.sub", end, 16), load("v128.load", op("i32.sub", from, 16)));
   };
   const singly = (): void => eachSingle(f, [to, from], end, bytes, () => moves[bytes]!(f, to, from));
-  f.if(op("i32.lt_u", width, 16), singly, inVectors);
+  const inBulk = (): void => copyBulk(f, to, from, f.let(width));
+  f.if(op("i32.ge_u", width, BULK_FULL), inBulk, () => f.if(op("i32.lt_u", width, 16), singly, inVectors));
 }
 
 /** Vectors of a row that go by together: first all are loaded, then all are stored. */

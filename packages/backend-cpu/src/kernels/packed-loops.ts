@@ -24,8 +24,11 @@ type Vector = Local<"v128">;
 type Rounds = FuncRef<readonly string[], "i32">;
 type Run = readonly Layout[];
 
-/** Bytes from which the engine's own copying is faster than vectors that are not full. */
-const BULK = 256;
+/** Bytes from which the engine's own copying is faster than vectors that are not full, and than those that are. */
+const BULK = 2 ** 8;
+export const BULK_FULL = 2 ** 14;
+/** Bytes that it copies at once: of more it keeps the caches free, which is slower. */
+const PIECE = 2 ** 18;
 /** Elements between two looks at what was unusual among them. */
 const BLOCK = 1024;
 /** Elements that are computed with patches where some of a block need them: others may be near. */
@@ -63,8 +66,9 @@ export function addPacked(building: Building, ways: Ways, pattern: Run): Procedu
   const partial = addPartial(building, ways.careful, pattern);
   const near = isLatent(building) ? addNear(m) : undefined;
   return addFunction(building, "flat", (f, pointers, _, count) => {
-    if (isMove(what) && pattern[0] === "packed" && moved * what.output.bytes < 16) {
-      addBulk(f, pointers, count, what.output.bytes);
+    if (isMove(what) && pattern[0] === "packed") {
+      const { bytes } = what.output;
+      addBulk(f, pointers, count, bytes, moved * bytes < 16 ? BULK : BULK_FULL);
     }
     const some = f.local("i32");
     const run = (loop: Rounds, elements: number): Expr<"i32"> =>
@@ -135,10 +139,20 @@ function isMove({ inputs, output, root }: Formula): boolean {
   return root.op === "input" && inputs[0]!.bytes === output.bytes;
 }
 
-function addBulk(f: Func, [from, to]: readonly Int[], count: Int, bytes: number): void {
-  f.if(op("i32.ge_u", count, BULK / bytes), () => {
-    f.copy(to!, from!, op("i32.mul", count, bytes));
+function addBulk(f: Func, [from, to]: readonly Int[], count: Int, bytes: number, least: number): void {
+  f.if(op("i32.ge_u", count, least / bytes), () => {
+    copyBulk(f, to!, from!, f.let(op("i32.mul", count, bytes)));
     f.return();
+  });
+}
+
+/** The engine's own copying, a piece at a time; moves the addresses. */
+export function copyBulk(f: Func, to: Int, from: Int, bytes: Int): void {
+  f.while(bytes, () => {
+    const some = f.let(select(op("i32.lt_u", bytes, PIECE), bytes, i32(PIECE)));
+    f.copy(to, from, some);
+    for (const pointer of [from, to]) f.inc(pointer, some);
+    f.set(bytes, op("i32.sub", bytes, some));
   });
 }
 
