@@ -206,3 +206,15 @@ test("what is written in place stays as it was where a position is wrong", () =>
     expect(x.toArray(), `${write}`).toEqual([0, 0, 0, 0]);
   }
 });
+
+test.each([-1, 4, 2 ** 31, 2 ** 32, -(2 ** 40)])(
+  "nothing is written in place where %d is a position, wherever",
+  (wrong) => {
+    const x = zeros(4);
+    for (let at = 0; at < 19; at++) {
+      const places = tensor(Array.from({ length: 19 }, (_, i) => (i === at ? wrong : 3)));
+      expect(() => x.scatterAdd_(0, places, ones(19))).toThrow(`index ${wrong} is out of range`);
+    }
+    expect(x.scatterAdd_(0, tensor([3, 0]), ones(2)).toArray()).toEqual([1, 0, 0, 1]);
+  },
+);

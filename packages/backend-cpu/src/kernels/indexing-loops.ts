@@ -301,18 +301,29 @@ function addElements(
   });
 }
 
-/** `firstOutside(index, count, size)`: where the first of `count` int64 is that is not in [0, size); `count` if none is. */
+/**
+ * Whether some of `count` int64 are outside of [0, size), which `outside` says. The greatest of what vectors hold as words
+ * tells: of the high ones it must be 0, of the low ones at most that of the last place.
+ */
 export function buildCheck(m: Module): void {
-  m.func("firstOutside", ["index", "count", "size"], (f, { index, count, size }): Expr<"i32"> => {
-    const bound = f.let(op("i64.extend_i32_u", size));
-    const i = f.local("i32");
-    f.block((found) => {
-      f.while(op("i32.lt_u", i, count), () => {
-        f.if(op("i64.ge_u", load("i64.load", index), bound), () => f.br(found));
-        f.inc(index, 8);
-        f.inc(i, 1);
-      });
+  m.func("check", ["chunk", "chunks", "index", "count", "size", "outside"], (f, p) => {
+    const [first, end] = partOf(f, p.count, p.chunk, p.chunks);
+    const [index, left] = [f.let(at(p.index, first, 8)), f.let(op("i32.sub", end, first))];
+    const last = f.let(op("i64x2.splat", op("i64.extend_i32_u", op("i32.sub", p.size, 1))));
+    const greatest = Array.from({ length: 4 }, () => f.let(last));
+    f.while(op("i32.ge_u", left, 8), () => {
+      for (const [k, words] of greatest.entries()) {
+        f.set(words, op("i32x4.max_u", words, load("v128.load", index, 16 * k)));
+      }
+      f.inc(index, 64);
+      f.inc(left, -8);
     });
-    return i;
+    f.while(left, () => {
+      f.set(greatest[0]!, op("i32x4.max_u", greatest[0]!, load("v128.load64_splat", index)));
+      f.inc(index, 8);
+      f.inc(left, -1);
+    });
+    const all = greatest.reduce<Expr<"v128">>((a, b) => op("i32x4.max_u", a, b), last);
+    f.if(op("v128.any_true", op("v128.xor", all, last)), () => f.store("i32.store", p.outside, 1));
   });
 }

@@ -5,7 +5,7 @@ import type { Module } from "../wasm/emitter.ts";
 import { type ArrayKernel, type ArrayView, asNumbers, asStored, axisOf, overArrays } from "./array-kernel.ts";
 import { convert, copyPacked } from "./copy.ts";
 import { buildPick, buildPickRows, buildPlace, buildPlaceRows, type Placing } from "./indexing-loops.ts";
-import { firstOutside } from "./indices.ts";
+import { areInside } from "./indices.ts";
 import type { Kernel } from "./kernel.ts";
 import { part } from "./movement.ts";
 import { isTally, tally } from "./tally.ts";
@@ -44,6 +44,9 @@ function walk({ op, key, build, cut, dim, table, index, values, self = table }: 
     copyAll(self, table);
     return;
   }
+  const isInPlace = cut !== "rows of values" && addressOf(self) === addressOf(table);
+  // What is written in place cannot be taken back.
+  if (isInPlace && !areInside(addressOf(index), index.data.length, size)) refuse(op, index, size, dim);
   const [parts, per] = partsOf(cut, outer, size, count, inner);
   const copiesFirst = cut === "columns" && parts > 1;
   if (copiesFirst) copyAll(self, table);
@@ -82,8 +85,8 @@ function copyAll(from: ArrayView, to: ArrayView): void {
 const addressOf = ({ data }: ArrayView): number => data.byteOffset;
 
 function refuse(op: string, index: ArrayView, size: number, dim: number): never {
-  const at = firstOutside(addressOf(index), index.data.length, size);
-  fail(op, `index ${index.data[at]} is out of range for dimension ${dim} of size ${size}`);
+  const wrong = (index.data as BigInt64Array).find((at) => at < 0n || at >= size);
+  fail(op, `index ${wrong} is out of range for dimension ${dim} of size ${size}`);
 }
 
 /** What a table begins as need not lie packed: then it is brought there, and the kernel finds it done. */

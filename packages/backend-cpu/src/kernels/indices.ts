@@ -1,8 +1,15 @@
-/** A look at indices before, or after, they are used. */
-import { engine } from "../runtime/index.ts";
+/** A look at indices before they are used. */
+import { engine, heap, memory, threads } from "../runtime/index.ts";
 import { buildCheck } from "./indexing-loops.ts";
 
-/** Which of `count` packed indices is the first outside of a dimension; `count` if none is. */
-export function firstOutside(address: number, count: number, size: number): number {
-  return engine.module<"firstOutside">("indices", buildCheck).firstOutside(address, count, size);
+/** Indices that a thread looks at, at least. */
+const SHARE = 2 ** 15;
+const outside = memory.allocate(64);
+
+/** Whether `count` packed indices all lie in a dimension. */
+export function areInside(address: number, count: number, size: number): boolean {
+  engine.module("indices", buildCheck);
+  heap.i32[outside.address / 4] = 0;
+  threads.parallel("indices", "check", Math.ceil((count + 1) / SHARE), [address, count, size, outside.address]);
+  return heap.i32[outside.address / 4] === 0;
 }

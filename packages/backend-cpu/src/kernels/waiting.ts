@@ -6,7 +6,7 @@
 import { type Attrs, type Backend, isContiguous, type KernelCall, sameShape, sizeOf, type View } from "@dl/tensor";
 import { addressOf, CpuStorage, type Pending } from "../storage.ts";
 import { LONG, mayKeep, seen, waitingSource } from "./deferred.ts";
-import { firstOutside } from "./indices.ts";
+import { areInside } from "./indices.ts";
 import type { AnyKernel, Output } from "./kernel.ts";
 import { viewOf } from "./temporary.ts";
 
@@ -133,8 +133,7 @@ function isLone(
   const isPlain = reduce === "add" && includeSelf && isBlank && sameShape(source.shape, index.shape);
   if (!isPlain || !index.shape.every((size, d) => size === (d === dim ? 1 : self.shape[d]))) return false;
   const kept = [index, source].every((x) => isContiguous(x.shape, x.strides) && MANY * x.storage.length <= length);
-  const count = sizeOf(index.shape);
-  return kept && firstOutside(addressOf(index), count, self.shape[dim]!) === count;
+  return kept && areInside(addressOf(index), sizeOf(index.shape), self.shape[dim]!);
 }
 
 function mayConvolveLater(views: readonly View[], length: number): boolean {

@@ -1,12 +1,14 @@
 /** Reading and writing by index tensors, several dimensions at once: they become one flat index on merged dimensions. */
+import { fail } from "../errors.ts";
 import { tidy } from "../scope.ts";
 import { broadcastShapes, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { fromArray } from "./creation.ts";
+import { extremes } from "./extremes.ts";
 import { peek } from "./reading.ts";
-import { lowestPlace, placeInto } from "./writing.ts";
+import { placeInto } from "./writing.ts";
 
 interface Flattened {
   /** [merged, ...rest] */
@@ -62,7 +64,13 @@ function flatten(input: Tensor, picks: readonly (Tensor | null)[]): Flattened {
 
 /** Negative positions count from the end; those outside are refused where the host can look. */
 export function normalized(name: string, index: Tensor, dim: number, size: number): Tensor {
-  if (lowestPlace(name, index, dim, -size, size) >= 0) return index;
+  if (index.backend.hostMemory && index.numel() > 0) {
+    const [low, high] = extremes(index).map((at) => at.item()) as [number, number];
+    if (low < -size || high >= size) {
+      fail(name, `index ${low < -size ? low : high} is out of range for dimension ${dim} of size ${size}`);
+    }
+    if (low >= 0) return index;
+  }
   return where(index.lt(0), index.add(size), index);
 }
 

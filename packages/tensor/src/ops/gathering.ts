@@ -9,7 +9,7 @@ import { scaled } from "./scaling.ts";
 import { alongside, asVector, checkIndex, scatterInto } from "./scattering.ts";
 import { composite, op } from "./signature.ts";
 import type { ScatterReduce } from "./table.ts";
-import { checkPlaces, placeInto } from "./writing.ts";
+import { placeInto } from "./writing.ts";
 
 /** out[i][j] = input[index[i][j]][j] for dim 0. @see https://pytorch.org/docs/stable/generated/torch.gather.html */
 export const gather = op("gather(input, dim, index)", (input: Tensor, dim: number, index: Tensor): Tensor => {
@@ -79,7 +79,6 @@ function place(name: "indexAdd" | "indexCopy", input: Tensor, dim: number, index
   }
   if (src.dtype !== x.dtype) fail(name, `the source is ${src.dtype}, the tensor ${x.dtype}`, "Cast one with .to");
   const places = checkIndex(name, at);
-  checkPlaces(name, x, places, d);
   const out = placeInto(name, [x, places, src], { dim: d });
   return input.ndim === 0 ? out.view([]) : out;
 }

@@ -5,7 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { to } from "./convert.ts";
 import type { ScatterReduce } from "./table.ts";
 import { corner } from "./windows.ts";
-import { checkPlaces, placeInto } from "./writing.ts";
+import { placeInto } from "./writing.ts";
 
 /** A 0-d tensor as a vector. */
 export const asVector = (x: Tensor): Tensor => (x.ndim === 0 ? x.view(1) : x);
@@ -69,7 +69,6 @@ export function scatterInto(
     );
   }
   const used = corner(source, at.shape);
-  checkPlaces("scatter", x, at, d);
   const out = placeInto("scatter", [x, at, used], {
     dim: d,
     reduce: x.dtype === "bool" ? boolean[reduce] : reduce,

@@ -1,10 +1,8 @@
 /** How a function that makes a new tensor becomes one that changes its first argument. */
-import { fail } from "../errors.ts";
 import { isGradEnabled } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 import { apply, applyInPlace, checkFits } from "./apply.ts";
-import { extremes } from "./extremes.ts";
 import type { Attrs } from "./table.ts";
 
 /** Whether `x` is what an in-place form handed to the function it is made of, or a view of that. */
@@ -18,21 +16,6 @@ export function placeInto<K extends "scatter" | "indexAdd" | "indexCopy">(
 ): Tensor {
   const [x] = inputs;
   return isTarget(x) ? applyInPlace(op, inputs, x, attrs) : apply(op, inputs, attrs);
-}
-
-/** What is written in place cannot be taken back: positions are looked at before. */
-export function checkPlaces(name: string, x: Tensor, index: Tensor, dim: number): void {
-  if (isTarget(x)) lowestPlace(name, index, dim, 0, x.shape[dim]!);
-}
-
-/** The lowest of some positions, all of which must be from `least` up to, but not, `size`; `least` where the host cannot look. */
-export function lowestPlace(name: string, index: Tensor, dim: number, least: number, size: number): number {
-  if (!index.backend.hostMemory || index.numel() === 0) return least;
-  const [low, high] = extremes(index).map((at) => at.item()) as [number, number];
-  if (low < least || high >= size) {
-    fail(name, `index ${low < least ? low : high} is out of range for dimension ${dim} of size ${size}`);
-  }
-  return low;
 }
 
 type Making = ((input: Tensor, ...rest: never[]) => Tensor) & { readonly names?: readonly string[] };
