@@ -116,6 +116,20 @@ test.each(["float32", "float16", "int64"] as const)("a tensor of %s that begins 
   }
 });
 
+test.each(["float32", "bfloat16", "int8"] as const)("a row of %s that is placed everywhere", (dtype) => {
+  const [x, index] = [plainView([20, 30, 50], dtype), below(30, [40])];
+  const shape = [20, 40, 50];
+  for (const strides of [
+    [50, 0, 1],
+    [0, 0, 1],
+    [0, 0, 0],
+  ]) {
+    const source = { ...plainView([20, 50], dtype, 3), shape, strides };
+    agree("indexAdd", [x, index, source], { dim: 1 }, [{ shape: [20, 30, 50], dtype }]);
+    agree("indexCopy", [x, index, source], { dim: 1 }, [{ shape: [20, 30, 50], dtype }]);
+  }
+});
+
 test("nothing is picked and nothing is placed by no indices", () => {
   const [x, none] = [plainView([4, 3], "float32"), plainView([0], "int64")];
   agree("indexSelect", [x, none], { dim: 0 }, [{ shape: [0, 3], dtype: "float32" }]);

@@ -88,11 +88,12 @@ export function buildPlaceRows(m: Module, dtype: DType, placing: "replace" | "ad
   const write = placing === "add" ? adderOf(m, dtype) : copyRow;
   m.func("walk", walkParams, (f, p) => {
     const rowBytes = f.let(op("i32.mul", p.inner, bytes));
+    const step = f.let(select(op("i32.eq", p.rows, p.count), rowBytes, i32(0)));
     const [row, place, source] = f.locals("i32", 3) as [Address, Address, Address];
     eachPart(f, p, p.size, ({ outer, start, length }) => {
       const first = f.let(op("i32.add", op("i32.mul", outer, p.size), start));
       const table = f.let(at(p.table, first, rowBytes));
-      const values = f.let(at(p.values, op("i32.mul", outer, p.count), rowBytes));
+      const values = f.let(at(p.values, op("i32.mul", outer, p.rows), rowBytes));
       const begin = (): void => f.copy(table, at(p.self, first, rowBytes), op("i32.mul", length, rowBytes));
       f.if(op("i32.ne", p.self, p.table), begin);
       eachIndex(f, p, 0, p.count, (index) => {
@@ -102,7 +103,7 @@ export function buildPlaceRows(m: Module, dtype: DType, placing: "replace" | "ad
           f.set(source, values);
           write(f, bytes, place, source, rowBytes);
         });
-        f.inc(values, rowBytes);
+        f.inc(values, step);
       });
     });
   });
@@ -181,12 +182,12 @@ function eachSingle(
 
 /**
  * Each outer position has `parts` units of up to `per` rows or columns. `indexStep` leads from one outer position's indices
- * to the next. `self` is what a table that is written begins as; where it is the table, it lies there already.
+ * to the next. There are as many `rows` of values as indices, or where rows are placed one for all of them. `self` is what a table that is written begins as; where it is the table, it lies there already.
  */
 // biome-ignore format: by meaning
 const walkParams = [
   "chunk", "chunks", "units", "parts", "per",
-  "size", "count", "inner", "indexStep", "table", "index", "values", "self", "failure",
+  "size", "count", "rows", "inner", "indexStep", "table", "index", "values", "self", "failure",
 ] as const;
 type Params = { readonly [K in (typeof walkParams)[number]]: Address };
 

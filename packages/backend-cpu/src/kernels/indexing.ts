@@ -33,14 +33,26 @@ interface Walk {
   readonly table: ArrayView;
   readonly index: ArrayView;
   readonly values: ArrayView;
+  /** How many of the values there are along the dimension: as many as indices, or one that stands for all of them. */
+  readonly count?: number;
   /** What the table begins as, where it is written. */
   readonly self?: ArrayView;
 }
 
-function walk({ op, key, build, cut, dim, table, index, values, self = table }: Walk): void {
+function walk({
+  op,
+  key,
+  build,
+  cut,
+  dim,
+  table,
+  index,
+  values,
+  self = table,
+  count = values.shape[dim]!,
+}: Walk): void {
   const { outer, size, inner } = axisOf(table.shape, dim);
-  const count = values.shape[dim]!;
-  if (values.data.length === 0) {
+  if (count * values.data.length === 0) {
     copyAll(self, table);
     return;
   }
@@ -52,12 +64,12 @@ function walk({ op, key, build, cut, dim, table, index, values, self = table }: 
   if (copiesFirst) copyAll(self, table);
   // biome-ignore format: in the order of walkParams
   const args = [
-    outer * parts, parts, per, size, count, inner, index.data.length === count ? 0 : 8 * count * inner,
+    outer * parts, parts, per, size, count, values.shape[dim]!, inner, index.data.length === count ? 0 : 8 * count * inner,
     addressOf(table), addressOf(index), addressOf(values), addressOf(copiesFirst ? table : self), failure.address,
   ];
   engine.module(key, build);
   heap.i32[failure.address / 4] = 0;
-  threads.parallel(key, "walk", values.data.length < PARALLEL ? 1 : Math.min(outer * parts, MAX_CHUNKS), args);
+  threads.parallel(key, "walk", outer * count * inner < PARALLEL ? 1 : Math.min(outer * parts, MAX_CHUNKS), args);
   if (heap.i32[failure.address / 4] !== 0) refuse(op, index, size, dim);
 }
 
@@ -183,15 +195,27 @@ function indexed<K extends "indexAdd" | "indexCopy">(op: K, placing: "add" | "re
     const key = `place ${placing} ${isSingle ? "" : "rows "}${dtype}`;
     const build = (m: Module): void => (isSingle ? buildPlace : buildPlaceRows)(m, dtype, placing);
     const cut = isSingle ? "columns" : "rows of the table";
-    walk({ op, key, build, cut, dim, table: out!, index: index!, values: source!, self: self! });
+    const count = index!.data.length;
+    walk({ op, key, build, cut, dim, table: out!, index: index!, values: source!, self: self!, count });
   };
 }
 
-const addAll = laidOut(overArrays(indexed("indexAdd", "add"), asNumbers));
+/** A row that is placed everywhere is not laid out once for each place. */
+function rowOnce<K extends "indexAdd" | "indexCopy">(kernel: Kernel<K>): Kernel<K> {
+  return (call, outputs) => {
+    const [, , source] = call.inputs as readonly [View, View, View];
+    const { dim } = call.attrs;
+    const isOnce = source.strides[dim] === 0 && axisOf(source.shape, dim).inner > 1;
+    const row = isOnce ? corner(source, source.shape.with(dim, 1)) : source;
+    kernel({ ...call, inputs: call.inputs.with(2, row) } as typeof call, outputs);
+  };
+}
+
+const addAll = rowOnce(laidOut(overArrays(indexed("indexAdd", "add"), asNumbers)));
 
 export const indexAdd: Kernel<"indexAdd"> = (call, [out]) => {
   const [self, , source] = call.inputs as readonly [View, View, View];
   // Where an index is outside, the way of all others says which.
   if (!(isTally(source, self) && tally(call.inputs as readonly View[], out!, failure.address))) addAll(call, [out!]);
 };
-export const indexCopy: Kernel<"indexCopy"> = laidOut(overArrays(indexed("indexCopy", "replace"), asStored));
+export const indexCopy: Kernel<"indexCopy"> = rowOnce(laidOut(overArrays(indexed("indexCopy", "replace"), asStored)));
