@@ -1,5 +1,5 @@
 /** Images made larger or smaller: every mode but "area" is a weighted sum of a few neighbours along each dimension. */
-import { apply, collectTaps, composite, fail, showShape, type Taps, type Tensor } from "@dl/tensor";
+import { apply, composite, fail, showShape, type Taps, type Tensor } from "@dl/tensor";
 import { adaptiveAvgPool1d, adaptiveAvgPool2d, adaptiveAvgPool3d } from "./adaptive.ts";
 import { indexTensor } from "./positions.ts";
 
@@ -70,14 +70,16 @@ const rules: {
 };
 
 function tapsOf(axis: Axis, rule: Rule): Taps {
-  const rows = Array.from({ length: axis.count }, (_, i) => rule(axis, i));
-  const taps = rows.flat();
-  return collectTaps(
-    axis.count,
-    rows.flatMap((row, i) => row.map(() => i)),
-    taps.map(([source]) => source),
-    taps.map(([, weight]) => weight),
-  );
+  const bounds = new Int32Array(axis.count + 1);
+  const [sources, weights]: [number[], number[]] = [[], []];
+  for (let i = 0; i < axis.count; i++) {
+    for (const [source, weight] of rule(axis, i)) {
+      sources.push(source);
+      weights.push(weight);
+    }
+    bounds[i + 1] = sources.length;
+  }
+  return { bounds, sources: new Int32Array(sources), weights: new Float64Array(weights) };
 }
 
 /** Single elements are picked, which is faster than to sum them, but not in reverse. */
