@@ -57,6 +57,7 @@ test.each(["float32", "float64", "bfloat16"] as const)("few results of many step
     [1, 65536, 1],
     [1, 70_003, 1],
     [3, 81_921, 5],
+    [40, 6007, 36],
     [700, 403, 1],
   ] as const) {
     const [a, b] = [plainView([m, k], dtype, 1, few), plainView([k, n], dtype, 2, few)];
@@ -93,10 +94,13 @@ test.each([
   expect(listOf(b.t().matmul(a.t()).t()).map(Number)).toEqual(expected);
 });
 
-test("the number of threads changes nothing", () => {
+test.each([
+  [200, 300, 250],
+  [40, 6007, 36],
+] as const)("the number of threads changes nothing for %d × %d × %d", (m, k, n) => {
   const fraction = (random: () => number): number => random() - 0.5;
-  const inputs = [plainView([200, 300], "float32", 1, fraction), plainView([300, 250], "float32", 2, fraction)];
-  const run = (): number[] => outputsOf("matmul", inputs, {}, [{ shape: [200, 250], dtype: "float32" as DType }])[0]!;
+  const inputs = [plainView([m, k], "float32", 1, fraction), plainView([k, n], "float32", 2, fraction)];
+  const run = (): number[] => outputsOf("matmul", inputs, {}, [{ shape: [m, n], dtype: "float32" as DType }])[0]!;
   const before = getNumThreads();
   setNumThreads(1);
   const alone = run();

@@ -70,32 +70,42 @@ function multiply(type: ScalarName, a: View, b: View, bias: View | undefined, ou
   const [m, n] = [out.shape[rank - 2]!, out.shape[rank - 1]!];
   const call = { m, n, k: a.shape[rank - 1]!, a: matrix(a), b: matrix(b), c: { address: out.address, rowStride: n } };
   if (bias) gemm(type, { ...call, bias: addressOf(bias) });
-  else if (m * n <= FEW && call.k >= LONG && type.startsWith("f")) multiplyLong(type, call, out);
+  else if (type.startsWith("f") && isLong(call)) multiplyLong(type, call, out);
   else if (rank > 2) gemm(type, { ...call, batch: batchOf(a, b, out.shape) });
   else if (m * n * call.k < MANY || !isSymmetric(call)) gemm(type, call);
   else multiplySymmetric(type, call, out);
 }
 
-/** Products that add up so many steps to so few results go in parts of so many steps. */
+/** Products that add up so many steps to so few results go in parts of so many. */
 const LONG = 2 ** 16;
 const FEW = 64;
 const PART = 2 ** 14;
+/** So do others that are worth it and so narrow that one thread would multiply them, in few parts. */
+const WORTH = 2 ** 23;
+const NARROW = 64;
+const PARTS = 8;
 
-/** Whole parts are a batch; what is left is added to the first. */
+function isLong({ m, n, k }: GemmCall): boolean {
+  return m * n <= FEW ? k >= LONG : Math.max(m, n) <= NARROW && m * n * k >= WORTH;
+}
+
+/** Equal parts are a batch; the few steps that are left are added to the first. */
 function multiplyLong(type: ScalarName, call: GemmCall, out: Output): void {
   const { m, n, k, a, b } = call;
-  const count = Math.floor(k / PART);
-  const steps = [PART * a.columnStride, PART * b.rowStride, m * n] as const;
+  const count = m * n <= FEW ? Math.floor(k / PART) : PARTS;
+  const part = Math.floor(k / count);
+  const steps = [part * a.columnStride, part * b.rowStride, m * n] as const;
   withTemporaries(out, (temporaries) => {
     const products = temporaries.make([count, m * n], out.dtype);
     const c = { address: products.address, rowStride: n };
     const [inA, inB, inC] = steps.map((step) => Array.from({ length: count }, (_, i) => i * step));
-    gemm(type, { ...call, k: PART, c, batch: { count, a: inA!, b: inB!, c: inC! } });
+    gemm(type, { ...call, k: part, c, batch: { count, a: inA!, b: inB!, c: inC! } });
     const after = (matrix: MatrixView, step: number): MatrixView => ({
       ...matrix,
       address: matrix.address + count * step * bytesPerElement[type],
     });
-    gemm(type, { ...call, k: k % PART, a: after(a, steps[0]), b: after(b, steps[1]), c, accumulate: true });
+    const rest = { ...call, k: k % part, a: after(a, steps[0]), b: after(b, steps[1]), c };
+    if (rest.k > 0) gemm(type, { ...rest, accumulate: true });
     const attrs = { dims: [0], keepdim: false };
     folds.sum({ op: "sum", inputs: [products], attrs, outputs: [out] }, [out]);
   });
