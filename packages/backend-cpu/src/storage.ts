@@ -28,6 +28,13 @@ class Ticket {
 
 const tickets: Ticket[] = [];
 
+/** What a kernel makes of the elements before it works with them: once it does so again, it is kept until they change. */
+export interface Prepared {
+  /** Says what it is. */
+  readonly key: object;
+  block: Block | null;
+}
+
 /** What few storages have: apart, so that the others cost less. */
 class Waiting {
   pending: Pending | null = null;
@@ -35,6 +42,7 @@ class Waiting {
   /** What waits and reads the storage. */
   readers: Set<WeakRef<Ticket>> | null = null;
   exposed = false;
+  prepared: Prepared | null = null;
 }
 
 export class CpuStorage extends Storage {
@@ -81,6 +89,7 @@ export class CpuStorage extends Storage {
    * `writers`, which are about to change them.
    */
   settleReaders(writers?: ReadonlySet<CpuStorage>): void {
+    this.#forgetPrepared();
     const readers = this.#waiting?.readers;
     if (!readers) return;
     for (const reference of readers) {
@@ -89,6 +98,18 @@ export class CpuStorage extends Storage {
       if (holder && !holder.pending?.leave?.(this)) void holder.block;
       readers.delete(reference);
     }
+  }
+
+  /**
+   * For what was prepared as `key`. The first time there is nothing to keep it in, because elements that change with every
+   * step are prepared once each.
+   */
+  prepared(key: object): Prepared | undefined {
+    const found = this.#waiting?.prepared;
+    if (found?.key === key) return found;
+    this.#forgetPrepared();
+    if (!this.isExposed) this.#extra.prepared = { key, block: null };
+    return undefined;
   }
 
   /** Waits for something else, made of what it waited for so far. */
@@ -113,8 +134,16 @@ export class CpuStorage extends Storage {
   protected override free(): void {
     if (this.#freed) return;
     this.#freed = true;
+    this.#forgetPrepared();
     if (this.#block !== null) memory.release(this.#block);
     else this.#settle();
+  }
+
+  #forgetPrepared(): void {
+    const prepared = this.#waiting?.prepared;
+    if (!prepared) return;
+    this.#waiting!.prepared = null;
+    if (prepared.block) memory.release(prepared.block);
   }
 
   get #extra(): Waiting {

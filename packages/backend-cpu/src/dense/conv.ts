@@ -18,6 +18,8 @@ import { buildWeight, tileColumns } from "./conv-weight.ts";
 import { bytesPerElement, elements, type FloatName } from "./element.ts";
 import { type PoolShape, poolGeometry } from "./pool-geometry.ts";
 import { tilesFor } from "./tiles.ts";
+import { convTiled, type Keep } from "./winograd.ts";
+import { convWeightTiled } from "./winograd-weight.ts";
 
 export { type ConvShape, outputSize } from "./conv-geometry.ts";
 export type { ConvGradient } from "./conv-sparse.ts";
@@ -34,6 +36,8 @@ export interface ConvForward {
   readonly y: number;
   /** Negative results become 0, before pooling. */
   readonly relu?: boolean;
+  /** For what is made of the weights. */
+  readonly keep?: Keep | undefined;
 }
 
 /** Multiply-adds that are worth a chunk of their own. */
@@ -89,9 +93,10 @@ function runPacked(p: PackedPlan, weights: number, from: number, ...to: readonly
 }
 
 /** y = x ∗ w + bias. */
-export function convForward(type: FloatName, shape: ConvShape, { x, w, bias = 0, y, relu }: ConvForward): void {
+export function convForward(type: FloatName, shape: ConvShape, { x, w, bias = 0, y, relu, keep }: ConvForward): void {
   if (shape.batch === 0) return;
   const g = geometryOf(type, shape);
+  if (convTiled(g, relu ? "relu" : "store", { x, w, bias, y, keep })) return;
   const plan = relu ? reluPlans.get(g, () => forwardPlan(g, "relu")) : forwardPlans.get(g, () => forwardPlan(g));
   runPacked(plan, w, x, bias, y);
 }
@@ -113,8 +118,9 @@ export interface ConvMaxPool extends ConvForward {
 export function convMaxPool(shape: ConvShape, window: PoolShape, tensors: ConvMaxPool): boolean {
   if (shape.batch === 0 || !poolGeometry(window).isHalving) return false;
   const g = geometryOf("f32", shape);
-  const { x, w, bias = 0, y, indices, relu } = tensors;
+  const { x, w, bias = 0, y, indices, relu, keep } = tensors;
   const after = relu ? "reluPool" : "pool";
+  if (convTiled(g, after, { x, w, bias, y, indices, keep })) return true;
   const { pass } = pooledPlans[after].get(g, () => pooledPlan(g, after));
   if (!pass) return false;
   const [height, width] = window.input as readonly [number, number];
@@ -190,6 +196,9 @@ export function convInput(type: FloatName, shape: ConvShape, tensors: ConvGradie
   if (positions) return false;
   const { backwards } = g;
   if (backwards) {
+    const taps = product(g.kernel);
+    const steps = { row: taps, channel: g.channels * taps, reversed: true };
+    if (convTiled(backwards, "store", { x: gradOutput, w: factor, bias: 0, y: result }, steps)) return true;
     const plan = forwardPlans.get(backwards, () => backwardPlan(g, backwards));
     runPacked(plan, factor, gradOutput, 0, result);
   } else {
@@ -243,6 +252,7 @@ export function convWeight(type: FloatName, shape: ConvShape, tensors: ConvGradi
   if (type === "f32" && runSparse(g, "weight", tensors)) return true;
   const { gradOutput, positions, factor, result } = tensors;
   if (positions) return false;
+  if (convWeightTiled(g, factor, gradOutput, result)) return true;
   const { plans, key, sizes, chunks, scratch } = weightPlans.get(g, () => weightPlan(g));
   threads.parallel(key, "weight", chunks, [plans[0].block.address, ...sizes, factor, gradOutput, result], scratch);
   return true;

@@ -218,7 +218,7 @@ function sumOf([a, b, c, d]: Quad): Expr<"v128"> {
 }
 
 /** The largest of numbers without NaN, and how far from the first place it is: where it is not above, or not on the left. */
-function largestOfQuad(f: Func, [a, b, c, d]: Quad, width: Expr<"v128">): readonly [Expr<"v128">, Expr<"v128">] {
+export function largestOfQuad(f: Func, [a, b, c, d]: Quad, width: Expr<"v128">): readonly [Expr<"v128">, Expr<"v128">] {
   const larger = (x: Expr<"v128">, y: Expr<"v128">) => op("f32x4.pmax", x, y);
   const best = f.let(larger(larger(a, b), larger(c, d)));
   const isAt = (x: Local<"v128">) => f.let(op("f32x4.eq", x, best));

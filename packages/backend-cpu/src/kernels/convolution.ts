@@ -27,9 +27,16 @@ export const conv: Kernel<"conv"> = ({ inputs, attrs }, [out]) => {
   const views = inputs as readonly View[];
   const shape = convShapeOf(views[0]!.shape, views[1]!.shape, attrs);
   inFloats("conv", views, out!, (type, [x, w, bias], y) => {
-    convForward(type, shape, { x: x!, w: w!, bias: bias ?? 0, y });
+    convForward(type, shape, { x: x!, w: w!, bias: bias ?? 0, y, keep: keeperOf(views[1]!) });
   });
 };
+
+/** Weights as they lie in memory may be kept as a convolution prepares them. */
+function keeperOf(weight: View): Factors["keep"] {
+  const { storage, shape, strides, offset, dtype } = weight;
+  if (dtype !== "float32" || offset !== 0 || !isContiguous(shape, strides)) return undefined;
+  return (key) => (storage as CpuStorage).prepared(key);
+}
 
 /** What a convolution reads. */
 export type Factors = Omit<ConvForward, "y">;
@@ -42,7 +49,7 @@ export function convolveAwaited(x: View, out: Output, run: (shape: ConvShape, fa
   const shape = convShapeOf(views[0]!.shape, views[1]!.shape, call.attrs);
   const isDone = withTemporaries(out, (temporaries) => {
     const [x, w, bias = 0] = views.map((view) => addressOf(temporaries.rowMajor(view))) as [number, number, number?];
-    return run(shape, { x, w, bias });
+    return run(shape, { x, w, bias, keep: keeperOf(views[1]!) });
   });
   if (isDone) served(x);
   return isDone;

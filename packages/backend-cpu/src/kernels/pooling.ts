@@ -23,8 +23,7 @@ export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positi
   const [x, relu] = [source ?? given, source !== undefined];
   const window = shapeOf(x.shape, attrs);
   const [y, indices] = [out!.address, positions!.address];
-  const run = (shape: ConvShape, { x, w, bias = 0 }: Factors) =>
-    convMaxPool(shape, window, { x, w, bias, y, indices, relu });
+  const run = (shape: ConvShape, factors: Factors) => convMaxPool(shape, window, { ...factors, y, indices, relu });
   if (!convolveAwaited(x, out!, run)) {
     void (x.storage as CpuStorage).block;
     inFloats("maxPool", [x], out!, (type, [input], output) =>

@@ -1,0 +1,80 @@
+/**
+ * Neighbouring outputs of a convolution with fewer products: along an axis, two of them with a kernel of three share four
+ * products instead of six, with one of two three instead of four. Longer kernels are sums of such pieces. Only 0, 1, -1 and
+ * infinity are points of the polynomials behind this, so results are as exact as sums in any other order (Winograd,
+ * Arithmetic Complexity of Computations, 1980; Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016).
+ */
+
+/** Each output is a sum of products: `output` · ((`weight` · taps) ⊙ (`input` · window)). */
+export interface Axis {
+  /** Of as many elements as the window, for each product. */
+  readonly input: readonly (readonly number[])[];
+  /** Of as many as the kernel has taps, for each product. */
+  readonly weight: readonly (readonly number[])[];
+  /** Of as many as there are products, for each output. */
+  readonly output: readonly (readonly number[])[];
+}
+
+const THREE: Axis = {
+  input: [
+    [1, 0, -1, 0],
+    [0, 1, 1, 0],
+    [0, -1, 1, 0],
+    [0, 1, 0, -1],
+  ],
+  weight: [
+    [1, 0, 0],
+    [0.5, 0.5, 0.5],
+    [0.5, -0.5, 0.5],
+    [0, 0, 1],
+  ],
+  output: [
+    [1, 1, 1, 0],
+    [0, 1, -1, -1],
+  ],
+};
+
+const TWO: Axis = {
+  input: [
+    [1, -1, 0],
+    [0, 1, 0],
+    [0, -1, 1],
+  ],
+  weight: [
+    [1, 0],
+    [1, 1],
+    [0, 1],
+  ],
+  output: [
+    [1, 1, 0],
+    [0, 1, 1],
+  ],
+};
+
+/** An axis along which the kernel has one tap: outputs go one by one. */
+const ONE: Axis = { input: [[1]], weight: [[1]], output: [[1]] };
+
+const padded = (row: readonly number[], before: number, length: number): number[] => {
+  const result = new Array<number>(length).fill(0);
+  for (const [i, value] of row.entries()) result[before + i] = value;
+  return result;
+};
+
+/** Both kernels, one behind the other. */
+function joined(a: Axis, b: Axis): Axis {
+  const [taps, window] = [a.weight[0]!.length, a.input[0]!.length];
+  const [allTaps, whole] = [taps + b.weight[0]!.length, window + b.weight[0]!.length];
+  return {
+    input: [...a.input.map((row) => padded(row, 0, whole)), ...b.input.map((row) => padded(row, taps, whole))],
+    weight: [...a.weight.map((row) => padded(row, 0, allTaps)), ...b.weight.map((row) => padded(row, taps, allTaps))],
+    output: a.output.map((row, i) => [...row, ...b.output[i]!]),
+  };
+}
+
+const axes: Readonly<Record<number, Axis>> = { 1: ONE, 2: TWO, 3: THREE, 4: joined(TWO, TWO), 5: joined(THREE, TWO) };
+
+/** For a kernel of so many taps, if there is one. */
+export const axisOf = (taps: number): Axis | undefined => axes[taps];
+
+/** How many elements of the input two outputs, or one, see. */
+export const windowOf = ({ input }: Axis): number => input[0]!.length;

@@ -1,0 +1,263 @@
+/**
+ * The ways into and out of the products of `winograd-axis.ts`. Four tiles of outputs side by side are a group, and go through
+ * the transforms as the lanes of a vector.
+ */
+import {
+  type Expr,
+  type Func,
+  type FuncRef,
+  type Local,
+  load,
+  type Module,
+  op,
+  shuffle,
+  v128,
+} from "../wasm/emitter.ts";
+import { blockBounds } from "./conv-forward.ts";
+import { at, type Int, shareOf } from "./element.ts";
+import { largestOfQuad } from "./pool-max.ts";
+import { tilesFor } from "./tiles.ts";
+import { type Axis, windowOf } from "./winograd-axis.ts";
+
+/** Tiles in a group. */
+export const GROUP = 4;
+/** A row of a group's outputs, at the start of the scratch area: it may not fit where it belongs. */
+export const EDGE_BYTES = 64;
+
+export interface Axes {
+  readonly rows: Axis;
+  readonly columns: Axis;
+}
+
+export const productsOf = ({ rows, columns }: Axes): number => rows.input.length * columns.input.length;
+
+/** What becomes of the outputs. */
+export type Ending = "store" | "relu" | "pool" | "reluPool";
+export const isPooled = (ending: Ending): boolean => ending === "pool" || ending === "reluPool";
+
+/** Σ of coefficients times numbers: those of one size are added up before they are multiplied by it. */
+export function combined<T extends "f32" | "v128">(
+  shape: T extends "f32" ? "f32" : "f32x4",
+  coefficients: readonly number[],
+  number: (i: number) => Expr<T>,
+): Expr<T> {
+  const apply = (verb: "add" | "sub" | "mul", a: Expr<T> | number, b: Expr<T> | number) =>
+    op(`${shape}.${verb}` as "f32.add", a as never, b as never) as Expr as Expr<T>;
+  const sumOf = (size: number): Expr<T> => {
+    const positive = coefficients.indexOf(size);
+    const first = positive >= 0 ? positive : coefficients.indexOf(-size);
+    const start = coefficients[first]! > 0 ? number(first) : apply("sub", 0, number(first));
+    const sum = coefficients.reduce((total, each, i) => {
+      if (i === first || Math.abs(each) !== size) return total;
+      return apply(each > 0 ? "add" : "sub", total, number(i));
+    }, start);
+    return size === 1 ? sum : apply("mul", sum, size);
+  };
+  const sizes = [...new Set(coefficients.map(Math.abs))].filter((size) => size > 0);
+  return sizes.map(sumOf).reduce((a, b) => apply("add", a, b));
+}
+
+/** Bytes between the numbers of one product and those of the next, beyond their own: steps that are powers of two collide. */
+export const GAP = 64;
+
+/** Where the transformed weights of a block of rows lie, and how far one product's are from the next one's. */
+export function weightBlock(f: Func, axes: Axes, w: Int, channels: Int, number: Int, block: { rows: Int; first: Int }) {
+  const gaps = op("i32.mul", number, GAP * productsOf(axes));
+  return {
+    start: f.let(op("i32.add", at(w, op("i32.mul", block.first, channels), 4 * productsOf(axes)), gaps)),
+    size: f.let(op("i32.mul", op("i32.mul", channels, block.rows), 4)),
+  };
+}
+
+/**
+ * `transformWeights`: blocks of rows, and in each block for every product the weights as the packed micro kernel takes them. A
+ * row's taps lie `tapStep` apart, from `w` on; each of a kernel's `depth` planes counts as a channel.
+ */
+export function buildWeights(m: Module, axes: Axes): void {
+  const { rows, columns } = axes;
+  const steps = ["rowStep", "channelStep", "planeStep", "tapStep"] as const;
+  const blocks = ["blockCount", "blockRows", "blockExtra"] as const;
+  m.func("transformWeights", ["chunk", "chunks", "w", "to", "channels", "depth", ...steps, ...blocks], (f, p) => {
+    const width = columns.weight[0]!.length;
+    const taps = f.locals("f32", rows.weight[0]!.length * width);
+    const along = f.locals("f32", width);
+    const [from, to] = [f.local("i32"), f.local("i32")];
+    shareOf(f, p, p.blockCount, (number) => {
+      const block = blockBounds(f, number, p);
+      const { start: target, size } = weightBlock(f, axes, p.to, p.channels, number, block);
+      const productStep = f.let(op("i32.add", size, GAP));
+      f.range(p.channels, (channel) => {
+        const [c, z] = [op("i32.div_u", channel, p.depth), op("i32.rem_u", channel, p.depth)];
+        const source = f.let(at(at(at(p.w, block.first, p.rowStep), c, p.channelStep), z, p.planeStep));
+        f.range(block.rows, () => {
+          f.set(from, source);
+          for (const tap of taps) {
+            f.set(tap, load("f32.load", from));
+            f.inc(from, p.tapStep);
+          }
+          f.set(to, target);
+          for (const row of rows.weight) {
+            for (const [j, sum] of along.entries())
+              f.set(
+                sum,
+                combined("f32", row, (i) => taps[i * width + j]!),
+              );
+            for (const column of columns.weight) {
+              f.store(
+                "f32.store",
+                to,
+                combined("f32", column, (j) => along[j]!),
+              );
+              f.inc(to, productStep);
+            }
+          }
+          f.inc(source, p.rowStep);
+          f.inc(target, 4);
+        });
+      });
+    });
+  });
+}
+
+const spreadParams = ["x", "xChannel", "xPlane", "xRow", "channels", "depth", "to", "productStep", "toStep"] as const;
+
+/** Transforms the windows of a group, for `depth` planes of all channels. */
+export function windowSpreader(m: Module, { rows, columns }: Axes): FuncRef<typeof spreadParams, undefined> {
+  const width = windowOf(columns);
+  const vectors = Math.ceil((2 * GROUP + width - 2) / 4);
+  return m.inner("spreadWindows", spreadParams, (f, p) => {
+    const starts = f.locals("i32", windowOf(rows));
+    const [raw, lanes] = [f.locals("v128", vectors), f.locals("v128", width)];
+    const to = f.local("i32");
+    const plane = (x: Int): void => {
+      f.set(to, p.to);
+      for (const [i, row] of starts.entries()) f.set(row, i === 0 ? x : op("i32.add", starts[i - 1]!, p.xRow));
+      for (const row of rows.input) {
+        for (const [j, vector] of raw.entries()) {
+          f.set(
+            vector,
+            combined("f32x4", row, (i) => load("v128.load", starts[i]!, 16 * j)),
+          );
+        }
+        for (const [i, lane] of lanes.entries()) f.set(lane, everySecond(raw, lanes, i));
+        for (const column of columns.input) {
+          f.store(
+            "v128.store",
+            to,
+            combined("f32x4", column, (i) => lanes[i]!),
+          );
+          f.inc(to, p.productStep);
+        }
+      }
+      f.inc(p.to, p.toStep);
+    };
+    f.range(p.channels, () => {
+      const x = f.let(p.x);
+      f.range(p.depth, () => {
+        plane(x);
+        f.inc(x, p.xPlane);
+      });
+      f.inc(p.x, p.xChannel);
+    });
+  });
+}
+
+/** Elements `from`, `from` + 2 … of a row: those of two places before, moved on by one. */
+function everySecond(raw: readonly Local<"v128">[], lanes: readonly Local<"v128">[], from: number): Expr<"v128"> {
+  const places = [0, 2, 4, 6].map((place) => place + from);
+  if (from < 2) return shuffle(raw[0]!, raw[1]!, places);
+  const last = places[3]!;
+  return shuffle(lanes[from - 2]!, raw[last >> 2]!, [1, 2, 3, 4 + (last & 3)]);
+}
+
+const collectParams = [
+  ...(["from", "productRow", "outputs", "bias", "y", "yChannel", "yRow", "count", "height", "flag"] as const),
+  ...(["indices", "place", "width"] as const),
+] as const;
+type Collected = { readonly [K in (typeof collectParams)[number]]: Int };
+
+/**
+ * Adds up the products of a group, for all output channels: `height` rows of `count` outputs, or as many pooled ones. Where
+ * something is infinite or NaN, `flag` is set, because the transforms may make another NaN of it.
+ */
+export function outputCollector(m: Module, axes: Axes, ending: Ending): FuncRef<typeof collectParams, undefined> {
+  const { rows, columns } = axes;
+  const step = 16 * tilesFor(m.options).wide.vectors;
+  const relu = ending === "relu" || ending === "reluPool";
+  return m.inner("collectOutputs", collectParams, (f, p) => {
+    const [bias, odd] = [f.local("v128"), f.local("v128")];
+    const sums = f.locals("v128", columns.input.length);
+    const product = (i: number, j: number) => load("v128.load", p.from, step * (i * sums.length + j));
+    /** The first outputs of all tiles in a row, and the second ones. */
+    const row = (dy: number): Local<"v128">[] => {
+      for (const [j, sum] of sums.entries()) {
+        f.set(
+          sum,
+          combined("f32x4", rows.output[dy]!, (i) => product(i, j)),
+        );
+      }
+      return columns.output.map((column) => {
+        const total = combined("f32x4", column, (j) => sums[j]!);
+        const output = f.let(op("f32x4.add", total, bias));
+        f.set(odd, op("f32x4.add", odd, op("f32x4.sub", output, output)));
+        if (relu) f.set(output, op("f32x4.add", op("f32x4.pmax", output, 0), 0));
+        return output;
+      });
+    };
+    f.range(p.outputs, () => {
+      f.if(p.bias, () => {
+        f.set(bias, load("v128.load32_splat", p.bias));
+        f.inc(p.bias, 4);
+      });
+      if (isPooled(ending)) storePooled(m, f, p, row);
+      else storeRows(m, f, p, axes, row);
+      f.inc(p.from, p.productRow);
+      f.inc(p.y, p.yChannel);
+    });
+    f.if(op("v128.any_true", op("f32x4.ne", odd, odd)), () => f.store("i32.store", p.flag, 1));
+  });
+}
+
+function storeRows(m: Module, f: Func, p: Collected, { rows }: Axes, row: (dy: number) => Local<"v128">[]): void {
+  for (const dy of rows.output.keys()) {
+    f.if(op("i32.gt_s", p.height, dy), () => {
+      const [left, right] = row(dy) as [Local<"v128">, Local<"v128">];
+      const interleaved = [
+        [0, 4, 1, 5],
+        [2, 6, 3, 7],
+      ].map((lanes) => shuffle(left, right, lanes));
+      storeSome(m, f, at(p.y, dy, p.yRow), interleaved, p.count);
+    });
+  }
+}
+
+/** The largest of each tile, and its place in the plane of `width` columns. */
+function storePooled(m: Module, f: Func, p: Collected, row: (dy: number) => Local<"v128">[]): void {
+  const quad = [...row(0), ...row(1)] as unknown as Parameters<typeof largestOfQuad>[1];
+  const [largest, distance] = largestOfQuad(f, quad, f.let(op("i32x4.splat", p.width)));
+  const first = op("i32x4.add", op("i32x4.splat", p.place), v128(new Int32Array([0, 2, 4, 6])));
+  storeSome(m, f, p.y, [largest], p.count);
+  storeSome(m, f, p.indices, [op("i32x4.add", first, distance)], p.count);
+  f.inc(p.indices, p.yChannel);
+}
+
+/** The first `count` elements of vectors, of 4 bytes. */
+function storeSome(m: Module, f: Func, to: Expr<"i32">, vectors: readonly Expr<"v128">[], count: Int): void {
+  const target = f.let(to);
+  const store = (place: Int): void => {
+    for (const [i, vector] of vectors.entries()) f.store("v128.store", place, vector, 16 * i);
+  };
+  f.if(
+    op("i32.ge_s", count, 4 * vectors.length),
+    () => store(target),
+    () => {
+      const from = f.let(m.scratch());
+      store(from);
+      f.range(count, () => {
+        f.store("i32.store", target, load("i32.load", from));
+        f.inc(from, 4);
+        f.inc(target, 4);
+      });
+    },
+  );
+}

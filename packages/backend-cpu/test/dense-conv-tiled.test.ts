@@ -1,0 +1,212 @@
+/** Convolutions of enough channels go by tiles: exact for small whole numbers, as exact as sums in order for others. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type ConvShape, convForward, convWeight } from "../src/dense/conv.ts";
+import { geometryOf } from "../src/dense/conv-geometry.ts";
+import { convTiled } from "../src/dense/winograd.ts";
+import { convWeightTiled } from "../src/dense/winograd-weight.ts";
+import { check, sizes, tensor } from "./dense-conv-check.ts";
+import { onOneAndThree } from "./on-threads.ts";
+
+/** Kernels and images for which tiles pay, mostly. */
+function shapes(dimensions: number, side: number, channels: number): fc.Arbitrary<ConvShape> {
+  const each = <T>(value: fc.Arbitrary<T>) => fc.array(value, { minLength: dimensions, maxLength: dimensions });
+  return fc
+    .record({
+      batch: fc.integer({ min: 1, max: 3 }),
+      inChannels: fc.integer({ min: channels, max: channels + 6 }),
+      outChannels: fc.integer({ min: channels, max: channels + 9 }),
+      input: each(fc.integer({ min: Math.ceil(side / 2), max: side })),
+      kernel: each(fc.integer({ min: 2, max: 5 })),
+      padding: each(fc.tuple(fc.nat(2), fc.nat(2))),
+    })
+    .map((shape) => {
+      const ones = shape.input.map(() => 1);
+      return { ...shape, groups: 1, stride: ones, dilation: ones };
+    });
+}
+
+const plain = (input: number[], kernel: number[], batch = 2): ConvShape => ({
+  ...{ batch, inChannels: 48, outChannels: 40, groups: 1, input, kernel },
+  ...{ stride: input.map(() => 1), dilation: input.map(() => 1), padding: kernel.map(() => [1, 1] as const) },
+});
+
+/** Numbers that are not whole: input, output and weights. */
+function valuesOf(shape: ConvShape): readonly [x: Tensor, y: Tensor, w: Tensor] {
+  const size = sizes({ type: "f32", shape });
+  const tensors = [size.x, size.y, size.w].map((length, i) => tensor("f32", length, i));
+  for (const { values } of tensors) for (let i = 0; i < values.length; i++) values[i] = Math.sin(1 + i * 12.9898);
+  return tensors as unknown as readonly [Tensor, Tensor, Tensor];
+}
+
+/** Runs one by tiles over numbers that are not whole. */
+function run(shape: ConvShape, ending: "store" | "relu" = "store") {
+  const [x, y, w] = valuesOf(shape);
+  const isDone = convTiled(geometryOf("f32", shape), ending, { x: x.address, w: w.address, bias: 0, y: y.address });
+  return { x, w, y, isDone };
+}
+type Tensor = ReturnType<typeof tensor>;
+
+/** Errors of a result, against sums in float64: the root of their mean square. */
+function errorOf(shape: ConvShape, { x, w, y }: { x: Tensor; w: Tensor; y: Tensor }): number {
+  const size = sizes({ type: "f64", shape });
+  const [x64, w64, y64] = [size.x, size.w, size.y].map((length, i) => tensor("f64", length, i)) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  x64.values.set(x.values);
+  w64.values.set(w.values);
+  convForward("f64", shape, { x: x64.address, w: w64.address, y: y64.address });
+  let sum = 0;
+  for (let i = 0; i < size.y; i++) sum += (y.values[i]! - y64.values[i]!) ** 2;
+  return Math.sqrt(sum / size.y);
+}
+
+describe("convolution by tiles", () => {
+  test.each([
+    [1, 200, 70],
+    [2, 22, 36],
+    [3, 9, 32],
+  ])("in %s dimensions", (dimensions, side, channels) => {
+    fc.assert(
+      fc.property(shapes(dimensions, side, channels), (shape) => check({ type: "f32", shape })),
+      { numRuns: 8 },
+    );
+  });
+
+  test.each([
+    [[400], [3]],
+    [
+      [30, 30],
+      [3, 3],
+    ],
+    [
+      [27, 19],
+      [3, 3],
+    ],
+    [
+      [28, 28],
+      [5, 5],
+    ],
+    [
+      [28, 28],
+      [2, 4],
+    ],
+    [
+      [9, 14, 14],
+      [3, 3, 3],
+    ],
+  ])("errors of %s with a kernel of %s are no larger than those of sums in order", (input, kernel) => {
+    const shape = plain(input, kernel);
+    const tiled = run(shape);
+    expect(tiled.isDone).toBe(true);
+    const { y, x, w } = tiled;
+    const error = errorOf(shape, tiled);
+    // One output channel at a time is too little for tiles.
+    const few = { ...shape, outChannels: 1 };
+    const [outputs, taps] = [sizes({ type: "f32", shape: few }).y, w.values.length / shape.outChannels];
+    expect(outputs * shape.outChannels).toBe(y.values.length);
+    const direct = { x, w, y: tensor("f32", outputs, 0) };
+    expect(convTiled(geometryOf("f32", few), "store", { x: 0, w: 0, bias: 0, y: 0 })).toBe(false);
+    convForward("f32", few, { x: x.address, w: w.address, y: direct.y.address });
+    expect(error).toBeLessThan(1.1 * errorOf(few, { ...direct, w: { ...w, values: w.values.subarray(0, taps) } }));
+  });
+
+  test.each([
+    [[2000], [3]],
+    [
+      [30, 30],
+      [3, 3],
+    ],
+    [
+      [27, 19],
+      [5, 4],
+    ],
+    [
+      [9, 14, 14],
+      [3, 3, 3],
+    ],
+  ])("errors of the weights' gradient for %s and %s are no larger than those of sums in order", (input, kernel) => {
+    const shape = plain(input, kernel);
+    const [x, y, w] = valuesOf(shape);
+    const of64 = [x, y, w].map(({ values }, i) => tensor("f64", values.length, i)) as [Tensor, Tensor, Tensor];
+    for (const [i, from] of [x, y].entries()) of64[i]!.values.set(from.values);
+    const pass = (type: "f32" | "f64", [x, y, w]: readonly Tensor[], of = shape): void => {
+      convWeight(type, of, { factor: x!.address, gradOutput: y!.address, result: w!.address });
+    };
+    pass("f64", of64);
+    const errors = (count: number): number => {
+      let sum = 0;
+      for (let i = 0; i < count; i++) sum += (w.values[i]! - of64[2].values[i]!) ** 2;
+      return Math.sqrt(sum / count);
+    };
+    expect(convWeightTiled(geometryOf("f32", shape), x.address, y.address, w.address)).toBe(true);
+    const tiled = errors(w.values.length);
+    // One output channel is too little for tiles.
+    const few = { ...shape, outChannels: 1 };
+    expect(convWeightTiled(geometryOf("f32", few), 0, 0, 0)).toBe(false);
+    pass("f32", [x, y, w], few);
+    pass("f64", of64, few);
+    expect(tiled).toBeLessThan(1.1 * errors(sizes({ type: "f32", shape: few }).w));
+  });
+
+  test("ReLU behind it", () => {
+    const shape = plain([20, 21], [3, 3]);
+    const [before, after] = [run(shape), run(shape, "relu")];
+    expect(after.y.values).toEqual(before.y.values.map((value) => Math.max(0, value)));
+  });
+
+  test.each(["pool", "reluPool"] as const)("windows of 2×2 behind it: %s", (ending) => {
+    for (const [height, width] of [
+      [20, 20],
+      [21, 17],
+    ] as const) {
+      const shape = plain([height, width], [3, 3]);
+      const { x, w, y } = run(shape, ending === "pool" ? "store" : "relu");
+      const planes = shape.batch * shape.outChannels;
+      const [rows, columns] = [height >> 1, width >> 1];
+      const count = planes * rows * columns;
+      const [largest, places] = [tensor("f32", count, 0), tensor("f32", count, 1)];
+      const addresses = { x: x.address, w: w.address, bias: 0, y: largest.address, indices: places.address };
+      expect(convTiled(geometryOf("f32", shape), ending, addresses)).toBe(true);
+      const found = new Int32Array(places.values.buffer, places.address, count);
+      for (let i = 0; i < count; i++) {
+        const [plane, row, column] = [Math.floor(i / (rows * columns)), Math.floor(i / columns) % rows, i % columns];
+        const corner = 2 * row * width + 2 * column;
+        const window = [0, 1, width, width + 1].map((step) => y.values[plane * height * width + corner + step]!);
+        expect(largest.values[i]).toBe(Math.max(...window));
+        expect(y.values[plane * height * width + found[i]!]).toBe(largest.values[i]);
+        expect(found[i]).toBe(corner + [0, 1, width, width + 1][window.indexOf(Math.max(...window))]!);
+      }
+    }
+  });
+
+  test("infinities and NaN go another way, and come out where they belong", () => {
+    const shape = plain([20, 20], [3, 3], 1);
+    for (const odd of [Number.POSITIVE_INFINITY, Number.NaN]) {
+      const { x, w, y } = run(shape);
+      x.values[5 * 20 + 7] = odd;
+      const addresses = { x: x.address, w: w.address, y: y.address };
+      expect(convTiled(geometryOf("f32", shape), "store", { ...addresses, bias: 0 })).toBe(false);
+      convForward("f32", shape, addresses);
+      const reached = Array.from(y.values.subarray(0, 400).entries()).filter(([, value]) => !Number.isFinite(value));
+      expect(reached.map(([i]) => i)).toEqual([4, 5, 6].flatMap((row) => [6, 7, 8].map((column) => 20 * row + column)));
+      expect(convWeightTiled(geometryOf("f32", shape), x.address, y.address, w.address)).toBe(false);
+      expect(reached.every(([, value]) => Number.isNaN(value) === Number.isNaN(odd))).toBe(true);
+    }
+  });
+
+  test("gives the same bits on one thread and on several", async () => {
+    for (const shape of [plain([30, 30], [3, 3]), { ...plain([8, 8], [3, 3], 8), inChannels: 160, outChannels: 144 }]) {
+      const [alone, together] = await onOneAndThree(() => {
+        const { x, w, y, isDone } = run(shape);
+        const results = [y.values.slice()];
+        expect(isDone).toBe(true);
+        expect(convWeightTiled(geometryOf("f32", shape), x.address, y.address, w.address)).toBe(true);
+        return [...results, w.values.slice()];
+      });
+      expect(together).toEqual(alone);
+    }
+  });
+});
