@@ -11,54 +11,54 @@ import { peek } from "./reading.ts";
 import { placeInto } from "./writing.ts";
 
 interface Flattened {
-  /** [merged, ...rest] */
+  /** The input, of whose dimensions the indexed ones are one. They come first where others lie between them. */
   readonly rows: Tensor;
-  /** 1-d int64 positions into `merged`. */
+  /** That dimension. */
+  readonly dim: number;
+  /** 1-d int64 positions in it. */
   readonly flat: Tensor;
   /** The common shape of the index tensors. */
   readonly shape: Shape;
-  /** Dimensions of the input: the indexed ones, then the others. */
+  /** Dimensions of the input, in the order of those of `rows`. */
   readonly order: readonly number[];
-  /** Where the index dimensions go in the result. */
-  readonly home: number;
 }
 
 /** Elements at `picks` (`null`: the whole dimension). */
 export function pick(input: Tensor, picks: readonly (Tensor | null)[]): Tensor {
-  const { rows, flat, shape, home } = flatten(input, picks);
-  const found = apply("indexSelect", [rows, flat], { dim: 0 });
-  return moveHome(found.view([...shape, ...rows.shape.slice(1)]), shape.length, home);
+  const { rows, dim, flat, shape } = flatten(input, picks);
+  return apply("indexSelect", [rows, flat], { dim }).view(rows.shape.toSpliced(dim, 1, ...shape));
 }
 
 /** A copy of `input` with `values` written (or added) at `picks`. */
 export function place(input: Tensor, picks: readonly (Tensor | null)[], values: Tensor, accumulate: boolean): Tensor {
-  const { rows, flat, shape, order, home } = flatten(input, picks);
-  const rest = rows.shape.slice(1);
-  const target = [...rest.slice(0, home), ...shape, ...rest.slice(home)];
+  const { rows, dim, flat, shape, order } = flatten(input, picks);
+  const target = rows.shape.toSpliced(dim, 1, ...shape);
   const lead = values.ndim - target.length;
   const trimmed = lead > 0 ? values.view(values.shape.slice(lead)) : values;
-  const source = moveAway(trimmed.expand(target), shape.length, home).reshape([flat.numel(), ...rest]);
-  const written = placeInto(accumulate ? "indexAdd" : "indexCopy", [rows, flat, source], { dim: 0 });
-  const back = order.map((_, dim) => order.indexOf(dim));
-  return written.view(order.map((dim) => input.shape[dim]!)).permute(back);
+  const source = trimmed.expand(target).reshape(rows.shape.with(dim, flat.numel()));
+  const written = placeInto(accumulate ? "indexAdd" : "indexCopy", [rows, flat, source], { dim });
+  const back = order.map((_, at) => order.indexOf(at));
+  return written.view(order.map((at) => input.shape[at]!)).permute(back);
 }
 
 function flatten(input: Tensor, picks: readonly (Tensor | null)[]): Flattened {
   const dims = picks.flatMap((item, dim) => (item ? [dim] : []));
-  const rest = input.shape.flatMap((_, dim) => (picks[dim] ? [] : [dim]));
-  const order = [...dims, ...rest];
+  const all = [...input.shape.keys()];
+  const isAdjacent = dims.every((dim, i) => dim === dims[0]! + i);
+  const order = isAdjacent ? all : [...dims, ...all.filter((dim) => !picks[dim])];
   const shape = dims.map((dim) => picks[dim]!.shape).reduce((a, b) => broadcastShapes("at", a, b));
   const sizes = dims.map((dim) => input.shape[dim]!);
   const flat = dims
     .map((dim) => normalized("at", picks[dim]!, dim, input.shape[dim]!))
     .reduce((sum, index, i) => sum.mul(sizes[i]!).add(index));
-  const adjacent = dims.every((dim, i) => i === 0 || dim === dims[i - 1]! + 1);
+  const dim = order.indexOf(dims[0]!);
+  const merged = order.map((at) => input.shape[at]!).toSpliced(dim, dims.length, sizeOf(sizes));
   return {
-    rows: input.permute(order).reshape([sizeOf(sizes), ...rest.map((dim) => input.shape[dim]!)]),
+    rows: (isAdjacent ? input : input.permute(order)).reshape(merged),
+    dim,
     flat: flat.expand(shape).reshape(sizeOf(shape)),
     shape,
     order,
-    home: adjacent ? dims[0]! : 0,
   };
 }
 
@@ -72,19 +72,6 @@ export function normalized(name: string, index: Tensor, dim: number, size: numbe
     if (low >= 0) return index;
   }
   return where(index.lt(0), index.add(size), index);
-}
-
-function moveHome(x: Tensor, count: number, home: number): Tensor {
-  if (home === 0) return x;
-  const dims = x.shape.map((_, dim) => dim);
-  const rest = dims.slice(count);
-  return x.permute([...rest.slice(0, home), ...dims.slice(0, count), ...rest.slice(home)]);
-}
-
-function moveAway(x: Tensor, count: number, home: number): Tensor {
-  if (home === 0) return x;
-  const dims = x.shape.map((_, dim) => dim);
-  return x.permute([...dims.slice(home, home + count), ...dims.slice(0, home), ...dims.slice(home + count)]);
 }
 
 /** int64 positions of the non-zero elements, [count, ndim]. */
