@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ConvShape, convForward, convWeight } from "../src/dense/conv.ts";
 import { geometryOf } from "../src/dense/conv-geometry.ts";
+import { tiledForward, tiledWeight } from "../src/dense/conv-tiled.ts";
 import { convTiled } from "../src/dense/winograd.ts";
 import { convWeightTiled } from "../src/dense/winograd-weight.ts";
 import { check, sizes, tensor } from "./dense-conv-check.ts";
@@ -19,11 +20,10 @@ function shapes(dimensions: number, side: number, channels: number): fc.Arbitrar
       input: each(fc.integer({ min: Math.ceil(side / 2), max: side })),
       kernel: each(fc.integer({ min: 2, max: 5 })),
       padding: each(fc.tuple(fc.nat(2), fc.nat(2))),
+      dilation: each(fc.constantFrom(1, 1, 2)),
     })
-    .map((shape) => {
-      const ones = shape.input.map(() => 1);
-      return { ...shape, groups: 1, stride: ones, dilation: ones };
-    });
+    .map((shape) => ({ ...shape, groups: 1, stride: shape.input.map(() => 1) }))
+    .filter((shape) => sizes({ type: "f32", shape }).output.every((size) => size > 0));
 }
 
 const plain = (input: number[], kernel: number[], batch = 2): ConvShape => ({
@@ -46,6 +46,7 @@ function run(shape: ConvShape, ending: "store" | "relu" = "store") {
   return { x, w, y, isDone };
 }
 type Tensor = ReturnType<typeof tensor>;
+type Values = Tensor["values"];
 
 /** Errors of a result, against sums in float64: the root of their mean square. */
 function errorOf(shape: ConvShape, { x, w, y }: { x: Tensor; w: Tensor; y: Tensor }): number {
@@ -149,6 +150,35 @@ describe("convolution by tiles", () => {
     pass("f32", [x, y, w], few);
     pass("f64", of64, few);
     expect(tiled).toBeLessThan(1.1 * errors(sizes({ type: "f32", shape: few }).w));
+  });
+
+  test("dilated ones, as images of the pixels that belong together", () => {
+    for (const [height, width] of [
+      [34, 34],
+      [31, 33],
+    ] as const) {
+      const shape = { ...plain([height, width], [3, 3]), dilation: [3, 2] };
+      const [x, y, w] = valuesOf(shape);
+      const g = geometryOf("f32", shape);
+      const addresses = { x: x.address, w: w.address, bias: 0, y: y.address };
+      expect(tiledForward(g, "store", addresses)).toBe(true);
+      const own = y.values.slice();
+      expect(tiledWeight(g, x.address, y.address, w.address)).toBe(true);
+      const gradient = w.values.slice();
+      const [x64, y64, w64] = [x, y, w].map(({ values }, i) => tensor("f64", values.length, i)) as [
+        Tensor,
+        Tensor,
+        Tensor,
+      ];
+      x64.values.set(x.values);
+      for (const i of w64.values.keys()) w64.values[i] = Math.fround(Math.sin(1 + i * 12.9898));
+      convForward("f64", shape, { x: x64.address, w: w64.address, y: y64.address });
+      const error = (a: Values, b: Values): number => Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i]!)));
+      expect(error(own, y64.values)).toBeLessThan(2e-5);
+      y64.values.set(own);
+      convWeight("f64", shape, { factor: x64.address, gradOutput: y64.address, result: w64.address });
+      expect(error(gradient, w64.values)).toBeLessThan(1e-3);
+    }
   });
 
   test("ReLU behind it", () => {

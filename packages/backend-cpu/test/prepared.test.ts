@@ -18,7 +18,7 @@ const writers: Readonly<Record<string, (weight: Tensor) => void>> = {
     expect(isDone).toBe(true);
   },
   "through memory that is lent": (weight) => {
-    const { data } = weight.numpy();
+    const data = weight.numpy().data as Float32Array;
     data.fill(0.25);
   },
   "by index": (weight) => void scope(() => weight.select(0, 0).copy_(weight.select(0, 5))),

@@ -14,12 +14,12 @@ import {
 import { buildInput } from "./conv-input.ts";
 import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
 import { type ConvGradient, runSparse } from "./conv-sparse.ts";
+import { tiledForward, tiledWeight } from "./conv-tiled.ts";
 import { buildWeight, tileColumns } from "./conv-weight.ts";
 import { bytesPerElement, elements, type FloatName } from "./element.ts";
 import { type PoolShape, poolGeometry } from "./pool-geometry.ts";
 import { tilesFor } from "./tiles.ts";
-import { convTiled, type Keep } from "./winograd.ts";
-import { convWeightTiled } from "./winograd-weight.ts";
+import type { Keep } from "./winograd.ts";
 
 export { type ConvShape, outputSize } from "./conv-geometry.ts";
 export type { ConvGradient } from "./conv-sparse.ts";
@@ -96,7 +96,7 @@ function runPacked(p: PackedPlan, weights: number, from: number, ...to: readonly
 export function convForward(type: FloatName, shape: ConvShape, { x, w, bias = 0, y, relu, keep }: ConvForward): void {
   if (shape.batch === 0) return;
   const g = geometryOf(type, shape);
-  if (convTiled(g, relu ? "relu" : "store", { x, w, bias, y, keep })) return;
+  if (tiledForward(g, relu ? "relu" : "store", { x, w, bias, y, keep })) return;
   const plan = relu ? reluPlans.get(g, () => forwardPlan(g, "relu")) : forwardPlans.get(g, () => forwardPlan(g));
   runPacked(plan, w, x, bias, y);
 }
@@ -120,7 +120,7 @@ export function convMaxPool(shape: ConvShape, window: PoolShape, tensors: ConvMa
   const g = geometryOf("f32", shape);
   const { x, w, bias = 0, y, indices, relu, keep } = tensors;
   const after = relu ? "reluPool" : "pool";
-  if (convTiled(g, after, { x, w, bias, y, indices, keep })) return true;
+  if (tiledForward(g, after, { x, w, bias, y, indices, keep })) return true;
   const { pass } = pooledPlans[after].get(g, () => pooledPlan(g, after));
   if (!pass) return false;
   const [height, width] = window.input as readonly [number, number];
@@ -198,7 +198,7 @@ export function convInput(type: FloatName, shape: ConvShape, tensors: ConvGradie
   if (backwards) {
     const taps = product(g.kernel);
     const steps = { row: taps, channel: g.channels * taps, reversed: true };
-    if (convTiled(backwards, "store", { x: gradOutput, w: factor, bias: 0, y: result }, steps)) return true;
+    if (tiledForward(backwards, "store", { x: gradOutput, w: factor, bias: 0, y: result }, steps)) return true;
     const plan = forwardPlans.get(backwards, () => backwardPlan(g, backwards));
     runPacked(plan, factor, gradOutput, 0, result);
   } else {
@@ -252,7 +252,7 @@ export function convWeight(type: FloatName, shape: ConvShape, tensors: ConvGradi
   if (type === "f32" && runSparse(g, "weight", tensors)) return true;
   const { gradOutput, positions, factor, result } = tensors;
   if (positions) return false;
-  if (convWeightTiled(g, factor, gradOutput, result)) return true;
+  if (tiledWeight(g, factor, gradOutput, result)) return true;
   const { plans, key, sizes, chunks, scratch } = weightPlans.get(g, () => weightPlan(g));
   threads.parallel(key, "weight", chunks, [plans[0].block.address, ...sizes, factor, gradOutput, result], scratch);
   return true;

@@ -116,13 +116,20 @@ function framesOf(
 
 const plans = new WeakMap<Geometry, Plan | null>();
 
-/** False where that gains nothing, and where something is infinite or NaN: `w` is to be written in another way then. */
-export function convWeightTiled(g: Geometry, x: number, gradient: number, w: number): boolean {
+function planFor(g: Geometry): Plan | null {
   let plan = plans.get(g);
   if (plan === undefined) {
     plan = planOf(g);
     plans.set(g, plan);
   }
+  return plan;
+}
+
+export const weightTilesPay = (g: Geometry): boolean => planFor(g) !== null;
+
+/** False where that gains nothing, and where something is infinite or NaN: `w` is to be written in another way then. */
+export function convWeightTiled(g: Geometry, x: number, gradient: number, w: number): boolean {
+  const plan = planFor(g);
   return plan !== null && run(plan, x, gradient, w);
 }
 

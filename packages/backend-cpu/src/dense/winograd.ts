@@ -9,7 +9,7 @@ import { buildTiled, type Frame, frameNames, panelBytes, type Sizes, sizeNames }
 import { type Axes, EDGE_BYTES, type Ending, GAP, GROUP, isPooled, productsOf } from "./winograd-transforms.ts";
 
 /** Addresses of dense tensors, as for the other way to convolve. */
-interface Tensors {
+export interface Tensors {
   readonly x: number;
   readonly w: number;
   readonly bias: number;
@@ -22,7 +22,7 @@ interface Tensors {
 export type Keep = (key: object) => { block: Block | null } | undefined;
 
 /** Where the weights of an output channel and an input channel lie, in elements. */
-interface WeightSteps {
+export interface WeightSteps {
   readonly row: number;
   readonly channel: number;
   /** The taps are in reverse order. */
@@ -158,16 +158,24 @@ const plans: { readonly [E in Ending]: WeakMap<Geometry, Plan | null> } = {
   reluPool: new WeakMap(),
 };
 
-/**
- * y = x ∗ w + bias, and what comes behind it; of weights at other places, if `steps` says so. False where that gains nothing,
- * and where something is infinite or NaN: `y` is to be written in another way then.
- */
-export function convTiled(g: Geometry, ending: Ending, tensors: Tensors, steps?: WeightSteps): boolean {
+function planFor(g: Geometry, ending: Ending): Plan | null {
   let plan = plans[ending].get(g);
   if (plan === undefined) {
     plan = planOf(g, ending);
     plans[ending].set(g, plan);
   }
+  return plan;
+}
+
+/** Whether tiles gain something even where nothing was prepared. */
+export const tilesPay = (g: Geometry, ending: Ending): boolean => planFor(g, ending)?.onlyPrepared === false;
+
+/**
+ * y = x ∗ w + bias, and what comes behind it; of weights at other places, if `steps` says so. False where that gains nothing,
+ * and where something is infinite or NaN: `y` is to be written in another way then.
+ */
+export function convTiled(g: Geometry, ending: Ending, tensors: Tensors, steps?: WeightSteps): boolean {
+  const plan = planFor(g, ending);
   if (plan === null) return false;
   const kept = tensors.keep?.(plan);
   if (plan.onlyPrepared && !kept) return false;
