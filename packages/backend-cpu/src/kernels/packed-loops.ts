@@ -41,10 +41,11 @@ const LINE = 64;
 const isCheap = ({ weight, inputs }: Formula): boolean => weight <= inputs.length + 8;
 
 /**
- * Cheap formulas take four vectors a round, or as many as write a line of the caches; others one, or two where the engine
- * joins them.
+ * Cheap formulas take four vectors a round, or as many as write a line of the caches; moves eight, if they are not joined;
+ * others one, or two where the engine joins them.
  */
 function vectorsOf({ what, m }: Building): number {
+  if (isMove(what) && !m.options.joined) return 8;
   if (isCheap(what)) return what.split ? Math.max(4, LINE / (SPLIT * what.output.bytes)) : 4;
   return m.options.joined ? 2 : 1;
 }
