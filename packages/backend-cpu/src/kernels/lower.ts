@@ -59,6 +59,15 @@ export function collect(roots: readonly Node[], found: Set<Node> = new Set()): S
   return found;
 }
 
+function nameOf({ type, detail }: Node): string {
+  return `${type} ${Object.is(detail, -0) ? "-0" : detail}`;
+}
+
+/** How many different constants some trees have. */
+export function constantsOf(roots: readonly Node[]): number {
+  return new Set([...collect(roots)].filter(({ op }) => op === "const").map(nameOf)).size;
+}
+
 export interface Unpatched {
   readonly value: Node;
   /** Negative or true where a patch is needed. */
@@ -87,28 +96,27 @@ export function withoutPatches(root: Node): Unpatched {
 export interface Gathered {
   readonly of: Node;
   readonly by: "v128.or" | "i32x4.max_s";
+  /** What to begin with. */
+  readonly from: number;
 }
 
 /** Of whole numbers that should be 0, the bits of all; of those that should not exceed a number, the largest. */
 export function gatheredOf(sign: Node): Gathered {
   const [x, y] = sign.args;
   const compared = x?.type === "i32" && y?.op === "const";
-  if (compared && sign.op === "gt") return { of: x, by: "i32x4.max_s" };
-  return { of: compared && sign.op === "ne" && isZero(y) ? x : sign, by: "v128.or" };
+  if (compared && sign.op === "gt") return { of: x, by: "i32x4.max_s", from: y.detail as number };
+  return { of: compared && sign.op === "ne" && isZero(y) ? x : sign, by: "v128.or", from: 0 };
 }
 
 /** Whether there was a lane that is negative or true, from what was gathered: not 0 where there was. */
 export function signsOf(sign: Node, lanes: Lanes | VectorLanes, value: Expr<"v128">): Expr<"i32"> {
-  const { of, by } = gatheredOf(sign);
+  const { of, by, from } = gatheredOf(sign);
   if (of === sign) return maskOf(sign.type, lanes, value);
-  return op(
-    "v128.any_true",
-    by === "v128.or" ? value : op("i32x4.gt_s", value, splat("i32x4", sign.args[1]!.detail as number)),
-  );
+  return op("v128.any_true", by === "v128.or" ? value : op("i32x4.gt_s", value, splat("i32x4", from)));
 }
 
 /** A bit for each lane that is negative or true. */
-function maskOf(type: NodeType, lanes: Lanes | VectorLanes, signs: Expr<"v128">): Expr<"i32"> {
+export function maskOf(type: NodeType, lanes: Lanes | VectorLanes, signs: Expr<"v128">): Expr<"i32"> {
   if (widthOf(type) === 64) return op("i64x2.bitmask", signs);
   const all = op("i32x4.bitmask", signs);
   return lanes === 2 ? op("i32.and", all, 3) : all;
@@ -163,11 +171,6 @@ export class Lowering {
     if (lanes !== "scalar") this.#hoistConstants();
   }
 
-  /** How many locals hold a constant each. */
-  get constants(): number {
-    return new Set(this.#constants.values()).size;
-  }
-
   /** Computes the trees for these inputs. */
   emit(roots: readonly Node[], inputs: readonly Expr[]): Expr[] {
     this.#columns = new Columns(this.#f, this.#tools);
@@ -185,7 +188,7 @@ export class Lowering {
     const locals = new Map<string, Local>();
     for (const node of this.#uses.keys()) {
       if (node.op !== "const") continue;
-      const key = `${node.type} ${Object.is(node.detail, -0) ? "-0" : node.detail}`;
+      const key = nameOf(node);
       const local = locals.get(key) ?? this.#f.let(vectorConstant(node, this.#lanes));
       locals.set(key, local);
       this.#constants.set(node, local);

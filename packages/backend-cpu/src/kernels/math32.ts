@@ -105,7 +105,7 @@ function exp2Of(x: Node, scaled: (x: Node, n: Node) => Node): Node {
   const shifted = add(x, ROUND);
   const r = sub(x, sub(shifted, ROUND));
   // The last coefficient is ln 2; what float32 cannot hold of it is in the one before.
-  const p = polynomial(r, 1.53529444e-4, 1.33993919e-3, 9.6184425e-3, 5.55033125e-2, 0.24022648);
+  const p = horner(r, constant("f32", 1.53529444e-4), 1.33993919e-3, 9.6184425e-3, 5.55033125e-2, 0.24022648);
   const q = fma(r, fma(r, p, 2.0914594e-8), mul(r, Math.fround(Math.LN2)));
   return scaled(add(q, 1), bits(shifted));
 }

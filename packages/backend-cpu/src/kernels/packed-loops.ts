@@ -10,11 +10,12 @@ import {
   type Module,
   op,
   select,
+  splat,
 } from "../wasm/emitter.ts";
 import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
-import { gatheredOf, Lowering, signsOf, type VectorLanes } from "./lower.ts";
+import { constantsOf, gatheredOf, Lowering, maskOf, signsOf, type VectorLanes } from "./lower.ts";
 import { SPLIT } from "./split.ts";
 import type { Way, Ways } from "./ways.ts";
 
@@ -38,7 +39,7 @@ const CROWD = 13;
 /** Bytes of a line of the caches. */
 const LINE = 64;
 
-const isCheap = ({ weight, inputs }: Formula): boolean => weight <= inputs.length + 8;
+const isCheap = ({ weight, inputs }: Formula): boolean => weight <= inputs.length + 10;
 
 /**
  * Cheap formulas take four vectors a round, or as many as write a line of the caches; moves eight, if they are not joined;
@@ -190,7 +191,9 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
   const { inputs, output } = building.what;
   const { moved, lanes, roots, signs } = way;
   return addFunction(building, `by${vectors * moved}`, (f, pointers, _, count) => {
-    const sums = signs.map((sign) => gatheredOf(sign).of);
+    const gathered = signs.map((sign) => gatheredOf(sign).of);
+    const isCrowded = vectors === 1 && constantsOf([...roots, ...gathered]) >= CROWD;
+    const sums = isCrowded ? signs : gathered;
     const trees = [...roots, ...sums];
     const lowering = new Lowering(f, trees, lanes, building.tools);
     // Long formulas leave it no register.
@@ -202,11 +205,12 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
       f.let(repeated[i] ?? loadRun(inputs[i]!, fitting(inputs[i]!, moved), pattern[i], pointers[i]!, at));
     const second = inputs.flatMap(({ bytes }, i) => (way.paired && bytes === 8 ? [i] : []));
     const places = Array.from({ length: vectors }, (_, vector) => vector * moved);
-    const isCrowded = vectors === 1 && lowering.constants >= CROWD;
-    const found = places.map(() => signs.map(() => f.local(isCrowded ? "i32" : "v128")));
+    const nothing = (sign: Node): Local =>
+      isCrowded ? f.local("i32") : f.let(splat("i32x4", gatheredOf(sign).from) as Expr<"v128">);
+    const found = places.map(() => signs.map(nothing));
     const bitsOf = (sign: Node, value: Vector): Expr<"i32"> => signsOf(sign, lanes, value);
     const note = (sum: Local, sign: Node, value: Vector): void => {
-      if (isCrowded) f.set(sum as Int, op("i32.or", sum as Int, bitsOf(sign, value)));
+      if (isCrowded) f.set(sum as Int, op("i32.or", sum as Int, maskOf(sign.type, lanes, value)));
       else f.set(sum as Vector, op(gatheredOf(sign).by, sum as Vector, value));
     };
     f.while(count, () => {
