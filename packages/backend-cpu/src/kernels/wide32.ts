@@ -106,40 +106,54 @@ export const erfinv = wide((y) => {
   return select(lt(abs(y!), 1), inside, outside);
 });
 
-/** What Γ's functions have in common: x ≥ 0 or its mirror image, and that less 2, up to 1 from either side. */
-function gammaParts(x: Node): { readonly w: Node; readonly t: Node; readonly turn: Node } {
-  const w = select(lt(x, 0), sub(1, x), x);
-  return { w, t: sub(w, select(lt(w, 1), f64(1), 2)), turn: sub(x, nearest(x)) };
+/** w ≥ 0 less 2, up to 1 from either side. */
+const aboutTwo = (w: Node): Node => sub(w, select(lt(w, 1), f64(1), 2));
+
+/** What is known for x ≥ 0; elsewhere `below` of what it is for 1 - x, and of what x has beyond a whole number. */
+function reflected(x: Node, above: (w: Node) => Node, below: (mirrored: Node, turn: Node) => Node): Node {
+  const anywhere = (y: Node): Node => {
+    const isBelow = lt(y, 0);
+    const value = above(select(isBelow, sub(1, y), y));
+    return select(isBelow, below(value, sub(y, nearest(y))), value);
+  };
+  return extended(bits(x), above(x), anywhere, x);
 }
 
-/** log |Γ(x)|: fits about its zeros 1 and 2 and of Stirling's series from 3 on, the reflection with sin πx below 0. */
-export const lgamma = wide((x) => {
-  const { w, t, turn } = gammaParts(x!);
-  const l = log(w);
+/** Fits about the zeros 1 and 2 and of Stirling's series from 3 on. */
+function logGamma(w: Node): Node {
+  const [t, l, r] = [aboutTwo(w), log(w), div(1, w)];
   const fit = polynomial(t, -3.87461e-5, 7.81937e-5, -5.23887e-5, 1.305874e-4, -4.255997e-4, 9.443358e-4, -2.1020505e-3, 4.991547e-3, -1.23849768e-2, 3.29656274e-2, -0.100317273, 0.4227843262); // biome-ignore format: one list
   const near = sub(select(lt(w, 1), neg(l), 0), mul(mul(add(t, 1), sub(0, t)), fit));
-  const r = div(1, w);
   const series = mul(r, polynomial(square(r), -4.557e-4, 7.8493e-4, -2.777595e-3, 8.33333327e-2));
   const far = add(sub(mul(sub(w, 0.5), l), w), add(series, Math.log(2 * Math.PI) / 2));
-  const above = select(lt(w, 3), near, far);
-  const sine = mul(turn, polynomial(square(turn), -7.022e-3, 8.2046e-2, -0.5992513, 2.55016324, -5.167712762, Math.PI));
-  const below = sub(sub(Math.log(Math.PI), log(abs(sine))), above);
-  return select(eq(abs(x!), INFINITY), abs(x!), select(lt(x!, 0), below, above));
-});
+  return select(eq(w, INFINITY), w, select(lt(w, 3), near, far));
+}
 
-/** The derivative of lgamma: fits about its zero and of the series, the reflection with π cot πx below 0. */
-export const digamma = wide((x) => {
-  const { w, t, turn } = gammaParts(x!);
-  const r = div(1, w);
+/** log |Γ(x)|: the reflection with sin πx. */
+export const lgamma = wide((x) =>
+  reflected(x!, logGamma, (mirrored, turn) => {
+    const sine = mul(turn, polynomial(square(turn), -7.022e-3, 8.2046e-2, -0.5992513, 2.55016324, -5.167712762, Math.PI)); // biome-ignore format: one list
+    const below = sub(sub(Math.log(Math.PI), log(abs(sine))), mirrored);
+    return select(eq(mirrored, INFINITY), mirrored, below);
+  }),
+);
+
+/** Fits about the zero and of the series. */
+function slopeOfLogGamma(w: Node): Node {
+  const [t, r] = [aboutTwo(w), div(1, w)];
   const fit = polynomial(t, 2.165128e-4, -4.141423e-4, 1.253981e-4, -3.108694e-4, 1.5094018e-3, -2.9772001e-3, 5.4990123e-3, -1.12656073e-2, 2.34559543e-2, -4.95604338e-2, 0.1089994075, -0.2607386116, 0.7853075433); // biome-ignore format: one list
   const near = sub(mul(add(t, 0.5383678550316378), fit), select(lt(w, 1), r, 0));
   const series = mul(square(r), polynomial(square(r), -2.9787e-3, 3.89559e-3, -8.33183e-3, 8.33333284e-2));
-  const far = sub(sub(log(w), mul(r, 0.5)), series);
-  const above = select(lt(w, 3), near, far);
-  const cotangent = polynomial(square(turn), -6.12814, 5.452e-2, -2.48474, -1.94764, -2.038732, -2.1645149, -3.28986976, 1.000000003); // biome-ignore format: one list
-  const below = select(eq(turn, 0), f64(Number.NaN), sub(above, div(cotangent, turn)));
-  return select(lt(x!, 0), below, above);
-});
+  return select(lt(w, 3), near, sub(sub(log(w), mul(r, 0.5)), series));
+}
+
+/** The derivative of lgamma: the reflection with π cot πx. */
+export const digamma = wide((x) =>
+  reflected(x!, slopeOfLogGamma, (mirrored, turn) => {
+    const cotangent = polynomial(square(turn), -6.12814, 5.452e-2, -2.48474, -1.94764, -2.038732, -2.1645149, -3.28986976, 1.000000003); // biome-ignore format: one list
+    return select(eq(turn, 0), f64(Number.NaN), sub(mirrored, div(cotangent, turn)));
+  }),
+);
 
 /** Clamped where all results are 0 or ∞. */
 const power2 = (x: Node): Node => exp2Of(pmin(pmax(x, -200), 200));
