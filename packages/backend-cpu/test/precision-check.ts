@@ -112,6 +112,7 @@ function floorDivide(a: number, b: number): number {
 /** ★ The truth of functions of two numbers, and by how many units they may miss it. */
 export const pairFunctions: { readonly [K in BinaryOp]?: readonly [(a: number, b: number) => number, number] } = {
   atan2: [Math.atan2, 2],
+  hypot: [Math.hypot, 1],
   pow: [(a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b), 1],
   fmod: [(a, b) => a % b, 0],
   remainder: [(a, b) => (a % b !== 0 && a % b < 0 !== b < 0 ? Math.fround(a % b) + b : a % b), 0],

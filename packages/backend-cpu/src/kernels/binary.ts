@@ -23,6 +23,7 @@ import {
   min,
   mul,
   type Node,
+  type NumberType,
   ne,
   nearDouble,
   nearWhole,
@@ -45,7 +46,7 @@ import * as m64 from "./math64.ts";
 import * as n32 from "./normal32.ts";
 import { power } from "./power64.ts";
 import * as quotients from "./quotients.ts";
-import { atan2 } from "./trigonometry32.ts";
+import * as t32 from "./trigonometry32.ts";
 import * as w32 from "./wide32.ts";
 
 type Row = (a: Node, b: Node) => Node;
@@ -94,10 +95,11 @@ function pow(a: Node, b: Node): Node {
 }
 
 function hypot(a: Node, b: Node): Node {
+  if (a.type === "f32") return t32.hypot(a, b);
   const [x, y] = [abs(convert(a, "f64")), abs(convert(b, "f64"))];
   const infinite = or(eq(x, Number.POSITIVE_INFINITY), eq(y, Number.POSITIVE_INFINITY));
   const root = a.type === "f64" ? scaledRoot(x, y) : sqrt(add(mul(x, x), mul(y, y)));
-  return convert(select(infinite, constant("f64", Number.POSITIVE_INFINITY), root), a.type as "f32" | "f64");
+  return convert(select(infinite, constant("f64", Number.POSITIVE_INFINITY), root), a.type as NumberType);
 }
 
 /** √(x² + y²). Squares far from 1 leave the range of float64: a power of two brings those numbers nearer. */
@@ -130,7 +132,7 @@ export const binary: { readonly [K in BinaryOp]: Row } = {
   minimum: min,
   fmax: (a, b) => (isFloatType(a.type) ? select(isNan(a), b, select(isNan(b), a, pmax(a, b))) : max(a, b)),
   fmin: (a, b) => (isFloatType(a.type) ? select(isNan(a), b, select(isNan(b), a, pmin(a, b))) : min(a, b)),
-  atan2: (a, b) => (a.type === "f32" ? atan2(a, b) : a64.atan2(a, b)),
+  atan2: (a, b) => (a.type === "f32" ? t32.atan2(a, b) : a64.atan2(a, b)),
   hypot,
   copysign: copySign,
   gcd: (a, b) => helper("gcd", a, b),
