@@ -3,7 +3,7 @@
  * for each product there is one matrix product over the channels, and the outputs are sums of their results. As many groups
  * of tiles as the packed micro kernel is wide are a panel; a unit of work is some panels, whose numbers stay in the caches.
  */
-import { type Func, i32, load, type Module, op, when } from "../wasm/emitter.ts";
+import { type Expr, type Func, i32, load, type Module, op, when } from "../wasm/emitter.ts";
 import { blockBounds } from "./conv-forward.ts";
 import { at, ceilDiv, dispatch, elements, type Int, min, partOf, shareOf } from "./element.ts";
 import { type Micro, packedMicro } from "./gemm-kernels.ts";
@@ -81,100 +81,177 @@ export const sizeNames = [
 ] as const;
 export type Sizes = { readonly [K in (typeof sizeNames)[number]]: number };
 
+type SizeLocals = { readonly [K in (typeof sizeNames)[number]]: Int };
+
+/** What the kernels of one way to end have in common. */
+interface Kernels {
+  readonly axes: Axes;
+  readonly ending: Ending;
+  readonly spread: ReturnType<typeof windowSpreader>;
+  readonly collect: ReturnType<typeof outputCollector>;
+  /** By rows. */
+  readonly micros: readonly (readonly [number, Micro])[];
+  /** Vectors in a row of a panel, which is as many groups. */
+  readonly vectors: number;
+}
+
+/** A unit of work: some groups, and the blocks of output channels that it computes of them. */
+interface Unit {
+  readonly first: Int;
+  readonly count: Int;
+  readonly panels: Int;
+  readonly firstBlock: Int;
+  readonly blocksEnd: Int;
+  readonly firstOutput: Int;
+  readonly outputs: Int;
+  /** What is multiplied, the products of a panel behind each other, and what comes of that. */
+  readonly windows: Int;
+  readonly productStep: Int;
+  readonly windowBytes: Int;
+  readonly results: Int;
+  readonly resultBytes: Int;
+}
+
 /** `convolve`, and what comes before it. */
 export function buildTiled(m: Module, axes: Axes, ending: Ending): void {
   const { wide } = tilesFor(m.options);
   const heights = Array.from({ length: wide.rows }, (_, i) => i + 1);
-  const products = productsOf(axes);
-  const pooled = isPooled(ending);
-  const [tileHeight, perGroup] = [axes.rows.output.length, pooled ? GROUP : 2 * GROUP];
-  const row = 16 * wide.vectors;
   buildFrame(m);
   buildWeights(m, axes);
-  const micros = heights.map((rows) => [rows, packedMicro(m, elements.f32, { ...wide, rows })] as const);
-  const spread = windowSpreader(m, axes);
-  const collect = outputCollector(m, axes, ending);
-  const addresses = ["flag", "x", "w", "bias", "y", "indices"] as const;
-  m.func("convolve", ["chunk", "chunks", ...sizeNames, ...addresses], (f, p) => {
-    const channels = f.let(op("i32.div_u", p.channels, p.depth));
-    const productStep = f.let(op("i32.add", op("i32.mul", p.channels, row), GAP));
-    const windowBytes = f.let(op("i32.mul", productStep, products));
-    const windows = f.let(op("i32.add", m.scratch(), EDGE_BYTES));
-    const [group, panel, block] = [f.local("i32"), f.local("i32"), f.local("i32")];
-    shareOf(f, p, op("i32.mul", ceilDiv(p.groups, p.unit), p.splits), (unit) => {
-      const [firstBlock, blocksEnd] = partOf(f, p.blockCount, op("i32.rem_u", unit, p.splits), p.splits);
-      const outputs = blockBounds(f, firstBlock, p);
-      const outputCount = f.let(op("i32.sub", blockBounds(f, blocksEnd, p).first, outputs.first));
-      const resultBytes = f.let(op("i32.mul", outputCount, products * row));
-      const first = f.let(op("i32.mul", op("i32.div_u", unit, p.splits), p.unit));
-      const count = min(f, op("i32.sub", p.groups, first), p.unit);
-      const panels = f.let(ceilDiv(count, wide.vectors));
-      const results = f.let(at(windows, panels, windowBytes));
-      /** Where a group lies, and what it has of a panel. */
-      const place = () => {
-        const number = f.let(op("i32.add", first, group));
-        const column = f.let(op("i32.rem_u", number, p.rowGroups));
-        const tiles = f.let(op("i32.div_u", number, p.rowGroups));
-        const tileRow = f.let(op("i32.rem_u", tiles, p.tileRows));
-        const planes = f.let(op("i32.div_u", tiles, p.tileRows));
-        const z = f.let(op("i32.rem_u", planes, p.planes));
-        const image = f.let(op("i32.div_u", planes, p.planes));
-        const vector = op("i32.shl", op("i32.rem_u", group, wide.vectors), 4);
-        const inPanel = (base: typeof windows, bytes: typeof windows) =>
-          op("i32.add", at(base, op("i32.div_u", group, wide.vectors), bytes), vector);
-        return { column, tileRow, z, image, inPanel };
-      };
-      f.for(group, 0, count, 1, () => {
-        const { column, tileRow, z, image, inPanel } = place();
-        const x = at(at(at(p.x, image, p.xImage), z, p.xPlane), op("i32.mul", tileRow, tileHeight), p.xRow);
-        f.call(
-          spread,
-          ...([at(x, column, 8 * GROUP), p.xChannel, p.xPlane, p.xRow, channels, p.depth] as const),
-          ...([inPanel(windows, windowBytes), productStep, i32(row)] as const),
-        );
-      });
-      f.range(i32(products), (product) => {
-        f.for(block, firstBlock, blocksEnd, 1, () => {
-          const bounds = blockBounds(f, block, p);
-          const { start, size } = weightBlock(f, axes, p.w, p.channels, block, bounds);
-          const a = f.let(at(start, product, op("i32.add", size, GAP)));
-          const aEnd = f.let(op("i32.add", a, size));
-          const b = f.let(at(windows, product, productStep));
-          const c = f.let(at(at(results, op("i32.sub", bounds.first, outputs.first), products * row), product, row));
-          const multiply = (micro: Micro): void => {
-            f.for(panel, 0, panels, 1, () => {
-              f.call(micro, a, aEnd, b, c, i32(products * row), i32(0), i32(0));
-              f.inc(b, windowBytes);
-              f.inc(c, resultBytes);
-            });
-          };
-          dispatch(
-            f,
-            bounds.rows,
-            micros.map(([height, micro]) => [height, () => multiply(micro)]),
-          );
-        });
-      });
-      f.for(group, 0, count, 1, () => {
-        const { column, tileRow, z, image, inPanel } = place();
-        const pixel = f.let(at(op("i32.mul", op("i32.mul", tileRow, tileHeight), p.width), column, 2 * GROUP));
-        const plane = at(at(op("i32.mul", image, p.yImage), outputs.first, p.yChannel), z, p.yPlane);
-        const offset = f.let(at(at(plane, tileRow, p.yTiles), column, 4 * perGroup));
-        const bias = when(p.bias, at(p.bias, outputs.first, 4), 0);
-        const across = pooled ? op("i32.shr_u", p.width, 1) : p.width;
-        const fits = f.let(op("i32.sub", p.height, op("i32.mul", tileRow, tileHeight)));
-        const call = (): void =>
-          f.call(
-            collect,
-            ...([inPanel(results, resultBytes), i32(products * row), outputCount, bias] as const),
-            ...([op("i32.add", p.y, offset), p.yChannel, p.yRow] as const),
-            ...([op("i32.sub", across, op("i32.mul", column, perGroup)), fits, p.flag] as const),
-            ...([op("i32.add", p.indices, offset), pixel, p.width] as const),
-          );
-        // A last row of outputs alone is not pooled.
-        if (pooled) f.if(op("i32.gt_s", fits, 1), call);
-        else call();
-      });
+  const kernels: Kernels = {
+    ...{ axes, ending, vectors: wide.vectors },
+    micros: heights.map((rows) => [rows, packedMicro(m, elements.f32, { ...wide, rows })] as const),
+    spread: windowSpreader(m, axes),
+    collect: outputCollector(m, axes, ending),
+  };
+  m.func("convolve", ["chunk", "chunks", ...sizeNames, ...tensorNames], (f, p) => {
+    const units = op("i32.mul", ceilDiv(p.groups, p.unit), p.splits);
+    const scratch = f.let(op("i32.add", m.scratch(), EDGE_BYTES));
+    shareOf(f, p, units, (number) => {
+      const unit = unitOf(f, p, kernels, number, scratch);
+      spreadGroups(f, p, kernels, unit);
+      multiplyPanels(f, p, kernels, unit);
+      collectGroups(f, p, kernels, unit);
     });
+  });
+}
+
+function unitOf(f: Func, p: SizeLocals, { axes, vectors }: Kernels, number: Int, windows: Int): Unit {
+  const [products, row] = [productsOf(axes), 16 * vectors];
+  const [firstBlock, blocksEnd] = partOf(f, p.blockCount, op("i32.rem_u", number, p.splits), p.splits);
+  const firstOutput = blockBounds(f, firstBlock, p).first;
+  const outputs = f.let(op("i32.sub", blockBounds(f, blocksEnd, p).first, firstOutput));
+  const first = f.let(op("i32.mul", op("i32.div_u", number, p.splits), p.unit));
+  const count = min(f, op("i32.sub", p.groups, first), p.unit);
+  const panels = f.let(ceilDiv(count, vectors));
+  const productStep = f.let(op("i32.add", op("i32.mul", p.channels, row), GAP));
+  const windowBytes = f.let(op("i32.mul", productStep, products));
+  return {
+    ...{ first, count, panels, firstBlock, blocksEnd, firstOutput, outputs, windows, productStep, windowBytes },
+    results: f.let(at(windows, panels, windowBytes)),
+    resultBytes: f.let(op("i32.mul", outputs, products * row)),
+  };
+}
+
+/** Runs `body` for every group, with its place in the tensors; `inPanel` is its own in panels of `bytes` from `base` on. */
+function forEachGroup(
+  f: Func,
+  p: SizeLocals,
+  { vectors }: Kernels,
+  { first, count }: Unit,
+  body: (group: Group) => void,
+) {
+  f.range(count, (group) => {
+    const number = f.let(op("i32.add", first, group));
+    const column = f.let(op("i32.rem_u", number, p.rowGroups));
+    const tiles = f.let(op("i32.div_u", number, p.rowGroups));
+    const tileRow = f.let(op("i32.rem_u", tiles, p.tileRows));
+    const planes = f.let(op("i32.div_u", tiles, p.tileRows));
+    const z = f.let(op("i32.rem_u", planes, p.planes));
+    const image = f.let(op("i32.div_u", planes, p.planes));
+    const vector = op("i32.shl", op("i32.rem_u", group, vectors), 4);
+    const inPanel = (base: Int, bytes: Int) => op("i32.add", at(base, op("i32.div_u", group, vectors), bytes), vector);
+    body({ column, tileRow, z, image, inPanel });
+  });
+}
+
+interface Group {
+  readonly column: Int;
+  readonly tileRow: Int;
+  readonly z: Int;
+  readonly image: Int;
+  readonly inPanel: (base: Int, bytes: Int) => Expr<"i32">;
+}
+
+function spreadGroups(f: Func, p: SizeLocals & { readonly x: Int }, kernels: Kernels, unit: Unit): void {
+  const { axes, spread, vectors } = kernels;
+  const channels = f.let(op("i32.div_u", p.channels, p.depth));
+  forEachGroup(f, p, kernels, unit, ({ column, tileRow, z, image, inPanel }) => {
+    const y = op("i32.mul", tileRow, axes.rows.output.length);
+    const x = at(at(at(p.x, image, p.xImage), z, p.xPlane), y, p.xRow);
+    f.call(
+      spread,
+      ...([at(x, column, 8 * GROUP), p.xChannel, p.xPlane, p.xRow, channels, p.depth] as const),
+      ...([inPanel(unit.windows, unit.windowBytes), unit.productStep, i32(16 * vectors)] as const),
+    );
+  });
+}
+
+function multiplyPanels(f: Func, p: SizeLocals & { readonly w: Int }, kernels: Kernels, unit: Unit): void {
+  const { axes, micros, vectors } = kernels;
+  const { panels, firstOutput, windows, productStep, windowBytes, results, resultBytes } = unit;
+  const [products, row] = [productsOf(axes), 16 * vectors];
+  const [block, panel] = [f.local("i32"), f.local("i32")];
+  f.range(i32(products), (product) => {
+    f.for(block, unit.firstBlock, unit.blocksEnd, 1, () => {
+      const bounds = blockBounds(f, block, p);
+      const { start, size } = weightBlock(f, axes, p.w, p.channels, block, bounds);
+      const a = f.let(at(start, product, op("i32.add", size, GAP)));
+      const aEnd = f.let(op("i32.add", a, size));
+      const b = f.let(at(windows, product, productStep));
+      const c = f.let(at(at(results, op("i32.sub", bounds.first, firstOutput), products * row), product, row));
+      const multiply = (micro: Micro): void => {
+        f.for(panel, 0, panels, 1, () => {
+          f.call(micro, a, aEnd, b, c, i32(products * row), i32(0), i32(0));
+          f.inc(b, windowBytes);
+          f.inc(c, resultBytes);
+        });
+      };
+      dispatch(
+        f,
+        bounds.rows,
+        micros.map(([height, micro]) => [height, () => multiply(micro)]),
+      );
+    });
+  });
+}
+
+const tensorNames = ["flag", "x", "w", "bias", "y", "indices"] as const;
+type TensorLocals = { readonly [K in (typeof tensorNames)[number]]: Int };
+
+function collectGroups(f: Func, p: SizeLocals & TensorLocals, kernels: Kernels, unit: Unit): void {
+  const { axes, collect, ending, vectors } = kernels;
+  const pooled = isPooled(ending);
+  const perGroup = pooled ? GROUP : 2 * GROUP;
+  const width = pooled ? op("i32.shr_u", p.width, 1) : p.width;
+  forEachGroup(f, p, kernels, unit, ({ column, tileRow, z, image, inPanel }) => {
+    const y = f.let(op("i32.mul", tileRow, axes.rows.output.length));
+    const pixel = f.let(at(op("i32.mul", y, p.width), column, 2 * GROUP));
+    const plane = at(at(op("i32.mul", image, p.yImage), unit.firstOutput, p.yChannel), z, p.yPlane);
+    const offset = f.let(at(at(plane, tileRow, p.yTiles), column, 4 * perGroup));
+    const bias = when(p.bias, at(p.bias, unit.firstOutput, 4), 0);
+    const height = f.let(op("i32.sub", p.height, y));
+    const from = inPanel(unit.results, unit.resultBytes);
+    const call = (): void =>
+      f.call(
+        collect,
+        ...([from, i32(16 * vectors * productsOf(axes)), unit.outputs, bias] as const),
+        ...([op("i32.add", p.y, offset), p.yChannel, p.yRow] as const),
+        ...([op("i32.sub", width, op("i32.mul", column, perGroup)), height, p.flag] as const),
+        ...([op("i32.add", p.indices, offset), pixel, p.width] as const),
+      );
+    // A last row of outputs alone is not pooled.
+    if (pooled) f.if(op("i32.gt_s", height, 1), call);
+    else call();
   });
 }

@@ -4,90 +4,13 @@
  * over the tiles, and the taps are sums of their results. Four channels are the lanes of a vector here, so tensors are
  * interleaved by four channels first.
  */
-import { type Func, type FuncRef, i32, type Local, load, type Module, op, select, shuffle } from "../wasm/emitter.ts";
+import { type Func, type FuncRef, i32, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
 import { at, ceilDiv, dispatch, elements, type Int, min, partOf, shareOf } from "./element.ts";
 import { storeTile } from "./gemm-kernels.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 import { windowOf } from "./winograd-axis.ts";
+import { buildInterleave, LANES, VECTOR } from "./winograd-interleave.ts";
 import { type Axes, combined, GAP, productsOf } from "./winograd-transforms.ts";
-
-/** Channels in a vector. */
-export const LANES = 4;
-const VECTOR = 16;
-
-/** In the order of `interleave`; `plane`, `row` and `before` are in bytes. */
-export const interleaveNames = [
-  ...([
-    "units",
-    "channels",
-    "vectors",
-    "depth",
-    "outer",
-    "zeros",
-    "height",
-    "width",
-    "plane",
-    "row",
-    "before",
-  ] as const),
-] as const;
-export type Interleaved = { readonly [K in (typeof interleaveNames)[number]]: number };
-
-/** `interleave`: vectors of four channels, pixel by pixel, in frames of zeros; what lacks channels repeats the last one. */
-function buildInterleave(m: Module): void {
-  m.func("interleave", ["chunk", "chunks", "x", "to", ...interleaveNames], (f, p) => {
-    const size = f.let(op("i32.mul", op("i32.mul", p.height, p.width), 4));
-    const lines = f.locals("i32", LANES);
-    const to = f.local("i32");
-    shareOf(f, p, p.units, (unit) => {
-      const plane = f.let(at(p.to, unit, p.plane));
-      f.fill(plane, 0, p.plane);
-      const z = f.let(op("i32.sub", op("i32.rem_u", unit, p.outer), p.zeros));
-      f.if(op("i32.lt_u", z, p.depth), () => {
-        const number = f.let(op("i32.div_u", unit, p.outer));
-        const first = f.let(op("i32.mul", op("i32.rem_u", number, p.vectors), LANES));
-        const image = f.let(op("i32.mul", op("i32.div_u", number, p.vectors), p.channels));
-        for (const [i, line] of lines.entries()) {
-          const channel = min(f, op("i32.add", first, i), op("i32.sub", p.channels, 1));
-          f.set(line, at(p.x, at(z, op("i32.add", image, channel), p.depth), size));
-        }
-        f.set(to, op("i32.add", plane, p.before));
-        f.range(p.height, () => {
-          interleaveRow(f, lines, to, p.width);
-          f.inc(to, p.row);
-        });
-      });
-    });
-  });
-}
-
-/** Moves the lines on by what they gave. */
-function interleaveRow(f: Func, lines: readonly Int[], row: Int, width: Int): void {
-  const [to, rest] = [f.let(row), f.let(width)];
-  f.while(op("i32.ge_s", rest, LANES), () => {
-    const [a, b, c, d] = lines.map((line) => f.let(load("v128.load", line))) as [Vec, Vec, Vec, Vec];
-    const halves = [
-      [0, 4, 1, 5],
-      [2, 6, 3, 7],
-    ].map((lanes) => [f.let(shuffle(a, b, lanes)), f.let(shuffle(c, d, lanes))] as const);
-    for (const [i, [near, far]] of halves.entries()) {
-      f.store("v128.store", to, shuffle(near, far, [0, 1, 4, 5]), 2 * i * VECTOR);
-      f.store("v128.store", to, shuffle(near, far, [2, 3, 6, 7]), (2 * i + 1) * VECTOR);
-    }
-    for (const line of lines) f.inc(line, VECTOR);
-    f.inc(to, LANES * VECTOR);
-    f.inc(rest, -LANES);
-  });
-  f.while(op("i32.gt_s", rest, 0), () => {
-    for (const [i, line] of lines.entries()) {
-      f.store("f32.store", to, load("f32.load", line), 4 * i);
-      f.inc(line, 4);
-    }
-    f.inc(to, VECTOR);
-    f.inc(rest, -1);
-  });
-}
-type Vec = Local<"v128">;
 
 const windowParams = ["x", "xVector", "xRow", "panels", "to", "productStep", "panelStep"] as const;
 
@@ -190,81 +113,100 @@ export const weightSizeNames = [
 ] as const;
 export type WeightSizes = { readonly [K in (typeof weightSizeNames)[number]]: number };
 
+type SizeLocals = { readonly [K in (typeof weightSizeNames)[number]]: Int };
+
+/** Where one unit of work has its numbers: so many vectors of output channels, from the first one on. */
+interface Unit {
+  readonly firstVector: Int;
+  readonly vectors: Int;
+  readonly windows: Int;
+  readonly windowStep: Int;
+  readonly panelBytes: Int;
+  readonly gradients: Int;
+  readonly gradientStep: Int;
+  readonly gradientRow: Int;
+  readonly sums: Int;
+}
+
 /** `accumulate`: for each product a matrix of output by input channels; each of `parts` sums its share of the tiles. */
 function buildAccumulate(m: Module, axes: Axes): void {
   const { wide } = tilesFor(m.options);
-  const products = productsOf(axes);
-  const transformWindow = windowTransform(m, axes, wide.vectors);
-  const transformGradient = gradientTransform(m, axes);
+  const row = VECTOR * wide.vectors;
+  const transform = tileTransform(m, axes, wide.vectors);
   const micros = Array.from(
     { length: wide.rows },
     (_, i) => [i + 1, strideMicro(m, { ...wide, rows: i + 1 })] as const,
   );
-  const [tileHeight, row] = [axes.rows.output.length, VECTOR * wide.vectors];
   m.func("accumulate", ["chunk", "chunks", "x", "y", "sums", ...weightSizeNames], (f, p) => {
-    const panelBytes = f.let(op("i32.mul", p.depth, row));
-    const allPanels = f.let(op("i32.mul", p.panels, p.kernelDepth));
-    const windowStep = f.let(op("i32.add", op("i32.mul", panelBytes, allPanels), GAP));
-    const sumRow = f.let(op("i32.mul", allPanels, row));
-    const windows = f.let(m.scratch());
-    const gradients = f.let(at(windows, windowStep, products));
-    const [tile, i, z] = [f.local("i32"), f.local("i32"), f.local("i32")];
-    shareOf(f, p, op("i32.mul", p.parts, p.splits), (unit) => {
-      const [firstVector, vectorsEnd] = partOf(f, p.outVectors, op("i32.rem_u", unit, p.splits), p.splits);
-      const vectors = f.let(op("i32.sub", vectorsEnd, firstVector));
-      const part = f.let(op("i32.div_u", unit, p.splits));
+    const panels = f.let(op("i32.mul", p.panels, p.kernelDepth));
+    const sumRow = f.let(op("i32.mul", panels, row));
+    const scratch = f.let(m.scratch());
+    const [tile, i] = [f.local("i32"), f.local("i32")];
+    shareOf(f, p, op("i32.mul", p.parts, p.splits), (number) => {
+      const part = f.let(op("i32.div_u", number, p.splits));
       const [firstTile, tilesEnd] = partOf(f, p.tiles, part, p.parts);
-      const sums = f.let(at(at(p.sums, part, p.partBytes), op("i32.mul", firstVector, LANES), sumRow));
-      const gradientRow = f.let(op("i32.mul", vectors, VECTOR));
-      const gradientStep = f.let(op("i32.add", op("i32.mul", gradientRow, p.depth), GAP));
-      const transform = (): void => {
-        const number = f.let(op("i32.add", tile, i));
-        const column = f.let(op("i32.rem_u", number, p.tileColumns));
-        const rest = f.let(op("i32.div_u", number, p.tileColumns));
-        const tileRow = f.let(op("i32.mul", op("i32.rem_u", rest, p.tileRows), tileHeight));
-        const planes = f.let(op("i32.div_u", rest, p.tileRows));
-        const plane = f.let(op("i32.rem_u", planes, p.planes));
-        const image = f.let(op("i32.div_u", planes, p.planes));
-        const corner = (base: Int, side: "x" | "y") =>
-          at(
-            at(at(at(base, image, p[`${side}Image`]), plane, p[`${side}Plane`]), tileRow, p[`${side}Row`]),
-            column,
-            2 * VECTOR,
-          );
-        const x = f.let(corner(p.x, "x"));
-        const to = f.let(at(windows, i, row));
-        f.for(z, 0, p.kernelDepth, 1, () => {
-          f.call(transformWindow, x, p.xVector, p.xRow, p.panels, to, windowStep, panelBytes);
-          f.inc(x, p.xPlane);
-          f.set(to, at(to, p.panels, panelBytes));
-        });
-        const y = at(corner(p.y, "y"), firstVector, p.yVector);
-        f.call(transformGradient, y, p.yVector, p.yRow, vectors, at(gradients, i, gradientRow), gradientStep);
-      };
+      const unit = unitOf(f, { ...p, part, number, scratch, sumRow }, productsOf(axes), row);
       f.for(tile, firstTile, tilesEnd, p.depth, () => {
         const count = min(f, op("i32.sub", tilesEnd, tile), p.depth);
-        f.for(i, 0, count, 1, transform);
+        f.for(i, 0, count, 1, () => transform(f, p, unit, f.let(op("i32.add", tile, i)), i));
         const isFirst = f.let(op("i32.eq", tile, firstTile));
-        f.range(i32(products), (product) => {
-          const a = f.let(at(gradients, product, gradientStep));
-          const b = f.let(at(windows, product, windowStep));
-          const c = f.let(at(sums, product, p.sumStep));
-          multiply(f, micros, {
-            a,
-            b,
-            c,
-            count,
-            isFirst,
-            rows: gradientRow,
-            row,
-            panels: allPanels,
-            panelBytes,
-            sumRow,
-          });
+        f.range(i32(productsOf(axes)), (product) => {
+          const a = f.let(at(unit.gradients, product, unit.gradientStep));
+          const b = f.let(at(unit.windows, product, unit.windowStep));
+          const c = f.let(at(unit.sums, product, p.sumStep));
+          const { gradientRow: rows, panelBytes } = unit;
+          multiply(f, micros, { a, b, c, count, isFirst, rows, row, panels, panelBytes, sumRow });
         });
       });
     });
   });
+}
+
+function unitOf(
+  f: Func,
+  p: SizeLocals & { readonly [K in "sums" | "part" | "number" | "scratch" | "sumRow"]: Int },
+  products: number,
+  row: number,
+): Unit {
+  const [firstVector, vectorsEnd] = partOf(f, p.outVectors, op("i32.rem_u", p.number, p.splits), p.splits);
+  const vectors = f.let(op("i32.sub", vectorsEnd, firstVector));
+  const panelBytes = f.let(op("i32.mul", p.depth, row));
+  const windowStep = f.let(op("i32.add", op("i32.mul", p.sumRow, p.depth), GAP));
+  const gradientRow = f.let(op("i32.mul", vectors, VECTOR));
+  return {
+    ...{ firstVector, vectors, windowStep, panelBytes, gradientRow, windows: p.scratch },
+    gradients: f.let(at(p.scratch, windowStep, products)),
+    gradientStep: f.let(op("i32.add", op("i32.mul", gradientRow, p.depth), GAP)),
+    sums: f.let(at(at(p.sums, p.part, p.partBytes), op("i32.mul", firstVector, LANES), p.sumRow)),
+  };
+}
+
+type Transform = (f: Func, p: SizeLocals & { readonly x: Int; readonly y: Int }, unit: Unit, tile: Int, i: Int) => void;
+
+/** Transforms the tile with a number, as the one at `i` of those that are multiplied together. */
+function tileTransform(m: Module, axes: Axes, vectors: number): Transform {
+  const transformWindow = windowTransform(m, axes, vectors);
+  const transformGradient = gradientTransform(m, axes);
+  return (f, p, unit, number, i) => {
+    const column = f.let(op("i32.rem_u", number, p.tileColumns));
+    const rest = f.let(op("i32.div_u", number, p.tileColumns));
+    const tileRow = f.let(op("i32.mul", op("i32.rem_u", rest, p.tileRows), axes.rows.output.length));
+    const planes = f.let(op("i32.div_u", rest, p.tileRows));
+    const plane = f.let(op("i32.rem_u", planes, p.planes));
+    const image = f.let(op("i32.div_u", planes, p.planes));
+    const x = f.let(at(at(at(p.x, image, p.xImage), plane, p.xPlane), tileRow, p.xRow));
+    const y = at(at(at(p.y, image, p.yImage), plane, p.yPlane), tileRow, p.yRow);
+    const to = f.let(at(unit.windows, i, VECTOR * vectors));
+    f.inc(x, op("i32.mul", column, 2 * VECTOR));
+    f.range(p.kernelDepth, () => {
+      f.call(transformWindow, x, p.xVector, p.xRow, p.panels, to, unit.windowStep, unit.panelBytes);
+      f.inc(x, p.xPlane);
+      f.set(to, at(to, p.panels, unit.panelBytes));
+    });
+    const from = at(at(y, column, 2 * VECTOR), unit.firstVector, p.yVector);
+    const target = at(unit.gradients, i, unit.gradientRow);
+    f.call(transformGradient, from, p.yVector, p.yRow, unit.vectors, target, unit.gradientStep);
+  };
 }
 
 type Factors = {
@@ -316,7 +258,7 @@ function buildCollect(m: Module, { rows, columns }: Axes): void {
   m.func("collectWeights", ["chunk", "chunks", "sums", "w", "flag", ...collectNames], (f, p) => {
     const numbers = f.locals("v128", products);
     const along = f.locals("v128", width);
-    const [odd, from, z] = [f.local("v128"), f.local("i32"), f.local("i32")];
+    const [odd, z] = [f.local("v128"), f.local("i32")];
     shareOf(f, p, p.outputs, (output) => {
       f.for(z, 0, p.kernelDepth, 1, () => {
         const source = f.let(at(at(p.sums, output, p.sumRow), z, p.planeBytes));
@@ -325,21 +267,7 @@ function buildCollect(m: Module, { rows, columns }: Axes): void {
         );
         const rest = f.let(p.channels);
         f.while(op("i32.gt_s", rest, 0), () => {
-          f.set(from, source);
-          for (const number of numbers) {
-            f.set(number, load("v128.load", from));
-            f.inc(from, p.sumStep);
-          }
-          const begin = f.let(source);
-          const more = f.let(op("i32.sub", p.parts, 1));
-          f.range(more, () => {
-            f.inc(begin, p.partBytes);
-            f.set(from, begin);
-            for (const number of numbers) {
-              f.set(number, op("f32x4.add", number, load("v128.load", from)));
-              f.inc(from, p.sumStep);
-            }
-          });
+          sumParts(f, p, source, numbers);
           for (const [i, row] of tapRows.entries()) {
             for (const [j, sum] of along.entries())
               f.set(
@@ -362,11 +290,30 @@ function buildCollect(m: Module, { rows, columns }: Axes): void {
   });
 }
 
+type CollectLocals = { readonly [K in (typeof collectNames)[number]]: Int };
+
+/** The sums of all parts, for each product, of some input channels. */
+function sumParts(f: Func, p: CollectLocals, source: Int, numbers: readonly Local<"v128">[]): void {
+  const [start, from] = [f.let(source), f.let(source)];
+  for (const number of numbers) {
+    f.set(number, load("v128.load", from));
+    f.inc(from, p.sumStep);
+  }
+  f.range(f.let(op("i32.sub", p.parts, 1)), () => {
+    f.inc(start, p.partBytes);
+    f.set(from, start);
+    for (const number of numbers) {
+      f.set(number, op("f32x4.add", number, load("v128.load", from)));
+      f.inc(from, p.sumStep);
+    }
+  });
+}
+
 function storeLanes(
   f: Func,
   p: { readonly kernelDepth: Int },
   to: Int,
-  tap: Vec,
+  tap: Local<"v128">,
   rest: Int,
   offset: number,
   plane: number,

@@ -4,14 +4,12 @@ import type { Geometry } from "./conv-geometry.ts";
 import { tilesFor } from "./tiles.ts";
 import { axesOf } from "./winograd.ts";
 import { windowOf } from "./winograd-axis.ts";
+import { type Interleaved, interleaveNames, LANES } from "./winograd-interleave.ts";
 import { type Axes, GAP, productsOf } from "./winograd-transforms.ts";
 import {
   buildTiledWeight,
   type CollectSizes,
   collectNames,
-  type Interleaved,
-  interleaveNames,
-  LANES,
   type WeightSizes,
   weightSizeNames,
 } from "./winograd-weight-kernels.ts";
