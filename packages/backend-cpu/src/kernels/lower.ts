@@ -63,9 +63,10 @@ function nameOf({ type, detail }: Node): string {
   return `${type} ${Object.is(detail, -0) ? "-0" : detail}`;
 }
 
-/** How many different constants some trees have. */
+/** How many different constants some trees hold in vectors: distances of shifts are none. */
 export function constantsOf(roots: readonly Node[]): number {
-  return new Set([...collect(roots)].filter(({ op }) => op === "const").map(nameOf)).size;
+  const held = [...collect(roots)].flatMap(({ op, args }) => (op.startsWith("sh") ? args.slice(0, 1) : args));
+  return new Set([...roots, ...held].filter(({ op }) => op === "const").map(nameOf)).size;
 }
 
 export interface Unpatched {

@@ -15,7 +15,8 @@ import {
 import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
-import { constantsOf, gatheredOf, Lowering, maskOf, signsOf, type VectorLanes } from "./lower.ts";
+import { gatheredOf, Lowering, maskOf, signsOf, type VectorLanes } from "./lower.ts";
+import { REGISTERS, registersOf } from "./registers.ts";
 import { SPLIT } from "./split.ts";
 import type { Way, Ways } from "./ways.ts";
 
@@ -34,8 +35,6 @@ const PIECE = 2 ** 18;
 const BLOCK = 1024;
 /** Elements that are computed with patches where some of a block need them: others may be near. */
 const CAREFUL = 4 * BLOCK;
-/** Constants that leave no vector register to what was unusual; it is kept as bits then. */
-const CROWD = 13;
 /** Bytes of a line of the caches. */
 const LINE = 64;
 
@@ -192,7 +191,8 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
   const { moved, lanes, roots, signs } = way;
   return addFunction(building, `by${vectors * moved}`, (f, pointers, _, count) => {
     const gathered = signs.map((sign) => gatheredOf(sign).of);
-    const isCrowded = vectors === 1 && constantsOf([...roots, ...gathered]) >= CROWD;
+    // A register that is spilled makes each round wait for the memory that the one before wrote; bits take no vector.
+    const isCrowded = vectors === 1 && registersOf([...gathered, ...roots]) >= REGISTERS;
     const sums = isCrowded ? signs : gathered;
     const trees = [...roots, ...sums];
     const lowering = new Lowering(f, trees, lanes, building.tools);
