@@ -21,6 +21,7 @@ import type { Output } from "./kernels/kernel.ts";
 import { isReplaced, rows } from "./kernels/native.ts";
 import { addParts, deferParts } from "./kernels/parts.ts";
 import { folds } from "./kernels/reduce.ts";
+import { softmaxes } from "./kernels/softmax.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
 import { waitFor, waitInPlace } from "./kernels/waiting.ts";
@@ -138,7 +139,8 @@ function launch(call: KernelCall, outputs: readonly Output[]): void {
 
 /** Ops whose kernels see for themselves what their input waits for. */
 const patient: ReadonlySet<string> = new Set([
-  ...["relu", "maxPool", "convInput", "convWeight", "logSoftmaxBackward"],
+  ...["relu", "maxPool", "convInput", "convWeight"],
+  ...Object.keys(softmaxes),
   ...Object.keys(folds),
 ]);
 

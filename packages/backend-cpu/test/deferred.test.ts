@@ -147,8 +147,8 @@ test("chains of narrow whole numbers wrap between their steps", () => {
   fc.assert(fc.property(dtypes, steps, check), { numRuns: 60 });
 });
 
-/** Chains of one tensor, and what folds them. */
-const chains: Readonly<Record<string, (x: Tensor) => Tensor>> = {
+/** Chains of one tensor or of two, and what folds them. */
+const chains: Readonly<Record<string, (x: Tensor, y: Tensor) => Tensor>> = {
   square: (x) => x.square(),
   abs: (x) => x.abs(),
   cube: (x) => x.pow(3),
@@ -159,6 +159,12 @@ const chains: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   "square of a transpose": (x) => x.t().square(),
   "is NaN": (x) => x.isnan(),
   "is not 0": (x) => x.ne(0),
+  product: (x, y) => x.mul(y),
+  "square of a difference": (x, y) => x.sub(y).square(),
+  "what is less": (x, y) => x.lt(y),
+  "a number before": (x) => x.rsub(0.7),
+  "two tensors and two numbers": (x, y) => apply("huber", [y.sub(x).add(0.1), 0.7]),
+  "with a transpose": (x, y) => x.t().add(y.t().contiguous()),
 };
 const folds: readonly ((x: Tensor) => Tensor)[] = [
   (x) => x.sum(),
@@ -168,6 +174,8 @@ const folds: readonly ((x: Tensor) => Tensor)[] = [
   (x) => x.prod(1),
   (x) => x.any(1),
 ];
+/** A NaN may have any bits. */
+const lines = [(x: Tensor) => x.softmax(0).nanToNum(7), (x: Tensor) => x.logSoftmax(1).nanToNum(7)];
 
 test.each(Object.entries(chains))("folds of what waits give what they give once it is there: %s", (_, chain) => {
   const awkward = values(4, [rows, columns]);
@@ -186,18 +194,27 @@ test.each(Object.entries(chains))("folds of what waits give what they give once 
     awkward.to("float64"),
     awkward.to("int64"),
   ]) {
-    for (const fold of folds) {
-      const there = chain(x);
+    const y = x.flip(0);
+    bytes(y);
+    const isFloat = x.isFloatingPoint() && chain(x, y).isFloatingPoint();
+    for (const fold of isFloat ? [...folds, ...lines] : folds) {
+      const there = chain(x, y);
       bytes(there);
       const expected = bytes(fold(there));
-      for (let time = 0; time < 3; time++) expect(bytes(fold(chain(x))).equals(expected)).toBe(true);
+      for (let time = 0; time < 3; time++) expect(bytes(fold(chain(x, y))).equals(expected)).toBe(true);
     }
   }
 });
 
-test("a norm writes nothing but its result", () => {
-  const x = values(1, [rows, columns]);
-  const size = (): number => scope(() => x.norm().item() as number);
+const lone: Readonly<Record<string, (x: Tensor, y: Tensor) => Tensor>> = {
+  "a norm": (x) => x.norm(),
+  "a distance": (x, y) => x.dist(y),
+  "a loss": (x, y) => apply("huber", [x.sub(y), 0.7]).mean(),
+};
+
+test.each(Object.entries(lone))("%s writes nothing but its result", (_, result) => {
+  const [x, y] = [1, 2].map((seed) => values(seed, [rows, columns])) as [Tensor, Tensor];
+  const size = (): number => scope(() => result(x, y).item() as number);
   size();
   resetPeakMemoryStats();
   const { peak } = memory();

@@ -152,7 +152,8 @@ export const binary: { readonly [K in BinaryOp]: Row } = {
   logicalXor: (a, b) => xor(nonzero(a), nonzero(b)),
   huber: (x, limit) => {
     const size = abs(x);
-    return select(lt(size, limit), mul(mul(0.5, x), x), mul(limit, sub(size, mul(0.5, limit))));
+    const low = pmin(size, limit);
+    return mul(low, sub(size, mul(0.5, low)));
   },
   reluBackward: (gradient, y) => select(le(y, 0), 0, gradient),
   sigmoidBackward: (gradient, y) => mul(mul(gradient, y), sub(1, y)),

@@ -17,8 +17,8 @@ import {
 import { CpuStorage, type Pending } from "../storage.ts";
 import { access } from "./access.ts";
 import { casts, convert } from "./copy.ts";
-import { Elementwise } from "./elementwise.ts";
-import { constant, input, type Node, shl, shr, shrUnsigned } from "./expression.ts";
+import { Elementwise, putNumber } from "./elementwise.ts";
+import { constant, input, type Node, numberAt, shl, shr, shrUnsigned } from "./expression.ts";
 import type { Output } from "./kernel.ts";
 import { collect, lanesOf } from "./lower.ts";
 import { MOST_OPERANDS } from "./plan.ts";
@@ -141,37 +141,62 @@ export function waitingSource(view: View, name: UnaryOp): View | undefined {
   return pending.inputs[0] as View;
 }
 
-/** A view, and what becomes of each element that is loaded from it. */
+/** A packed view or two of one shape and dtype, and what becomes of the elements that are loaded. */
 export interface Source {
   readonly view: View;
+  readonly beside: View | undefined;
   readonly name: string;
-  readonly element: (x: Node) => Node;
+  readonly element: (...xs: readonly Node[]) => Node;
 }
 
 /**
- * What the elements of `x` are computed from while they wait, if that is one packed view and costs less than to write them:
- * for kernels that load elements into as many lanes, and read each only once.
+ * What the elements of `x` are computed from while they wait, if that is one packed view or two and costs less than to write
+ * them: for kernels that load elements into as many lanes, and read each only once.
  */
 export function lookThrough(x: View): Source | undefined {
-  const { pending } = x.storage as CpuStorage;
-  if (!(pending instanceof Deferred && pending.work <= CHEAP && pending.suits(x))) return undefined;
+  const { pending, isShared } = x.storage as CpuStorage;
+  if (!(pending instanceof Deferred && pending.work <= (isShared ? 1 : 2) * CHEAP && pending.suits(x)))
+    return undefined;
   const found = pending.inputs.some(waits) ? fuse(pending.kernel, pending.inputs, true) : pending;
   if (!found) return undefined;
   const { kernel } = found;
   const inputs: readonly KernelInput[] = found.inputs;
-  const view = inputs.find((y): y is View => typeof y !== "number");
-  // Any number would be a kernel of its own.
-  const isAlone = inputs.every((y) => y === view || Object.is(y, 0));
-  if (!view || !isAlone || !isContiguous(view.shape, view.strides)) return undefined;
+  const [view, beside, ...rest] = viewsOf(inputs);
+  if (!view || rest.length > 0 || !inputs.every((y, i) => mayBeLoaded(y, kernel.inputs[i]!, view))) return undefined;
+  if (pending.work > CHEAP && view.dtype !== x.dtype) return undefined;
   // How masks are counted makes no difference.
   const { lanes } = kernel.what;
   const suits = x.dtype === "bool" ? lanes !== "scalar" : lanes === lanesOf(input(0, access[x.dtype].raw));
   if (!suits || !isSameInScalars(kernel)) return undefined;
-  void (view.storage as CpuStorage).block;
-  const operands = (value: Node): Node[] => inputs.map((y, i) => (y === view ? value : zeroOf(kernel.inputs[i]!)));
-  const name = `${kernel.name} ${inputs.map((y) => (y === view ? "x" : 0))}`;
-  return { view, name, element: (value) => stored(kernel, kernel.build(...operands(value))) };
+  for (const { storage } of [view, beside ?? view]) void (storage as CpuStorage).block;
+  const operands = inputs.map((y, i) =>
+    isView(y) ? Number(y !== view && !isSame(y, view)) : numberNode(y, i, kernel),
+  );
+  const element = (...xs: readonly Node[]): Node =>
+    stored(kernel, kernel.build(...operands.map((operand) => (typeof operand === "number" ? xs[operand]! : operand))));
+  const names = operands.map((operand) => (typeof operand === "number" ? "xy"[operand] : operand.op));
+  return { view, beside, name: `${kernel.name} ${names}`, element };
 }
+
+/** Each once. */
+function viewsOf(inputs: readonly KernelInput[]): View[] {
+  const views = inputs.filter(isView);
+  return views.filter((x, i) => views.findIndex((y) => isSame(x, y)) === i);
+}
+
+/** Packed elements of one dtype, and numbers: 0 is part of the formula, others stand in memory. */
+function mayBeLoaded(x: KernelInput, dtype: DType, { dtype: wanted }: View): boolean {
+  if (isView(x)) return dtype === wanted && isContiguous(x.shape, x.strides);
+  return Object.is(x, 0) || dtype === "float32" || dtype === "float64";
+}
+
+function numberNode(x: number, slot: number, { inputs }: Elementwise): Node {
+  const dtype = inputs[slot]!;
+  if (Object.is(x, 0)) return zeroOf(dtype);
+  return numberAt(access[dtype].raw as "f32" | "f64", putNumber(MOST_OPERANDS + slot, dtype, x));
+}
+
+const isView = (x: KernelInput): x is View => typeof x !== "number";
 
 function zeroOf(dtype: DType): Node {
   const { raw, decode } = access[dtype];

@@ -17,7 +17,8 @@ const PARALLEL_WORK = 2 ** 18;
 const PARALLEL_ELEMENTS = 2 ** 14;
 /** The variant of one input in reverse. */
 const REVERSED = 3;
-const numbers = memory.allocate(8 * MOST_OPERANDS);
+/** Of a call, and behind them of what a fold looks through. */
+const numbers = memory.allocate(8 * 2 * MOST_OPERANDS);
 /** Of the operands of the call that is being launched, the output last; as WebAssembly sees them. */
 const addresses = new (heap.wide ? Float64Array : Int32Array)(MOST_OPERANDS);
 
@@ -182,7 +183,7 @@ function layoutOf(shape: Shape, strides: Shape): number {
 }
 
 /** Puts a number where kernels read it, as an element of `dtype`. */
-function putNumber(slot: number, dtype: DType, value: number): number {
+export function putNumber(slot: number, dtype: DType, value: number): number {
   const address = numbers.address + 8 * slot;
   if (dtype === "float32") heap.f32[address / 4] = value;
   else if (dtype === "float64") heap.f64[address / 8] = value;

@@ -31,6 +31,7 @@ export interface Node {
     | Comparison
     | "input"
     | "const"
+    | "number"
     | "select"
     | "convert"
     | "join"
@@ -43,7 +44,7 @@ export interface Node {
     | "column"
     | "patch";
   readonly args: readonly Node[];
-  /** An input's index, a constant's value, the name of a host function or a helper, an address of a table. */
+  /** An input's index, a constant's value, the address of a number or a table, the name of a host function or a helper. */
   readonly detail?: number | bigint | HostFunction | Helper;
   /** Of an input, if that is known. */
   readonly element?: Element;
@@ -70,6 +71,11 @@ export function input(index: number, type: NumberType): Node {
 
 export function constant(type: NodeType, value: number | bigint): Node {
   return { type, op: "const", args: [], detail: value };
+}
+
+/** What stands at an address while a kernel runs. */
+export function numberAt(type: "f32" | "f64", address: number): Node {
+  return { type, op: "number", args: [], detail: address };
 }
 
 export function isFloatType(type: NodeType): type is "f32" | "f64" {

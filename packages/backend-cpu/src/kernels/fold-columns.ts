@@ -1,8 +1,8 @@
 /** Rows folded into each other, side by side, while the totals of a unit's columns stay in scratch memory. */
 import { type Expr, type Func, i32, type Local, load, op, select, shuffle } from "../wasm/emitter.ts";
-import { loadPacked, storeFirst, storePacked } from "./access.ts";
+import { storeFirst, storePacked } from "./access.ts";
 import { COLUMNS, eachRow, eachVector, type Run } from "./columns.ts";
-import { type Fold, type FoldParams, placeOf, plus, smaller, stepper, times, vectorOf } from "./folds.ts";
+import { type Fold, type FoldParams, operandsAt, placeOf, plus, smaller, stepper, times, vectorOf } from "./folds.ts";
 import type { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 
@@ -68,7 +68,7 @@ function addRows(
     step.reset();
     for (const place of places) {
       for (let i = 0; i < groups; i++) {
-        step.add(f.let(loadPacked(from, group as never, place, i * group * from.bytes)), i * halves);
+        step.add(operandsAt(f, fold, group as never, place, p.beside, i * group * from.bytes), i * halves);
       }
     }
     step.settle(totals.length);

@@ -5,15 +5,16 @@
 import type { DType } from "@dl/tensor";
 import { shareOf } from "../dense/element.ts";
 import { call, type Expr, type Func, type FuncRef, type Local, type Module, op, shuffle } from "../wasm/emitter.ts";
-import { loadPacked, loadScalar, loadStrided, storeScalar } from "./access.ts";
+import { loadScalar, storeScalar } from "./access.ts";
 import { COLUMNS } from "./columns.ts";
-import type { Node } from "./expression.ts";
 import { foldColumns } from "./fold-columns.ts";
 import {
   type Fold,
+  type Folded,
   type FoldParams,
   foldOf,
   foldParams,
+  operandsAt,
   placeOf,
   plus,
   scalarOf,
@@ -34,17 +35,11 @@ export const FOLD_SCRATCH: number = 8 * COLUMNS;
 /** Totals of a row, whose chains hide each other's latencies. */
 const TOTALS = 4;
 /**
- * Exports `rows` and `columns`, both with `foldParams`; `columns` needs FOLD_SCRATCH bytes of scratch. What is folded is
- * what `loaded` makes of the elements of `from`. Several folds take turns: what a unit reads is near for all but the first.
+ * Exports `rows` and `columns`, both with `foldParams`; `columns` needs FOLD_SCRATCH bytes of scratch. Several folds take
+ * turns: what a unit reads is near for all but the first.
  */
-export function buildFold(
-  m: Module,
-  names: readonly FoldOp[],
-  from: DType,
-  to: DType,
-  loaded: (x: Node) => Node,
-): void {
-  const folds = names.map((name) => foldOf(name, from, to, loaded));
+export function buildFold(m: Module, names: readonly FoldOp[], folded: Folded, to: DType): void {
+  const folds = names.map((name) => foldOf(name, folded, to));
   const tools = new Tools(m, folds.flatMap(treesOf));
   const segments = folds.map((fold) => addSegment(m, fold, tools));
   const targets = (f: Func, p: FoldParams): I32[] => folds.map((_, i) => f.let(plus(p.target, times(p.apart, i))));
@@ -84,7 +79,7 @@ function foldRow(f: Func, p: FoldParams, unit: I32, fold: Fold, segment: Segment
   f.range(rows, () => {
     const at = f.let(row);
     f.range(p.reduced1, () => {
-      f.set(total, call(segment, at, count, p.innerStride, total));
+      f.set(total, call(segment, at, p.beside, count, p.innerStride, total));
       f.inc(at, p.reducedStride1);
     });
     f.inc(row, p.reducedStride0);
@@ -92,20 +87,20 @@ function foldRow(f: Func, p: FoldParams, unit: I32, fold: Fold, segment: Segment
   storeScalar(f, fold.to, plus(p.target, times(unit, fold.to.bytes)), scalarOf(f, fold.wideFinish, tools, total));
 }
 
-type Segment = FuncRef<readonly ["at", "count", "stride", "total:f64"], "f64">;
+type Segment = FuncRef<readonly ["at", "beside", "count", "stride", "total:f64"], "f64">;
 
 /** Folds `count` elements `stride` bytes apart into a wide total. */
 function addSegment(m: Module, fold: Fold, tools: Tools): Segment {
   // Totals may be of any type; the name of one stands for all.
-  const params = ["at", "count", "stride", `total:${fold.wide}` as "total:f64"] as const;
-  return m.inner("segment", params, (f, { at, count, stride, total }) => {
+  const params = ["at", "beside", "count", "stride", `total:${fold.wide}` as "total:f64"] as const;
+  return m.inner("segment", params, (f, { at, beside, count, stride, total }) => {
     f.if(
       op("i32.eq", stride, fold.from.bytes),
-      () => foldVectors(f, fold, tools, at, count, total),
+      () => foldVectors(f, fold, tools, { at, beside, count, total }),
       () => {
         // Gathering narrower ones takes as long as going one by one.
         if (fold.from.bytes >= 4 && fold.from.bytes * fold.packed.loaded === 16)
-          foldVectors(f, fold, tools, at, count, total, stride);
+          foldVectors(f, fold, tools, { at, beside, count, total, stride });
       },
     );
     const [some, near] = [f.local("i32"), f.local(fold.wide as "f64")];
@@ -114,8 +109,9 @@ function addSegment(m: Module, fold: Fold, tools: Tools): Segment {
       f.set(count, op("i32.sub", count, some));
       f.set(near, scalarOf(f, fold.wideStart, tools) as Expr<"f64">);
       f.while(some, () => {
-        const element = f.let(loadScalar(fold.from, at));
-        f.set(near, scalarOf(f, fold.wideStep, tools, near, element) as Expr<"f64">);
+        const places = fold.views === 2 ? [at, plus(at, beside)] : [at];
+        const operands = places.map((place) => f.let(loadScalar(fold.from, place)));
+        f.set(near, scalarOf(f, fold.wideStep, tools, near, ...operands) as Expr<"f64">);
         f.inc(at, stride);
         f.inc(some, -1);
       });
@@ -134,8 +130,16 @@ const neighbours = {
   ],
 } as const;
 
+type Run = {
+  readonly at: I32;
+  readonly beside: I32;
+  readonly count: I32;
+  readonly total: Local;
+  readonly stride?: I32;
+};
+
 /** Whole vectors of what is left, in blocks, in several totals each; of elements `stride` bytes apart, if that is given. */
-function foldVectors(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, total: Local, stride?: I32): void {
+function foldVectors(f: Func, fold: Fold, tools: Tools, { at, beside, count, total, stride }: Run): void {
   const { from, narrow, packed } = fold;
   const { lanes, loaded, steps } = packed;
   if (narrow) {
@@ -154,8 +158,7 @@ function foldVectors(f: Func, fold: Fold, tools: Tools, at: I32, count: I32, tot
     f.while(op("i32.ge_s", block, vectors * loaded), () => {
       for (let i = 0; i < vectors; i++) {
         const offset = i * loaded * from.bytes;
-        const element = stride ? loadStrided(f, from, loaded, at, stride) : loadPacked(from, loaded, at, offset);
-        step.add(f.let(element), i * steps.length);
+        step.add(operandsAt(f, fold, loaded, at, beside, offset, stride), i * steps.length);
       }
       if (!stride) f.inc(at, vectors * loaded * from.bytes);
       f.inc(block, -vectors * loaded);

@@ -1,7 +1,7 @@
 /** What the loops of folds share: how work is told, the trees, and how elements get into vectors. */
 import type { DType } from "@dl/tensor";
 import { type Expr, type Func, type Local, op, select, splat } from "../wasm/emitter.ts";
-import { type Access, access } from "./access.ts";
+import { type Access, access, loadPacked, loadStrided } from "./access.ts";
 import { constant, convert, input, isFloatType, isNan, type Node, type NumberType } from "./expression.ts";
 import { type NarrowFold, narrowExtreme, narrowSum } from "./fold-narrow.ts";
 import type { Tools } from "./helpers.ts";
@@ -11,12 +11,13 @@ import { evenOf, half, oddOf, SPLIT } from "./split.ts";
 
 /**
  * `parts` is the number of units that share the reduced elements of one output: they split `reduced0`, or `inner` of rows
- * where that is 1, into runs of `part`. Strides are in bytes, and so is how far the outputs of several folds lie apart.
+ * where that is 1, into runs of `part`. Strides are in bytes, and so is how far the outputs of several folds lie apart, and how
+ * far `beside` the source a second view begins.
  */
 // biome-ignore format: by meaning
 export const foldParams = [
   "chunk", "chunks", "units", "source", "target", "apart", "parts", "part",
-  "kept1", "keptStride0", "keptStride1",
+  "beside", "kept1", "keptStride0", "keptStride1",
   "reduced0", "reducedStride0", "reduced1", "reducedStride1",
   "inner", "innerStride",
 ] as const;
@@ -58,9 +59,17 @@ export interface Totals {
   readonly finish: Node;
 }
 
+/** What is folded: what `element` makes of elements of one view, or of two. */
+export interface Folded {
+  readonly from: DType;
+  readonly views: 1 | 2;
+  readonly element: (...xs: readonly Node[]) => Node;
+}
+
 /** Trees of a fold. Totals are of the first type named; of the `wide` one where runs are added up. */
 export interface Fold {
   readonly from: Access;
+  readonly views: 1 | 2;
   readonly to: Access;
   readonly type: NumberType;
   readonly wide: NumberType;
@@ -78,11 +87,11 @@ export interface Fold {
   readonly block: number;
 }
 
-/** What is folded is what `loaded` makes of the elements of `from`. */
-export function foldOf(name: FoldOp, from: DType, to: DType, loaded: (x: Node) => Node): Fold {
+export function foldOf(name: FoldOp, { from, views, element: made }: Folded, to: DType): Fold {
   const { element, combine, start, quick, wide: widens, stored } = reductions[name];
   const [source, target] = [access[from], access[to]];
-  const raw = loaded(source.decode({ ...input(1, source.raw), element: source }));
+  const operands = [1, 2].map((i) => source.decode({ ...input(i, source.raw), element: source }));
+  const raw = made(...operands);
   const value = element(raw);
   const type = value.type as NumberType;
   const wide = widens && type === "f32" ? "f64" : type;
@@ -101,7 +110,7 @@ export function foldOf(name: FoldOp, from: DType, to: DType, loaded: (x: Node) =
   const extreme = isPlain && stored ? narrowExtreme(source, stored) : undefined;
   const rounds = isFloatType(type) && !quick;
   return {
-    ...{ from: source, to: target, type, wide, packed, wideStart: first(wide) },
+    ...{ from: source, views, to: target, type, wide, packed, wideStart: first(wide) },
     columns: extreme ? { ...extreme.totals, finish: target.encode(element(input(0, "i32"))) } : packed,
     absorb: combine(wideTotal, convert(input(1, type), wide)),
     wideStep: combine(wideTotal, convert(value, wide)),
@@ -136,8 +145,8 @@ export function treesOf({ packed, absorb, wideStep, wideMerge, wideFinish }: Fol
 /** Adds vectors of elements to totals; what `settle` gives is NaN where an element was. */
 interface Stepper {
   reset(): void;
-  /** The vector goes to as many totals as there are steps, from the one with the number `which` on. */
-  add(element: Local<"v128">, which: number): void;
+  /** The vectors of operands go to as many totals as there are steps, from the one with the number `which` on. */
+  add(operands: readonly Local<"v128">[], which: number): void;
   settle(count: number): void;
 }
 
@@ -150,10 +159,10 @@ export function stepper(f: Func, { steps, lanes }: Totals, tools: Tools, totals:
   const flaws = f.locals("v128", steps[0]!.quick ? totals.length : 0);
   return {
     reset: () => flaws.forEach((flaw) => void f.set(flaw, splat("i32x4", 0))),
-    add: (element, which) => {
+    add: (operands, which) => {
       for (const [i, { trees, code }] of ways.entries()) {
         const total = totals[which + i]!;
-        const [next, flaw] = code.emit(trees, [total, element]) as [Expr<"v128">, Expr<"v128">?];
+        const [next, flaw] = code.emit(trees, [total, ...operands]) as [Expr<"v128">, Expr<"v128">?];
         f.set(total, next);
         if (flaw) f.set(flaws[which + i]!, op("v128.or", flaws[which + i]!, flaw));
       }
@@ -162,6 +171,22 @@ export function stepper(f: Func, { steps, lanes }: Totals, tools: Tools, totals:
       for (const [i, flaw] of flaws.slice(0, count).entries()) f.set(totals[i]!, op("v128.or", totals[i]!, flaw));
     },
   };
+}
+
+/** Vectors of elements at a place, and `beside` it; of elements `stride` bytes apart, if that is given, which it moves past. */
+export function operandsAt(
+  f: Func,
+  { from, views }: Fold,
+  loaded: VectorLanes,
+  at: I32,
+  beside: I32,
+  offset: number = 0,
+  stride?: I32,
+): Local<"v128">[] {
+  const vector = (place: I32): Local<"v128"> =>
+    f.let(stride ? loadStrided(f, from, loaded, place, stride) : loadPacked(from, loaded, place, offset));
+  const others = views === 2 ? [vector(f.let(plus(at, beside)))] : [];
+  return [vector(at), ...others];
 }
 
 export function scalarOf(f: Func, tree: Node, tools: Tools, ...inputs: readonly Expr[]): Expr {

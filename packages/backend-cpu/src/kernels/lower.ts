@@ -12,6 +12,7 @@ import {
   i32,
   i64,
   type Local,
+  load,
   type OpName,
   op,
   replace,
@@ -36,7 +37,7 @@ const shapes = { f32: "f32x4", f64: "f64x2", i32: "i32x4", i64: "i64x2" } as con
 const narrowShapes = { 8: "i16x8", 16: "i8x16" } as const;
 const signed = new Set(["div", "rem", "shr", "lt", "le", "gt", "ge", "min", "max"]);
 const bitwise = new Set(["and", "or", "xor", "not"]);
-const free = new Set(["input", "const", "select", "fma", "patch", "bits", "float", "cut", "dot", "lookup", "column"]);
+const free = new Set("input const number select fma patch bits float cut dot lookup column".split(" "));
 
 function isNarrow(lanes: Lanes | VectorLanes): lanes is NarrowLanes {
   return lanes === 8 || lanes === 16;
@@ -59,14 +60,13 @@ export function collect(roots: readonly Node[], found: Set<Node> = new Set()): S
   return found;
 }
 
-function nameOf({ type, detail }: Node): string {
-  return `${type} ${Object.is(detail, -0) ? "-0" : detail}`;
-}
+const isHeld = ({ op }: Node): boolean => op === "const" || op === "number";
+const nameOf = ({ op, type, detail }: Node): string => `${op} ${type} ${Object.is(detail, -0) ? "-0" : detail}`;
 
 /** How many different constants some trees hold in vectors: distances of shifts are none. */
 export function constantsOf(roots: readonly Node[]): number {
   const held = [...collect(roots)].flatMap(({ op, args }) => (op.startsWith("sh") ? args.slice(0, 1) : args));
-  return new Set([...roots, ...held].filter(({ op }) => op === "const").map(nameOf)).size;
+  return new Set([...roots, ...held].filter(isHeld).map(nameOf)).size;
 }
 
 export interface Unpatched {
@@ -188,7 +188,7 @@ export class Lowering {
   #hoistConstants(): void {
     const locals = new Map<string, Local>();
     for (const node of this.#uses.keys()) {
-      if (node.op !== "const") continue;
+      if (!isHeld(node)) continue;
       const key = nameOf(node);
       const local = locals.get(key) ?? this.#f.let(vectorConstant(node, this.#lanes));
       locals.set(key, local);
@@ -198,7 +198,7 @@ export class Lowering {
 
   #visit(node: Node, inputs: readonly Expr[], done: Map<Node, Expr>): Expr {
     if (node.op === "input") return inputs[node.detail as number]!;
-    if (node.op === "const") return this.#constants.get(node) ?? scalarConstant(node);
+    if (isHeld(node)) return this.#constants.get(node) ?? scalarConstant(node);
     const found = done.get(node);
     if (found) return found;
     const args = node.args.map((arg) => this.#visit(arg, inputs, done));
@@ -372,13 +372,15 @@ function isZero({ op, detail }: Node): boolean {
   return op === "const" && (typeof detail === "bigint" ? detail === 0n : Object.is(detail, 0));
 }
 
-function scalarConstant({ type, detail }: Node): Expr {
+function scalarConstant({ op, type, detail }: Node): Expr {
+  if (op === "number") return load(`${type as "f32" | "f64"}.load`, i32(detail as number));
   if (type === "f32") return f32(detail as number);
   if (type === "f64") return f64(detail as number);
   return type === "i64" ? i64(detail as number | bigint) : i32(Number(detail));
 }
 
-function vectorConstant({ type, detail }: Node, lanes: Lanes | VectorLanes): Expr<"v128"> {
+function vectorConstant({ op, type, detail }: Node, lanes: Lanes | VectorLanes): Expr<"v128"> {
+  if (op === "number") return load(`v128.load${widthOf(type)}_splat`, i32(detail as number));
   if (type === "m32" || type === "m64") return splat("i32x4", detail ? -1 : 0);
   if (type === "i64") return v128(new BigInt64Array(2).fill(BigInt(detail as number | bigint)));
   return splat(isNarrow(lanes) ? narrowShapes[lanes] : shapes[type], Number(detail));
@@ -387,9 +389,7 @@ function vectorConstant({ type, detail }: Node, lanes: Lanes | VectorLanes): Exp
 export function extractLane(type: NodeType, vector: Expr<"v128">, lane: number): Expr {
   if (type === "f64") return extract("f64x2.extract_lane", vector, lane);
   if (type === "f32") return extract("f32x4.extract_lane", vector, lane);
-  return widthOf(type) === 64
-    ? extract("i64x2.extract_lane", vector, lane)
-    : extract("i32x4.extract_lane", vector, lane);
+  return extract(widthOf(type) === 64 ? "i64x2.extract_lane" : "i32x4.extract_lane", vector, lane);
 }
 
 function replaceLane(type: NodeType, vector: Expr<"v128">, lane: number, value: Expr): Expr<"v128"> {

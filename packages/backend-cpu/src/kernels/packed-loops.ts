@@ -12,7 +12,7 @@ import {
   select,
   splat,
 } from "../wasm/emitter.ts";
-import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storeRun } from "./access.ts";
+import { type Access, loadPacked, loadRepeated, loadReversed, loadScalar, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
 import { gatheredOf, Lowering, maskOf, signsOf, type VectorLanes } from "./lower.ts";
@@ -67,10 +67,10 @@ export function addPacked(building: Building, ways: Ways, pattern: Run): Procedu
   const partial = addPartial(building, ways.careful, pattern);
   const near = isLatent(building) ? addNear(m) : undefined;
   return addFunction(building, "flat", (f, pointers, _, count) => {
-    if (isMove(what) && pattern[0] === "packed") {
-      const { bytes } = what.output;
+    const { bytes } = what.output;
+    if (isMove(what) && pattern[0] === "packed")
       addBulk(f, pointers, count, bytes, moved * bytes < 16 ? BULK : BULK_FULL);
-    }
+    if (isMove(what) && pattern[0] === "repeated") addZeros(f, pointers, count, what.output);
     const some = f.local("i32");
     const run = (loop: Rounds, elements: number): Expr<"i32"> =>
       call(loop, ...pointers, op("i32.div_u", some, elements));
@@ -149,10 +149,29 @@ function addBulk(f: Func, [from, to]: readonly Int[], count: Int, bytes: number,
 
 /** The engine's own copying, a piece at a time; moves the addresses. */
 export function copyBulk(f: Func, to: Int, from: Int, bytes: Int): void {
-  f.while(bytes, () => {
-    const some = f.let(select(op("i32.lt_u", bytes, PIECE), bytes, i32(PIECE)));
+  eachPiece(f, bytes, (some) => {
     f.copy(to, from, some);
     for (const pointer of [from, to]) f.inc(pointer, some);
+  });
+}
+
+function addZeros(f: Func, [from, to]: readonly Int[], count: Int, of: Access): void {
+  f.if(op("i32.ge_u", count, BULK_FULL / of.bytes), () => {
+    const element = loadScalar({ ...of, raw: of.bytes === 8 ? "i64" : "i32" }, from!) as Expr<"i32">;
+    f.if(op(of.bytes === 8 ? "i64.eqz" : "i32.eqz", element as never), () => {
+      eachPiece(f, f.let(op("i32.mul", count, of.bytes)), (some) => {
+        f.fill(to!, 0, some);
+        f.inc(to!, some);
+      });
+      f.return();
+    });
+  });
+}
+
+function eachPiece(f: Func, bytes: Int, body: (some: Int) => void): void {
+  f.while(bytes, () => {
+    const some = f.let(select(op("i32.lt_u", bytes, PIECE), bytes, i32(PIECE)));
+    body(some);
     f.set(bytes, op("i32.sub", bytes, some));
   });
 }

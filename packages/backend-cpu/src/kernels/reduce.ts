@@ -8,6 +8,7 @@ import { lookThrough, type Source } from "./deferred.ts";
 import type { Node } from "./expression.ts";
 import { buildFold, FOLD_SCRATCH } from "./fold-loops.ts";
 import { type FoldPlan, keptFirst, planFold } from "./fold-plan.ts";
+import type { Folded } from "./folds.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import type { FoldOp } from "./reductions.ts";
 import { type Temporary, withTemporaries } from "./temporary.ts";
@@ -28,8 +29,6 @@ interface Compiled {
   readonly columns: WasmKernel;
 }
 
-const itself = (x: Node): Node => x;
-
 /** Folds of one reading from a dtype to another, of the elements or of what a source makes of them. */
 class Fold {
   readonly #ops: readonly FoldOp[];
@@ -40,9 +39,10 @@ class Fold {
 
   constructor(ops: readonly FoldOp[], from: DType, to: DType, source?: Source) {
     [this.#ops, this.#from, this.#to, this.#source] = [ops, from, to, source];
-    const { name = "", element = itself } = source ?? {};
+    const { name = "", element = (x: Node) => x, beside } = source ?? {};
     const key = `${ops} ${name} ${from} ${to}`;
-    this.#compiled = { key, ...engine.module<"rows" | "columns">(key, (m) => buildFold(m, ops, from, to, element)) };
+    const folded: Folded = { from, views: beside ? 2 : 1, element };
+    this.#compiled = { key, ...engine.module<"rows" | "columns">(key, (m) => buildFold(m, ops, folded, to)) };
   }
 
   run(x: View, dims: Shape, outs: readonly Output[]): void {
@@ -61,12 +61,18 @@ class Fold {
     }
   }
 
+  /** How far from `x` the other view lies. */
+  #beside(x: View): number {
+    const other = this.#source?.beside;
+    return other ? addressOf(other) - addressOf(x) : 0;
+  }
+
   /** Few elements to one result: the way that must cost nothing. */
   #foldAll(x: View, [out, second]: readonly Output[]): void {
     const count = sizeOf(x.shape);
     const { bytes } = dtypes[this.#from];
     // biome-ignore format: in the order of foldParams
-    this.#compiled.rows(0, 1, 1, addressOf(x), out!.address, apart(out!, second), 1, count, 1, 0, 0, 1, 0, 1, 0, count, bytes);
+    this.#compiled.rows(0, 1, 1, addressOf(x), out!.address, apart(out!, second), 1, count, this.#beside(x), 1, 0, 0, 1, 0, 1, 0, count, bytes);
   }
 
   #follow(plan: FoldPlan, x: View, outs: readonly Output[]): void {
@@ -95,7 +101,7 @@ class Fold {
     const units = kept * parts * (way === "rows" ? 1 : Math.ceil(inner.size / COLUMNS));
     // biome-ignore format: in the order of foldParams
     const args = [
-      units, addressOf(x), ...target, parts, part,
+      units, addressOf(x), ...target, parts, part, this.#beside(x),
       innerKept.size, outerKept.stride * bytes, innerKept.stride * bytes,
       outer.size, outer.stride * bytes, middle.size, middle.stride * bytes,
       inner.size, inner.stride * bytes,
@@ -134,7 +140,7 @@ function reduce<K extends FoldOp | "extremes">(op: K, ...ops: readonly FoldOp[])
     // A sum over whole planes leaves out their zeros.
     const winners = op === "sum" && given.shape.every((_, dim) => dim < 2 || dims.includes(dim)) && winnersOf(given);
     const x = winners ? winners[0] : given;
-    const found = lookThrough(x);
+    const found = planFold(x, dims) && lookThrough(x);
     // Of truth values that are written, sixteen neighbours are counted at a time, in less time than it takes to widen numbers.
     const counts = op === "sum" && x.dtype === "bool" && dims.includes(x.shape.length - 1);
     const source = counts && found && dtypes[found.view.dtype].bytes <= 2 ? undefined : found;

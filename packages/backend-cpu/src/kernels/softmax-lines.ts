@@ -87,16 +87,16 @@ export interface Trees {
   readonly keeps: boolean;
 }
 
-export function treesOf(name: SoftmaxOp, dtype: FloatName): Trees {
+export function treesOf(name: SoftmaxOp, dtype: FloatName, loaded: (x: Node) => Node = (x) => x): Trees {
   const { folds, output } = lines[name];
   const type = dtype === "float32" ? "f32" : "f64";
-  const xs = [input(0, type), input(1, type)];
+  const xs = [loaded(input(0, type)), input(1, type)];
   const results = Array.from({ length: MOST_RESULTS }, (_, i) => input(RESULTS + i, type));
   const total = input(TOTAL, type);
   return {
     folds: folds.map(({ start, combine, element, keep = false, finish = (x) => [x] }) => {
       const value = element(xs, results);
-      const [next, merge] = [combine(total, value), combine(xs[0]!, xs[1]!)];
+      const [next, merge] = [combine(total, value), combine(input(0, type), input(1, type))];
       return { start: constant(type, start), element: value, next, merge, finish: finish(total), keep };
     }),
     output: output(xs, results, input(KEPT, type)),

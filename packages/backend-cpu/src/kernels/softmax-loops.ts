@@ -3,6 +3,7 @@ import type { SoftmaxOp } from "@dl/tensor";
 import { at, min, shareOf } from "../dense/element.ts";
 import { type Expr, type Func, i32, type Local, type Module, op, select } from "../wasm/emitter.ts";
 import { access } from "./access.ts";
+import type { Node } from "./expression.ts";
 import { Tools } from "./helpers.ts";
 import { PanelWriter } from "./softmax-columns.ts";
 import { type FloatName, lines, treesOf, type Way } from "./softmax-lines.ts";
@@ -12,9 +13,9 @@ import { addPasses, writeRow } from "./softmax-rows.ts";
 const params = ["chunk", "chunks", "units", "x0", "x1", "target", "size", "inner", "panel"] as const;
 type Params = { readonly [K in (typeof params)[number]]: Local<"i32"> };
 
-/** Exports `columns` and `rows`. */
-export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName): void {
-  const trees = treesOf(name, dtype);
+/** Exports `columns` and `rows`; the first input is what `loaded` makes of what is read. */
+export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName, loaded?: (x: Node) => Node): void {
+  const trees = treesOf(name, dtype, loaded);
   const folds = trees.folds.flatMap(({ start, element, next, merge, finish }) => [
     start,
     element,

@@ -5,12 +5,13 @@ import { engine, threads } from "../runtime/index.ts";
 import { addressOf, type CpuStorage } from "../storage.ts";
 import { axisOf } from "./array-kernel.ts";
 import { convert } from "./copy.ts";
+import { lookThrough, type Source } from "./deferred.ts";
 import { Elementwise } from "./elementwise.ts";
 import { constant } from "./expression.ts";
 import { scatter } from "./indexing.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { PANEL, SCRATCH_BYTES } from "./softmax-columns.ts";
-import { lines } from "./softmax-lines.ts";
+import { type FloatName, lines } from "./softmax-lines.ts";
 import { buildSoftmax } from "./softmax-loops.ts";
 import { bySlices, viewOf, withTemporaries } from "./temporary.ts";
 import { waitingCall } from "./waiting.ts";
@@ -30,12 +31,9 @@ function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
     const { dim } = attrs as { readonly dim: number };
     const views = inputs as readonly View[];
     const { dtype } = out!;
-    if (dtype === "float32" || dtype === "float64") {
-      withTemporaries(out!, (temporaries) => {
-        const xs = views.map((x) => temporaries.rowMajor(x, dtype));
-        launch(name, dtype, xs, dim, out!);
-      });
-    } else {
+    if (dtype === "float32" || dtype === "float64") throughSources(name, dtype, views, dim, out!);
+    else {
+      settle(views);
       const cut = dim === 0 && out!.shape.length > 1 ? 1 : 0;
       const size = out!.shape[cut] ?? 1;
       const least = cut === 0 ? 1 : NARROW;
@@ -43,6 +41,22 @@ function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
       bySlices(views, out!, cut, most, (xs, part) => throughFloats(name, xs, dim, part));
     }
   };
+}
+
+function settle(views: readonly View[]): void {
+  for (const { storage } of views) void (storage as CpuStorage).block;
+}
+
+/** What the first input waits for is computed as it is read, again by each pass: less than to write and read it. */
+function throughSources(name: SoftmaxOp, dtype: FloatName, views: readonly View[], dim: number, out: Output): void {
+  const [first, ...others] = views as readonly [View, ...View[]];
+  const found = lookThrough(first);
+  const source = found?.view.dtype === dtype && !found.beside ? found : undefined;
+  settle(source ? others : views);
+  withTemporaries(out, (temporaries) => {
+    const xs = [source?.view ?? first, ...others].map((x) => temporaries.rowMajor(x, dtype));
+    launch(name, dtype, xs, dim, out, source);
+  });
 }
 
 function throughFloats(name: SoftmaxOp, views: readonly View[], dim: number, out: Output): void {
@@ -54,10 +68,18 @@ function throughFloats(name: SoftmaxOp, views: readonly View[], dim: number, out
   });
 }
 
-function launch(name: SoftmaxOp, dtype: "float32" | "float64", xs: readonly View[], dim: number, out: Output): void {
+/** The first input is what a source makes of `xs[0]`, if there is one. */
+function launch(
+  name: SoftmaxOp,
+  dtype: FloatName,
+  xs: readonly View[],
+  dim: number,
+  out: Output,
+  source?: Source | undefined,
+): void {
   const { outer, size, inner } = axisOf(out.shape, dim);
-  const key = `${name} ${dtype}`;
-  engine.module(key, (m) => buildSoftmax(m, name, dtype));
+  const key = `${name} ${source?.name ?? ""} ${dtype}`;
+  engine.module(key, (m) => buildSoftmax(m, name, dtype, source?.element));
   const way = inner === 1 ? "rows" : "columns";
   const panel = outer < MANY ? NARROW : PANEL;
   const units = outer * (way === "rows" ? 1 : Math.ceil(inner / panel));
@@ -74,9 +96,9 @@ const logSoftmaxBackward: Kernel<"logSoftmaxBackward"> = (call, [out]) => {
   const [gradient, y] = call.inputs as readonly [View, View];
   const scattered = waitingCall(gradient, "scatter");
   const isAlong = scattered?.attrs.dim === call.attrs.dim;
-  for (const { storage } of isAlong ? [y] : [gradient, y]) void (storage as CpuStorage).block;
   if (!isAlong) alongLines("logSoftmaxBackward")(call, [out!]);
   else {
+    settle([y]);
     const [, index, numbers] = scattered.inputs as readonly [View, View, View];
     slopes.launch([y, { ...numbers, shape: out!.shape, strides: numbers.strides.with(call.attrs.dim, 0) }], out!);
     scatter({ ...scattered, inputs: [viewOf(out!), index, numbers] }, [out!]);
