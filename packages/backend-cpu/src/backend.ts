@@ -6,7 +6,6 @@ import {
   fail,
   isContiguous,
   type KernelCall,
-  type KernelInput,
   type MemoryReport,
   type Storage,
   sizeOf,
@@ -24,7 +23,7 @@ import { folds } from "./kernels/reduce.ts";
 import { softmaxes } from "./kernels/softmax.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
-import { waitFor, waitInPlace } from "./kernels/waiting.ts";
+import { settle, waitFor, waitInPlace } from "./kernels/waiting.ts";
 import { memory } from "./runtime/index.ts";
 import { addressOf, CpuStorage } from "./storage.ts";
 
@@ -139,18 +138,10 @@ function launch(call: KernelCall, outputs: readonly Output[]): void {
 
 /** Ops whose kernels see for themselves what their input waits for. */
 const patient: ReadonlySet<string> = new Set([
-  ...["relu", "maxPool", "convInput", "convWeight"],
+  ...["relu", "maxPool", "convInput", "convWeight", "gather"],
   ...Object.keys(softmaxes),
   ...Object.keys(folds),
 ]);
-
-/** Kernels share their places for operands: none may start while another one collects its own. */
-function settle(inputs: readonly KernelInput[]): void {
-  for (let i = 0; i < inputs.length; i++) {
-    const x = inputs[i]!;
-    if (typeof x !== "number") void (x.storage as CpuStorage).block;
-  }
-}
 
 /** Ops that begin with what their first input holds: it may be the target. */
 const placing: ReadonlySet<string> = new Set(["scatter", "indexAdd", "indexCopy"]);

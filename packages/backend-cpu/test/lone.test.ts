@@ -48,3 +48,26 @@ test("places that are wrong are refused at once, and those that the user writes 
   data[0] = BigInt(columns);
   expect(() => scattered(1, index, numbers)).toThrow(`index ${columns} is out of range`);
 });
+
+test("of a logarithm of softmax that is only picked from, no more is written than what is picked and its gradient", () => {
+  const index = places(1);
+  const numbers = values(3, index.shape);
+  const x = values(5, shape);
+  const y = x.logSoftmax(1);
+  bytes(y);
+  const before = memory().bytes;
+  const waiting = x.logSoftmax(1);
+  expect(bytes(waiting.gather(1, index)).equals(bytes(y.gather(1, index)))).toBe(true);
+  const gradient = apply("logSoftmaxBackward", [scattered(1, index, numbers), waiting], { dim: 1 });
+  bytes(gradient);
+  expect(memory().bytes - before).toBeLessThan(1.5 * 4 * x.numel());
+  const expected = bytes(apply("logSoftmaxBackward", [scattered(1, index, numbers), y], { dim: 1 }));
+  expect(bytes(gradient).equals(expected)).toBe(true);
+  x.mul_(2);
+  expect(bytes(waiting).equals(bytes(y))).toBe(true);
+});
+
+test("a place outside of a line that waits is refused", () => {
+  const outside = tensor(new Array<number>(16).fill(columns), { dtype: "int64" }).view(16, 1);
+  expect(() => values(5, shape).logSoftmax(1).gather(1, outside)).toThrow(`index ${columns} is out of range`);
+});

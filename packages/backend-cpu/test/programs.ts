@@ -97,6 +97,13 @@ function unpool(m: Machine): Tensor {
   return m.holds(gradient, m.most(m.pooled[0]));
 }
 
+/** One place of each line, and zeros but for a number there. */
+const places = (k: number): Tensor => wholes(k, [8, 8, 32, 1]).abs().to("int64");
+const lone = (k: number): Tensor =>
+  tensor(0)
+    .expand(shape)
+    .scatterAdd(3, places(k), wholes(k + 1, [8, 8, 32, 1]));
+
 /** Two of eight channels, and zeros around them; of absolute values: zeros that wait are not added, and make no 0 of -0. */
 function framed(m: Machine, x: Tensor, k: number): Tensor {
   const before = k % 7;
@@ -134,6 +141,8 @@ const steps: Readonly<Record<string, Step>> = {
   unpool,
   reluBackward: (m, x, y) => m.holds(apply("reluBackward", [x, y]), m.most(x)),
   softmax: (_, x, __, k) => x.softmax(k % 4),
+  logSoftmax: (_, x, __, k) => x.logSoftmax(k === 9 ? 2 : 3),
+  slope: (_, x, __, k) => apply("logSoftmaxBackward", [lone(k), x], { dim: 3 }),
   cumsum: (_, x) => x.cumsum(3),
   centred: (_, x, __, k) => x.sub(x.amax(k % 4, true)),
   channels: (m, x) => x.add(m.bias.view(8, 1, 1)),
@@ -181,6 +190,7 @@ const effects: Readonly<Record<string, (...args: Parameters<Step>) => void>> = {
   sum: (m, x) => {
     if (4096 * m.most(x) < EXACT) m.others.push(x.sum([0, 2, 3]));
   },
+  picked: (m, x, _, k) => m.others.push(x.gather(3, places(k))),
   largest: (m, x, _, k) => m.others.push(x.amax(k % 4)),
   mean: (m, x, __, k) => m.others.push(x.square().mean(k % 4)),
   norm: (m, x) => m.others.push(x.abs().amax()),
@@ -222,7 +232,21 @@ type Program = readonly { readonly name: string; readonly x: number; readonly y:
 const names = [
   ...Object.keys(steps),
   ...Object.keys(effects),
-  ...["layer", "layer", "back", "back", "back", "convWeight", "convWeight", "convInput", "convInput", "step"],
+  ...[
+    "logSoftmax",
+    "picked",
+    "slope",
+    "layer",
+    "layer",
+    "back",
+    "back",
+    "back",
+    "convWeight",
+    "convWeight",
+    "convInput",
+    "convInput",
+    "step",
+  ],
 ];
 
 export const programs: fc.Arbitrary<Program> = fc.array(

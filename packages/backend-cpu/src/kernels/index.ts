@@ -5,6 +5,7 @@ import { conv, convInputKernel, convWeightKernel, reluKernel } from "./convoluti
 import { arange, random } from "./creation.ts";
 import * as indexing from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
+import { gather } from "./log-softmax.ts";
 import { matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { maskedSelect, nonzero } from "./nonzero.ts";
@@ -44,7 +45,7 @@ export const kernels: Kernels = {
   random,
   cat: movement.cat,
   pad: movement.pad,
-  gather: indexing.gather,
+  gather,
   scatter: indexing.scatter,
   indexSelect: overArrays(indexing.indexSelect, asStored),
   indexAdd: indexing.indexAdd,

@@ -2,18 +2,19 @@
 import type { SoftmaxOp } from "@dl/tensor";
 import { at, min, shareOf } from "../dense/element.ts";
 import { type Expr, type Func, i32, type Local, type Module, op, select } from "../wasm/emitter.ts";
-import { access } from "./access.ts";
+import { access, storeScalar } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { Tools } from "./helpers.ts";
+import { extractLane } from "./lower.ts";
 import { PanelWriter } from "./softmax-columns.ts";
 import { type FloatName, lines, treesOf, type Way } from "./softmax-lines.ts";
-import { addPasses, writeRow } from "./softmax-rows.ts";
+import { addPasses, type Passes, writeRow } from "./softmax-rows.ts";
 
 /** Elements of a line are `inner` elements apart; `panel` columns make a unit. */
 const params = ["chunk", "chunks", "units", "x0", "x1", "target", "size", "inner", "panel"] as const;
 type Params = { readonly [K in (typeof params)[number]]: Local<"i32"> };
 
-/** Exports `columns` and `rows`; the first input is what `loaded` makes of what is read. */
+/** Exports `columns` and `rows`, of the logarithm also `totals`, which writes what a line's elements take; the first input is what `loaded` makes of what is read. */
 export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName, loaded?: (x: Node) => Node): void {
   const trees = treesOf(name, dtype, loaded);
   const folds = trees.folds.flatMap(({ start, element, next, merge, finish }) => [
@@ -43,11 +44,33 @@ export function buildSoftmax(m: Module, name: SoftmaxOp, dtype: FloatName, loade
   m.func("rows", params, (f, p) => {
     const length = f.let(op("i32.mul", p.size, bytes));
     shareOf(f, p, p.units, (unit) => {
-      const isLast = op("i32.eq", op("i32.add", unit, 1), p.units);
-      const ahead = f.let(select(isLast, i32(0), length));
-      writeRow(f, way, passes, startsOf(f, p, way, op("i32.mul", unit, length)), p.size, ahead);
+      const starts = startsOf(f, p, way, op("i32.mul", unit, length));
+      writeRow(f, way, passes, starts, p.size, f.let(aheadOf(p, unit, length)));
     });
   });
+  if (name === "logSoftmax") addTotals(m, way, passes.slice(0, -1));
+}
+
+/** The results of each line side by side. */
+function addTotals(m: Module, way: Way, passes: Passes): void {
+  const { dtype, type } = way;
+  const { bytes } = access[dtype];
+  m.func("totals", params, (f, p) => {
+    const length = f.let(op("i32.mul", p.size, bytes));
+    shareOf(f, p, p.units, (unit) => {
+      const starts = startsOf(f, p, way, op("i32.mul", unit, length));
+      const results = writeRow(f, way, passes, starts, p.size, f.let(aheadOf(p, unit, length)));
+      const target = f.let(at(p.target, unit, results.length * bytes));
+      for (const [i, result] of results.entries()) {
+        storeScalar(f, access[dtype], op("i32.add", target, i * bytes), extractLane(type, result, 0));
+      }
+    });
+  });
+}
+
+/** How far the next line is, if there is one. */
+function aheadOf(p: Params, unit: Local<"i32">, length: Local<"i32">): Expr<"i32"> {
+  return select(op("i32.eq", op("i32.add", unit, 1), p.units), i32(0), length);
 }
 
 /** Of the inputs and of the output. */

@@ -47,7 +47,7 @@ interface Step {
  * those.
  */
 type Pass = FuncRef<readonly string[], "v128">;
-type Passes = readonly { readonly step: Step; readonly pass: Pass }[];
+export type Passes = readonly { readonly step: Step; readonly pass: Pass }[];
 
 export function addPasses(m: Module, way: Way): Passes {
   const { folds, output, keeps } = way.trees;
@@ -165,8 +165,15 @@ function splatOf({ type }: Way, value: Local): Expr<"v128"> {
   return type === "f32" ? op("f32x4.splat", value as Local<"f32">) : op("f64x2.splat", value as Local<"f64">);
 }
 
-/** `starts`: of each input and of the output; the next line begins `ahead` bytes on. */
-export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, size: Int, ahead: Int): void {
+/** `starts`: of each input and of the output; the next line begins `ahead` bytes on. Gives what folds found. */
+export function writeRow(
+  f: Func,
+  way: Way,
+  passes: Passes,
+  starts: Pointers,
+  size: Int,
+  ahead: Int,
+): readonly Vector[] {
   const known: Vector[] = [];
   const [left, some] = [f.local("i32"), f.local("i32")];
   const [total, near] = [f.local("v128"), f.local("v128")];
@@ -196,4 +203,5 @@ export function writeRow(f: Func, way: Way, passes: Passes, starts: Pointers, si
     f.if(left, () => writer.write(pointers, known, [total], left));
     if (step.fold) known.push(...writer.emit(step.fold.finish, operands([], [], writer.merged(total))));
   }
+  return known;
 }

@@ -2,19 +2,17 @@
 import type { SoftmaxOp, View } from "@dl/tensor";
 import { sizeOf } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
-import { addressOf, type CpuStorage } from "../storage.ts";
+import { addressOf } from "../storage.ts";
 import { axisOf } from "./array-kernel.ts";
 import { convert } from "./copy.ts";
 import { lookThrough, type Source } from "./deferred.ts";
-import { Elementwise } from "./elementwise.ts";
-import { constant } from "./expression.ts";
-import { scatter } from "./indexing.ts";
 import type { Kernel, Output } from "./kernel.ts";
+import { logSoftmax, logSoftmaxBackward } from "./log-softmax.ts";
 import { PANEL, SCRATCH_BYTES } from "./softmax-columns.ts";
-import { type FloatName, lines } from "./softmax-lines.ts";
+import type { FloatName } from "./softmax-lines.ts";
 import { buildSoftmax } from "./softmax-loops.ts";
-import { bySlices, viewOf, withTemporaries } from "./temporary.ts";
-import { waitingCall } from "./waiting.ts";
+import { bySlices, withTemporaries } from "./temporary.ts";
+import { settle } from "./waiting.ts";
 
 const PARALLEL = 2 ** 14;
 /** Outer places from which wide panels are enough for all threads, and the width otherwise. */
@@ -43,16 +41,13 @@ function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
   };
 }
 
-function settle(views: readonly View[]): void {
-  for (const { storage } of views) void (storage as CpuStorage).block;
-}
-
 /** What the first input waits for is computed as it is read, again by each pass: less than to write and read it. */
 function throughSources(name: SoftmaxOp, dtype: FloatName, views: readonly View[], dim: number, out: Output): void {
   const [first, ...others] = views as readonly [View, ...View[]];
+  settle(others);
   const found = lookThrough(first);
   const source = found?.view.dtype === dtype && !found.beside ? found : undefined;
-  settle(source ? others : views);
+  if (!source) settle([first]);
   withTemporaries(out, (temporaries) => {
     const xs = [source?.view ?? first, ...others].map((x) => temporaries.rowMajor(x, dtype));
     launch(name, dtype, xs, dim, out, source);
@@ -87,27 +82,9 @@ function launch(
   threads.parallel(key, way, sizeOf(out.shape) < PARALLEL ? 1 : Math.min(units, 64), args, SCRATCH_BYTES);
 }
 
-const slopes = new Elementwise("logSoftmaxBackward alone", ["float32", "float32"], "float32", (y, total) =>
-  lines.logSoftmaxBackward.output([constant("f32", 0), y!], [total!], y!),
-);
-
-/** Where each line of the gradient is zeros but for one number, that is their sum. */
-const logSoftmaxBackward: Kernel<"logSoftmaxBackward"> = (call, [out]) => {
-  const [gradient, y] = call.inputs as readonly [View, View];
-  const scattered = waitingCall(gradient, "scatter");
-  const isAlong = scattered?.attrs.dim === call.attrs.dim;
-  if (!isAlong) alongLines("logSoftmaxBackward")(call, [out!]);
-  else {
-    settle([y]);
-    const [, index, numbers] = scattered.inputs as readonly [View, View, View];
-    slopes.launch([y, { ...numbers, shape: out!.shape, strides: numbers.strides.with(call.attrs.dim, 0) }], out!);
-    scatter({ ...scattered, inputs: [viewOf(out!), index, numbers] }, [out!]);
-  }
-};
-
 export const softmaxes: { readonly [K in SoftmaxOp]: Kernel<K> } = {
   softmax: alongLines("softmax"),
-  logSoftmax: alongLines("logSoftmax"),
+  logSoftmax: logSoftmax(alongLines("logSoftmax")),
   softmaxBackward: alongLines("softmaxBackward"),
-  logSoftmaxBackward,
+  logSoftmaxBackward: logSoftmaxBackward(alongLines("logSoftmaxBackward")),
 };

@@ -3,7 +3,16 @@
  * only what they would read: a convolution for a ReLU or max pooling behind it; and the gradient of max pooling, all zeros
  * but for the few elements that won, for the gradients of a convolution.
  */
-import { type Attrs, type Backend, isContiguous, type KernelCall, sameShape, sizeOf, type View } from "@dl/tensor";
+import {
+  type Attrs,
+  type Backend,
+  isContiguous,
+  type KernelCall,
+  type KernelInput,
+  sameShape,
+  sizeOf,
+  type View,
+} from "@dl/tensor";
 import { addressOf, CpuStorage, type Pending } from "../storage.ts";
 import { LONG, mayKeep, seen, waitingSource } from "./deferred.ts";
 import { areInside } from "./indices.ts";
@@ -107,11 +116,15 @@ function mayWait({ op, attrs, inputs }: KernelCall, length: number): boolean {
   if (op === "scatter") return length >= LONG && isLone(views as readonly [View, View, View], attrs, length);
   if (op === "conv") return mayConvolveLater(views, length);
   if (op === "relu") return waitingCall(views[0]!, "conv") !== undefined;
+  if (op === "logSoftmax")
+    return length >= LONG && attrs.dim === views[0]!.shape.length - 1 && isKept(views[0]!, length);
   if (op !== "maxPoolBackward" || length < LONG) return false;
-  const kept = views.every((x) => isContiguous(x.shape, x.strides) && mayKeep(x, length));
+  const kept = views.every((x) => isKept(x, length));
   // Windows that miss the input give nothing: a sum of what is not zero would count them.
   return kept && (attrs.window?.dilation.every((step) => step === 1) ?? false);
 }
+
+const isKept = (x: View, length: number): boolean => isContiguous(x.shape, x.strides) && mayKeep(x, length);
 
 /** What the user may write meanwhile is copied, where that costs little. */
 function unexposed(x: View): View {
@@ -149,8 +162,16 @@ function pendingOf(x: View): WaitingCall | undefined {
   return sameShape(x.shape, pending.call.outputs[0]!.shape) && isContiguous(x.shape, x.strides) ? pending : undefined;
 }
 
+/** Kernels share their places for operands: none may start while another one collects its own. */
+export function settle(inputs: readonly KernelInput[]): void {
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i]!;
+    if (typeof x !== "number") void (x.storage as CpuStorage).block;
+  }
+}
+
 /** The call of `op` that a whole tensor waits for; what it reads waits no more. */
-export function waitingCall<K extends "conv" | "maxPoolBackward" | "scatter">(
+export function waitingCall<K extends "conv" | "maxPoolBackward" | "scatter" | "logSoftmax">(
   x: View,
   op: K,
 ): KernelCall<K> | undefined {

@@ -1,0 +1,102 @@
+/**
+ * The logarithm of softmax along packed lines waits: who picks few elements, as a loss of classes does, and that loss's
+ * gradient need no more than two numbers of each line and what it is the softmax of.
+ */
+import { type KernelInput, sizeOf, type View } from "@dl/tensor";
+import { engine, threads } from "../runtime/index.ts";
+import { addressOf, CpuStorage, type Pending } from "../storage.ts";
+import { Elementwise } from "./elementwise.ts";
+import { constant, type Node } from "./expression.ts";
+import { gather as pick, scatter } from "./indexing.ts";
+import type { Kernel } from "./kernel.ts";
+import { lines } from "./softmax-lines.ts";
+import { buildSoftmax } from "./softmax-loops.ts";
+import { viewOf } from "./temporary.ts";
+import { settle, waitingCall } from "./waiting.ts";
+
+/** How many times as many elements the lines have as are picked of them. */
+const FEW = 16;
+
+const floats = (count: number) => new Array<"float32">(count).fill("float32");
+const whole = ([x, highest, total]: readonly Node[]): Node => lines.logSoftmax.output([x!], [highest!, total!], x!);
+const slope = (y: Node, sum: Node): Node => lines.logSoftmaxBackward.output([constant("f32", 0), y], [sum], y);
+const elements = new Elementwise("logSoftmax of lines", floats(3), "float32", (...xs) => whole(xs));
+const slopes = new Elementwise("logSoftmaxBackward alone", floats(2), "float32", (y, sum) => slope(y!, sum!));
+const slopesOfLines = new Elementwise("logSoftmaxBackward of lines", floats(4), "float32", (...xs) =>
+  slope(whole(xs), xs[3]!),
+);
+
+/** For each line its highest element and the logarithm of its total. */
+const totals = new WeakMap<Pending, CpuStorage>();
+
+function totalsOf(x: View, pending: Pending): CpuStorage {
+  const size = x.shape.at(-1)!;
+  const units = sizeOf(x.shape) / size;
+  const found = new CpuStorage(x.storage.backend, "float32", 2 * units);
+  const key = "logSoftmax  float32";
+  engine.module(key, (m) => buildSoftmax(m, "logSoftmax", "float32"));
+  const [from, to] = [addressOf(x), found.block.address];
+  threads.parallel(key, "totals", Math.min(units, 64), [units, from, from, to, size, 1, 0]);
+  found.retain();
+  pending.sources.push(found);
+  totals.set(pending, found);
+  return found;
+}
+
+/** Both numbers of each line as views of the shape of `x`. */
+function along({ shape, strides, dtype }: View, storage: CpuStorage): readonly [highest: View, total: View] {
+  const size = shape.at(-1)!;
+  const steps = strides.map((stride, dim) => (dim === shape.length - 1 ? 0 : (2 * stride) / size));
+  const view = (offset: number): View => ({ storage, shape, strides: steps, offset, dtype });
+  return [view(0), view(1)];
+}
+
+/** What `y` is computed from, if it waits: the elements, and both numbers of each line. */
+function partsOf(y: View): readonly [x: View, highest: View, total: View] | undefined {
+  const call = waitingCall(y, "logSoftmax");
+  if (!call) return undefined;
+  const x = call.inputs[0] as View;
+  const pending = (y.storage as CpuStorage).pending!;
+  return [x, ...along(x, totals.get(pending) ?? totalsOf(x, pending))];
+}
+
+const shaped = (x: KernelInput, shape: View["shape"]): KernelInput => (typeof x === "number" ? x : { ...x, shape });
+
+export const gather: Kernel<"gather"> = (call, [out]) => {
+  const [y, index] = call.inputs as readonly [View, View];
+  const isFew = call.attrs.dim === y.shape.length - 1 && FEW * sizeOf(index.shape) <= sizeOf(y.shape);
+  const parts = isFew ? partsOf(y) : undefined;
+  settle(parts ? [index] : [y, index]);
+  pick(parts ? { ...call, inputs: [parts[0], index] } : call, [out!]);
+  if (parts) elements.launch([viewOf(out!), ...parts.slice(1).map((x) => shaped(x, out!.shape))], out!);
+};
+
+export const logSoftmax =
+  (kernel: Kernel<"logSoftmax">): Kernel<"logSoftmax"> =>
+  (call, [out]) => {
+    const { pending } = out!.storage;
+    const known = pending && totals.get(pending);
+    const x = call.inputs[0] as View;
+    if (known) elements.launch([x, ...along(x, known)], out!);
+    else kernel(call, [out!]);
+  };
+
+/** Where each line of the gradient is zeros but for one number, that is their sum. */
+export const logSoftmaxBackward =
+  (kernel: Kernel<"logSoftmaxBackward">): Kernel<"logSoftmaxBackward"> =>
+  (call, [out]) => {
+    const [gradient, y] = call.inputs as readonly [View, View];
+    const { dim } = call.attrs;
+    const scattered = waitingCall(gradient, "scatter");
+    if (scattered?.attrs.dim !== dim) {
+      kernel(call, [out!]);
+      return;
+    }
+    const parts = dim === y.shape.length - 1 ? partsOf(y) : undefined;
+    if (!parts) settle([y]);
+    const [, index, numbers] = scattered.inputs as readonly [View, View, View];
+    const sums = { ...numbers, shape: out!.shape, strides: numbers.strides.with(dim, 0) };
+    if (parts) slopesOfLines.launch([...parts, sums], out!);
+    else slopes.launch([y, sums], out!);
+    scatter({ ...scattered, inputs: [viewOf(out!), index, numbers] }, [out!]);
+  };
