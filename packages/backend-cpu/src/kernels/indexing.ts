@@ -14,6 +14,8 @@ import { viewOf, withTemporaries } from "./temporary.ts";
 /** Elements below which a second thread does not pay, and those of a unit that reads. */
 const PARALLEL = 2 ** 14;
 const MAX_CHUNKS = 64;
+/** Elements of a table that lies beyond the nearest caches: each that is picked is waited for. */
+const FAR = 2 ** 20;
 /** Outer positions from which they alone are units enough. */
 const MANY = 16;
 const failure = memory.allocate(64);
@@ -69,7 +71,8 @@ function walk({
   ];
   engine.module(key, build);
   heap.i32[failure.address / 4] = 0;
-  threads.parallel(key, "walk", outer * count * inner < PARALLEL ? 1 : Math.min(outer * parts, MAX_CHUNKS), args);
+  const enough = table.data.length > FAR ? PARALLEL / 8 : PARALLEL;
+  threads.parallel(key, "walk", outer * count * inner < enough ? 1 : Math.min(outer * parts, MAX_CHUNKS), args);
   if (heap.i32[failure.address / 4] !== 0) refuse(op, index, size, dim);
 }
 
