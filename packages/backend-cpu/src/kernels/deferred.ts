@@ -28,6 +28,8 @@ import { launch, pointwiseOf } from "./pointwise.ts";
 export const LONG = 2 ** 15;
 /** Nodes of a formula that costs less than a pass over memory: it is repeated rather than its result written. */
 const CHEAP = 8;
+/** The same where it is read by one who alone holds it: hardly anybody will ask for it again. */
+const ALONE = 5 * CHEAP;
 /** What a pass over memory costs, by {@link costOf}. */
 const PASS = CHEAP / 4;
 /** Nodes of a fused formula at most. */
@@ -155,8 +157,8 @@ export interface Source {
  */
 export function lookThrough(x: View): Source | undefined {
   const { pending, isShared } = x.storage as CpuStorage;
-  if (!(pending instanceof Deferred && pending.work <= (isShared ? 1 : 2) * CHEAP && pending.suits(x)))
-    return undefined;
+  const most = isShared ? CHEAP : ALONE;
+  if (!(pending instanceof Deferred && pending.work <= most && pending.suits(x))) return undefined;
   const found = pending.inputs.some(waits) ? fuse(pending.kernel, pending.inputs, true) : pending;
   if (!found) return undefined;
   const { kernel } = found;

@@ -64,8 +64,8 @@ const shaped = (x: KernelInput, shape: View["shape"]): KernelInput => (typeof x 
 
 export const gather: Kernel<"gather"> = (call, [out]) => {
   const [y, index] = call.inputs as readonly [View, View];
-  const isFew = call.attrs.dim === y.shape.length - 1 && FEW * sizeOf(index.shape) <= sizeOf(y.shape);
-  const parts = isFew ? partsOf(y) : undefined;
+  const isAlong = (y.storage as CpuStorage).pending !== null && call.attrs.dim === y.shape.length - 1;
+  const parts = isAlong && FEW * sizeOf(index.shape) <= sizeOf(y.shape) ? partsOf(y) : undefined;
   settle(parts ? [index] : [y, index]);
   pick(parts ? { ...call, inputs: [parts[0], index] } : call, [out!]);
   if (parts) elements.launch([viewOf(out!), ...parts.slice(1).map((x) => shaped(x, out!.shape))], out!);

@@ -140,7 +140,8 @@ function reduce<K extends FoldOp | "extremes">(op: K, ...ops: readonly FoldOp[])
     // A sum over whole planes leaves out their zeros.
     const winners = op === "sum" && given.shape.every((_, dim) => dim < 2 || dims.includes(dim)) && winnersOf(given);
     const x = winners ? winners[0] : given;
-    const found = planFold(x, dims) && lookThrough(x);
+    const seen = lookThrough(x);
+    const found = seen && planFold(x, dims) ? seen : undefined;
     // Of truth values that are written, sixteen neighbours are counted at a time, in less time than it takes to widen numbers.
     const counts = op === "sum" && x.dtype === "bool" && dims.includes(x.shape.length - 1);
     const source = counts && found && dtypes[found.view.dtype].bytes <= 2 ? undefined : found;
