@@ -35,7 +35,11 @@ const plain = (input: number[], kernel: number[], batch = 2): ConvShape => ({
 function valuesOf(shape: ConvShape): readonly [x: Tensor, y: Tensor, w: Tensor] {
   const size = sizes({ type: "f32", shape });
   const tensors = [size.x, size.y, size.w].map((length, i) => tensor("f32", length, i));
-  for (const { values } of tensors) for (let i = 0; i < values.length; i++) values[i] = Math.sin(1 + i * 12.9898);
+  for (const { values } of tensors) {
+    const start = Math.min(4093, values.length);
+    for (let i = 0; i < start; i++) values[i] = Math.sin(1 + i * 12.9898);
+    for (let i = start; i < values.length; i *= 2) values.copyWithin(i, 0, i);
+  }
   return tensors as unknown as readonly [Tensor, Tensor, Tensor];
 }
 
@@ -163,15 +167,18 @@ describe("convolution by tiles", () => {
       const addresses = { x: x.address, w: w.address, bias: 0, y: y.address };
       expect(tiledForward(g, "store", addresses)).toBe(true);
       const own = y.values.slice();
-      expect(tiledWeight(g, x.address, y.address, w.address)).toBe(true);
-      const gradient = w.values.slice();
       const [x64, y64, w64] = [x, y, w].map(({ values }, i) => tensor("f64", values.length, i)) as [
         Tensor,
         Tensor,
         Tensor,
       ];
-      x64.values.set(x.values);
-      for (const i of w64.values.keys()) w64.values[i] = Math.fround(Math.sin(1 + i * 12.9898));
+      for (const [to, from] of [
+        [x64, x],
+        [w64, w],
+      ] as const)
+        to.values.set(from.values);
+      expect(tiledWeight(g, x.address, y.address, w.address)).toBe(true);
+      const gradient = w.values.slice();
       convForward("f64", shape, { x: x64.address, w: w64.address, y: y64.address });
       const error = (a: Values, b: Values): number => Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i]!)));
       expect(error(own, y64.values)).toBeLessThan(2e-5);
@@ -224,6 +231,22 @@ describe("convolution by tiles", () => {
       expect(reached.map(([i]) => i)).toEqual([4, 5, 6].flatMap((row) => [6, 7, 8].map((column) => 20 * row + column)));
       expect(convWeightTiled(geometryOf("f32", shape), x.address, y.address, w.address)).toBe(false);
       expect(reached.every(([, value]) => Number.isNaN(value) === Number.isNaN(odd))).toBe(true);
+    }
+  });
+
+  test("images too big to go together go one after the other", () => {
+    const shape = { ...plain([603, 600], [3, 3]), inChannels: 24, outChannels: 24 };
+    const together = run(shape);
+    expect(together.isDone).toBe(true);
+    const [x, y] = [together.x, together.y].map(({ values }) => values.length / 2) as [number, number];
+    const alone = { ...shape, batch: 1 };
+    const result = tensor("f32", y, 0);
+    for (let image = 0; image < 2; image++) {
+      const from = together.x.address + 4 * image * x;
+      const addresses = { x: from, w: together.w.address, bias: 0, y: result.address };
+      expect(convTiled(geometryOf("f32", alone), "store", addresses)).toBe(true);
+      const own = Buffer.from(together.y.values.slice(image * y, (image + 1) * y).buffer);
+      expect(Buffer.from(result.values.slice().buffer).equals(own)).toBe(true);
     }
   });
 

@@ -75,7 +75,9 @@ function withPhases(
   run: (x: number, y: number) => boolean,
 ): boolean {
   const { input, output } = phasesOf(g, inner);
-  const block = memory.allocate(bytesOf(input) + bytesOf(output));
+  const bytes = bytesOf(input) + bytesOf(output);
+  if (bytes > MOST_BYTES) return false;
+  const block = memory.allocate(bytes);
   try {
     const y = block.address + bytesOf(input);
     move("split", block.address, x, input);
@@ -87,6 +89,8 @@ function withPhases(
 }
 
 const MAX_CHUNKS = 256;
+/** Bytes that phases may take beside the tensors. */
+const MOST_BYTES = 2 ** 29;
 
 function move(name: "split" | "merge", phases: number, whole: number, sizes: Sizes): void {
   engine.module("conv:phases", buildPhases);

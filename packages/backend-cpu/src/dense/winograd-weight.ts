@@ -30,6 +30,8 @@ const NEAR_BYTES = 2 ** 19;
 const UNITS = 8;
 const PART_BYTES = 2 ** 23;
 const MAX_CHUNKS = 256;
+/** Bytes that interleaved tensors may take beside the tensors. */
+const MOST_BYTES = 2 ** 29;
 
 /** What a number of a transform costs, in multiply-adds: of the input, of the gradient, and of each part of the sums. */
 const [IN, OUT, SUM] = [8, 5, 6];
@@ -60,6 +62,7 @@ function planOf(g: Geometry): Plan | null {
   const fitting = Math.floor(NEAR_BYTES / (productsOf(axes) * perProduct));
   const depth = Math.max(LEAST, Math.min(MOST, fitting));
   const { x, y } = framesOf(g, axes, tileRows, tileColumns, panels * vectors, outVectors);
+  if (x.units * x.plane + y.units * y.plane > MOST_BYTES) return null;
   return {
     ...{ key, x, y },
     scratch: productsOf(axes) * (depth * perProduct + 2 * GAP),

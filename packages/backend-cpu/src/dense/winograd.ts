@@ -29,7 +29,7 @@ export interface WeightSteps {
   readonly reversed: boolean;
 }
 
-/** Tiles over the outputs, and the part of the input that they see. */
+/** Tiles over the outputs of an image, and the part of the input that they see. */
 interface Tiling {
   readonly axes: Axes;
   readonly tileRows: number;
@@ -60,7 +60,7 @@ function tilingOf(g: Geometry): Tiling | undefined {
     4 * Math.ceil((2 * GROUP * rowGroups + windowOf(columns) - 2) / 4),
   ] as const;
   const framed = seen.some((size, i) => g.before[i]! > 0 || size > g.input[i]!);
-  const groups = g.batch * g.output[0] * tileRows * rowGroups;
+  const groups = g.output[0] * tileRows * rowGroups;
   return { axes, tileRows, rowGroups, groups, seen, framed };
 }
 
@@ -72,11 +72,13 @@ const ENOUGH = 0.9;
 /** What tiles leave of the work, with their weights at hand or not. */
 function costOf(g: Geometry, { axes, groups }: Tiling, prepared: boolean): number {
   const [channels, outputs] = [g.channels * g.kernel[0], g.outputs];
-  const tiles = GROUP * groups;
+  const tiles = g.batch * GROUP * groups;
   const perProduct = tiles * (channels * outputs + IN * channels + OUT * outputs);
   return (productsOf(axes) * (perProduct + (prepared ? 0 : WEIGHT * channels * outputs))) / g.work;
 }
 
+/** Images go together as long as their frames take no more. */
+const FRAME_BYTES = 2 ** 26;
 /** What of a unit should stay in the caches. */
 const UNIT_BYTES = 2 ** 19;
 /** Units that are enough for a few threads. */
@@ -91,6 +93,9 @@ interface Plan {
   /** Whether it takes prepared weights to gain. */
   readonly onlyPrepared: boolean;
   readonly sizes: Sizes;
+  /** How many there are, and how many go together. */
+  readonly images: number;
+  readonly together: number;
   readonly chunks: number;
   readonly scratch: number;
   readonly weightBytes: number;
@@ -108,7 +113,10 @@ function planOf(g: Geometry, ending: Ending): Plan | null {
   engine.module(key, (m) => buildTiled(m, axes, ending));
   const { vectors, rows } = tilesFor(engine.options).wide;
   const { windows, results } = panelBytes(axes, vectors, channels, g.outputs);
-  const panels = Math.ceil(groups / vectors);
+  const { sizes, frame } = sizesOf(g, tiling, ending);
+  const fittingImages = frame ? Math.floor(FRAME_BYTES / sizes.xImage) : g.batch;
+  const together = Math.max(1, Math.min(g.batch, fittingImages));
+  const panels = Math.ceil((together * groups) / vectors);
   const blocks = blocksOf(g.outputs, rows);
   const weightBytes = productsOf(axes) * (4 * channels * g.outputs + GAP * blocks.blockCount);
   const isBig = weightBytes > BIG_WEIGHTS;
@@ -116,10 +124,10 @@ function planOf(g: Geometry, ending: Ending): Plan | null {
   const unit = isBig ? Math.min(panels, MANY_PANELS) : Math.min(fitting, Math.ceil(panels / MOST_UNITS));
   const units = Math.ceil(panels / unit);
   const splits = isBig ? Math.min(blocks.blockCount, Math.ceil(MOST_UNITS / units)) : 1;
-  const { sizes, frame } = sizesOf(g, tiling, ending);
   return {
     key,
     onlyPrepared: costOf(g, tiling, false) > ENOUGH,
+    ...{ images: g.batch, together },
     sizes: { ...sizes, ...blocks, unit: unit * vectors, splits },
     chunks: Math.min(MAX_CHUNKS, units * splits),
     scratch: EDGE_BYTES + unit * (windows + results),
@@ -136,9 +144,8 @@ function sizesOf(g: Geometry, tiling: Tiling, ending: Ending) {
   const y = isPooled(ending) ? g.output.map((size, i) => (i === 0 ? size : size >> 1)) : g.output;
   const [yRow, yPlane] = [4 * y[2]!, 4 * y[1]! * y[2]!];
   const before = 4 * g.before[2] + g.before[1] * pitch;
-  const channels = g.batch * g.channels;
   const frame = {
-    ...{ channels, depth: g.input[0], outer, zeros: g.before[0] },
+    ...{ channels: g.channels, depth: g.input[0], outer, zeros: g.before[0] },
     ...{ height: g.input[1], width: 4 * g.input[2], plane, pitch, before },
   };
   const sizes = {
@@ -201,24 +208,46 @@ function transformWeights(g: Geometry, { key, sizes }: Plan, w: number, { addres
   ]);
 }
 
-function run({ key, sizes, chunks, scratch, frame }: Plan, tensors: Tensors, weights: number): boolean {
-  const { x, bias, y, indices = 0 } = tensors;
-  const planes = frame ? frame.channels * frame.outer : 0;
-  const frameBytes = planes * (frame?.plane ?? 0);
+function run(plan: Plan, tensors: Tensors, weights: number): boolean {
+  const { images, together, sizes, frame } = plan;
+  const frameBytes = frame ? together * sizes.xImage : 0;
   // The last word is a flag.
   const block = memory.allocate(frameBytes + 4);
   const flag = block.address + frameBytes;
   try {
     memory.heap.i32[flag / 4] = 0;
-    if (frame) {
-      const args = frameNames.map((name) => frame[name]);
-      threads.parallel(key, "frame", Math.min(MAX_CHUNKS, planes), [x, block.address, ...args]);
+    for (let first = 0; first < images; first += together) {
+      const count = Math.min(together, images - first);
+      runSome(plan, tensors, { first, count, weights, flag, framed: block.address });
     }
-    const args = sizeNames.map((name) => sizes[name]);
-    args.push(flag, frame ? block.address : x, weights, bias, y, indices);
-    threads.parallel(key, "convolve", chunks, args, scratch);
     return memory.heap.i32[flag / 4] === 0;
   } finally {
     memory.release(block);
   }
+}
+
+/** Some images, and addresses beside those of the tensors. */
+interface Some {
+  readonly first: number;
+  readonly count: number;
+  readonly weights: number;
+  readonly flag: number;
+  readonly framed: number;
+}
+
+function runSome({ key, sizes, chunks, scratch, frame }: Plan, tensors: Tensors, some: Some): void {
+  const { first, count, weights, flag, framed } = some;
+  const { bias, indices = 0 } = tensors;
+  let { x } = tensors;
+  if (frame) {
+    const from = x + first * frame.channels * frame.depth * frame.height * frame.width;
+    const all = { ...frame, channels: count * frame.channels };
+    const args = frameNames.map((name) => all[name]);
+    threads.parallel(key, "frame", Math.min(MAX_CHUNKS, all.channels * all.outer), [from, framed, ...args]);
+    x = framed;
+  }
+  const written = first * sizes.yImage;
+  const args = sizeNames.map((name) => (name === "groups" ? count * sizes.groups : sizes[name]));
+  args.push(flag, x, weights, bias, tensors.y + written, indices + written);
+  threads.parallel(key, "convolve", chunks, args, scratch);
 }
