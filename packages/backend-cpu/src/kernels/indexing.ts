@@ -14,8 +14,6 @@ import { viewOf, withTemporaries } from "./temporary.ts";
 /** Elements below which a second thread does not pay, and those of a unit that reads. */
 const PARALLEL = 2 ** 14;
 const MAX_CHUNKS = 64;
-/** Elements of a table that lies beyond the nearest caches: each that is picked is waited for. */
-const FAR = 2 ** 20;
 /** Outer positions from which they alone are units enough. */
 const MANY = 16;
 const failure = memory.allocate(64);
@@ -71,8 +69,7 @@ function walk({
   ];
   engine.module(key, build);
   heap.i32[failure.address / 4] = 0;
-  const enough = table.data.length > FAR ? PARALLEL / 8 : PARALLEL;
-  threads.parallel(key, "walk", outer * count * inner < enough ? 1 : Math.min(outer * parts, MAX_CHUNKS), args);
+  threads.parallel(key, "walk", outer * count * inner < PARALLEL ? 1 : Math.min(outer * parts, MAX_CHUNKS), args);
   if (heap.i32[failure.address / 4] !== 0) refuse(op, index, size, dim);
 }
 
