@@ -180,11 +180,18 @@ describe("convolution by tiles", () => {
       expect(tiledWeight(g, x.address, y.address, w.address)).toBe(true);
       const gradient = w.values.slice();
       convForward("f64", shape, { x: x64.address, w: w64.address, y: y64.address });
-      const error = (a: Values, b: Values): number => Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i]!)));
-      expect(error(own, y64.values)).toBeLessThan(2e-5);
+      const error = (result: Values, exact: Values): number => {
+        let [difference, size] = [0, 0];
+        for (let i = 0; i < result.length; i++) {
+          difference = Math.max(difference, Math.abs(result[i]! - exact[i]!));
+          size = Math.max(size, Math.abs(exact[i]!));
+        }
+        return difference / size;
+      };
+      expect(error(own, y64.values)).toBeLessThan(3e-6);
       y64.values.set(own);
       convWeight("f64", shape, { factor: x64.address, gradOutput: y64.address, result: w64.address });
-      expect(error(gradient, w64.values)).toBeLessThan(1e-3);
+      expect(error(gradient, w64.values)).toBeLessThan(3e-6);
     }
   });
 
