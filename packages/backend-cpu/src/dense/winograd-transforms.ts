@@ -36,7 +36,7 @@ export type Ending = "store" | "relu" | "pool" | "reluPool";
 export const isPooled = (ending: Ending): boolean => ending === "pool" || ending === "reluPool";
 
 /** Σ of coefficients times numbers: those of one size are added up before they are multiplied by it. */
-export function combined<T extends "f32" | "v128">(
+function combined<T extends "f32" | "v128">(
   shape: T extends "f32" ? "f32" : "f32x4",
   coefficients: readonly number[],
   number: (i: number) => Expr<T>,
@@ -55,6 +55,35 @@ export function combined<T extends "f32" | "v128">(
   };
   const sizes = [...new Set(coefficients.map(Math.abs))].filter((size) => size > 0);
   return sizes.map(sumOf).reduce((a, b) => apply("add", a, b));
+}
+
+/** Transforms a square of numbers along its rows and columns: `give` gets what comes of it, one by one. */
+export function transform<T extends "f32" | "v128">(
+  f: Func,
+  shape: T extends "f32" ? "f32" : "f32x4",
+  {
+    rows,
+    columns,
+  }: { readonly rows: readonly (readonly number[])[]; readonly columns: readonly (readonly number[])[] },
+  along: readonly Local<T>[],
+  number: (i: number, j: number) => Expr<T>,
+  give: (value: Expr<T>, i: number, j: number) => void,
+): void {
+  for (const [i, row] of rows.entries()) {
+    for (const [j, sum] of along.entries()) {
+      f.set(
+        sum,
+        combined(shape, row, (k) => number(k, j)),
+      );
+    }
+    for (const [j, column] of columns.entries()) {
+      give(
+        combined(shape, column, (k) => along[k]!),
+        i,
+        j,
+      );
+    }
+  }
 }
 
 /** Bytes between the numbers of one product and those of the next, beyond their own: steps that are powers of two collide. */
@@ -96,21 +125,18 @@ export function buildWeights(m: Module, axes: Axes): void {
             f.inc(from, p.tapStep);
           }
           f.set(to, target);
-          for (const row of rows.weight) {
-            for (const [j, sum] of along.entries())
-              f.set(
-                sum,
-                combined("f32", row, (i) => taps[i * width + j]!),
-              );
-            for (const column of columns.weight) {
-              f.store(
-                "f32.store",
-                to,
-                combined("f32", column, (j) => along[j]!),
-              );
+          const matrices = { rows: rows.weight, columns: columns.weight };
+          transform(
+            f,
+            "f32",
+            matrices,
+            along,
+            (i, j) => taps[i * width + j]!,
+            (value) => {
+              f.store("f32.store", to, value);
               f.inc(to, productStep);
-            }
-          }
+            },
+          );
           f.inc(source, p.rowStep);
           f.inc(target, 4);
         });

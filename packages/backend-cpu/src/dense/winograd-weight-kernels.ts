@@ -10,7 +10,7 @@ import { storeTile } from "./gemm-kernels.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 import { windowOf } from "./winograd-axis.ts";
 import { buildInterleave, LANES, VECTOR } from "./winograd-interleave.ts";
-import { type Axes, combined, GAP, productsOf } from "./winograd-transforms.ts";
+import { type Axes, GAP, productsOf, transform } from "./winograd-transforms.ts";
 
 const windowParams = ["x", "xVector", "xRow", "panels", "to", "productStep", "panelStep"] as const;
 
@@ -24,21 +24,12 @@ function windowTransform(m: Module, { rows, columns }: Axes, vectors: number): F
       for (let vector = 0; vector < vectors; vector++) {
         f.set(to, op("i32.add", p.to, vector * VECTOR));
         for (const [i, row] of starts.entries()) f.set(row, i === 0 ? p.x : op("i32.add", starts[i - 1]!, p.xRow));
-        for (const row of rows.input) {
-          for (const [j, sum] of along.entries())
-            f.set(
-              sum,
-              combined("f32x4", row, (i) => load("v128.load", starts[i]!, VECTOR * j)),
-            );
-          for (const column of columns.input) {
-            f.store(
-              "v128.store",
-              to,
-              combined("f32x4", column, (j) => along[j]!),
-            );
-            f.inc(to, p.productStep);
-          }
-        }
+        const matrices = { rows: rows.input, columns: columns.input };
+        const number = (i: number, j: number) => load("v128.load", starts[i]!, VECTOR * j);
+        transform(f, "f32x4", matrices, along, number, (value) => {
+          f.store("v128.store", to, value);
+          f.inc(to, p.productStep);
+        });
         f.inc(p.x, p.xVector);
       }
       f.inc(p.to, p.panelStep);
@@ -59,21 +50,12 @@ function gradientTransform(m: Module, { rows, columns }: Axes): FuncRef<typeof g
     f.range(p.count, () => {
       f.set(to, p.to);
       const below = f.let(op("i32.add", p.y, p.yRow));
-      for (const row of transposed(rows.output)) {
-        for (const [j, sum] of along.entries())
-          f.set(
-            sum,
-            combined("f32x4", row, (i) => load("v128.load", i === 0 ? p.y : below, VECTOR * j)),
-          );
-        for (const column of transposed(columns.output)) {
-          f.store(
-            "v128.store",
-            to,
-            combined("f32x4", column, (j) => along[j]!),
-          );
-          f.inc(to, p.productStep);
-        }
-      }
+      const matrices = { rows: transposed(rows.output), columns: transposed(columns.output) };
+      const number = (i: number, j: number) => load("v128.load", i === 0 ? p.y : below, VECTOR * j);
+      transform(f, "f32x4", matrices, along, number, (value) => {
+        f.store("v128.store", to, value);
+        f.inc(to, p.productStep);
+      });
       f.inc(p.y, p.yVector);
       f.inc(p.to, VECTOR);
     });
@@ -132,7 +114,7 @@ interface Unit {
 function buildAccumulate(m: Module, axes: Axes): void {
   const { wide } = tilesFor(m.options);
   const row = VECTOR * wide.vectors;
-  const transform = tileTransform(m, axes, wide.vectors);
+  const transformTile = tileTransform(m, axes, wide.vectors);
   const micros = Array.from(
     { length: wide.rows },
     (_, i) => [i + 1, strideMicro(m, { ...wide, rows: i + 1 })] as const,
@@ -148,7 +130,7 @@ function buildAccumulate(m: Module, axes: Axes): void {
       const unit = unitOf(f, { ...p, part, number, scratch, sumRow }, productsOf(axes), row);
       f.for(tile, firstTile, tilesEnd, p.depth, () => {
         const count = min(f, op("i32.sub", tilesEnd, tile), p.depth);
-        f.for(i, 0, count, 1, () => transform(f, p, unit, f.let(op("i32.add", tile, i)), i));
+        f.for(i, 0, count, 1, () => transformTile(f, p, unit, f.let(op("i32.add", tile, i)), i));
         const isFirst = f.let(op("i32.eq", tile, firstTile));
         f.range(i32(productsOf(axes)), (product) => {
           const a = f.let(at(unit.gradients, product, unit.gradientStep));
@@ -253,8 +235,8 @@ export type CollectSizes = { readonly [K in (typeof collectNames)[number]]: numb
 /** `collectWeights`: adds up the parts, and the products of each tap. Sets `flag` where something is infinite or NaN. */
 function buildCollect(m: Module, { rows, columns }: Axes): void {
   const [width, products] = [columns.input.length, rows.input.length * columns.input.length];
-  const [tapRows, tapColumns] = [transposed(rows.weight), transposed(columns.weight)];
-  const plane = 4 * tapRows.length * tapColumns.length;
+  const taps = { rows: transposed(rows.weight), columns: transposed(columns.weight) };
+  const plane = 4 * taps.rows.length * taps.columns.length;
   m.func("collectWeights", ["chunk", "chunks", "sums", "w", "flag", ...collectNames], (f, p) => {
     const numbers = f.locals("v128", products);
     const along = f.locals("v128", width);
@@ -268,18 +250,12 @@ function buildCollect(m: Module, { rows, columns }: Axes): void {
         const rest = f.let(p.channels);
         f.while(op("i32.gt_s", rest, 0), () => {
           sumParts(f, p, source, numbers);
-          for (const [i, row] of tapRows.entries()) {
-            for (const [j, sum] of along.entries())
-              f.set(
-                sum,
-                combined("f32x4", row, (k) => numbers[k * width + j]!),
-              );
-            for (const [j, column] of tapColumns.entries()) {
-              const tap = f.let(combined("f32x4", column, (k) => along[k]!));
-              f.set(odd, op("f32x4.add", odd, op("f32x4.sub", tap, tap)));
-              storeLanes(f, p, target, tap, rest, 4 * (i * tapColumns.length + j), plane);
-            }
-          }
+          const number = (i: number, j: number) => numbers[i * width + j]!;
+          transform(f, "f32x4", taps, along, number, (value, i, j) => {
+            const tap = f.let(value);
+            f.set(odd, op("f32x4.add", odd, op("f32x4.sub", tap, tap)));
+            storeLanes(f, p, target, tap, rest, 4 * (i * taps.columns.length + j), plane);
+          });
           f.inc(source, VECTOR);
           f.inc(target, op("i32.mul", p.kernelDepth, LANES * plane));
           f.inc(rest, -LANES);
