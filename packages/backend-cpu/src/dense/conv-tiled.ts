@@ -4,19 +4,19 @@
  */
 import { engine, memory, threads } from "../runtime/index.ts";
 import { type Expr, type Func, load, type Module, op, when } from "../wasm/emitter.ts";
+import { type After, pools } from "./conv-forward.ts";
 import { type Geometry, product } from "./conv-geometry.ts";
 import { at, ceilDiv, type Int, min, shareOf } from "./element.ts";
 import { convTiled, type Tensors, tilesPay, type WeightSteps } from "./winograd.ts";
-import { type Ending, isPooled } from "./winograd-transforms.ts";
 import { convWeightTiled, weightTilesPay } from "./winograd-weight.ts";
 
 /** As {@link convTiled}. */
-export function tiledForward(g: Geometry, ending: Ending, tensors: Tensors, steps?: WeightSteps): boolean {
+export function tiledForward(g: Geometry, after: After, tensors: Tensors, steps?: WeightSteps): boolean {
   const inner = innerOf(g);
-  if (!inner) return convTiled(g, ending, tensors, steps);
-  if (isPooled(ending) || !tilesPay(inner, ending)) return false;
+  if (!inner) return convTiled(g, after, tensors, steps);
+  if (pools(after) || !tilesPay(inner, after)) return false;
   return withPhases(g, inner, tensors.x, 0, (x, y) => {
-    if (!convTiled(inner, ending, { ...tensors, x, y }, steps)) return false;
+    if (!convTiled(inner, after, { ...tensors, x, y }, steps)) return false;
     move("merge", y, tensors.y, phasesOf(g, inner).output);
     return true;
   });

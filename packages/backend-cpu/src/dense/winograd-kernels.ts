@@ -4,7 +4,7 @@
  * of tiles as the packed micro kernel is wide are a panel; a unit of work is some panels, whose numbers stay in the caches.
  */
 import { type Expr, type Func, i32, load, type Module, op, when } from "../wasm/emitter.ts";
-import { blockBounds } from "./conv-forward.ts";
+import { type After, blockBounds, pools } from "./conv-forward.ts";
 import { at, ceilDiv, dispatch, elements, type Int, min, partOf, shareOf } from "./element.ts";
 import { type Micro, packedMicro } from "./gemm-kernels.ts";
 import { tilesFor } from "./tiles.ts";
@@ -12,10 +12,8 @@ import {
   type Axes,
   buildWeights,
   EDGE_BYTES,
-  type Ending,
   GAP,
   GROUP,
-  isPooled,
   outputCollector,
   productsOf,
   weightBlock,
@@ -86,7 +84,7 @@ type SizeLocals = { readonly [K in (typeof sizeNames)[number]]: Int };
 /** What the kernels of one way to end have in common. */
 interface Kernels {
   readonly axes: Axes;
-  readonly ending: Ending;
+  readonly after: After;
   readonly spread: ReturnType<typeof windowSpreader>;
   readonly collect: ReturnType<typeof outputCollector>;
   /** By rows. */
@@ -113,16 +111,16 @@ interface Unit {
 }
 
 /** `convolve`, and what comes before it. */
-export function buildTiled(m: Module, axes: Axes, ending: Ending): void {
+export function buildTiled(m: Module, axes: Axes, after: After): void {
   const { wide } = tilesFor(m.options);
   const heights = Array.from({ length: wide.rows }, (_, i) => i + 1);
   buildFrame(m);
   buildWeights(m, axes);
   const kernels: Kernels = {
-    ...{ axes, ending, vectors: wide.vectors },
+    ...{ axes, after, vectors: wide.vectors },
     micros: heights.map((rows) => [rows, packedMicro(m, elements.f32, { ...wide, rows })] as const),
     spread: windowSpreader(m, axes),
-    collect: outputCollector(m, axes, ending),
+    collect: outputCollector(m, axes, after),
   };
   m.func("convolve", ["chunk", "chunks", ...sizeNames, ...tensorNames], (f, p) => {
     const units = op("i32.mul", ceilDiv(p.groups, p.unit), p.splits);
@@ -230,8 +228,8 @@ const tensorNames = ["flag", "x", "w", "bias", "y", "indices"] as const;
 type TensorLocals = { readonly [K in (typeof tensorNames)[number]]: Int };
 
 function collectGroups(f: Func, p: SizeLocals & TensorLocals, kernels: Kernels, unit: Unit): void {
-  const { axes, collect, ending, vectors } = kernels;
-  const pooled = isPooled(ending);
+  const { axes, collect, after, vectors } = kernels;
+  const pooled = pools(after);
   const perGroup = pooled ? GROUP : 2 * GROUP;
   const width = pooled ? op("i32.shr_u", p.width, 1) : p.width;
   forEachGroup(f, p, kernels, unit, ({ column, tileRow, z, image, inPanel }) => {

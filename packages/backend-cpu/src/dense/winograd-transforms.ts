@@ -13,7 +13,7 @@ import {
   shuffle,
   v128,
 } from "../wasm/emitter.ts";
-import { blockBounds } from "./conv-forward.ts";
+import { type After, blockBounds, pools } from "./conv-forward.ts";
 import { at, type Int, shareOf } from "./element.ts";
 import { largestOfQuad } from "./pool-max.ts";
 import { tilesFor } from "./tiles.ts";
@@ -30,10 +30,6 @@ export interface Axes {
 }
 
 export const productsOf = ({ rows, columns }: Axes): number => rows.input.length * columns.input.length;
-
-/** What becomes of the outputs. */
-export type Ending = "store" | "relu" | "pool" | "reluPool";
-export const isPooled = (ending: Ending): boolean => ending === "pool" || ending === "reluPool";
 
 /** Σ of coefficients times numbers: those of one size are added up before they are multiplied by it. */
 function combined<T extends "f32" | "v128">(
@@ -206,10 +202,10 @@ type Collected = { readonly [K in (typeof collectParams)[number]]: Int };
  * Adds up the products of a group, for all output channels: `height` rows of `count` outputs, or as many pooled ones. Where
  * something is infinite or NaN, `flag` is set, because the transforms may make another NaN of it.
  */
-export function outputCollector(m: Module, axes: Axes, ending: Ending): FuncRef<typeof collectParams, undefined> {
+export function outputCollector(m: Module, axes: Axes, after: After): FuncRef<typeof collectParams, undefined> {
   const { rows, columns } = axes;
   const step = 16 * tilesFor(m.options).wide.vectors;
-  const relu = ending === "relu" || ending === "reluPool";
+  const relu = after === "relu" || after === "reluPool";
   return m.inner("collectOutputs", collectParams, (f, p) => {
     const [bias, odd] = [f.local("v128"), f.local("v128")];
     const sums = f.locals("v128", columns.input.length);
@@ -235,7 +231,7 @@ export function outputCollector(m: Module, axes: Axes, ending: Ending): FuncRef<
         f.set(bias, load("v128.load32_splat", p.bias));
         f.inc(p.bias, 4);
       });
-      if (isPooled(ending)) storePooled(m, f, p, row);
+      if (pools(after)) storePooled(m, f, p, row);
       else storeRows(m, f, p, axes, row);
       f.inc(p.from, p.productRow);
       f.inc(p.y, p.yChannel);

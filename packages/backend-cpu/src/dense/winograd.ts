@@ -1,12 +1,13 @@
 /** Convolutions of float32 by tiles of neighbouring outputs in a plane: with half as many products. */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
+import { type After, pools } from "./conv-forward.ts";
 import { type Geometry, product } from "./conv-geometry.ts";
 import { blocksOf } from "./conv-plan.ts";
 import { tilesFor } from "./tiles.ts";
 import { axisOf, windowOf } from "./winograd-axis.ts";
 import { buildTiled, type Frame, frameNames, panelBytes, type Sizes, sizeNames } from "./winograd-kernels.ts";
-import { type Axes, EDGE_BYTES, type Ending, GAP, GROUP, isPooled, productsOf } from "./winograd-transforms.ts";
+import { type Axes, EDGE_BYTES, GAP, GROUP, productsOf } from "./winograd-transforms.ts";
 
 /** Addresses of dense tensors, as for the other way to convolve. */
 export interface Tensors {
@@ -102,18 +103,18 @@ interface Plan {
   readonly frame: Frame | undefined;
 }
 
-function planOf(g: Geometry, ending: Ending): Plan | null {
+function planOf(g: Geometry, after: After): Plan | null {
   const tiling = tilingOf(g);
   if (!tiling || costOf(g, tiling, true) > ENOUGH) return null;
   // Windows of two rows are pooled where tiles have two.
-  if (isPooled(ending) && (g.output[0] > 1 || tiling.axes.rows.output.length === 1)) return null;
+  if (pools(after) && (g.output[0] > 1 || tiling.axes.rows.output.length === 1)) return null;
   const { axes, groups } = tiling;
   const channels = g.channels * g.kernel[0];
-  const key = `conv:tiled:${ending}:${g.kernel[1]}x${g.kernel[2]}`;
-  engine.module(key, (m) => buildTiled(m, axes, ending));
+  const key = `conv:tiled:${after}:${g.kernel[1]}x${g.kernel[2]}`;
+  engine.module(key, (m) => buildTiled(m, axes, after));
   const { vectors, rows } = tilesFor(engine.options).wide;
   const { windows, results } = panelBytes(axes, vectors, channels, g.outputs);
-  const { sizes, frame } = sizesOf(g, tiling, ending);
+  const { sizes, frame } = sizesOf(g, tiling, after);
   const fittingImages = frame ? Math.floor(FRAME_BYTES / sizes.xImage) : g.batch;
   const together = Math.max(1, Math.min(g.batch, fittingImages));
   const panels = Math.ceil((together * groups) / vectors);
@@ -136,12 +137,12 @@ function planOf(g: Geometry, ending: Ending): Plan | null {
   };
 }
 
-function sizesOf(g: Geometry, tiling: Tiling, ending: Ending) {
+function sizesOf(g: Geometry, tiling: Tiling, after: After) {
   const { axes, groups, tileRows, rowGroups, seen, framed } = tiling;
   const [depth, planes] = [g.kernel[0], g.output[0]];
   const [outer, inHeight, inWidth] = framed ? seen : g.input;
   const [pitch, plane] = [4 * inWidth, 4 * inWidth * inHeight];
-  const y = isPooled(ending) ? g.output.map((size, i) => (i === 0 ? size : size >> 1)) : g.output;
+  const y = pools(after) ? g.output.map((size, i) => (i === 0 ? size : size >> 1)) : g.output;
   const [yRow, yPlane] = [4 * y[2]!, 4 * y[1]! * y[2]!];
   const before = 4 * g.before[2] + g.before[1] * pitch;
   const frame = {
@@ -153,36 +154,36 @@ function sizesOf(g: Geometry, tiling: Tiling, ending: Ending) {
     ...{ height: g.output[1], width: g.output[2] },
     ...{ xImage: g.channels * outer * plane, xChannel: outer * plane, xPlane: plane, xRow: pitch },
     ...{ yImage: g.outputs * planes * yPlane, yChannel: planes * yPlane, yPlane, yRow },
-    yTiles: yRow * (isPooled(ending) ? 1 : axes.rows.output.length),
+    yTiles: yRow * (pools(after) ? 1 : axes.rows.output.length),
   };
   return { sizes, frame: framed ? frame : undefined };
 }
 
-const plans: { readonly [E in Ending]: WeakMap<Geometry, Plan | null> } = {
+const plans: { readonly [A in After]: WeakMap<Geometry, Plan | null> } = {
   store: new WeakMap(),
   relu: new WeakMap(),
   pool: new WeakMap(),
   reluPool: new WeakMap(),
 };
 
-function planFor(g: Geometry, ending: Ending): Plan | null {
-  let plan = plans[ending].get(g);
+function planFor(g: Geometry, after: After): Plan | null {
+  let plan = plans[after].get(g);
   if (plan === undefined) {
-    plan = planOf(g, ending);
-    plans[ending].set(g, plan);
+    plan = planOf(g, after);
+    plans[after].set(g, plan);
   }
   return plan;
 }
 
 /** Whether tiles gain something even where nothing was prepared. */
-export const tilesPay = (g: Geometry, ending: Ending): boolean => planFor(g, ending)?.onlyPrepared === false;
+export const tilesPay = (g: Geometry, after: After): boolean => planFor(g, after)?.onlyPrepared === false;
 
 /**
  * y = x ∗ w + bias, and what comes behind it; of weights at other places, if `steps` says so. False where that gains nothing,
  * and where something is infinite or NaN: `y` is to be written in another way then.
  */
-export function convTiled(g: Geometry, ending: Ending, tensors: Tensors, steps?: WeightSteps): boolean {
-  const plan = planFor(g, ending);
+export function convTiled(g: Geometry, after: After, tensors: Tensors, steps?: WeightSteps): boolean {
+  const plan = planFor(g, after);
   if (plan === null) return false;
   const kept = tensors.keep?.(plan);
   if (plan.onlyPrepared && !kept) return false;
