@@ -27,6 +27,7 @@ class Ticket {
 }
 
 const tickets: Ticket[] = [];
+const none: ReadonlySet<WeakRef<Ticket>> = new Set();
 
 /** What a kernel makes of the elements before it works with them: once it does so again, it is kept until they change. */
 export interface Prepared {
@@ -89,15 +90,15 @@ export class CpuStorage extends Storage {
    * `writers`, which are about to change them.
    */
   settleReaders(writers?: ReadonlySet<CpuStorage>): void {
-    this.#forgetPrepared();
     const readers = this.#waiting?.readers;
-    if (!readers) return;
-    for (const reference of readers) {
+    for (const reference of readers ?? none) {
       const holder = reference.deref()?.holder;
       if (holder && writers?.has(holder)) continue;
       if (holder && !holder.pending?.leave?.(this)) void holder.block;
-      readers.delete(reference);
+      readers!.delete(reference);
     }
+    // Readers prepare it as it was.
+    this.#forgetPrepared();
   }
 
   /**

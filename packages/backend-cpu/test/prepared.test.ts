@@ -39,6 +39,16 @@ test.each(Object.entries(writers))("weights are written %s", (_, write) => {
   });
 });
 
+test("what is kept for results that wait until the weights are written is not kept beyond that", () => {
+  noGrad(() => {
+    const [x, weight] = [values(1, [1, 32, 24, 24]), values(2, [40, 32, 3, 3])];
+    const waiting = [1, 2].map(() => apply("conv", [x, weight], attrs));
+    weight.mul_(2);
+    expect(convolved(x, weight)).toEqual(convolved(x, weight.clone()));
+    expect(waiting).toHaveLength(2);
+  });
+});
+
 test("what is kept goes with the weights", () => {
   const x = values(1, [1, 32, 24, 24]);
   const before = memory().bytes;
