@@ -86,3 +86,19 @@ test("one element by 1 stays as it is; infinities and NaN reach those that take 
     expect(Array.from(made!)).toEqual(Array.from({ length: lines }, () => line).flat());
   }
 });
+
+test.each(["float32", "float64", "bfloat16"] as const)("single elements of %s are picked as they are", (dtype) => {
+  const single = (count: number, size: number): Taps => {
+    const places = Array.from({ length: count }, (_, i) => i);
+    return collectTaps(
+      count,
+      places,
+      places.map((i) => (5 * i + 2) % size),
+    );
+  };
+  const stages = [
+    { dim: 2, taps: single(41, 17) },
+    { dim: 0, taps: single(9, 3) },
+  ];
+  agree("resample", [plainView([3, 5, 17], dtype)], { stages }, [{ shape: [9, 5, 41], dtype }], 0);
+});

@@ -2,14 +2,15 @@
  * Weighted sums along dimensions, one after the other. Where there are many planes, a few go through all stages while they
  * are near; else each stage is shared out by rows. Lines that lie packed are turned first.
  */
-import { type Shape, sizeOf, type Taps, type View } from "@dl/tensor";
+import { type Attrs, type Shape, sizeOf, type Taps, type View } from "@dl/tensor";
 import { elements, type FloatName } from "../dense/element.ts";
 import { engine, heap, threads } from "../runtime/index.ts";
-import { axisOf } from "./array-kernel.ts";
+import { asStored, axisOf, overArrays } from "./array-kernel.ts";
 import { inFloats } from "./floats.ts";
-import type { Kernel } from "./kernel.ts";
+import { indexSelect } from "./indexing.ts";
+import type { Kernel, Output } from "./kernel.ts";
 import { buildResample, linesOf, stageWords, TILE } from "./resample-loops.ts";
-import type { Temporaries } from "./temporary.ts";
+import { type Temporaries, type Temporary, withTemporaries } from "./temporary.ts";
 
 /** Products that are worth a chunk of their own. */
 const GRAIN = 2 ** 14;
@@ -46,16 +47,45 @@ interface Task {
 export const resample: Kernel<"resample"> = ({ inputs, attrs }, [out]) => {
   const [view] = inputs as readonly [View];
   if (sizeOf(out!.shape) === 0) return;
-  inFloats("resample", [view], out!, (type, [x], y, temporaries) => {
+  if (attrs.stages.every(({ taps }) => isPick(taps))) pickAll(view, attrs.stages, out!);
+  else sumUp(view, attrs.stages, out!);
+};
+
+type Stages = Attrs<"resample">["stages"];
+
+function sumUp(view: View, along: Stages, out: Output): void {
+  inFloats("resample", [view], out, (type, [x], y, temporaries) => {
     const { bytes } = elements[type];
     engine.module(keyOf(type), (m) => buildResample(m, elements[type]));
-    const planes = sizeOf(view.shape.slice(0, Math.min(...attrs.stages.map(({ dim }) => dim))));
-    const task = { type, bytes, stages: stagesOf(view.shape, attrs.stages), planes, x: x!, y, temporaries };
+    const planes = sizeOf(view.shape.slice(0, Math.min(...along.map(({ dim }) => dim))));
+    const task = { type, bytes, stages: stagesOf(view.shape, along), planes, x: x!, y, temporaries };
     const between = Math.max(0, ...task.stages.slice(0, -1).map((stage) => bytesOf(stage.count, stage, task)));
     if (between > 0 && between <= NEAR && planes >= MANY) overPlanes(task, between);
     else overStages(task);
   });
-};
+}
+
+const pick = overArrays<"indexSelect">(indexSelect, asStored);
+
+/** Whether each output is one element, as it is. */
+const isPick = ({ bounds, weights }: Taps): boolean =>
+  Array.from(bounds).every((bound, i) => bound === i) && Array.from(weights).every((weight) => weight === 1);
+
+/** Single elements are picked, which is faster than to sum them. */
+function pickAll(view: View, stages: Stages, out: Output): void {
+  withTemporaries(out, (temporaries) => {
+    let from = view;
+    for (const [i, { dim, taps }] of stages.entries()) {
+      const { length } = taps.sources;
+      const index = temporaries.make([length], "int64");
+      (index.storage.raw as BigInt64Array).set(Array.from(taps.sources, BigInt));
+      const isLast = i === stages.length - 1;
+      const to = isLast ? out : temporaries.make(from.shape.with(dim, length), view.dtype);
+      pick({ op: "indexSelect", inputs: [from, index], attrs: { dim }, outputs: [to] }, [to]);
+      if (!isLast) from = to as Temporary;
+    }
+  });
+}
 
 const keyOf = (type: FloatName): string => `resample ${type}`;
 const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);

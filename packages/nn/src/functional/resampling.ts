@@ -82,7 +82,7 @@ function tapsOf(axis: Axis, rule: Rule): Taps {
   return { bounds, sources: new Int32Array(sources), weights: new Float64Array(weights) };
 }
 
-/** Single elements are picked, which is faster than to sum them, but not in reverse. */
+/** Single elements are picked, whatever their dtype; but not in reverse. */
 function resampled(x: Tensor, stages: readonly { readonly dim: number; readonly taps: Taps }[]): Tensor {
   const single = stages.every(({ taps }) => taps.sources.length === taps.bounds.length - 1);
   if (!single || x.requiresGrad) return apply("resample", [x], { stages });
