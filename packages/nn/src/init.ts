@@ -1,5 +1,5 @@
 /** Fills a tensor in place, unrecorded, and returns it. Random numbers come from the default generator. */
-import { fail, noGrad, op, rand, randn, scope, showShape, type Tensor, zeros } from "@dl/tensor";
+import { fail, linalg, noGrad, op, rand, randn, scope, showShape, type Tensor } from "@dl/tensor";
 
 export type Nonlinearity =
   | "linear"
@@ -17,11 +17,15 @@ export type Nonlinearity =
 
 export type Fan = "fanIn" | "fanOut";
 
+/** With PyTorch's spellings. */
+type FanName = Fan | "fan_in" | "fan_out";
+type NonlinearityName = Nonlinearity | (string & {});
+
 /**
  * By how much a non-linearity is to be made up for. PyTorch's spellings (`leaky_relu`) work too.
  * @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.calculate_gain
  */
-export function calculateGain(nonlinearity: Nonlinearity | (string & {}), param?: number | null): number {
+export function calculateGain(nonlinearity: NonlinearityName, param?: number | null): number {
   const name = nonlinearity.replaceAll("_", "").toLowerCase();
   if (/^(linear|conv(transpose)?[123]d|sigmoid)$/.test(name)) return 1;
   if (name === "tanh") return 5 / 3;
@@ -43,7 +47,7 @@ export function calculateFanInAndFanOut(tensor: Tensor): [fanIn: number, fanOut:
   return [into * field, out * field];
 }
 
-function fanOf(tensor: Tensor, mode: Fan | "fan_in" | "fan_out"): number {
+function fanOf(tensor: Tensor, mode: FanName): number {
   const [fanIn, fanOut] = calculateFanInAndFanOut(tensor);
   if (mode === "fanIn" || mode === "fan_in") return fanIn;
   if (mode === "fanOut" || mode === "fan_out") return fanOut;
@@ -178,17 +182,17 @@ export const xavierNormal_ = /* @__PURE__ */ op(
   },
 );
 
+/** The standard deviation that keeps variances through a layer and its non-linearity: gain / √fan. */
+function kaimingDeviation(tensor: Tensor, a: number, mode: FanName, nonlinearity: NonlinearityName): number {
+  return calculateGain(nonlinearity, a) / Math.sqrt(fanOf(tensor, mode));
+}
+
 /** U(−b, b) with b = gain √(3 / fan). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_uniform_ */
 export const kaimingUniform_ = /* @__PURE__ */ op(
   "kaimingUniform_(tensor, a?, mode?, nonlinearity?)",
-  (
-    tensor: Tensor,
-    a: number = 0,
-    mode: Fan | "fan_in" | "fan_out" = "fanIn",
-    nonlinearity: Nonlinearity | (string & {}) = "leakyRelu",
-  ): Tensor => {
+  (tensor: Tensor, a: number = 0, mode: FanName = "fanIn", nonlinearity: NonlinearityName = "leakyRelu"): Tensor => {
     if (tensor.numel() === 0) return tensor;
-    const bound = calculateGain(nonlinearity, a) * Math.sqrt(3 / fanOf(tensor, mode));
+    const bound = Math.sqrt(3) * kaimingDeviation(tensor, a, mode, nonlinearity);
     return uniform_(tensor, -bound, bound);
   },
 );
@@ -196,38 +200,25 @@ export const kaimingUniform_ = /* @__PURE__ */ op(
 /** N(0, gain² / fan). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_ */
 export const kaimingNormal_ = /* @__PURE__ */ op(
   "kaimingNormal_(tensor, a?, mode?, nonlinearity?)",
-  (
-    tensor: Tensor,
-    a: number = 0,
-    mode: Fan | "fan_in" | "fan_out" = "fanIn",
-    nonlinearity: Nonlinearity | (string & {}) = "leakyRelu",
-  ): Tensor => {
-    if (tensor.numel() === 0) return tensor;
-    return normal_(tensor, 0, calculateGain(nonlinearity, a) / Math.sqrt(fanOf(tensor, mode)));
-  },
+  (tensor: Tensor, a: number = 0, mode: FanName = "fanIn", nonlinearity: NonlinearityName = "leakyRelu"): Tensor =>
+    tensor.numel() === 0 ? tensor : normal_(tensor, 0, kaimingDeviation(tensor, a, mode, nonlinearity)),
 );
 
-/** Columns (or rows) of length `gain`, at right angles, by Gram and Schmidt. @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.orthogonal_ */
+/** Columns (or rows) of length `gain`, at right angles, all turns as likely. @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.orthogonal_ */
 export const orthogonal_ = /* @__PURE__ */ op(
   "orthogonal_(tensor, gain?)",
   (tensor: Tensor, gain: number = 1): Tensor => {
     if (tensor.ndim < 2) fail("orthogonal_", `needs 2 or more dimensions, got ${showShape(tensor.shape)}`);
+    if (tensor.numel() === 0) return tensor;
     const rows = tensor.shape[0]!;
     const columns = tensor.numel() / rows;
     return write(tensor, () => {
-      const device = tensor.device;
-      const vectors: Tensor[] = [];
-      const [count, length] = [Math.min(rows, columns), Math.max(rows, columns)];
-      for (let i = 0; i < count; i++) {
-        let vector = randn([length], { dtype: "float64", device });
-        // Twice, since rounding spoils the first pass.
-        for (let pass = 0; pass < 2; pass++)
-          for (const other of vectors) vector = vector.sub(other.mul(vector.dot(other)));
-        vectors.push(vector.div(vector.square().sum().sqrt()));
-      }
-      const matrix = zeros([count, length], { dtype: "float64", device });
-      vectors.forEach((vector, i) => void matrix.set_(i, vector.mul(gain)));
-      return (rows <= columns ? matrix : matrix.t()).reshape(tensor.shape);
+      const dtype = tensor.dtype === "float64" ? "float64" : "float32";
+      const tall = randn([Math.max(rows, columns), Math.min(rows, columns)], { dtype, device: tensor.device });
+      const { Q, R } = linalg.qr(tall);
+      // Signs as if R's diagonal were positive; otherwise some turns would be more likely than others.
+      const turn = Q.mul(R.diagonal().sign()).mul(gain);
+      return (rows < columns ? turn.t() : turn).reshape(tensor.shape);
     });
   },
 );
