@@ -1,5 +1,5 @@
 /** Fills a tensor in place, unrecorded, and returns it. Random numbers come from the default generator. */
-import { fail, linalg, noGrad, op, rand, randn, scope, showShape, type Tensor } from "@dl/tensor";
+import { eye, fail, linalg, noGrad, op, rand, randn, scope, showShape, type Tensor } from "@dl/tensor";
 
 export type Nonlinearity =
   | "linear"
@@ -139,7 +139,8 @@ export function zeros_(tensor: Tensor): Tensor {
 /** The identity, in a matrix. @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.eye_ */
 export function eye_(tensor: Tensor): Tensor {
   if (tensor.ndim !== 2) fail("eye_", `needs 2 dimensions, got ${showShape(tensor.shape)}`);
-  return onesAt(tensor, (i) => [i, i], Math.min(...tensor.shape));
+  const [rows, columns] = tensor.shape as [number, number];
+  return write(tensor, () => eye(rows, columns, beside(tensor)));
 }
 
 /** A convolution that hands its channels through. @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.dirac_ */

@@ -48,6 +48,12 @@ describe("structures", () => {
     }
   });
 
+  it("orthogonal_ prefers no turn, and leaves nothing alone", () => {
+    const signs = Array.from({ length: 40 }, () => init.orthogonal_(empty(1, 1)).item());
+    expect(new Set(signs)).toEqual(new Set([-1, 1]));
+    expect(init.orthogonal_(empty(3, 0)).shape).toEqual([3, 0]);
+  });
+
   it("dirac_ hands channels through, sparse_ zeroes a share of each column", () => {
     expect(init.dirac_(ones(2, 2, 3)).toArray()).toEqual([
       [

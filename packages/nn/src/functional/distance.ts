@@ -1,16 +1,14 @@
 /** Distances and angles between vectors, and the losses made of them. */
-import { broadcastTensors, clamp, composite, fail, showShape, type Tensor, where } from "@dl/tensor";
-import { indexTensor } from "./positions.ts";
+import { broadcastTensors, clamp, composite, fail, showShape, type Tensor, triuIndices, where } from "@dl/tensor";
 import { type Reduction, reduced } from "./reduction.ts";
 
 /** (Σ |x|ᵖ)^(1/p) along `dim`; its gradient is 0 where the norm is. */
 export function lpNorm(input: Tensor, p: number, dim: number, keepdim: boolean): Tensor {
-  const sizes = input.abs();
-  if (p === 1) return sizes.sum(dim, keepdim);
   if (p === 0) return input.ne(0).to(input.dtype).sum(dim, keepdim);
-  if (p === Number.POSITIVE_INFINITY) return sizes.amax(dim, keepdim);
-  if (p === Number.NEGATIVE_INFINITY) return sizes.amin(dim, keepdim);
-  const total = (p === 2 ? input.square() : sizes.pow(p)).sum(dim, keepdim);
+  if (p === 1) return input.abs().sum(dim, keepdim);
+  if (p === Number.POSITIVE_INFINITY) return input.abs().amax(dim, keepdim);
+  if (p === Number.NEGATIVE_INFINITY) return input.abs().amin(dim, keepdim);
+  const total = (p === 2 ? input.square() : input.abs().pow(p)).sum(dim, keepdim);
   const zero = total.eq(0);
   const root = p === 2 ? where(zero, 1, total).sqrt() : where(zero, 1, total).pow(1 / p);
   return where(zero, 0, root);
@@ -27,15 +25,9 @@ export const pairwiseDistance = composite(
 export const pdist = composite("pdist(input, p?)", (input: Tensor, p: number = 2): Tensor => {
   if (input.ndim !== 2) fail("pdist", `needs [N, M], got ${showShape(input.shape)}`);
   const rows = input.shape[0]!;
-  const parts = Array.from({ length: Math.max(rows - 1, 0) }, (_, i) => [i, rows - 1 - i] as const);
-  const first = parts.flatMap(([i, count]) => Array<number>(count).fill(i));
-  const second = parts.flatMap(([i, count]) => Array.from({ length: count }, (_, j) => i + 1 + j));
-  return lpNorm(rowsAt(input, first).sub(rowsAt(input, second)), p, 1, false);
+  const [first, second] = triuIndices(rows, rows, 1, { device: input.device }).unbind(0) as [Tensor, Tensor];
+  return lpNorm(input.indexSelect(0, first).sub(input.indexSelect(0, second)), p, 1, false);
 });
-
-function rowsAt(input: Tensor, rows: readonly number[]): Tensor {
-  return input.indexSelect(0, indexTensor(rows, [rows.length], input));
-}
 
 /** The cosine of the angle along `dim`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html */
 export const cosineSimilarity = composite(

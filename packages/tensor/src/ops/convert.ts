@@ -4,7 +4,7 @@ import { checkDType, type DType, dtypes, type TypedArray } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { decode } from "../host.ts";
 import { getBackend } from "../registry.ts";
-import { type Shape, sizeOf, stridesOf } from "../shape.ts";
+import { type Shape, stridesOf } from "../shape.ts";
 import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
@@ -104,10 +104,13 @@ export function item(input: Tensor): number {
 /** Nested arrays of numbers; a plain number for a 0-d tensor. @see https://pytorch.org/docs/stable/generated/torch.Tensor.tolist.html */
 export function toArray(input: Tensor): Nested {
   const raw = rawData(input, "toArray");
+  const { shape, dtype } = input;
+  const steps = stridesOf(shape);
   const build = (dim: number, start: number): Nested => {
-    if (dim === input.shape.length) return decode(raw, start, input.dtype);
-    const step = sizeOf(input.shape.slice(dim + 1));
-    return Array.from({ length: input.shape[dim]! }, (_, i) => build(dim + 1, start + i * step));
+    if (dim === shape.length) return decode(raw, start, dtype);
+    const list: Nested[] = [];
+    for (let i = 0; i < shape[dim]!; i++) list.push(build(dim + 1, start + i * steps[dim]!));
+    return list;
   };
   return build(0, 0);
 }

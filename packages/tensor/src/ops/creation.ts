@@ -107,21 +107,29 @@ function shapeOf(data: Nested): number[] {
   return shape;
 }
 
+/** Appends all elements to `out`; `place` says where in the lists it is. */
 function flatten(data: Nested, shape: Shape, depth: number, place: number[], out: Scalar[]): void {
   if (depth === shape.length && !Array.isArray(data)) {
-    if (typeof data !== "number" && typeof data !== "boolean" && typeof data !== "bigint") {
-      const [what, remedy] =
-        (data as unknown) instanceof Tensor ? ["a tensor", "Join tensors with stack or cat"] : [JSON.stringify(data)];
-      fail("tensor", `${what} at [${place.join(", ")}] is no number`, remedy);
-    }
-    out.push(data as Scalar);
+    if (!isScalar(data)) failNoNumber(data, place.slice(0, depth));
+    out.push(data);
     return;
   }
-  const length = Array.isArray(data) ? data.length : undefined;
-  if (length !== shape[depth]) failRagged(place, shape[depth], length);
-  (data as readonly Nested[]).forEach((item, i) => {
-    flatten(item, shape, depth + 1, [...place, i], out);
-  });
+  const list = Array.isArray(data) ? (data as readonly Nested[]) : undefined;
+  if (list?.length !== shape[depth]) failRagged(place.slice(0, depth), shape[depth], list?.length);
+  for (let i = 0; i < list!.length; i++) {
+    place[depth] = i;
+    flatten(list![i]!, shape, depth + 1, place, out);
+  }
+}
+
+function isScalar(data: unknown): data is Scalar {
+  return typeof data === "number" || typeof data === "boolean" || typeof data === "bigint";
+}
+
+function failNoNumber(data: unknown, place: readonly number[]): never {
+  const [what, remedy] =
+    data instanceof Tensor ? ["a tensor", "Join tensors with stack or cat"] : [JSON.stringify(data)];
+  fail("tensor", `${what} at [${place.join(", ")}] is no number`, remedy);
 }
 
 function failRagged(place: readonly number[], wanted: number | undefined, got: number | undefined): never {
