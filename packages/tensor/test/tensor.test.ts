@@ -38,7 +38,7 @@ test("ragged lists name the place and both lengths", () => {
   ).toThrow("the list at [1] has 3 elements where its first sibling has 2 elements");
   expect(() => tensor([[1], 2] as never)).toThrow("the list at [1] has a single number");
   expect(() => tensor([["x"]] as never)).toThrow('"x" at [0, 0] is no number');
-  const deep = (last: unknown) => [[[1], [2]], [[3], last]] as never;
+  const deep = (last: unknown) => Array.of([[1], [2]], [[3], last]) as never;
   expect(() => tensor(deep([null]))).toThrow("null at [1, 1, 0] is no number");
   expect(() => tensor(deep([4, 5]))).toThrow("the list at [1, 1] has 2 elements");
   expect(() => tensor([tensor(1)] as never)).toThrow("a tensor at [0] is no number. Join tensors with stack or cat");
