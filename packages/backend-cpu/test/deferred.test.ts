@@ -360,6 +360,15 @@ test("beside a number stands what stands beside a tensor of it", () => {
   }
 });
 
+test("the larger of two whole numbers of 64 bits is no truth value", () => {
+  const x = scope(() => values(5, [rows, columns]).to("int64"));
+  const one = x.newFull(x.shape, 1);
+  for (const _ of ["met", "compiled"]) {
+    expect(x.maximum(one).logicalNot().any().item()).toBe(false);
+    expect(bytes(x.minimum(one.neg()).logicalAnd(one)).every((truth) => truth === 1)).toBe(true);
+  }
+});
+
 test("a fold looks through an op with 0 on either side", () => {
   const x = values(5, [rows, columns]);
   const total = x.sum().item() as number;

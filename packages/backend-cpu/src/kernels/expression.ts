@@ -223,7 +223,8 @@ export function convert(x: Node, type: NumberType): Node {
 
 /** Whether x is a mask as 0 and 1. */
 function isFlag({ op, args: [, yes, no] }: Node): boolean {
-  return op === "select" && yes!.detail === 1 && no!.detail === 0;
+  const is = (x: Node, value: number): boolean => x.op === "const" && x.detail === value;
+  return op === "select" && is(yes!, 1) && is(no!, 0);
 }
 
 /** The bits of 2⁵² and, for the upper half, of 2⁸⁴ + 2⁶³: whole numbers below them stand in the low bits of their sums. */
