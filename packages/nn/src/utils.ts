@@ -1,5 +1,5 @@
 /** Gradients limited, parameters as one vector. */
-import { cat, composite, fail, noGrad, op, scope, stack, type Tensor, zeros } from "@dl/tensor";
+import { cat, composite, fail, noGrad, op, scope, stack, type Tensor, tidy, zeros } from "@dl/tensor";
 import { lpNorm } from "./functional/distance.ts";
 
 export * as rnn from "./sequences.ts";
@@ -27,7 +27,8 @@ export const clipGradNorm_ = composite(
     const gradients = gradientsOf(parameters);
     if (gradients.length === 0) return zeros([]);
     return noGrad(() => {
-      const norms = gradients.map((gradient) => lpNorm(gradient.flatten(), normType, 0, false));
+      // Gradients are written below: what waits to read them must be gone by then, or it is computed for nobody.
+      const norms = gradients.map((gradient) => tidy(() => lpNorm(gradient.flatten(), normType, 0, false)));
       const total = norms.length === 1 ? norms[0]! : lpNorm(stack(norms), normType, 0, false);
       if (errorIfNonfinite && !Number.isFinite(total.item())) {
         fail(
