@@ -67,6 +67,22 @@ test("of a logarithm of softmax that is only picked from, no more is written tha
   expect(bytes(waiting).equals(bytes(y))).toBe(true);
 });
 
+test("the highest of each line is found without the logarithms", () => {
+  const x = values(6, shape);
+  x.narrow(0, 2, 1).fill_(Number.NaN);
+  x.narrow(0, 3, 1).fill_(Number.NEGATIVE_INFINITY);
+  x.narrow(0, 4, 1).narrow(1, 7, 1).fill_(Number.POSITIVE_INFINITY);
+  const y = x.logSoftmax(1);
+  bytes(y);
+  for (const keepdim of [false, true]) {
+    const before = memory().bytes;
+    const highest = x.logSoftmax(1).amax(1, keepdim);
+    expect(highest.nanToNum(1).equal(y.amax(1, keepdim).nanToNum(1))).toBe(true);
+    expect(memory().bytes - before).toBeLessThan(4 * columns);
+  }
+  expect(x.logSoftmax(1).amax(0).nanToNum(1).equal(y.amax(0).nanToNum(1))).toBe(true);
+});
+
 test("a place outside of a line that waits is refused", () => {
   const outside = tensor(new Array<number>(16).fill(columns), { dtype: "int64" }).view(16, 1);
   expect(() => values(5, shape).logSoftmax(1).gather(1, outside)).toThrow(`index ${columns} is out of range`);

@@ -5,7 +5,7 @@ import { conv, convInputKernel, convWeightKernel, reluKernel } from "./convoluti
 import { arange, random } from "./creation.ts";
 import * as indexing from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
-import { gather } from "./log-softmax.ts";
+import { amax, gather } from "./log-softmax.ts";
 import { matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { maskedSelect, nonzero } from "./nonzero.ts";
@@ -37,6 +37,7 @@ export const kernels: Kernels = {
   maxPoolBackward: maxPoolBackwardKernel,
   resample,
   ...folds,
+  amax: amax(folds.amax),
   argmax,
   argmin,
   ...softmaxes,

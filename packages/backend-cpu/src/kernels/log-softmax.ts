@@ -1,12 +1,12 @@
 /**
- * The logarithm of softmax along packed lines waits: who picks few elements, as a loss of classes does, and that loss's
- * gradient need no more than two numbers of each line and what it is the softmax of.
+ * The logarithm of softmax along packed lines waits: who picks few elements, as a loss of classes does, that loss's gradient,
+ * and the highest of each line need no more than two numbers of each line and what it is the softmax of.
  */
 import { type KernelInput, sizeOf, type View } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf, CpuStorage, type Pending } from "../storage.ts";
 import { Elementwise } from "./elementwise.ts";
-import { constant, type Node } from "./expression.ts";
+import { constant, type Node, sub } from "./expression.ts";
 import { gather as pick, scatter } from "./indexing.ts";
 import type { Kernel } from "./kernel.ts";
 import { lines } from "./softmax-lines.ts";
@@ -25,6 +25,8 @@ const slopes = new Elementwise("logSoftmaxBackward alone", floats(2), "float32",
 const slopesOfLines = new Elementwise("logSoftmaxBackward of lines", floats(4), "float32", (...xs) =>
   slope(whole(xs), xs[3]!),
 );
+
+const below = new Elementwise("below 0", ["float32"], "float32", (total) => sub(constant("f32", 0), total!));
 
 /** For each line its highest element and the logarithm of its total. */
 const totals = new WeakMap<Pending, CpuStorage>();
@@ -70,6 +72,18 @@ export const gather: Kernel<"gather"> = (call, [out]) => {
   pick(parts ? { ...call, inputs: [parts[0], index] } : call, [out!]);
   if (parts) elements.launch([viewOf(out!), ...parts.slice(1).map((x) => shaped(x, out!.shape))], out!);
 };
+
+/** The highest logarithm of a line is 0, less that of the total. */
+export const amax =
+  (kernel: Kernel<"amax">): Kernel<"amax"> =>
+  (call, [out]) => {
+    const y = call.inputs[0] as View;
+    const { dims } = call.attrs;
+    const [, , total] = (dims.length === 1 && dims[0] === y.shape.length - 1 && partsOf(y)) || [];
+    const { shape } = out!;
+    if (total) below.launch([{ ...total, shape, strides: total.strides.slice(0, shape.length) }], out!);
+    else kernel(call, [out!]);
+  };
 
 export const logSoftmax =
   (kernel: Kernel<"logSoftmax">): Kernel<"logSoftmax"> =>

@@ -2,6 +2,7 @@
 
 import { type DType, inRange, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
+import { isGradEnabled } from "../recorder.ts";
 import { normalizeDim } from "../shape.ts";
 import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
@@ -48,11 +49,20 @@ export const logsumexp = composite(
   (input: Tensor, dim: Dims, keepdim: boolean = false): Tensor => {
     const x = isFloat(input.dtype) ? input : input.to(state.defaultDType);
     const top = x.numel() === 0 ? x.sum(dim, true) : x.amax(dim, true).detach();
-    const finite = where(top.abs().eq(Number.POSITIVE_INFINITY), 0, top);
-    const out = x.sub(finite).exp().sum(dim, true).log().add(finite);
+    const isInfinite = top.abs().eq(Number.POSITIVE_INFINITY);
+    const finite = where(isInfinite, 0, top);
+    const out = alongLines(x, dim)
+      ? where(isInfinite, top, top.sub(logSoftmax(x, -1).amax(-1, true)))
+      : x.sub(finite).exp().sum(dim, true).log().add(finite);
     return labelled(keepdim ? out : out.squeeze(dim === null ? undefined : dim), "LogsumexpBackward0");
   },
 );
+
+/** Whether the logarithm of softmax tells that of the total, which is missing from 0 where a line is highest. */
+function alongLines(x: Tensor, dim: Dims): boolean {
+  const isLast = typeof dim === "number" && x.numel() > 0 && normalizeDim("logsumexp", dim, x.ndim) === x.ndim - 1;
+  return isLast && x.dtype === "float32" && x.backend.supports("logSoftmax") && !(x.requiresGrad && isGradEnabled());
+}
 
 /** The nearer to a bound of input and bound; a tie counts as the input's, also where the bound is a tensor. */
 function bounded(name: "maximum" | "minimum", keeps: "ge" | "le", input: Tensor, bound: Tensor | number): Tensor {
