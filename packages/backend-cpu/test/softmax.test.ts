@@ -48,7 +48,12 @@ describe.each(ops)("%s", (op) => {
     check(op, [0, 3], 1, "float32");
   });
 
-  test("of 16-bit floats that are widened part by part", () => {
+  test("of columns that are too long to be kept", () => {
+    check(op, [140_000, 5], 0, "bfloat16");
+    check(op, [270_000, 3], 0, "float32");
+  });
+
+  test("of 16-bit floats", () => {
     check(op, [3, 400_000], 1, "bfloat16");
     check(op, [1031, 1100], 0, "bfloat16");
     check(op, [9, 1300, 100], 0, "bfloat16");

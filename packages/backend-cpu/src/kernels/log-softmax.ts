@@ -35,8 +35,8 @@ function totalsOf(x: View, pending: Pending): CpuStorage {
   const size = x.shape.at(-1)!;
   const units = sizeOf(x.shape) / size;
   const found = new CpuStorage(x.storage.backend, "float32", 2 * units);
-  const key = "logSoftmax  float32";
-  engine.module(key, (m) => buildSoftmax(m, "logSoftmax", "float32"));
+  const key = "logSoftmax  float32 elements";
+  engine.module(key, (m) => buildSoftmax(m, { name: "logSoftmax", dtype: "float32", keeping: "elements" }));
   const [from, to] = [addressOf(x), found.block.address];
   threads.parallel(key, "totals", Math.min(units, 64), [units, from, from, to, size, 1, 0]);
   found.retain();

@@ -1,136 +1,151 @@
-/** Softmax along lines that lie side by side: a panel of columns at once, row by row, with its totals in scratch memory. */
-import { type Expr, type Func, type Local, op } from "../wasm/emitter.ts";
-import { access, loadPacked, storeFirst, storePacked } from "./access.ts";
+/**
+ * Softmax along lines that lie side by side: a panel of columns at once, a few rows at a time, with its totals in scratch
+ * memory. Several folds read memory once: what they look at again is kept beside, packed.
+ */
+import { type Expr, type Func, type Local, load, type Module, op } from "../wasm/emitter.ts";
+import { type Access, access, loadPacked, storeFirst, storePacked, storeRun } from "./access.ts";
+import { eachRow, eachVector, type Run } from "./columns.ts";
 import type { Node } from "./expression.ts";
 import { Lowering } from "./lower.ts";
-import { MOST_RESULTS, operands, type Way } from "./softmax-lines.ts";
+import { keptAs, MOST_RESULTS, operands, usedBy, type Way } from "./softmax-lines.ts";
 
 type Int = Local<"i32">;
+type Vector = Local<"v128">;
 
 /** Columns of a panel, at most. */
 export const PANEL = 256;
-/** Of scratch, for results of float64. */
-export const SCRATCH_BYTES: number = MOST_RESULTS * 8 * PANEL;
+/** Bytes of the results of one kind. */
+const AREA = 8 * PANEL;
+/** Of scratch, for results; what is kept follows. */
+export const RESULT_BYTES: number = MOST_RESULTS * AREA;
 
-export interface Panel {
-  /** Of each input and of the output. */
-  readonly starts: readonly Int[];
-  readonly size: Int;
-  /** Bytes from one row to the next. */
-  readonly step: Int;
-  readonly width: Int;
-  readonly scratch: Int;
+/** `step` bytes lie between rows, `near` between those of what is kept. */
+const params = ["x0", "x1", "target", "rows", "step", "kept", "near", "scratch", "width"] as const;
+export type Panel = { readonly [K in (typeof params)[number]]: Int };
+
+/** Gives what writes a panel. */
+export function addPanels(m: Module, way: Way): (f: Func, panel: Panel) => void {
+  const { folds } = way.trees;
+  let known = 0;
+  const passes = folds.map(({ finish }, i) => {
+    const before = known;
+    known += finish.length;
+    return m.inner(`fold${i}`, params, (f, panel) => foldRows(f, way, panel, i, before));
+  });
+  const output = m.inner("write", params, (f, panel) => writeRows(f, way, panel, known));
+  return (f, { x0, x1, target, rows, step, kept, near, scratch, width }) => {
+    for (const pass of [...passes, output]) f.call(pass, x0, x1, target, rows, step, kept, near, scratch, width);
+  };
 }
 
-export class PanelWriter {
-  readonly #f: Func;
-  readonly #way: Way;
-  readonly #panel: Panel;
-  readonly #lanes: 2 | 4;
-  /** In the order of `starts`, then into the totals. */
-  readonly #cursors: readonly Int[];
-  readonly #left: Int;
+const total = (at: Int, place: number, vector = 0): Expr<"v128"> => load("v128.load", at, place * AREA + 16 * vector);
 
-  constructor(f: Func, way: Way, panel: Panel) {
-    [this.#f, this.#way, this.#panel] = [f, way, panel];
-    this.#lanes = way.lanes;
-    this.#cursors = [...panel.starts, panel.scratch].map(() => f.local("i32"));
-    this.#left = f.local("i32");
-  }
+/** What trees use of the elements of a vector: those read, `beside` these, and what is kept. */
+function loadsOf(f: Func, { dtype, type, lanes }: Way, { x0, x1 }: Panel, trees: readonly Node[]) {
+  const used = usedBy(trees);
+  const beside = f.let(op("i32.sub", x1, x0));
+  const vector = (of: Access, at: Expr<"i32">, i: number): Vector =>
+    f.let(loadPacked(of, lanes, at, i * lanes * of.bytes));
+  return (place: Int, kept: Int, i = 0): readonly [Vector[], Vector | undefined] => {
+    const places = [place, op("i32.add", place, beside)].map((at, k) =>
+      used.read[k] ? vector(access[dtype], at, i) : undefined,
+    );
+    return [places as Vector[], used.kept ? vector(keptAs(type), kept, i) : undefined];
+  };
+}
 
-  write(): void {
-    const { folds, output, keeps } = this.#way.trees;
-    let known = 0;
-    for (const fold of folds) {
-      const k = known;
-      this.#eachTotal(() => this.#setTotal(k, this.#emit([fold.start], [])[0]!));
-      this.#eachRow((partial) => {
-        const inputs = operands(this.#inputs(), this.#totals(k), this.#total(k));
-        const [element, next] = this.#emit([fold.element, fold.next], inputs);
-        if (fold.keep) this.#store(element!, partial);
-        this.#setTotal(k, next!);
-      });
-      this.#eachTotal(() => {
-        const results = this.#emit(fold.finish, operands([], [], this.#total(k)));
-        for (const [i, result] of results.entries()) this.#setTotal(k + i, result);
-      });
-      known += fold.finish.length;
-    }
-    this.#eachRow((partial) => {
-      const kept = keeps ? this.#load(this.#cursors.at(-2)!) : undefined;
-      const inputs = operands(this.#inputs(), this.#totals(known), undefined, kept);
-      this.#store(this.#emit([output], inputs)[0]!, partial);
-    });
-  }
+/** Four rows are folded before they meet the total. */
+function foldRows(f: Func, way: Way, panel: Panel, which: number, known: number): void {
+  const { lanes, tools, dtype, type } = way;
+  const { start, element, merge, finish, keeps } = way.trees.folds[which]!;
+  const code = new Lowering(f, [element], lanes, tools);
+  const merging = new Lowering(f, [merge], lanes, tools);
+  const joined = (a: Vector, b: Vector): Vector => f.let(merging.emit([merge], [a, b])[0] as Expr<"v128">);
+  const loads = loadsOf(f, way, panel, [element]);
+  const near = keptAs(type);
+  const eachTotal = (trees: readonly Node[]): void => {
+    const code = new Lowering(f, trees, lanes, tools);
+    eachVector(
+      f,
+      panel.width,
+      lanes,
+      [[panel.scratch, 16]],
+      ([at]) => {
+        const values = code
+          .emit(trees, operands([], [], f.let(total(at!, known))))
+          .map((x) => f.let(x as Expr<"v128">));
+        for (const [i, value] of values.entries()) f.store("v128.store", at!, value, (known + i) * AREA);
+      },
+      [1],
+    );
+  };
+  eachTotal([start]);
+  const kept = f.let(panel.kept);
+  eachRow(f, panel.rows, panel.step, [panel.x0, lanes * access[dtype].bytes], (rows) => {
+    const beside = rows.map((_, i): Run => [op("i32.add", kept, op("i32.mul", panel.near, i)), lanes * near.bytes]);
+    eachVector(
+      f,
+      panel.width,
+      lanes,
+      [[panel.scratch, 16], ...rows, ...beside],
+      ([at, ...places]) => {
+        const results = Array.from({ length: known }, (_, i) => f.let(total(at!, i)));
+        const old = f.let(total(at!, known));
+        let values = rows.map((_, i) => {
+          const [xs, found] = loads(places[i]!, places[rows.length + i]!);
+          const value = f.let(code.emit([element], operands(xs, results, undefined, found))[0] as Expr<"v128">);
+          if (keeps) storePacked(f, near, lanes, places[rows.length + i]!, value);
+          return value;
+        });
+        while (values.length > 1) values = values.flatMap((a, i) => (i % 2 ? [] : [joined(a, values[i + 1]!)]));
+        f.store("v128.store", at!, joined(old, values[0]!), known * AREA);
+      },
+      [1],
+    );
+    f.inc(kept, op("i32.mul", panel.near, rows.length));
+  });
+  eachTotal(finish);
+}
 
-  #emit(trees: readonly Node[], inputs: readonly Expr[]): Local[] {
-    const { lanes, tools } = this.#way;
-    return new Lowering(this.#f, trees, lanes, tools).emit(trees, inputs).map((value) => this.#f.let(value));
-  }
-
-  #eachRow(visit: (partial: boolean) => void): void {
-    const { starts, size, step } = this.#panel;
-    const rows = starts.map((start) => this.#f.let(start));
-    this.#f.range(size, () => {
-      this.#eachVector(rows, visit);
-      for (const row of rows) this.#f.inc(row, step);
-    });
-  }
-
-  #eachTotal(visit: () => void): void {
-    this.#eachVector([], visit);
-  }
-
-  /** Lanes beyond a row compute what nobody reads. */
-  #eachVector(rows: readonly Int[], visit: (partial: boolean) => void): void {
-    const [f, left, lanes] = [this.#f, this.#left, this.#lanes];
-    const { bytes } = access[this.#way.dtype];
-    for (const [i, row] of rows.entries()) f.set(this.#cursors[i]!, row);
-    f.set(this.#cursors.at(-1)!, this.#panel.scratch);
-    f.set(left, this.#panel.width);
-    f.while(op("i32.ge_s", left, lanes), () => {
-      visit(false);
-      for (const cursor of this.#cursors) f.inc(cursor, lanes * bytes);
-      f.inc(left, -lanes);
-    });
-    f.if(left, () => visit(true));
-  }
-
-  #inputs(): Local[] {
-    return this.#cursors.slice(0, -2).map((cursor) => this.#load(cursor));
-  }
-
-  /** The first `count`. */
-  #totals(count: number): Local[] {
-    return Array.from({ length: count }, (_, fold) => this.#total(fold));
-  }
-
-  #placeOf(fold: number): Expr<"i32"> {
-    return op("i32.add", this.#cursors.at(-1)!, fold * PANEL * access[this.#way.dtype].bytes);
-  }
-
-  #total(fold: number): Local {
-    return this.#load(this.#placeOf(fold));
-  }
-
-  #setTotal(fold: number, value: Local): void {
-    this.#put(this.#placeOf(fold), value);
-  }
-
-  #load(address: Expr<"i32">): Local {
-    const { dtype, lanes } = this.#way;
-    return this.#f.let(loadPacked(access[dtype], lanes, address));
-  }
-
-  #put(address: Expr<"i32">, value: Local): void {
-    const { dtype, lanes } = this.#way;
-    storePacked(this.#f, access[dtype], lanes, address, value as Local<"v128">);
-  }
-
-  #store(value: Local, partial: boolean): void {
-    const { dtype, lanes } = this.#way;
-    const target = this.#cursors.at(-2)!;
-    if (partial) storeFirst(this.#f, access[dtype], lanes, this.#left, target, value as Local<"v128">);
-    else this.#put(target, value);
-  }
+function writeRows(f: Func, way: Way, panel: Panel, known: number): void {
+  const { lanes, tools, dtype, type, trees } = way;
+  const to = access[dtype];
+  const bytes = lanes * to.bytes;
+  const code = new Lowering(f, [trees.output], lanes, tools);
+  const loads = loadsOf(f, way, panel, [trees.output]);
+  const [from, kept, target] = [f.let(panel.x0), f.let(panel.kept), f.let(panel.target)];
+  f.range(panel.rows, () => {
+    const runs: Run[] = [
+      [panel.scratch, 16],
+      [from, bytes],
+      [kept, lanes * keptAs(type).bytes],
+      [target, bytes],
+    ];
+    eachVector(
+      f,
+      panel.width,
+      lanes,
+      runs,
+      ([at, place, near, target], vectors, left) => {
+        const values = Array.from({ length: vectors }, (_, i) => {
+          const results = Array.from({ length: known }, (_, k) => f.let(total(at!, k, i)));
+          const [xs, found] = loads(place!, near!, i);
+          return f.let(code.emit([trees.output], operands(xs, results, undefined, found))[0] as Expr<"v128">);
+        });
+        f.if(
+          op("i32.ge_s", left, vectors * lanes),
+          () => storeRun(f, to, lanes, target!, values),
+          () => {
+            if (vectors > 1) storePacked(f, to, lanes, target!, values[0]!);
+            const rest = vectors - 1;
+            const end = f.let(op("i32.add", target!, rest * bytes));
+            storeFirst(f, to, lanes, f.let(op("i32.sub", left, rest * lanes)), end, values[rest]!);
+          },
+        );
+      },
+      [2, 1],
+    );
+    for (const row of [from, target]) f.inc(row, panel.step);
+    f.inc(kept, panel.near);
+  });
 }

@@ -1,19 +1,22 @@
 /** ★ The softmax family: some folds along a line, each of which may use those before, then the results. */
 import type { SoftmaxOp } from "@dl/tensor";
+import { type Access, access } from "./access.ts";
 import * as e64 from "./exponential64.ts";
 import { add, constant, div, fma, input, mul, type Node, neg, pmax, sub } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
+import { collect } from "./lower.ts";
 import * as m32 from "./math32.ts";
 import { unary } from "./unary.ts";
 
-export type FloatName = "float32" | "float64";
+export type FloatName = "float32" | "float64" | "float16" | "bfloat16";
+type FloatType = "f32" | "f64";
 
 interface Fold {
   readonly start: number;
   readonly combine: (a: Node, b: Node) => Node;
   /** What is folded; what it sees of earlier folds is `results`. */
   readonly element: (xs: readonly Node[], results: readonly Node[]) => Node;
-  /** The elements are kept in the output. */
+  /** The elements are kept. */
   readonly keep?: true;
   /** What later folds and the output need of the total, once a line; else the total itself. */
   readonly finish?: (total: Node) => readonly Node[];
@@ -78,30 +81,48 @@ export interface FoldTrees {
   /** Two totals. */
   readonly merge: Node;
   readonly finish: readonly Node[];
-  readonly keep: boolean;
+  readonly keeps: boolean;
 }
 
 export interface Trees {
   readonly folds: readonly FoldTrees[];
   readonly output: Node;
-  readonly keeps: boolean;
 }
 
-export function treesOf(name: SoftmaxOp, dtype: FloatName, loaded: (x: Node) => Node = (x) => x): Trees {
+/** What is kept for later folds and the output: what the first of several reads, elements of the table's choice, or nothing. */
+export type Keeping = "read" | "elements" | "nothing";
+
+export function treesOf(name: SoftmaxOp, dtype: FloatName, keeping: Keeping, loaded: (x: Node) => Node): Trees {
   const { folds, output } = lines[name];
-  const type = dtype === "float32" ? "f32" : "f64";
-  const xs = [loaded(input(0, type)), input(1, type)];
+  const { raw, decode, encode } = access[dtype];
+  const type = typeOf(dtype);
+  const read = [loaded(decode(input(0, raw))), decode(input(1, raw))];
+  const kept = input(KEPT, type);
   const results = Array.from({ length: MOST_RESULTS }, (_, i) => input(RESULTS + i, type));
   const total = input(TOTAL, type);
+  const copies = keeping === "read" && folds.length > 1;
+  const seen = copies ? [kept] : read;
+  const last = keeping === "nothing" ? folds.at(-1)!.element(read, results) : kept;
   return {
-    folds: folds.map(({ start, combine, element, keep = false, finish = (x) => [x] }) => {
-      const value = element(xs, results);
+    folds: folds.map(({ start, combine, element, keep = false, finish = (x) => [x] }, i) => {
+      const value = element(i > 0 ? seen : read, results);
       const [next, merge] = [combine(total, value), combine(input(0, type), input(1, type))];
-      return { start: constant(type, start), element: value, next, merge, finish: finish(total), keep };
+      const keeps = (keep && keeping !== "nothing") || (copies && i === 0);
+      return { start: constant(type, start), element: value, next, merge, finish: finish(total), keeps };
     }),
-    output: output(xs, results, input(KEPT, type)),
-    keeps: folds.some(({ keep }) => keep),
+    output: encode(output(seen, results, last)),
   };
+}
+
+export const typeOf = (dtype: FloatName): FloatType => (dtype === "float64" ? "f64" : "f32");
+
+/** What elements are kept as. */
+export const keptAs = (type: FloatType): Access => access[type === "f32" ? "float32" : "float64"];
+
+/** What trees need to be given. */
+export function usedBy(trees: readonly Node[]): { readonly read: readonly boolean[]; readonly kept: boolean } {
+  const used = new Set([...collect(trees)].filter(({ op }) => op === "input").map(({ detail }) => detail));
+  return { read: [0, 1].map((i) => used.has(i)), kept: used.has(KEPT) };
 }
 
 /** In the order of the trees' operands. */
@@ -111,9 +132,8 @@ export function operands<T>(xs: readonly T[], results: readonly T[], total?: T, 
 
 /** What is written, and how. */
 export interface Way {
-  readonly inputs: 1 | 2;
   readonly dtype: FloatName;
-  readonly type: "f32" | "f64";
+  readonly type: FloatType;
   readonly lanes: 2 | 4;
   readonly trees: Trees;
   readonly tools: Tools;

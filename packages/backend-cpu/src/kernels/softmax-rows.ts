@@ -12,15 +12,16 @@ import {
   shuffle,
   v128,
 } from "../wasm/emitter.ts";
-import { access, loadPacked, storeFirst, storePacked } from "./access.ts";
+import { type Access, access, loadPacked, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { collect, extractLane, Lowering } from "./lower.ts";
-import { type FoldTrees, operands, type Way } from "./softmax-lines.ts";
+import { type FoldTrees, keptAs, operands, usedBy, type Way } from "./softmax-lines.ts";
 
 type Int = Local<"i32">;
 type Vector = Local<"v128">;
-/** Of the inputs and of the output. */
+/** Of the inputs, of what is kept, and of the output. */
 type Pointers = readonly Int[];
+const names = ["x0", "x1", "kept", "target"] as const;
 
 /** Vectors of a round; of long formulas in float64 four would not leave a register to their constants. */
 function vectorsOf({ type }: Way, { element }: Step): number {
@@ -34,9 +35,7 @@ const BLOCK = 1024;
 /** What one pass over a line computes: an element that may be stored, and the total with it. */
 interface Step {
   readonly element: Node;
-  /** Whether what an earlier step stored is read, and whether elements are stored. */
-  readonly reads: boolean;
-  readonly stores: boolean;
+  /** Of the last step none. */
   readonly fold?: FoldTrees;
   /** Whether the next line is touched: memory would rest while this one is computed again and again in the nearest cache. */
   readonly fetches: boolean;
@@ -50,21 +49,20 @@ type Pass = FuncRef<readonly string[], "v128">;
 export type Passes = readonly { readonly step: Step; readonly pass: Pass }[];
 
 export function addPasses(m: Module, way: Way): Passes {
-  const { folds, output, keeps } = way.trees;
+  const { folds, output } = way.trees;
   let known = 0;
   const passes = folds.map((fold, i) => {
-    const step: Step = { element: fold.element, reads: false, stores: fold.keep, fold, fetches: i === 1 };
+    const step: Step = { element: fold.element, fold, fetches: i === 1 };
     const pass = addPass(m, way, step, known);
     known += fold.finish.length;
     return { step, pass };
   });
-  const last: Step = { element: output, reads: keeps, stores: true, fetches: folds.length === 1 };
+  const last: Step = { element: output, fetches: folds.length === 1 };
   return [...passes, { step: last, pass: addPass(m, way, last, known) }];
 }
 
 /** `known`: how many results there are. */
 function addPass(m: Module, way: Way, step: Step, known: number): Pass {
-  const names = [...Array.from({ length: way.inputs }, (_, i) => `x${i}`), "target"];
   const results = Array.from({ length: known }, (_, i) => `result${i}`);
   const params = [...names, "rounds", "ahead", "total:v128", ...results.map((name) => `${name}:${way.type}`)];
   const vectors = vectorsOf(way, step);
@@ -79,9 +77,9 @@ function addPass(m: Module, way: Way, step: Step, known: number): Pass {
       writer.write(pointers, splats, totals);
       if (step.fetches) {
         const ahead = locals["ahead"] as Int;
-        for (const pointer of pointers.slice(0, way.inputs)) f.drop(load("i32.load", op("i32.add", pointer, ahead)));
+        for (const pointer of pointers.slice(0, 2)) f.drop(load("i32.load", op("i32.add", pointer, ahead)));
       }
-      for (const pointer of pointers) f.inc(pointer, 16 * vectors);
+      move(f, way, pointers, vectors * way.lanes);
       f.inc(rounds, -1);
     });
     return step.fold ? writer.joined(totals) : totals[0]!;
@@ -112,17 +110,22 @@ class StepWriter {
   }
 
   /** A vector for each total; all are loaded before any is stored. `left`: how many elements, if less than a vector. */
-  write(pointers: Pointers, known: readonly Vector[], totals: readonly Vector[], left?: Int): void {
+  write([x0, x1, kept, target]: Pointers, known: readonly Vector[], totals: readonly Vector[], left?: Int): void {
+    const { dtype, type, lanes } = this.#way;
+    const [from, near] = [access[dtype], keptAs(type)];
+    const used = usedBy(this.#trees);
     const loaded = totals.map((total, vector) => {
-      const xs = pointers.map((pointer, i) =>
-        i < this.#way.inputs || this.#step.reads ? this.#load(pointer, vector) : total,
-      );
-      return operands(xs.slice(0, -1), known, total, xs.at(-1));
+      const load = (of: Access, pointer: Int, isUsed: boolean): Vector =>
+        isUsed ? this.#f.let(loadPacked(of, lanes, pointer, vector * lanes * of.bytes)) : total;
+      const xs = [x0!, x1!].map((pointer, i) => load(from, pointer, used.read[i]!));
+      return operands(xs, known, total, load(near, kept!, used.kept));
     });
     const values = loaded.map((inputs) => this.#kept(this.#lowering.emit(this.#trees, inputs)));
-    for (const [vector, [value, next]] of values.entries()) {
+    const results = values.map(([value]) => value!);
+    if (!this.#step.fold) this.#store(from, target!, results, left);
+    else if (this.#step.fold.keeps) this.#store(near, kept!, results, left);
+    for (const [vector, [, next]] of values.entries()) {
       const total = totals[vector]!;
-      if (this.#step.stores) this.#store(value!, pointers.at(-1)!, vector, left);
       if (next) this.#f.set(total, left ? op("v128.bitselect", next, total, lanesBelow(left, this.#way.lanes)) : next);
     }
   }
@@ -144,15 +147,19 @@ class StepWriter {
     return values.map((value) => this.#f.let(value as Expr<"v128">));
   }
 
-  #load(pointer: Int, vector: number): Vector {
-    const { dtype, lanes } = this.#way;
-    return this.#f.let(loadPacked(access[dtype], lanes, pointer, 16 * vector));
+  #store(to: Access, target: Int, values: readonly Vector[], left?: Int): void {
+    const { lanes } = this.#way;
+    if (left) storeFirst(this.#f, to, lanes, left, target, values[0]!);
+    else storeRun(this.#f, to, lanes, target, values);
   }
+}
 
-  #store(value: Vector, target: Int, vector: number, left?: Int): void {
-    const { dtype, lanes } = this.#way;
-    if (left) storeFirst(this.#f, access[dtype], lanes, left, target, value);
-    else storePacked(this.#f, access[dtype], lanes, target, value, 16 * vector);
+/** All pointers, past some elements. */
+function move(f: Func, { dtype, type }: Way, pointers: Pointers, elements: Expr<"i32"> | number): void {
+  const bytesOf = (i: number): number => (names[i] === "kept" ? keptAs(type) : access[dtype]).bytes;
+  for (const [i, pointer] of pointers.entries()) {
+    const bytes = bytesOf(i);
+    f.inc(pointer, typeof elements === "number" ? elements * bytes : op("i32.mul", elements, bytes));
   }
 }
 
@@ -192,12 +199,12 @@ export function writeRow(
       const args: readonly Expr[] = [...pointers, op("i32.div_u", some, elements), ahead, near, ...scalars];
       f.set(near, call(pass, ...(args as Int[])));
       if (step.fold) f.set(total, writer.joined([total, near]));
-      for (const pointer of pointers) f.inc(pointer, op("i32.mul", some, access[way.dtype].bytes));
+      move(f, way, pointers, some);
       f.set(left, op("i32.sub", left, some));
     });
     f.while(op("i32.ge_s", left, lanes), () => {
       writer.write(pointers, known, [total]);
-      for (const pointer of pointers) f.inc(pointer, 16);
+      move(f, way, pointers, lanes);
       f.inc(left, -lanes);
     });
     f.if(left, () => writer.write(pointers, known, [total], left));

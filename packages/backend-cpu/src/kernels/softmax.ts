@@ -1,66 +1,43 @@
 /** Softmax, its logarithm and their gradients along one dimension. */
 import type { SoftmaxOp, View } from "@dl/tensor";
-import { sizeOf } from "@dl/tensor";
+import { dtypes, sizeOf } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
 import { axisOf } from "./array-kernel.ts";
-import { convert } from "./copy.ts";
 import { lookThrough, type Source } from "./deferred.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { logSoftmax, logSoftmaxBackward } from "./log-softmax.ts";
-import { PANEL, SCRATCH_BYTES } from "./softmax-columns.ts";
-import type { FloatName } from "./softmax-lines.ts";
+import { PANEL, RESULT_BYTES } from "./softmax-columns.ts";
+import { type FloatName, type Keeping, keptAs, typeOf } from "./softmax-lines.ts";
 import { buildSoftmax } from "./softmax-loops.ts";
-import { bySlices, withTemporaries } from "./temporary.ts";
+import { withTemporaries } from "./temporary.ts";
 import { settle } from "./waiting.ts";
 
 const PARALLEL = 2 ** 14;
 /** Outer places from which wide panels are enough for all threads, and the width otherwise. */
 const MANY = 16;
 const NARROW = 64;
-/**
- * Elements of 16-bit floats that are widened together. They stay in the cache that threads share: of fewer, each thread would
- * wait for what another wrote.
- */
-const NEAR = 2 ** 20;
+/** Bytes of a line of the caches: the width of the narrowest panel. */
+const LINE = 64;
+/** Bytes of a panel that stay near, and of one that is kept at all. */
+const NEAR = 2 ** 19;
+const MOST = 2 ** 24;
 
+/** What the first input waits for is computed as it is read, again by each pass: less than to write and read it. */
 function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
   return ({ inputs, attrs }, [out]) => {
     const { dim } = attrs as { readonly dim: number };
-    const views = inputs as readonly View[];
-    const { dtype } = out!;
-    if (dtype === "float32" || dtype === "float64") throughSources(name, dtype, views, dim, out!);
-    else {
-      settle(views);
-      const cut = dim === 0 && out!.shape.length > 1 ? 1 : 0;
-      const size = out!.shape[cut] ?? 1;
-      const least = cut === 0 ? 1 : NARROW;
-      const most = cut === dim ? size : Math.max(least, Math.floor((NEAR * size) / sizeOf(out!.shape)));
-      bySlices(views, out!, cut, most, (xs, part) => throughFloats(name, xs, dim, part));
-    }
+    const [first, ...others] = inputs as readonly [View, ...View[]];
+    const dtype = out!.dtype as FloatName;
+    settle(others);
+    const found = lookThrough(first);
+    const source = found?.view.dtype === dtype && !found.beside ? found : undefined;
+    if (!source) settle([first]);
+    withTemporaries(out!, (temporaries) => {
+      const xs = [source?.view ?? first, ...others].map((x) => temporaries.rowMajor(x, dtype));
+      launch(name, dtype, xs, dim, out!, source);
+    });
   };
-}
-
-/** What the first input waits for is computed as it is read, again by each pass: less than to write and read it. */
-function throughSources(name: SoftmaxOp, dtype: FloatName, views: readonly View[], dim: number, out: Output): void {
-  const [first, ...others] = views as readonly [View, ...View[]];
-  settle(others);
-  const found = lookThrough(first);
-  const source = found?.view.dtype === dtype && !found.beside ? found : undefined;
-  if (!source) settle([first]);
-  withTemporaries(out, (temporaries) => {
-    const xs = [source?.view ?? first, ...others].map((x) => temporaries.rowMajor(x, dtype));
-    launch(name, dtype, xs, dim, out, source);
-  });
-}
-
-function throughFloats(name: SoftmaxOp, views: readonly View[], dim: number, out: Output): void {
-  withTemporaries(out, (temporaries) => {
-    const xs = views.map((x) => temporaries.rowMajor(x, "float32"));
-    const result = temporaries.make(out.shape, "float32");
-    launch(name, "float32", xs, dim, result);
-    convert(result, out);
-  });
 }
 
 /** The first input is what a source makes of `xs[0]`, if there is one. */
@@ -70,16 +47,27 @@ function launch(
   xs: readonly View[],
   dim: number,
   out: Output,
-  source?: Source | undefined,
+  source: Source | undefined,
 ): void {
   const { outer, size, inner } = axisOf(out.shape, dim);
-  const key = `${name} ${source?.name ?? ""} ${dtype}`;
-  engine.module(key, (m) => buildSoftmax(m, name, dtype, source?.element));
-  const way = inner === 1 ? "rows" : "columns";
-  const panel = outer < MANY ? NARROW : PANEL;
-  const units = outer * (way === "rows" ? 1 : Math.ceil(inner / panel));
+  const least = LINE / dtypes[dtype].bytes;
+  const line = size * keptAs(typeOf(dtype)).bytes;
+  const widest = inner === 1 ? 1 : outer < MANY ? NARROW : PANEL;
+  const keeping = xs.length === 2 || (inner > 1 && least * line > MOST) ? "nothing" : keepingOf(dtype, widest, line);
+  const key = `${name} ${source?.name ?? ""} ${dtype} ${keeping}`;
+  engine.module(key, (m) => buildSoftmax(m, { name, dtype, loaded: source?.element, keeping }));
+  const fitting = Math.max(least, Math.floor(NEAR / line / least) * least);
+  const panel = keeping === "nothing" ? widest : Math.min(widest, fitting);
+  const units = outer * Math.ceil(inner / panel);
   const args = [units, addressOf(xs[0]!), addressOf(xs[1] ?? xs[0]!), out.address, size, inner, panel];
-  threads.parallel(key, way, sizeOf(out.shape) < PARALLEL ? 1 : Math.min(units, 64), args, SCRATCH_BYTES);
+  const scratch = RESULT_BYTES + (keeping === "nothing" ? 0 : panel * line);
+  const way = inner === 1 ? "rows" : "columns";
+  threads.parallel(key, way, sizeOf(out.shape) < PARALLEL ? 1 : Math.min(units, 64), args, scratch);
+}
+
+/** Lines that are near anyway are read again. */
+function keepingOf(dtype: FloatName, width: number, line: number): Keeping {
+  return dtypes[dtype].bytes >= 4 && (width === 1 || width * line <= NEAR) ? "elements" : "read";
 }
 
 export const softmaxes: { readonly [K in SoftmaxOp]: Kernel<K> } = {
