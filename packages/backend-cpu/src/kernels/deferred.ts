@@ -23,6 +23,7 @@ import type { Output } from "./kernel.ts";
 import { collect, lanesOf } from "./lower.ts";
 import { MOST_OPERANDS } from "./plan.ts";
 import { launch, pointwiseOf } from "./pointwise.ts";
+import { areHalves } from "./tabulated.ts";
 
 /** Elements from which an op waits: fewer lie in the nearest caches anyway. */
 export const LONG = 2 ** 15;
@@ -34,7 +35,10 @@ const ALONE = 5 * CHEAP;
 const PASS = CHEAP / 4;
 /** Nodes of a fused formula at most. */
 const MOST_WORK = 256;
-/** The same where two parts cost more than a pass: of longer ones too few elements are under way at once, and constants leave the registers. */
+/**
+ * The same where two parts cost more than a pass: of longer ones too few elements are under way at once, and constants leave
+ * the registers. Results that are looked up cost the same whatever they are.
+ */
 const MOST_OF_TWO = 40;
 /** Fused formulas that are compiled at most. */
 const MOST_KERNELS = 512;
@@ -69,7 +73,9 @@ class Deferred implements Pending {
 
   #isTooLong(): boolean {
     const { weight } = this.kernel.what;
-    const most = Math.min(weight, this.work - weight) > CHEAP ? MOST_OF_TWO : MOST_WORK;
+    const [source, ...others] = [...this.#reads].filter((x) => typeof x !== "string");
+    const isKnown = others.length === 0 && areHalves(source?.dtype, this.kernel.output);
+    const most = Math.min(weight, this.work - weight) > CHEAP && !isKnown ? MOST_OF_TWO : MOST_WORK;
     return this.work > most || this.#reads.size >= MOST_OPERANDS;
   }
 

@@ -11,6 +11,7 @@ import { type Formula, formula, type Pattern } from "./formula.ts";
 import type { Output } from "./kernel.ts";
 import { buildElementwise } from "./loops.ts";
 import { MOST_OPERANDS, walk } from "./plan.ts";
+import { areHalves, buildLookups, isLong, Tabulated } from "./tabulated.ts";
 
 /** Elements times nodes below which a second thread does not pay. */
 const PARALLEL_WORK = 2 ** 18;
@@ -40,6 +41,7 @@ export class Elementwise {
   /** By pattern: bit i says that input i is repeated; the last two are for strides and for a single input in reverse. */
   readonly #variants: (Variant | undefined)[];
   #formula: Formula | undefined;
+  #tabulated: Tabulated | null | undefined;
 
   constructor(name: string, inputs: readonly DType[], output: DType, build: (...xs: Node[]) => Node) {
     this.name = name;
@@ -75,8 +77,9 @@ export class Elementwise {
       }
     }
     addresses[inputs.length] = out.address;
-    if (simple) this.#launchFlat(count, repeated);
-    else this.#launchRows(inputs, out, count);
+    if (simple) {
+      if (count < PARALLEL_ELEMENTS || !this.#lookUp(inputs, count, repeated)) this.#launchFlat(count, repeated);
+    } else this.#launchRows(inputs, out, count);
   }
 
   /** Computes `count` contiguous elements at addresses; for families that walk over rows of their own. */
@@ -84,6 +87,25 @@ export class Elementwise {
     for (let i = 0; i < inputs.length; i++) addresses[i] = inputs[i]!;
     addresses[inputs.length] = out;
     if (count > 0) this.#launchFlat(count, 0);
+  }
+
+  /** Where there is one view, of 16-bit numbers: whether its results were known, and are written. */
+  #lookUp(inputs: readonly KernelInput[], count: number, repeated: number): boolean {
+    const at = inputs.findIndex((x) => typeof x !== "number");
+    const numbers = inputs.filter((x) => typeof x === "number");
+    if (numbers.length !== inputs.length - 1 || repeated & (1 << at) || !areHalves(this.inputs[at], this.output))
+      return false;
+    if (this.#tabulated === undefined) this.#tabulated = isLong(this.what) ? new Tabulated() : null;
+    const [from, to] = [addresses[at]!, addresses[inputs.length]!];
+    const table = this.#tabulated?.of(count, numbers, (all, results, length) => {
+      addresses[at] = all;
+      addresses[inputs.length] = results;
+      this.#launchFlat(length, repeated);
+    });
+    if (table === undefined) return false;
+    engine.module("tabulated", buildLookups);
+    this.#shareRun("tabulated", count, [table, from, to]);
+    return true;
   }
 
   #launchFlat(count: number, repeated: number): void {
