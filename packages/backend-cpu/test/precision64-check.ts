@@ -17,6 +17,7 @@ const sigmoid = (x: number): number => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) 
 const hosted: { readonly [K in UnaryOp]?: (x: number) => number } = {
   exp2: (x) => 2 ** x,
   sigmoid,
+  rsqrt: (x) => 1 / Math.sqrt(x),
   ...hostFunctions(),
 };
 
@@ -47,6 +48,7 @@ export const rows: { readonly [K in keyof typeof truths]: readonly [from: number
   acosh: [1, 1e6, 2],
   atanh: [-1, 1, 2],
   sigmoid: [-740, 100, 2],
+  rsqrt: [1e-6, 1e6, 1],
   erf: [-6, 6, 1],
   erfc: [-6, 6, 5],
 };

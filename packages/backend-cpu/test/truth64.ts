@@ -135,6 +135,7 @@ export const truths = {
   acosh: (x) => log(x + sqrt(mul(x, x) - ONE)),
   atanh: (x) => log(div(ONE + x, ONE - x)) / 2n,
   sigmoid: (x) => [ONE, ONE + exp(-x)],
+  rsqrt: (x) => [ONE, sqrt(x)],
   erf,
   erfc: (x) => ONE - erf(x),
 } satisfies Record<string, Function>;

@@ -103,6 +103,18 @@ export function isUnusual(x: Node): Node {
   return or(sub(word, i64(0x10000000000000n)), sub(i64(0x7fcfffffffffffffn), word));
 }
 
+/** 1/√x as in float32, with a step to the third order between. */
+export function rsqrt(x: Node): Node {
+  const guess = float(sub(i64(0x5fe2222500000000n), shrUnsigned(bits(x), 1)));
+  const u = mul(mul(x, guess), guess);
+  const near = mul(guess, fma(sub(u, 2.253305673599243), u, 2.2825191020965576));
+  const error = fma(mul(x, near), near, -1);
+  const nearer = fma(mul(near, error), fma(error, 0.375, -0.5), near);
+  const minusHalf = float(add(bits(nearer), i64(EXPONENT)));
+  const value = fma(minusHalf, fma(mul(x, nearer), nearer, -1), nearer);
+  return patch(isUnusual(x), value, (y) => div(1, sqrt(y)), x);
+}
+
 /** A logarithm from what it is for positive numbers. */
 function logarithm(x: Node, of: (parts: Logarithm) => Node): Node {
   const careful = (y: Node): Node => {

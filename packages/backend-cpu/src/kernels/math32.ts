@@ -27,7 +27,9 @@ import {
   polynomial,
   select,
   shl,
+  shrUnsigned,
   singleBits,
+  sqrt,
   square,
   sub,
   withSign,
@@ -202,6 +204,20 @@ export function log1p(x: Node): Node {
   const value = withSign(logOf(logarithmOf(e, fma(x, power, sub(power, 1)))), x);
   const careful = (y: Node): Node => select(eq(y, -1), constant("f32", -INFINITY), log(y));
   return patch(outside(u, 3), value, careful, x);
+}
+
+/**
+ * 1/√x: the exponent halved, with the other sign, is within 5 % of 0.82 times that, so that the polynomial which brings it
+ * near begins with 1. A step of Newton's method follows.
+ */
+export function rsqrt(x: Node): Node {
+  const guess = float(sub(0x5f111128, shrUnsigned(bits(x), 1)));
+  const u = mul(mul(x, guess), guess);
+  const near = mul(guess, fma(sub(u, 2.253305673599243), u, 2.2825191020965576));
+  const minusHalf = float(add(bits(near), 0x7f800000));
+  // Moved by the same constant, positive normal numbers are the lowest whole ones.
+  const isOther = gt(add(bits(x), 0x7f800000), 2 * EXPONENT - 1);
+  return patch(isOther, fma(minusHalf, fma(mul(x, near), near, -1), near), (y) => div(1, sqrt(y)), x);
 }
 
 /** eˣ / 2 for x ≥ 0: eˣ itself may be too large. */

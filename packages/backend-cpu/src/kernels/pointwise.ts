@@ -104,7 +104,7 @@ const powers: ReadonlyMap<number, (x: Node) => Node> = new Map([
   [2, (x) => mul(x, x)],
   [3, (x) => mul(mul(x, x), x)],
   [0.5, sqrt],
-  [-0.5, (x) => div(1, sqrt(x))],
+  [-0.5, (x) => unary.rsqrt(x, "float32")],
   [-1, (x) => div(1, x)],
   [-2, (x) => div(1, mul(x, x))],
 ]);

@@ -72,7 +72,7 @@ export const unary: { readonly [K in UnaryOp]: Row } = {
   square: (x) => mul(x, x),
   bitwiseNot: (x, dtype) => (dtype === "bool" ? eq(x, 0) : not(x)),
   sqrt,
-  rsqrt: (x) => div(1, sqrt(x)),
+  rsqrt: byType(m32.rsqrt, l64.rsqrt),
   reciprocal: (x) => div(1, x),
   exp: byType(m32.exp, e64.exp),
   exp2: byType(m32.exp2, e64.exp2),
