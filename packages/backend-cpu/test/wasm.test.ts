@@ -202,6 +202,19 @@ describe("functions", () => {
     }
   });
 
+  test("lanes are chosen by masks with and without relaxed SIMD", () => {
+    for (const relaxed of [true, false]) {
+      const other = new Engine(new Memory(), { simd: true, relaxedSimd: relaxed, joinedVectors: false });
+      const { f } = other.module<"f">("choose", (m) => {
+        m.func("f", ["x:f64"], (f, { x }) => {
+          const [a, b] = [f.let(op("f64x2.splat", x)), f.let(op("f64x2.splat", 3))];
+          return extract("f64x2.extract_lane", f.choose(a, b, op("f64x2.lt", a, b)), 1);
+        });
+      });
+      expect([f(2), f(5)]).toEqual([2, 3]);
+    }
+  });
+
   test("an invalid module is refused with its key and the function's name", () => {
     expect(() => engine.module("broken", (m) => m.func("oops", [], (f) => f.drop({ type: "i32", emit() {} })))).toThrow(
       /broken was refused.*oops/,

@@ -170,5 +170,6 @@ export const relaxedOps = {
   "vvv>v": {
     "f32x4.relaxed_madd": 0x105,
     "f64x2.relaxed_madd": 0x107,
+    "i64x2.relaxed_laneselect": 0x10c,
   },
 } as const;
