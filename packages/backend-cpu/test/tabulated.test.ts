@@ -1,5 +1,5 @@
 /** Results of 16-bit numbers that are looked up are those that are computed. */
-import { fromBfloat16, fromFloat16, noGrad, type Tensor, tensor, where } from "@dl/tensor";
+import { cat, fromBfloat16, fromFloat16, noGrad, type Tensor, tensor, where } from "@dl/tensor";
 import { describe, expect, test } from "vitest";
 import "../src/index.ts";
 import { onOneAndThree } from "./on-threads.ts";
@@ -26,6 +26,13 @@ const functions: Readonly<Record<string, Fn>> = {
   silu: (x) => x.mul(x.sigmoid()),
   "leaky relu": (x) => where(x.gt(0), x, x.mul(0.01)),
   "a long chain": (x) => x.exp().log1p().mul(3).sub(x.sin()).tanh(),
+  "beside another": (x) => x.mul(cat([x.neg()]).sigmoid()),
+  "of a difference": (x) =>
+    x
+      .sub(cat([x.mul(0.5)]))
+      .exp()
+      .log1p()
+      .add(x),
   cast: (x) => x.to(x.dtype === "float16" ? "bfloat16" : "float16"),
   "in place": (x) => x.clone().exp_(),
 };

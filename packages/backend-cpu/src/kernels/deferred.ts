@@ -5,7 +5,6 @@
 import {
   type Backend,
   type DType,
-  dtypes,
   isContiguous,
   type KernelCall,
   type KernelInput,
@@ -18,11 +17,12 @@ import { CpuStorage, type Pending } from "../storage.ts";
 import { access } from "./access.ts";
 import { casts, convert } from "./copy.ts";
 import { Elementwise, putNumber } from "./elementwise.ts";
-import { constant, input, type Node, numberAt, shl, shr, shrUnsigned } from "./expression.ts";
+import { input, type Node, numberAt } from "./expression.ts";
 import type { Output } from "./kernel.ts";
 import { collect, lanesOf } from "./lower.ts";
 import { MOST_OPERANDS } from "./plan.ts";
 import { launch, pointwiseOf } from "./pointwise.ts";
+import { build, type Step, stored, ZERO, zeroOf } from "./steps.ts";
 import { areHalves } from "./tabulated.ts";
 
 /** Elements from which an op waits: fewer lie in the nearest caches anyway. */
@@ -40,6 +40,8 @@ const MOST_WORK = 256;
  * the registers. Results that are looked up cost the same whatever they are.
  */
 const MOST_OF_TWO = 40;
+/** Nodes from which what is made of one 16-bit number is rather looked up alone than computed with others. */
+const LOOKED_UP = 16;
 /** Fused formulas that are compiled at most. */
 const MOST_KERNELS = 512;
 
@@ -64,19 +66,29 @@ class Deferred implements Pending {
     this.#shape = shape;
     this.sources = inputs.flatMap((x) => (typeof x === "number" ? [] : [x.storage as CpuStorage]));
     this.#measure();
-    if (this.#isTooLong()) {
-      for (const source of this.sources) void source.block;
-      this.#measure();
-    }
+    const first = this.#first();
+    for (const source of first) void source.block;
+    if (first.length > 0) this.#measure();
     for (const pending of this.#waiting()) pending.#readers++;
   }
 
-  #isTooLong(): boolean {
+  /** The sources that are computed first: all where it would be too long, and where what is long can be looked up then. */
+  #first(): readonly CpuStorage[] {
     const { weight } = this.kernel.what;
-    const [source, ...others] = [...this.#reads].filter((x) => typeof x !== "string");
-    const isKnown = others.length === 0 && areHalves(source?.dtype, this.kernel.output);
-    const most = Math.min(weight, this.work - weight) > CHEAP && !isKnown ? MOST_OF_TWO : MOST_WORK;
-    return this.work > most || this.#reads.size >= MOST_OPERANDS;
+    const isOfHalf = this.#isOfHalf();
+    const most = Math.min(weight, this.work - weight) > CHEAP && !isOfHalf ? MOST_OF_TWO : MOST_WORK;
+    if (this.work > most || this.#reads.size >= MOST_OPERANDS) return this.sources;
+    const [x, y] = this.sources;
+    if (weight >= LOOKED_UP && !y && !isOfHalf && areHalves(x?.dtype, this.kernel.output)) return this.sources;
+    const isLookedUp = (below: unknown): boolean =>
+      below instanceof Deferred && below.work >= LOOKED_UP && below.#isOfHalf();
+    return isOfHalf ? [] : this.sources.filter(({ pending }) => isLookedUp(pending));
+  }
+
+  /** Whether it makes a 16-bit number of one alone. */
+  #isOfHalf(): boolean {
+    const [source, other] = [...this.#reads].filter((x) => typeof x !== "string");
+    return !other && areHalves(source?.dtype, this.kernel.output);
   }
 
   #waiting(): Deferred[] {
@@ -206,11 +218,6 @@ function numberNode(x: number, slot: number, { inputs }: Elementwise): Node {
 
 const isView = (x: KernelInput): x is View => typeof x !== "number";
 
-function zeroOf(dtype: DType): Node {
-  const { raw, decode } = access[dtype];
-  return decode(constant(raw, 0));
-}
-
 /** Vectors may round products and sums together. */
 function isSameInScalars({ what }: Elementwise): boolean {
   return [...collect([what.root])].every(({ op }) => op !== "fma" && op !== "patch");
@@ -280,18 +287,9 @@ function waits(x: KernelInput): boolean {
 
 const nameOf = (x: number, dtype: DType): string => `${Object.is(x, -0) ? "-0" : x} ${dtype}`;
 
-/** The operand that is the number 0 where it is part of the formula. */
-const ZERO = Number.POSITIVE_INFINITY;
-
 /** Comparisons and choices often have that, and give the same whether it is known or not; of 0 and -0 a minimum need not. */
 const isKnown = ({ name, output }: Elementwise, x: KernelInput): boolean =>
   Object.is(x, 0) && (output === "bool" || name === "where");
-
-/** One op of a chain; its operands are inputs of the chain (0, 1, …), the results of earlier ops (~0, ~1, …) or {@link ZERO}. */
-interface Step {
-  readonly kernel: Elementwise;
-  readonly operands: readonly number[];
-}
 
 /** A chain as it is found: what it reads, and what it does with that. */
 class Chain {
@@ -376,25 +374,4 @@ function fusedKernel(name: string, { steps, inputs }: Chain): Elementwise | null
   const kernel = new Elementwise(name, types, steps.at(-1)!.kernel.output, (...xs) => build(steps, xs));
   const apart = steps.reduce((sum, step) => sum + costOf(step.kernel), (steps.length - 1) * PASS);
   return costOf(kernel) > apart ? null : kernel;
-}
-
-/** The formulas of all steps, one into the other; in between, elements are rounded as if they had been stored. */
-function build(steps: readonly Step[], xs: readonly Node[]): Node {
-  const results: Node[] = [];
-  for (const { kernel, operands } of steps) {
-    const args = operands.map((i, k) => {
-      if (i === ZERO) return zeroOf(kernel.inputs[k]!);
-      return i >= 0 ? xs[i]! : stored(steps[~i]!.kernel, results[~i]!);
-    });
-    results.push(kernel.build(...args));
-  }
-  return results.at(-1)!;
-}
-
-function stored({ output }: Elementwise, value: Node): Node {
-  const { bytes, signed, encode, decode } = access[output];
-  const raw = encode(value);
-  if (bytes >= 4 || !(dtypes[output].kind === "int" || output === "float16")) return decode(raw);
-  const unused = 32 - 8 * bytes;
-  return decode((signed ? shr : shrUnsigned)(shl(raw, unused), unused));
 }
