@@ -92,9 +92,9 @@ export class Elementwise {
   /** Where there is one view, of 16-bit numbers: whether its results were known, and are written. */
   #lookUp(inputs: readonly KernelInput[], count: number, repeated: number): boolean {
     const at = inputs.findIndex((x) => typeof x !== "number");
+    if (!areHalves(this.inputs[at], this.output) || repeated & (1 << at)) return false;
     const numbers = inputs.filter((x) => typeof x === "number");
-    if (numbers.length !== inputs.length - 1 || repeated & (1 << at) || !areHalves(this.inputs[at], this.output))
-      return false;
+    if (numbers.length !== inputs.length - 1) return false;
     if (this.#tabulated === undefined) this.#tabulated = isLong(this.what) ? new Tabulated() : null;
     const [from, to] = [addresses[at]!, addresses[inputs.length]!];
     const table = this.#tabulated?.of(count, numbers, (all, results, length) => {
