@@ -187,6 +187,18 @@ test("more elements are counted than a number of 32 bits with a sign can tell", 
   expect(scope(() => ones(1, { dtype: "uint8" }).expand(count).sum().item())).toBe(count);
 });
 
+test("every element of a line counts in products of int64", () => {
+  const size = 45;
+  const factor = (i: number): number => (i % (size + 1) === 0 ? -(2 ** 33) - 5 : 1);
+  const values = Array.from({ length: size * size }, (_, i) => factor(i));
+  const rows: Spec = { shape: [size, size], dtype: "int64", strides: [size, 1], offset: 0, values };
+  check("prod", rows, [1]);
+  check("prod", rows, [0]);
+  const apart = values.flatMap((x) => [x, 3]);
+  check("prod", { ...rows, strides: [2 * size, 2], values: apart }, [1]);
+  check("prod", { ...rows, shape: [40], strides: [1], values: Array(40).fill(-2) }, [0]);
+});
+
 test("products may leave the range of float32 on their way", () => {
   const large = Array.from({ length: 16 }, (_, i) => (i < 8 ? 1e30 : 1e-30));
   const rows: Spec = {

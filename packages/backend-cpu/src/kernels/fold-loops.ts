@@ -142,7 +142,7 @@ type Run = {
 function foldVectors(f: Func, fold: Fold, tools: Tools, { at, beside, count, total, stride }: Run): void {
   const { from, narrow, packed } = fold;
   const { lanes, loaded, steps } = packed;
-  if (narrow) {
+  if (narrow && !stride) {
     f.if(op("i32.ge_s", count, narrow.round), () => {
       const found = f.let(narrow.fold(f, tools, at, count));
       f.set(total, scalarOf(f, narrow.isTotal ? fold.wideMerge : fold.wideStep, tools, total, found));

@@ -4,6 +4,7 @@ import { type Expr, type Func, type Local, op, select, splat } from "../wasm/emi
 import { type Access, access, loadPacked, loadStrided } from "./access.ts";
 import { constant, convert, input, isFloatType, isNan, type Node, type NumberType } from "./expression.ts";
 import { type NarrowFold, narrowExtreme, narrowSum } from "./fold-narrow.ts";
+import { wholeProduct } from "./fold-products.ts";
 import type { Tools } from "./helpers.ts";
 import { Lowering, lanesOf, type VectorLanes } from "./lower.ts";
 import { type FoldOp, reductions } from "./reductions.ts";
@@ -116,9 +117,14 @@ export function foldOf(name: FoldOp, { from, views, element: made }: Folded, to:
     wideStep: combine(wideTotal, convert(value, wide)),
     wideMerge: combine(wideTotal, input(1, wide)),
     wideFinish: target.encode(wideTotal),
-    narrow: isPlain && name === "sum" ? narrowSum(source) : extreme,
+    narrow: isPlain ? (special(name, source) ?? extreme) : undefined,
     ...{ rounds, block: rounds ? BLOCK.rounding : BLOCK.exact },
   };
+}
+
+function special(name: FoldOp, source: Access): NarrowFold | undefined {
+  if (name === "prod") return source.raw === "i64" ? wholeProduct : undefined;
+  return name === "sum" ? narrowSum(source) : undefined;
 }
 
 /** Sixteen bits that are computed in 32 are loaded two to a word. */
