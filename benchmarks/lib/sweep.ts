@@ -181,7 +181,8 @@ const gradients: Rows = [
     single,
     `softmax(x, 0); softmax(x, 1); log_softmax(x, 1); logsumexp(x, 1); mul(x, y); div(x, y); add(x, row)
     mul(x, column); pow(x, 2); where(mask, x, y); maximum(x, y); amax(x, 1); cumsum(x, 1); sort(x, 1)
-    gather(x, 1, picks); index_select(x, 0, which); cat([x, y]); F.embedding(tokens, book); at(x, which)`,
+    gather(x, 1, picks); index_select(x, 0, which); cat([x, y]); F.embedding(tokens, book); at(x, which)
+    mv(x, row)`,
   ],
 ];
 

@@ -35,6 +35,12 @@ describe("gemm", () => {
     fc.assert(fc.property(problems, check), { numRuns: 40 });
   });
 
+  test("agrees with three loops where a matrix that lies by columns meets a vector", () => {
+    const rows = fc.tuple(problem(300, ["f32", "f64"]), fc.integer({ min: 90, max: 1100 }));
+    const vectors = rows.map(([p, m]): Problem => ({ ...p, m, n: 1, transposeA: true, gap: 0 }));
+    fc.assert(fc.property(vectors, check), { numRuns: 40 });
+  });
+
   test("agrees with three loops where threads share a product", () => {
     const shared = problem(140, ["f32", "f64"]).filter(({ k }) => k > 0) as fc.Arbitrary<Problem>;
     fc.assert(fc.property(shared, checkTogether), { numRuns: 30 });

@@ -163,7 +163,7 @@ function moduleOf(type: ScalarName): string {
   return key;
 }
 
-function chooseWay(type: ScalarName, { m, n, k, a, b, c, batch, accumulate }: GemmCall): Product {
+function chooseWay(type: ScalarName, { m, n, k, a, b, c, batch, accumulate, bias }: GemmCall): Product {
   const product: Product = {
     mode: SCALAR,
     transposed: false,
@@ -186,9 +186,10 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, batch, accumulate }: Ge
   // Columns that do not fill a vector are slow as they lie.
   const direct = small || ((n * s) % 16 === 0 && n * k * s <= CACHED_BYTES);
   const short = k < SHORT && !product.transposed && b.columnStride === 1;
+  const adds = accumulate || bias !== undefined;
   const lines = isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k);
   if (dots && lines && !short) product.mode = DOT;
-  else if (product.cColumn !== 1 || product.addColumn !== 1) product.mode = SCALAR;
+  else if (product.cColumn !== 1 || (adds && product.addColumn !== 1)) product.mode = SCALAR;
   else if (direct && product.b.columnStride === 1) product.mode = DIRECT;
   else product.mode = m * n * k >= BIG || (threads.count === 1 && m > NEAR_ROWS && !batch) ? TOGETHER : PACKED;
   return product;
