@@ -261,8 +261,7 @@ export class Lowering {
   #blend({ type, args: [, yes, no] }: Node, mask: Expr<"v128">, a: Expr<"v128">, b: Expr<"v128">): Expr<"v128"> {
     if (isZero(no!)) return op("v128.and", a, mask);
     if (yes!.op === "const" && !isFloatType(yes!.type) && Number(yes!.detail) === -1) return op("v128.or", b, mask);
-    if (isZero(yes!)) return op("v128.andnot", b, mask);
-    return widthOf(type) === 64 ? this.#f.choose(a, b, mask) : op("v128.bitselect", a, b, mask);
+    return isZero(yes!) ? op("v128.andnot", b, mask) : this.#f.choose(a, b, mask, widthOf(type));
   }
 
   #scalar(node: Node, args: readonly Expr[]): Expr {

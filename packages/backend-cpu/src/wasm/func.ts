@@ -241,9 +241,9 @@ export class Func {
     return op(`${shape}.add`, c, op(`${shape}.mul`, a, b));
   }
 
-  /** Lanes of 64 bits of `a` where a mask has all bits set, of `b` where it has none: with relaxed SIMD one instruction, not three. */
-  choose(a: Operand<"v128">, b: Operand<"v128">, mask: Operand<"v128">): Expr<"v128"> {
-    return op(this.#relaxed ? "i64x2.relaxed_laneselect" : "v128.bitselect", a, b, mask);
+  /** Lanes of `a` where a mask has all bits set, of `b` where it has none: of 64 bits, relaxed SIMD takes one instruction for three. */
+  choose(a: Operand<"v128">, b: Operand<"v128">, mask: Operand<"v128">, width: 32 | 64 = 64): Expr<"v128"> {
+    return op(this.#relaxed && width === 64 ? "i64x2.relaxed_laneselect" : "v128.bitselect", a, b, mask);
   }
 
   #nest(opcode: number, body: (label: Label) => void): void {
