@@ -26,7 +26,7 @@ const unary: Rows = [
   [single, each("ceil round deg2rad nan_to_num isinf isfinite signbit", "x")],
   [
     single,
-    "acosh(above); logit(share); special.entr(share); exp(turned); exp(strided); softmax(turned, 0); F.gelu(strided)",
+    "acosh(above); logit(share); special.entr(share); special.ndtri(share); exp(turned); exp(strided); softmax(turned, 0); F.gelu(strided)",
   ],
   [numbers, "neg(x); abs(x)"],
   [["float32", "bfloat16", "float16"], "sign(x); isnan(x)"],

@@ -57,7 +57,11 @@ export const ndtri = composite("ndtri(input)", (input: Tensor): Tensor => {
   const p = precise(input);
   const isSmall = p.gt(0).logicalAnd(p.lt(0.01));
   const middle = where(isSmall, 0.5, p).mul(2).sub(1).erfinv().mul(Math.SQRT2);
-  return where(isSmall, lowerTail(where(isSmall, p, 0.01)), middle).to(floating(input).dtype);
+  const whole =
+    input.device === "cpu"
+      ? middle.maskedScatter(isSmall, lowerTail(p.maskedSelect(isSmall)))
+      : where(isSmall, lowerTail(where(isSmall, p, 0.01)), middle);
+  return whole.to(floating(input).dtype);
 });
 
 /** log({@link ndtr}), where that is too small for a number, too. @see https://pytorch.org/docs/stable/special.html#torch.special.log_ndtr */
