@@ -7,6 +7,7 @@ import { type Expr, type Func, load, type Module, op, when } from "../wasm/emitt
 import { type After, pools } from "./conv-forward.ts";
 import { type Geometry, product } from "./conv-geometry.ts";
 import { at, ceilDiv, type Int, min, shareOf } from "./element.ts";
+import { once } from "./remember.ts";
 import { convTiled, type Tensors, tilesPay, type WeightSteps } from "./winograd.ts";
 import { convWeightTiled, weightTilesPay } from "./winograd-weight.ts";
 
@@ -30,21 +31,16 @@ export function tiledWeight(g: Geometry, x: number, gradient: number, w: number)
   return withPhases(g, inner, x, gradient, (x, y) => convWeightTiled(inner, x, y, w));
 }
 
-const inners = new WeakMap<Geometry, Geometry | null>();
-
 /** The plain convolution of the images that a dilated one falls into, zeros around them included. */
-function innerOf(g: Geometry): Geometry | null {
-  let inner = inners.get(g);
-  if (inner !== undefined) return inner;
+const innerOf = once((g: Geometry): Geometry | null => {
   const [deep, down, across] = g.dilation;
   const isDilated = deep === 1 && down * across > 1 && product(g.stride) === 1 && g.groups === 1;
+  if (!isDilated) return null;
   const output = [g.output[0], Math.ceil(g.output[1] / down), Math.ceil(g.output[2] / across)] as const;
   const input = [g.input[0], output[1] + g.kernel[1] - 1, output[2] + g.kernel[2] - 1] as const;
   const sizes = { input, output, before: [g.before[0], 0, 0], dilation: [1, 1, 1] } as const;
-  inner = isDilated ? { ...g, ...sizes, batch: g.batch * down * across } : null;
-  inners.set(g, inner);
-  return inner;
-}
+  return { ...g, ...sizes, batch: g.batch * down * across };
+});
 
 /** In the order of the kernels: images of `planes` planes, and of each phase a part. */
 const sizeNames = [

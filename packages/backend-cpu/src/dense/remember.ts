@@ -1,4 +1,4 @@
-/** Results that are kept by the numbers they follow from: arithmetic on lists takes longer than a small kernel. */
+/** Results that are kept by what they follow from: arithmetic on lists takes longer than a small kernel. */
 import { sameShape } from "@dl/tensor";
 
 const KEPT = 256;
@@ -19,5 +19,18 @@ export function remember<A extends readonly unknown[], R>(
     const result = compute(...args);
     known.set(hash, { key, result });
     return result;
+  };
+}
+
+/** `compute`, but what came of it for an object is not computed again. */
+export function once<K extends object, R>(compute: (key: K) => R): (key: K) => R {
+  const known = new WeakMap<K, { readonly result: R }>();
+  return (key) => {
+    let found = known.get(key);
+    if (found === undefined) {
+      found = { result: compute(key) };
+      known.set(key, found);
+    }
+    return found.result;
   };
 }

@@ -5,14 +5,17 @@
  * Arithmetic Complexity of Computations, 1980; Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016).
  */
 
+/** By rows. */
+export type Matrix = readonly (readonly number[])[];
+
 /** Each output is a sum of products: `output` · ((`weight` · taps) ⊙ (`input` · window)). */
 export interface Axis {
   /** Of as many elements as the window, for each product. */
-  readonly input: readonly (readonly number[])[];
+  readonly input: Matrix;
   /** Of as many as the kernel has taps, for each product. */
-  readonly weight: readonly (readonly number[])[];
+  readonly weight: Matrix;
   /** Of as many as there are products, for each output. */
-  readonly output: readonly (readonly number[])[];
+  readonly output: Matrix;
 }
 
 const THREE: Axis = {

@@ -11,19 +11,8 @@ export const VECTOR = 16;
 
 /** In the order of `interleave`; `plane`, `row` and `before` are in bytes. */
 export const interleaveNames = [
-  ...([
-    "units",
-    "channels",
-    "vectors",
-    "depth",
-    "outer",
-    "zeros",
-    "height",
-    "width",
-    "plane",
-    "row",
-    "before",
-  ] as const),
+  ...(["units", "channels", "vectors", "depth", "outer", "zeros", "height", "width"] as const),
+  ...(["plane", "row", "before"] as const),
 ] as const;
 export type Interleaved = { readonly [K in (typeof interleaveNames)[number]]: number };
 

@@ -17,7 +17,7 @@ import { type After, blockBounds, pools } from "./conv-forward.ts";
 import { at, type Int, shareOf } from "./element.ts";
 import { largestOfQuad } from "./pool-max.ts";
 import { tilesFor } from "./tiles.ts";
-import { type Axis, windowOf } from "./winograd-axis.ts";
+import { type Axis, type Matrix, windowOf } from "./winograd-axis.ts";
 
 /** Tiles in a group. */
 export const GROUP = 4;
@@ -53,31 +53,29 @@ function combined<T extends "f32" | "v128">(
   return sizes.map(sumOf).reduce((a, b) => apply("add", a, b));
 }
 
+/** What is multiplied with a square of numbers from the left, and its transpose from the right. */
+export interface Matrices {
+  readonly rows: Matrix;
+  readonly columns: Matrix;
+}
+
 /** Transforms a square of numbers along its rows and columns: `give` gets what comes of it, one by one. */
 export function transform<T extends "f32" | "v128">(
   f: Func,
   shape: T extends "f32" ? "f32" : "f32x4",
-  {
-    rows,
-    columns,
-  }: { readonly rows: readonly (readonly number[])[]; readonly columns: readonly (readonly number[])[] },
+  { rows, columns }: Matrices,
   along: readonly Local<T>[],
   number: (i: number, j: number) => Expr<T>,
   give: (value: Expr<T>, i: number, j: number) => void,
 ): void {
   for (const [i, row] of rows.entries()) {
     for (const [j, sum] of along.entries()) {
-      f.set(
-        sum,
-        combined(shape, row, (k) => number(k, j)),
-      );
+      const total = combined(shape, row, (k) => number(k, j));
+      f.set(sum, total);
     }
     for (const [j, column] of columns.entries()) {
-      give(
-        combined(shape, column, (k) => along[k]!),
-        i,
-        j,
-      );
+      const value = combined(shape, column, (k) => along[k]!);
+      give(value, i, j);
     }
   }
 }
@@ -99,14 +97,10 @@ export function weightBlock(f: Func, axes: Axes, w: Int, channels: Int, number: 
  * row's taps lie `tapStep` apart, from `w` on; each of a kernel's `depth` planes counts as a channel.
  */
 export function buildWeights(m: Module, axes: Axes): void {
-  const { rows, columns } = axes;
   const steps = ["rowStep", "channelStep", "planeStep", "tapStep"] as const;
   const blocks = ["blockCount", "blockRows", "blockExtra"] as const;
   m.func("transformWeights", ["chunk", "chunks", "w", "to", "channels", "depth", ...steps, ...blocks], (f, p) => {
-    const width = columns.weight[0]!.length;
-    const taps = f.locals("f32", rows.weight[0]!.length * width);
-    const along = f.locals("f32", width);
-    const [from, to] = [f.local("i32"), f.local("i32")];
+    const transformTaps = tapTransform(f, axes);
     shareOf(f, p, p.blockCount, (number) => {
       const block = blockBounds(f, number, p);
       const { start: target, size } = weightBlock(f, axes, p.to, p.channels, number, block);
@@ -115,24 +109,7 @@ export function buildWeights(m: Module, axes: Axes): void {
         const [c, z] = [op("i32.div_u", channel, p.depth), op("i32.rem_u", channel, p.depth)];
         const source = f.let(at(at(at(p.w, block.first, p.rowStep), c, p.channelStep), z, p.planeStep));
         f.range(block.rows, () => {
-          f.set(from, source);
-          for (const tap of taps) {
-            f.set(tap, load("f32.load", from));
-            f.inc(from, p.tapStep);
-          }
-          f.set(to, target);
-          const matrices = { rows: rows.weight, columns: columns.weight };
-          transform(
-            f,
-            "f32",
-            matrices,
-            along,
-            (i, j) => taps[i * width + j]!,
-            (value) => {
-              f.store("f32.store", to, value);
-              f.inc(to, productStep);
-            },
-          );
+          transformTaps(source, p.tapStep, target, productStep);
           f.inc(source, p.rowStep);
           f.inc(target, 4);
         });
@@ -141,47 +118,69 @@ export function buildWeights(m: Module, axes: Axes): void {
   });
 }
 
+/** Transforms the taps of one row and channel. */
+function tapTransform(f: Func, { rows, columns }: Axes) {
+  const matrices = { rows: rows.weight, columns: columns.weight };
+  const width = columns.weight[0]!.length;
+  const taps = f.locals("f32", rows.weight[0]!.length * width);
+  const along = f.locals("f32", width);
+  const [from, to] = [f.local("i32"), f.local("i32")];
+  const number = (i: number, j: number) => taps[i * width + j]!;
+  return (source: Int, tapStep: Int, target: Int, productStep: Int): void => {
+    f.set(from, source);
+    for (const tap of taps) {
+      f.set(tap, load("f32.load", from));
+      f.inc(from, tapStep);
+    }
+    f.set(to, target);
+    transform(f, "f32", matrices, along, number, (value) => {
+      f.store("f32.store", to, value);
+      f.inc(to, productStep);
+    });
+  };
+}
+
 const spreadParams = ["x", "xChannel", "xPlane", "xRow", "channels", "depth", "to", "productStep", "toStep"] as const;
+type Spread = { readonly [K in (typeof spreadParams)[number]]: Int };
 
 /** Transforms the windows of a group, for `depth` planes of all channels. */
-export function windowSpreader(m: Module, { rows, columns }: Axes): FuncRef<typeof spreadParams, undefined> {
-  const width = windowOf(columns);
-  const vectors = Math.ceil((2 * GROUP + width - 2) / 4);
+export function windowSpreader(m: Module, axes: Axes): FuncRef<typeof spreadParams, undefined> {
   return m.inner("spreadWindows", spreadParams, (f, p) => {
-    const starts = f.locals("i32", windowOf(rows));
-    const [raw, lanes] = [f.locals("v128", vectors), f.locals("v128", width)];
-    const to = f.local("i32");
-    const plane = (x: Int): void => {
-      f.set(to, p.to);
-      for (const [i, row] of starts.entries()) f.set(row, i === 0 ? x : op("i32.add", starts[i - 1]!, p.xRow));
-      for (const row of rows.input) {
-        for (const [j, vector] of raw.entries()) {
-          f.set(
-            vector,
-            combined("f32x4", row, (i) => load("v128.load", starts[i]!, 16 * j)),
-          );
-        }
-        for (const [i, lane] of lanes.entries()) f.set(lane, everySecond(raw, lanes, i));
-        for (const column of columns.input) {
-          f.store(
-            "v128.store",
-            to,
-            combined("f32x4", column, (i) => lanes[i]!),
-          );
-          f.inc(to, p.productStep);
-        }
-      }
-      f.inc(p.to, p.toStep);
-    };
+    const spreadPlane = planeSpreader(f, p, axes);
     f.range(p.channels, () => {
       const x = f.let(p.x);
       f.range(p.depth, () => {
-        plane(x);
+        spreadPlane(x);
         f.inc(x, p.xPlane);
+        f.inc(p.to, p.toStep);
       });
       f.inc(p.x, p.xChannel);
     });
   });
+}
+
+/** Of one plane: rows are combined as they lie, and then fall apart into the columns of all four windows. */
+function planeSpreader(f: Func, p: Spread, { rows, columns }: Axes): (x: Int) => void {
+  const width = windowOf(columns);
+  const starts = f.locals("i32", windowOf(rows));
+  const [raw, lanes] = [f.locals("v128", Math.ceil((2 * GROUP + width - 2) / 4)), f.locals("v128", width)];
+  const to = f.local("i32");
+  return (x) => {
+    f.set(to, p.to);
+    for (const [i, row] of starts.entries()) f.set(row, i === 0 ? x : op("i32.add", starts[i - 1]!, p.xRow));
+    for (const row of rows.input) {
+      for (const [j, vector] of raw.entries()) {
+        const total = combined("f32x4", row, (i) => load("v128.load", starts[i]!, 16 * j));
+        f.set(vector, total);
+      }
+      for (const [i, lane] of lanes.entries()) f.set(lane, everySecond(raw, lanes, i));
+      for (const column of columns.input) {
+        const value = combined("f32x4", column, (i) => lanes[i]!);
+        f.store("v128.store", to, value);
+        f.inc(to, p.productStep);
+      }
+    }
+  };
 }
 
 /** Elements `from`, `from` + 2 … of a row: those of two places before, moved on by one. */
@@ -203,29 +202,9 @@ type Collected = { readonly [K in (typeof collectParams)[number]]: Int };
  * something is infinite or NaN, `flag` is set, because the transforms may make another NaN of it.
  */
 export function outputCollector(m: Module, axes: Axes, after: After): FuncRef<typeof collectParams, undefined> {
-  const { rows, columns } = axes;
-  const step = 16 * tilesFor(m.options).wide.vectors;
-  const relu = after === "relu" || after === "reluPool";
   return m.inner("collectOutputs", collectParams, (f, p) => {
-    const [bias, odd] = [f.local("v128"), f.local("v128")];
-    const sums = f.locals("v128", columns.input.length);
-    const product = (i: number, j: number) => load("v128.load", p.from, step * (i * sums.length + j));
-    /** The first outputs of all tiles in a row, and the second ones. */
-    const row = (dy: number): Local<"v128">[] => {
-      for (const [j, sum] of sums.entries()) {
-        f.set(
-          sum,
-          combined("f32x4", rows.output[dy]!, (i) => product(i, j)),
-        );
-      }
-      return columns.output.map((column) => {
-        const total = combined("f32x4", column, (j) => sums[j]!);
-        const output = f.let(op("f32x4.add", total, bias));
-        f.set(odd, op("f32x4.add", odd, op("f32x4.sub", output, output)));
-        if (relu) f.set(output, op("f32x4.add", op("f32x4.pmax", output, 0), 0));
-        return output;
-      });
-    };
+    const [bias, flaw] = [f.local("v128"), f.local("v128")];
+    const row = rowCollector(m, f, axes, after, { from: p.from, bias, flaw });
     f.range(p.outputs, () => {
       f.if(p.bias, () => {
         f.set(bias, load("v128.load32_splat", p.bias));
@@ -236,11 +215,41 @@ export function outputCollector(m: Module, axes: Axes, after: After): FuncRef<ty
       f.inc(p.from, p.productRow);
       f.inc(p.y, p.yChannel);
     });
-    f.if(op("v128.any_true", op("f32x4.ne", odd, odd)), () => f.store("i32.store", p.flag, 1));
+    f.if(op("v128.any_true", op("f32x4.ne", flaw, flaw)), () => f.store("i32.store", p.flag, 1));
   });
 }
 
-function storeRows(m: Module, f: Func, p: Collected, { rows }: Axes, row: (dy: number) => Local<"v128">[]): void {
+/** Gives the first outputs of all tiles in a row, and the second ones. */
+type RowOf = (dy: number) => Local<"v128">[];
+
+/** `flaw` is NaN where an output was infinite or NaN. */
+function rowCollector(
+  m: Module,
+  f: Func,
+  { rows, columns }: Axes,
+  after: After,
+  { from, bias, flaw }: { readonly from: Int; readonly bias: Local<"v128">; readonly flaw: Local<"v128"> },
+): RowOf {
+  const step = 16 * tilesFor(m.options).wide.vectors;
+  const relu = after === "relu" || after === "reluPool";
+  const sums = f.locals("v128", columns.input.length);
+  const product = (i: number, j: number) => load("v128.load", from, step * (i * sums.length + j));
+  return (dy) => {
+    for (const [j, sum] of sums.entries()) {
+      const total = combined("f32x4", rows.output[dy]!, (i) => product(i, j));
+      f.set(sum, total);
+    }
+    return columns.output.map((column) => {
+      const total = combined("f32x4", column, (j) => sums[j]!);
+      const output = f.let(op("f32x4.add", total, bias));
+      f.set(flaw, op("f32x4.add", flaw, op("f32x4.sub", output, output)));
+      if (relu) f.set(output, op("f32x4.add", op("f32x4.pmax", output, 0), 0));
+      return output;
+    });
+  };
+}
+
+function storeRows(m: Module, f: Func, p: Collected, { rows }: Axes, row: RowOf): void {
   for (const dy of rows.output.keys()) {
     f.if(op("i32.gt_s", p.height, dy), () => {
       const [left, right] = row(dy) as [Local<"v128">, Local<"v128">];
@@ -254,7 +263,7 @@ function storeRows(m: Module, f: Func, p: Collected, { rows }: Axes, row: (dy: n
 }
 
 /** The largest of each tile, and its place in the plane of `width` columns. */
-function storePooled(m: Module, f: Func, p: Collected, row: (dy: number) => Local<"v128">[]): void {
+function storePooled(m: Module, f: Func, p: Collected, row: RowOf): void {
   const quad = [...row(0), ...row(1)] as unknown as Parameters<typeof largestOfQuad>[1];
   const [largest, distance] = largestOfQuad(f, quad, f.let(op("i32x4.splat", p.width)));
   const first = op("i32x4.add", op("i32x4.splat", p.place), v128(new Int32Array([0, 2, 4, 6])));

@@ -8,7 +8,7 @@ import { type Func, type FuncRef, i32, type Local, load, type Module, op, select
 import { at, ceilDiv, dispatch, elements, type Int, min, partOf, shareOf } from "./element.ts";
 import { storeTile } from "./gemm-kernels.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
-import { windowOf } from "./winograd-axis.ts";
+import { type Matrix, windowOf } from "./winograd-axis.ts";
 import { buildInterleave, LANES, VECTOR } from "./winograd-interleave.ts";
 import { type Axes, GAP, productsOf, transform } from "./winograd-transforms.ts";
 
@@ -37,8 +37,7 @@ function windowTransform(m: Module, { rows, columns }: Axes, vectors: number): F
   });
 }
 
-const transposed = (matrix: readonly (readonly number[])[]): number[][] =>
-  matrix[0]!.map((_, j) => matrix.map((row) => row[j]!));
+const transposed = (matrix: Matrix): Matrix => matrix[0]!.map((_, j) => matrix.map((row) => row[j]!));
 
 const gradientParams = ["y", "yVector", "yRow", "count", "to", "productStep"] as const;
 
@@ -240,7 +239,7 @@ function buildCollect(m: Module, { rows, columns }: Axes): void {
   m.func("collectWeights", ["chunk", "chunks", "sums", "w", "flag", ...collectNames], (f, p) => {
     const numbers = f.locals("v128", products);
     const along = f.locals("v128", width);
-    const [odd, z] = [f.local("v128"), f.local("i32")];
+    const [flaw, z] = [f.local("v128"), f.local("i32")];
     shareOf(f, p, p.outputs, (output) => {
       f.for(z, 0, p.kernelDepth, 1, () => {
         const source = f.let(at(at(p.sums, output, p.sumRow), z, p.planeBytes));
@@ -253,7 +252,7 @@ function buildCollect(m: Module, { rows, columns }: Axes): void {
           const number = (i: number, j: number) => numbers[i * width + j]!;
           transform(f, "f32x4", taps, along, number, (value, i, j) => {
             const tap = f.let(value);
-            f.set(odd, op("f32x4.add", odd, op("f32x4.sub", tap, tap)));
+            f.set(flaw, op("f32x4.add", flaw, op("f32x4.sub", tap, tap)));
             storeLanes(f, p, target, tap, rest, 4 * (i * taps.columns.length + j), plane);
           });
           f.inc(source, VECTOR);
@@ -262,7 +261,7 @@ function buildCollect(m: Module, { rows, columns }: Axes): void {
         });
       });
     });
-    f.if(op("v128.any_true", op("f32x4.ne", odd, odd)), () => f.store("i32.store", p.flag, 1));
+    f.if(op("v128.any_true", op("f32x4.ne", flaw, flaw)), () => f.store("i32.store", p.flag, 1));
   });
 }
 

@@ -4,6 +4,7 @@ import { engine, memory, threads } from "../runtime/index.ts";
 import { type After, pools } from "./conv-forward.ts";
 import { type Geometry, product } from "./conv-geometry.ts";
 import { blocksOf } from "./conv-plan.ts";
+import { once } from "./remember.ts";
 import { tilesFor } from "./tiles.ts";
 import { axisOf, windowOf } from "./winograd-axis.ts";
 import { buildTiled, type Frame, frameNames, panelBytes, type Sizes, sizeNames } from "./winograd-kernels.ts";
@@ -67,8 +68,8 @@ function tilingOf(g: Geometry): Tiling | undefined {
 
 /** What a number of a transform costs, in multiply-adds of four lanes: of the input, of the output and, one by one, of the weights. */
 const [IN, OUT, WEIGHT] = [7, 5, 10];
-/** What must be left of the work, for tiles to pay. */
-const ENOUGH = 0.9;
+/** What may be left of the work, for tiles to pay. */
+const MOST_LEFT = 0.9;
 
 /** What tiles leave of the work, with their weights at hand or not. */
 function costOf(g: Geometry, { axes, groups }: Tiling, prepared: boolean): number {
@@ -105,18 +106,25 @@ interface Plan {
 
 function planOf(g: Geometry, after: After): Plan | null {
   const tiling = tilingOf(g);
-  if (!tiling || costOf(g, tiling, true) > ENOUGH) return null;
+  if (!tiling || costOf(g, tiling, true) > MOST_LEFT) return null;
+  const { axes } = tiling;
   // Windows of two rows are pooled where tiles have two.
-  if (pools(after) && (g.output[0] > 1 || tiling.axes.rows.output.length === 1)) return null;
-  const { axes, groups } = tiling;
-  const channels = g.channels * g.kernel[0];
+  if (pools(after) && (g.output[0] > 1 || axes.rows.output.length === 1)) return null;
   const key = `conv:tiled:${after}:${g.kernel[1]}x${g.kernel[2]}`;
   engine.module(key, (m) => buildTiled(m, axes, after));
+  const { sizes, frame } = sizesOf(g, tiling, after);
+  const fitting = frame ? Math.floor(FRAME_BYTES / sizes.xImage) : g.batch;
+  const together = Math.max(1, Math.min(g.batch, fitting));
+  const { shares, ...rest } = sharesOf(g, tiling, together);
+  const onlyPrepared = costOf(g, tiling, false) > MOST_LEFT;
+  return { key, onlyPrepared, images: g.batch, together, sizes: { ...sizes, ...shares }, frame, ...rest };
+}
+
+/** How the work on so many images is cut into units, and the memory that it takes. */
+function sharesOf(g: Geometry, { axes, groups }: Tiling, together: number) {
+  const channels = g.channels * g.kernel[0];
   const { vectors, rows } = tilesFor(engine.options).wide;
   const { windows, results } = panelBytes(axes, vectors, channels, g.outputs);
-  const { sizes, frame } = sizesOf(g, tiling, after);
-  const fittingImages = frame ? Math.floor(FRAME_BYTES / sizes.xImage) : g.batch;
-  const together = Math.max(1, Math.min(g.batch, fittingImages));
   const panels = Math.ceil((together * groups) / vectors);
   const blocks = blocksOf(g.outputs, rows);
   const weightBytes = productsOf(axes) * (4 * channels * g.outputs + GAP * blocks.blockCount);
@@ -126,14 +134,10 @@ function planOf(g: Geometry, after: After): Plan | null {
   const units = Math.ceil(panels / unit);
   const splits = isBig ? Math.min(blocks.blockCount, Math.ceil(MOST_UNITS / units)) : 1;
   return {
-    key,
-    onlyPrepared: costOf(g, tiling, false) > ENOUGH,
-    ...{ images: g.batch, together },
-    sizes: { ...sizes, ...blocks, unit: unit * vectors, splits },
+    shares: { ...blocks, unit: unit * vectors, splits },
     chunks: Math.min(MAX_CHUNKS, units * splits),
     scratch: EDGE_BYTES + unit * (windows + results),
     weightBytes,
-    frame,
   };
 }
 
@@ -159,31 +163,20 @@ function sizesOf(g: Geometry, tiling: Tiling, after: After) {
   return { sizes, frame: framed ? frame : undefined };
 }
 
-const plans: { readonly [A in After]: WeakMap<Geometry, Plan | null> } = {
-  store: new WeakMap(),
-  relu: new WeakMap(),
-  pool: new WeakMap(),
-  reluPool: new WeakMap(),
+const planFor = (after: After) => once((g: Geometry) => planOf(g, after));
+const plans: { readonly [A in After]: (g: Geometry) => Plan | null } = {
+  ...{ store: planFor("store"), relu: planFor("relu"), pool: planFor("pool"), reluPool: planFor("reluPool") },
 };
 
-function planFor(g: Geometry, after: After): Plan | null {
-  let plan = plans[after].get(g);
-  if (plan === undefined) {
-    plan = planOf(g, after);
-    plans[after].set(g, plan);
-  }
-  return plan;
-}
-
 /** Whether tiles gain something even where nothing was prepared. */
-export const tilesPay = (g: Geometry, after: After): boolean => planFor(g, after)?.onlyPrepared === false;
+export const tilesPay = (g: Geometry, after: After): boolean => plans[after](g)?.onlyPrepared === false;
 
 /**
  * y = x ∗ w + bias, and what comes behind it; of weights at other places, if `steps` says so. False where that gains nothing,
  * and where something is infinite or NaN: `y` is to be written in another way then.
  */
 export function convTiled(g: Geometry, after: After, tensors: Tensors, steps?: WeightSteps): boolean {
-  const plan = planFor(g, after);
+  const plan = plans[after](g);
   if (plan === null) return false;
   const kept = tensors.keep?.(plan);
   if (plan.onlyPrepared && !kept) return false;
@@ -219,7 +212,7 @@ function run(plan: Plan, tensors: Tensors, weights: number): boolean {
     memory.heap.i32[flag / 4] = 0;
     for (let first = 0; first < images; first += together) {
       const count = Math.min(together, images - first);
-      runSome(plan, tensors, { first, count, weights, flag, framed: block.address });
+      runImages(plan, tensors, { first, count, weights, flag, framed: block.address });
     }
     return memory.heap.i32[flag / 4] === 0;
   } finally {
@@ -228,7 +221,7 @@ function run(plan: Plan, tensors: Tensors, weights: number): boolean {
 }
 
 /** Some images, and addresses beside those of the tensors. */
-interface Some {
+interface Images {
   readonly first: number;
   readonly count: number;
   readonly weights: number;
@@ -236,7 +229,7 @@ interface Some {
   readonly framed: number;
 }
 
-function runSome({ key, sizes, chunks, scratch, frame }: Plan, tensors: Tensors, some: Some): void {
+function runImages({ key, sizes, chunks, scratch, frame }: Plan, tensors: Tensors, some: Images): void {
   const { first, count, weights, flag, framed } = some;
   const { bias, indices = 0 } = tensors;
   let { x } = tensors;

@@ -4,7 +4,7 @@ import { storeFirst, storePacked } from "./access.ts";
 import { COLUMNS, eachRow, eachVector, type Run } from "./columns.ts";
 import { type Fold, type FoldParams, operandsAt, placeOf, plus, smaller, stepper, times, vectorOf } from "./folds.ts";
 import type { Tools } from "./helpers.ts";
-import { Lowering } from "./lower.ts";
+import { Lowering, type VectorLanes } from "./lower.ts";
 
 type I32 = Local<"i32">;
 
@@ -25,7 +25,7 @@ export function foldColumns(f: Func, p: FoldParams, unit: I32, fold: Fold, tools
 }
 
 /** Of as many columns as are loaded together: their bytes. */
-const groupOf = ({ columns: { loaded, steps } }: Fold): readonly [columns: number, bytes: number] => [
+const groupOf = ({ columns: { loaded, steps } }: Fold): readonly [columns: VectorLanes, bytes: number] => [
   loaded,
   16 * steps.length,
 ];
@@ -68,7 +68,7 @@ function addRows(
     step.reset();
     for (const place of places) {
       for (let i = 0; i < groups; i++) {
-        step.add(operandsAt(f, fold, group as never, place, p.beside, i * group * from.bytes), i * halves);
+        step.add(operandsAt(f, fold, group, place, p.beside, i * group * from.bytes), i * halves);
       }
     }
     step.settle(totals.length);
