@@ -38,6 +38,7 @@ function widened(node: Node, x: Node): readonly Node[] {
 /** The high words of whole numbers need no shift. */
 function joined(node: Node, visit: (node: Node) => readonly Node[]): Node {
   const [wide] = node.args as [Node];
-  const isHigh = node.type === "i32" && wide.op === "shr" && wide.args[1]!.detail === 32;
+  const by = wide.args[1];
+  const isHigh = node.type === "i32" && wide.op === "shr" && by?.op === "const" && by.detail === 32;
   return { ...node, op: isHigh ? "joinHigh" : "join", args: visit(isHigh ? wide.args[0]! : wide) };
 }
