@@ -1,5 +1,5 @@
 import "./reference.ts";
-import { asTensor, floatTensor, special, type Tensor, tensor } from "@dl/tensor";
+import { asTensor, floatTensor, special, type Tensor, tensor, zeros } from "@dl/tensor";
 import { expect, test } from "vitest";
 
 /** What PyTorch computes in float64. */
@@ -53,4 +53,22 @@ test("asTensor takes a tensor as it is where nothing changes", () => {
   expect(asTensor(x)).toBe(x);
   expect(asTensor(x, { dtype: "float64" }).dtype).toBe("float64");
   expect(asTensor([1.5]).toArray()).toEqual([1.5]);
+});
+
+test("the logarithm of no exponentials is that of 0", () => {
+  expect(zeros(2, 0).logsumexp(1).toArray()).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+  expect(zeros(2, 0).logsumexp(0).shape).toEqual([0]);
+});
+
+test("sums of exponentials beyond all numbers are infinite, along lines as along columns", () => {
+  const inf = Number.POSITIVE_INFINITY;
+  const x = tensor([
+    [-inf, -inf],
+    [inf, 1],
+    [Number.NaN, 1],
+    [1000, 1000],
+  ]);
+  const sums = [-inf, inf, Number.NaN, Math.fround(1000 + Math.LN2)];
+  expect(x.logsumexp(1).toArray()).toEqual(sums);
+  expect(x.t().contiguous().logsumexp(0, true).toArray()).toEqual([sums]);
 });

@@ -57,10 +57,9 @@ export const ndtri = composite("ndtri(input)", (input: Tensor): Tensor => {
   const p = precise(input);
   const isSmall = p.gt(0).logicalAnd(p.lt(0.01));
   const middle = where(isSmall, 0.5, p).mul(2).sub(1).erfinv().mul(Math.SQRT2);
-  const whole =
-    input.device === "cpu"
-      ? middle.maskedScatter(isSmall, lowerTail(p.maskedSelect(isSmall)))
-      : where(isSmall, lowerTail(where(isSmall, p, 0.01)), middle);
+  const whole = p.backend.supports("maskedSelect")
+    ? middle.maskedScatter(isSmall, lowerTail(p.maskedSelect(isSmall)))
+    : where(isSmall, lowerTail(where(isSmall, p, 0.01)), middle);
   return whole.to(floating(input).dtype);
 });
 
