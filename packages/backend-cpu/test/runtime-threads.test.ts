@@ -49,7 +49,7 @@ function runMarks(chunks: number, rounds: number): void {
 
 describe("parallel", () => {
   test("runs every chunk once, on one thread and on more, awake or asleep", async () => {
-    for (const count of [1, 2, 4]) {
+    for (const count of [1, 2, 3, 4]) {
       setNumThreads(count);
       for (let i = 0; i < 200; i++) runMarks((i % 40) + 1, 10);
       await pause(30);
@@ -68,6 +68,22 @@ describe("parallel", () => {
       await pause(1);
     }
     expect(areas.size).toBeGreaterThanOrEqual(2);
+  });
+
+  test("a thread has neighbouring chunks, and others take only what it has not come to", async () => {
+    setNumThreads(2);
+    const [out, chunks] = [memory.allocate(4 * 64), 64];
+    const areasOf = (from: number): Set<number> =>
+      new Set(heap.i32.subarray(out.address / 4).subarray(from, from + 16));
+    let first = new Set<number>();
+    let second = first;
+    for (let i = 0; i < 200 && (first.size !== 1 || second.size !== 1 || [...first][0] === [...second][0]); i++) {
+      threads.parallel("marks", "scratch", chunks, [out.address], 1000);
+      [first, second] = [areasOf(0), areasOf(chunks / 2)];
+      await pause(1);
+    }
+    expect([first.size, second.size]).toEqual([1, 1]);
+    expect(first).not.toEqual(second);
   });
 
   test("workers without work sleep, and wake for the next task", async () => {

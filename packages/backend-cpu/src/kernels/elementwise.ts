@@ -16,6 +16,9 @@ import { areHalves, buildLookups, isLong, Tabulated } from "./tabulated.ts";
 /** Elements times nodes below which a second thread does not pay. */
 const PARALLEL_WORK = 2 ** 18;
 const PARALLEL_ELEMENTS = 2 ** 14;
+/** A thread's share comes in so many pieces, the last of which another thread may have to wait for, of so many elements. */
+const PIECES = 16;
+const LEAST = 2 ** 11;
 /** The variant of one input in reverse. */
 const REVERSED = 3;
 /** Of a call, and behind them of what a fold looks through. */
@@ -120,7 +123,7 @@ export class Elementwise {
   }
 
   #shareRun(key: string, count: number, operands: readonly number[]): void {
-    const per = (Math.ceil(count / (4 * threads.count)) + 63) & ~63;
+    const per = (Math.ceil(Math.max(LEAST, count / (PIECES * threads.count))) + 63) & ~63;
     threads.parallel(key, "flatTask", Math.ceil(count / per), [per, count, ...operands]);
   }
 
@@ -147,7 +150,7 @@ export class Elementwise {
     const plan = walk.write(addresses);
     if (!parallel) rows(plan, 0, total);
     else {
-      const per = Math.ceil(total / Math.min(total, 4 * threads.count));
+      const per = Math.ceil(total / Math.min(total, PIECES * threads.count));
       threads.parallel(key, "rowsTask", Math.ceil(total / per), [per, total, plan]);
     }
   }

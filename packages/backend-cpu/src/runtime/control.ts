@@ -1,7 +1,11 @@
 /**
  * The words of the control block through which threads agree on a task; indices into an Int32Array at `CONTROL`. What
- * workers look at while they wait, what they report, and what describes the task lie in cache lines of their own.
+ * workers look at while they wait, what they report, what describes the task, and each thread's share of it lie in cache
+ * lines of their own.
  */
+import { CONTROL, MAX_THREADS, SHARE, THREAD_AREAS, THREAD_BYTES } from "./layout.ts";
+
+/** The tag of the task. */
 export const STATE = 0;
 export const SLEEPERS = 1;
 export const DONE = 16;
@@ -15,15 +19,20 @@ export const ACTIVE = 36;
 export const ARGUMENTS = 37;
 /** Whether others want the cores: 1, and workers rest of themselves. */
 export const CROWDED = 38;
-export const CONTROL_WORDS = 48;
+/** The share of thread t is at SHARES + t · SHARE_WORDS. */
+export const SHARES: number = (THREAD_AREAS + SHARE - CONTROL) / 4;
+export const SHARE_WORDS: number = THREAD_BYTES / 4;
+export const CONTROL_WORDS: number = SHARES + MAX_THREADS * SHARE_WORDS;
 
-/** STATE is a tag in the high bits, which no two tasks in sight of each other share, and the next ticket below. */
-export const TICKET_BITS = 13;
-export const TICKET_MASK: number = 2 ** TICKET_BITS - 1;
-/** A ticket number that no task has: nothing can be claimed while a task is being written down. */
-export const CLOSED: number = TICKET_MASK;
+/** A share is a tag in the high bits, which no two tasks in sight of each other have, and its next chunk below. */
+export const CHUNK_MASK: number = 2 ** 13 - 1;
+/** A chunk that no task has: nothing can be claimed while a task is being written down. */
+export const CLOSED: number = CHUNK_MASK;
 /** The most parts that a task may have. */
 export const MAX_CHUNKS = 4096;
+/** The first chunk of a thread's share, and the end of the share before. */
+export const shareStart = (thread: number, chunks: number, active: number): number =>
+  Math.floor((thread * chunks) / active);
 
 /** Rounds of looking before a thread goes to sleep: some 20 to 40 µs, the length of the gaps between kernels. */
 export const SPIN = 20000;

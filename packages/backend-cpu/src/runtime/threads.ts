@@ -1,8 +1,10 @@
 /**
- * Fork and join over the shared memory. A task is one exported function called for chunks 0 … n-1; threads claim chunks by
- * ticket. The caller takes part, and at the end waits only for chunks that others have claimed: a worker that is asleep,
- * busy starting or starved of a core costs nothing. Which thread runs a chunk is chance, so kernels must split their work
- * by the shapes alone and write to separate places; then results do not depend on the number of threads.
+ * Fork and join over the shared memory. A task is one exported function called for chunks 0 … n-1. Each thread has a share,
+ * as many neighbouring chunks as every other, which it claims one by one, and then those of the others that nobody has
+ * claimed. So a core mostly works on what the caches next to it still hold from the task before. The caller takes part, and
+ * at the end waits only for chunks that others have claimed: a worker that is asleep, busy starting or starved of a core costs
+ * nothing. Which thread runs a chunk is chance, so kernels must split their work by the shapes alone and write to separate
+ * places; then results do not depend on the number of threads.
  */
 import * as control from "./control.ts";
 import { watchCrowding } from "./crowding.ts";
@@ -36,7 +38,7 @@ export class Threads {
     this.#canWait = heap.shared && canWait(this.#words);
     this.#crowded = crowded;
     this.#count = defaultCount();
-    if (heap.shared) this.#words[control.STATE] = control.CLOSED;
+    for (let thread = 0; heap.shared && thread < MAX_THREADS; thread++) this.#words[shareOf(thread)] = control.CLOSED;
   }
 
   /** Threads that take part in a task, the caller included. */
@@ -69,7 +71,7 @@ export class Threads {
     }
     this.#prepare(compiled, active);
     this.#publish(compiled, name, chunks, args, active);
-    this.#work(compiled, name, chunks, args);
+    this.#work(compiled, name, chunks, args, active);
   }
 
   /** Enough workers, and all of them have been sent the module. */
@@ -103,7 +105,7 @@ export class Threads {
         `parallel: cannot run ${chunks} chunks of ${compiled.key}.${name} with ${args.length} arguments.`,
       );
     }
-    this.#tag = ((this.#tag + 1) << control.TICKET_BITS) >>> control.TICKET_BITS;
+    this.#tag = (this.#tag + control.CHUNK_MASK + 1) | 0;
     words[control.DONE] = 0;
     words[control.FAILED] = 0;
     words[control.TOTAL] = chunks;
@@ -113,30 +115,44 @@ export class Threads {
     words[control.ARGUMENTS] = args.length;
     words[control.CROWDED] = this.#crowded(this.count) ? 1 : 0;
     for (let i = 0; i < args.length; i++) this.#values[i] = args[i]!;
-    const open = this.#tag << control.TICKET_BITS;
-    Atomics.store(words, control.STATE, open);
+    for (let thread = 0; thread < active; thread++) {
+      Atomics.store(words, shareOf(thread), this.#tag | control.shareStart(thread, chunks, active));
+    }
+    Atomics.store(words, control.STATE, this.#tag);
     if (Atomics.load(words, control.SLEEPERS) > 0) Atomics.notify(words, control.STATE);
   }
 
-  #work(compiled: Compiled, name: string, chunks: number, args: readonly number[]): void {
+  #work(compiled: Compiled, name: string, chunks: number, args: readonly number[], active: number): void {
     const words = this.#words;
     const kernel = compiled.exports[name]!;
     let claimed = 0;
     try {
-      for (;;) {
-        const chunk = Atomics.add(words, control.STATE, 1) & control.TICKET_MASK;
-        if (chunk >= chunks) break;
-        claimed++;
-        kernel(chunk, chunks, ...args);
+      for (let thread = 0; thread < active; thread++) {
+        const end = control.shareStart(thread + 1, chunks, active);
+        for (;;) {
+          const chunk = Atomics.add(words, shareOf(thread), 1) & control.CHUNK_MASK;
+          if (chunk >= end) break;
+          claimed++;
+          kernel(chunk, chunks, ...args);
+        }
       }
     } finally {
-      // After a trap nothing more must be claimed.
-      const claimedByAll = Math.min(chunks, Atomics.or(words, control.STATE, control.CLOSED) & control.TICKET_MASK);
-      this.#join(claimedByAll - claimed);
+      this.#join(this.#close(chunks, active) - claimed);
     }
     if (Atomics.load(words, control.FAILED) !== 0) {
       throw new Error(`parallel: the kernel ${compiled.key}.${name} trapped in a worker.`);
     }
+  }
+
+  /** How many chunks were claimed by anybody; no more can be, which matters after a trap. */
+  #close(chunks: number, active: number): number {
+    let claimed = 0;
+    for (let thread = 0; thread < active; thread++) {
+      const next = Atomics.or(this.#words, shareOf(thread), control.CLOSED) & control.CHUNK_MASK;
+      const end = control.shareStart(thread + 1, chunks, active);
+      claimed += Math.min(next, end) - control.shareStart(thread, chunks, active);
+    }
+    return claimed;
   }
 
   #join(others: number): void {
@@ -156,6 +172,8 @@ export class Threads {
     Atomics.store(words, control.WAITING, 0);
   }
 }
+
+const shareOf = (thread: number): number => control.SHARES + thread * control.SHARE_WORDS;
 
 /** The main thread of a browser may not sleep: it has to spin. */
 function canWait(words: Int32Array): boolean {

@@ -62,20 +62,30 @@ function execute(functions, chunk) {
   if (Atomics.load(words, ${control.CROWDED})) rest();
 }
 
+// What describes the task is read after the share, which is closed before it changes: who claims has read it as it was.
+function runShare(owner) {
+  const share = ${control.SHARES} + owner * ${control.SHARE_WORDS};
+  for (;;) {
+    const state = Atomics.load(words, share);
+    const [total, active] = [Atomics.load(words, ${control.TOTAL}), Atomics.load(words, ${control.ACTIVE})];
+    const chunk = state & ${control.CHUNK_MASK};
+    if (chunk >= Math.floor(((owner + 1) * total) / active) || thread >= active) return true;
+    const functions = modules[Atomics.load(words, ${control.MODULE})];
+    if (functions === undefined) return false;
+    if (Atomics.compareExchange(words, share, state, state + 1) === state) execute(functions, chunk);
+  }
+}
+
 function run() {
   for (;;) {
     const state = Atomics.load(words, ${control.STATE});
-    const chunk = state & ${control.TICKET_MASK};
-    if (chunk >= Atomics.load(words, ${control.TOTAL}) || thread >= Atomics.load(words, ${control.ACTIVE})) {
-      idle(state);
-      continue;
-    }
-    const functions = modules[Atomics.load(words, ${control.MODULE})];
-    if (functions === undefined) {
+    const active = Atomics.load(words, ${control.ACTIVE});
+    for (let i = 0; i < active; i++) {
+      if (runShare((thread + i) % active)) continue;
       setTimeout(run, 0);
       return;
     }
-    if (Atomics.compareExchange(words, ${control.STATE}, state, state + 1) === state) execute(functions, chunk);
+    idle(state);
   }
 }
 
