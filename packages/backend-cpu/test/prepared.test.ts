@@ -2,7 +2,7 @@
 import { apply, memory, noGrad, scope, type Tensor, updateParameters } from "@dl/tensor";
 import { expect, test } from "vitest";
 import "../src/index.ts";
-import { values } from "./long.ts";
+import { bytes, values } from "./long.ts";
 
 const attrs = { stride: [1, 1], padding: [1, 1], dilation: [1, 1], groups: 1 };
 const convolved = (x: Tensor, weight: Tensor): number[] =>
@@ -38,6 +38,18 @@ test.each(Object.entries(writers))("weights are written %s", (_, write) => {
     }
   });
 });
+
+test.each([4, 7, 12, 24])(
+  "calls with the same images of %i by as many pixels have the same results, the first too",
+  (size) => {
+    noGrad(() => {
+      const [x, weight] = [values(1, [1, 32, size, size]), values(2, [40, 32, 3, 3])];
+      const results = [1, 2, 3].map(() => bytes(apply("conv", [x, weight], attrs)));
+      expect(results[1]!.equals(results[0]!)).toBe(true);
+      expect(results[2]!.equals(results[0]!)).toBe(true);
+    });
+  },
+);
 
 test("what is kept for results that wait until the weights are written is not kept beyond that", () => {
   noGrad(() => {

@@ -68,8 +68,9 @@ function tilingOf(g: Geometry): Tiling | undefined {
 
 /** What a number of a transform costs, in multiply-adds of four lanes: of the input, of the output and, one by one, of the weights. */
 const [IN, OUT, WEIGHT] = [7, 5, 10];
-/** What may be left of the work, for tiles to pay. */
+/** What may be left of the work, for tiles to pay; where weights are kept, this much may be done at the first call. */
 const MOST_LEFT = 0.9;
+const MOST_AT_FIRST = 1.75;
 
 /** What tiles leave of the work, with their weights at hand or not. */
 function costOf(g: Geometry, { axes, groups }: Tiling, prepared: boolean): number {
@@ -92,8 +93,8 @@ const MAX_CHUNKS = 256;
 
 interface Plan {
   readonly key: string;
-  /** Whether it takes prepared weights to gain. */
-  readonly onlyPrepared: boolean;
+  /** Whether it takes weights that are kept to gain. */
+  readonly onlyKept: boolean;
   readonly sizes: Sizes;
   /** How many there are, and how many go together. */
   readonly images: number;
@@ -107,6 +108,8 @@ interface Plan {
 function planOf(g: Geometry, after: After): Plan | null {
   const tiling = tilingOf(g);
   if (!tiling || costOf(g, tiling, true) > MOST_LEFT) return null;
+  const atFirst = costOf(g, tiling, false);
+  if (atFirst > MOST_AT_FIRST) return null;
   const { axes } = tiling;
   // Windows of two rows are pooled where tiles have two.
   if (pools(after) && (g.output[0] > 1 || axes.rows.output.length === 1)) return null;
@@ -116,8 +119,8 @@ function planOf(g: Geometry, after: After): Plan | null {
   const fitting = frame ? Math.floor(FRAME_BYTES / sizes.xImage) : g.batch;
   const together = Math.max(1, Math.min(g.batch, fitting));
   const { shares, ...rest } = sharesOf(g, tiling, together);
-  const onlyPrepared = costOf(g, tiling, false) > MOST_LEFT;
-  return { key, onlyPrepared, images: g.batch, together, sizes: { ...sizes, ...shares }, frame, ...rest };
+  const onlyKept = atFirst > MOST_LEFT;
+  return { key, onlyKept, images: g.batch, together, sizes: { ...sizes, ...shares }, frame, ...rest };
 }
 
 /** How the work on so many images is cut into units, and the memory that it takes. */
@@ -168,8 +171,8 @@ const plans: { readonly [A in After]: (g: Geometry) => Plan | null } = {
   ...{ store: planFor("store"), relu: planFor("relu"), pool: planFor("pool"), reluPool: planFor("reluPool") },
 };
 
-/** Whether tiles gain something even where nothing was prepared. */
-export const tilesPay = (g: Geometry, after: After): boolean => plans[after](g)?.onlyPrepared === false;
+/** Whether tiles gain something even where no weights are kept. */
+export const tilesPay = (g: Geometry, after: After): boolean => plans[after](g)?.onlyKept === false;
 
 /**
  * y = x ∗ w + bias, and what comes behind it; of weights at other places, if `steps` says so. False where that gains nothing,
@@ -177,9 +180,8 @@ export const tilesPay = (g: Geometry, after: After): boolean => plans[after](g)?
  */
 export function convTiled(g: Geometry, after: After, tensors: Tensors, steps?: WeightSteps): boolean {
   const plan = plans[after](g);
-  if (plan === null) return false;
+  if (plan === null || (plan.onlyKept && !tensors.keep)) return false;
   const kept = tensors.keep?.(plan);
-  if (plan.onlyPrepared && !kept) return false;
   if (kept?.block) return run(plan, tensors, kept.block.address);
   const weights = memory.allocate(plan.weightBytes);
   try {
