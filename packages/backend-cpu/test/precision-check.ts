@@ -3,7 +3,7 @@
  * signs, and at special values. The truth is computed in float64.
  */
 import type { BinaryOp, KernelCall, UnaryOp } from "@dl/tensor";
-import { digamma, erf, erfc, erfinv, lgamma } from "@dl/tensor/testing";
+import { digamma, erf, erfc, erfinv, lgamma, ndtri } from "@dl/tensor/testing";
 import { expect } from "vitest";
 import { cpu } from "../src/backend.ts";
 
@@ -43,6 +43,7 @@ export const functions: { readonly [K in UnaryOp]?: (x: number) => number } = {
   erf,
   erfc,
   erfinv,
+  ndtri,
   sqrt: Math.sqrt,
   rsqrt: (x) => 1 / Math.sqrt(x),
   reciprocal: (x) => 1 / x,

@@ -71,3 +71,17 @@ test.each([-2, 0, 1e30])("a power of %s changes no bit of others", (unusual) => 
   expect(mixed.filter((z, i) => i % 512 !== 0 && !Object.is(z, alone[i]))).toHaveLength(0);
   expect(mixed[512]).toBe(Math.fround(unusual ** 60));
 });
+
+test("the inverse of the normal distribution in float64, and in its tails", () => {
+  const shares = [0, 1e-300, 1e-30, 1e-8, 0.009, 0.3, 0.5, 0.9, 1, -0.1, 1.1, Number.NaN];
+  const [tail, lower] = [
+    [-37.0470962993612, -11.464024688443615],
+    [-2.365618126864293, -0.5244005127080408],
+  ];
+  const places = [-Infinity, ...tail, -5.612001244174788, ...lower, 0, 1.2815515655446006, Infinity, NaN, NaN, NaN];
+  const found = run("ndtri", Float64Array.from(shares));
+  for (const [i, place] of places.entries()) {
+    if (Number.isFinite(place)) expect(Math.abs(found[i]! - place)).toBeLessThanOrEqual(3e-15 * Math.abs(place));
+    else expect(found[i]).toBe(place);
+  }
+});

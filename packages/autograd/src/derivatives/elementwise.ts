@@ -44,6 +44,7 @@ export const elementwise: Rules<UnaryOp> = {
   erfc: ofInput((g, x) => g.mul(x.square().neg().exp()).mul(-2 / rootPi)),
   erfinv: ofOutput((g, y) => g.mul(y.square().exp()).mul(rootPi / 2)),
   lgamma: ofInput((g, x) => g.mul(x.digamma())),
+  ndtri: ofOutput((g, y) => g.mul(y.square().mul(0.5).exp()).mul(Math.sqrt(2 * Math.PI))),
   digamma: ofInput((g, x) => g.mul(apply("trigamma", [x]))),
   trigamma: ofInput((g, x) => g.mul(tetragamma(x))),
   gelu: ofInput((g, x) => apply("geluBackward", [g, x])),

@@ -12,6 +12,7 @@ import {
   floor,
   fma,
   ge,
+  gt,
   isNan,
   lt,
   mul,
@@ -73,10 +74,8 @@ export function erfc(x: Node): Node {
   return select(lt(size, 0.5), sub(1, nearErf(x)), select(lt(x, 0), sub(2, tail), tail));
 }
 
-/** Halley's method from Winitzki's estimate, on erfc where y is near 1. */
-export function erfinv(y: Node): Node {
-  const size = abs(y);
-  const rest = sub(1, size);
+/** From |y| and 1 - |y|: Halley's method from Winitzki's estimate, on erfc where y is near 1. */
+function inverseErf(size: Node, rest: Node): Node {
   const l = log(mul(rest, add(size, 1)));
   const a = add(mul(l, 0.5), 2 / (Math.PI * 0.147));
   const start = sqrt(sub(sqrt(sub(mul(a, a), div(l, 0.147))), a));
@@ -87,8 +86,16 @@ export function erfinv(y: Node): Node {
   };
   const small = mul(size, Math.sqrt(Math.PI) / 2);
   const inside = select(lt(size, 1e-8), small, step(step(step(start))));
-  const outside = select(eq(size, 1), f64(INFINITY), Number.NaN);
-  return withSign(select(lt(size, 1), inside, outside), y);
+  return select(gt(rest, 0), inside, select(eq(rest, 0), f64(INFINITY), Number.NaN));
+}
+
+export function erfinv(y: Node): Node {
+  return withSign(inverseErf(abs(y), sub(1, abs(y))), y);
+}
+
+export function ndtri(p: Node): Node {
+  const y = sub(mul(p, 2), 1);
+  return withSign(mul(inverseErf(abs(y), mul(pmin(p, sub(1, p)), 2)), Math.SQRT2), y);
 }
 
 /** sin(πx): the remainder is exact, so zeros are where they belong. */

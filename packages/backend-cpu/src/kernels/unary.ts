@@ -97,6 +97,7 @@ export const unary: { readonly [K in UnaryOp]: Row } = {
   erf: byType(m32.erf, m64.erf),
   erfc: byType(w32.erfc, m64.erfc),
   erfinv: byType(w32.erfinv, m64.erfinv),
+  ndtri: byType(w32.ndtri, m64.ndtri),
   lgamma: byType(w32.lgamma, m64.lgamma),
   digamma: byType(w32.digamma, m64.digamma),
   trigamma: wide(m64.trigamma),

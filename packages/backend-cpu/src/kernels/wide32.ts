@@ -33,7 +33,9 @@ import {
   sqrt,
   square,
   sub,
+  wordOf,
 } from "./expression.ts";
+import * as m64 from "./math64.ts";
 import { extended } from "./patches.ts";
 import { signed, turned, withoutFractions } from "./power64.ts";
 
@@ -53,14 +55,18 @@ function log2Near(e: Node, f: Node): Node {
   return fma(s, polynomial(square(s), ...SERIES), e);
 }
 
-/** Of a normal number ≥ 0; -∞ and ∞ at the ends. */
-function log2Of(x: Node): Node {
+/** Of a positive normal number. */
+function log2Inside(x: Node): Node {
   // Of numbers from √½ to √2 the exponent comes out as that of 1; from the others theirs is taken away.
   const raised = add(bits(x), i64(0x95f6200000000n));
   const e = float(or(shrUnsigned(raised, 52), i64(0x4330000000000000n)));
   const m = float(add(sub(bits(x), and(raised, i64(0x7ff0000000000000n))), i64(0x3ff0000000000000n)));
-  const value = log2Near(sub(e, 2 ** 52 + 1023), sub(m, 1));
-  return select(eq(x, 0), f64(-INFINITY), select(eq(x, INFINITY), x, value));
+  return log2Near(sub(e, 2 ** 52 + 1023), sub(m, 1));
+}
+
+/** Of a normal number ≥ 0; -∞ and ∞ at the ends. */
+function log2Of(x: Node): Node {
+  return select(eq(x, 0), f64(-INFINITY), select(eq(x, INFINITY), x, log2Inside(x)));
 }
 
 /** 2ˣ to 4e-11, for |x| far below 1023. */
@@ -96,14 +102,23 @@ export const erfc = wide((x) => {
   return select(lt(x!, 0), sub(2, tail), tail);
 });
 
-/** Fits of erfinv(y) / y in w = -log(1 - y²) below 5, in its root above, good to 7e-9. */
-export const erfinv = wide((y) => {
-  const w = neg(log(mul(sub(1, abs(y!)), add(abs(y!), 1))));
+/**
+ * Fits of erfinv(y) / y in w = -log(1 - y²) below 5, in its root above, good to 7e-9, over 1 - y² down to 1.1e-7; `careful` of x
+ * elsewhere.
+ */
+function inverseErf(y: Node, rest: Node, careful: (x: Node) => Node, x: Node): Node {
+  const w = mul(log2Inside(rest), -Math.LN2);
   const low = polynomial(w, -8.79099871846e-9, 2.21030132897e-7, -1.97645812798e-6, 3.98322477826e-6, 4.45652445395e-5, -1.27481677862e-4, -2.33429617411e-3, 1.15486539039e-2, 0.232013818036, 0.886226920495); // biome-ignore format: one list
   const high = polynomial(sqrt(w), 1.25920426135e-4, -3.7168688224e-3, 4.83346088004e-2, -0.362469440701, 1.7203812778, -5.32365155524, 10.6150344749, -12.8480045198, 9.10751932172, -1.86002842372); // biome-ignore format: one list
-  const inside = mul(y!, select(lt(w, 5), low, high));
-  const outside = select(eq(abs(y!), 1), copySign(f64(INFINITY), y!), Number.NaN);
-  return select(lt(abs(y!), 1), inside, outside);
+  const unusual = or(sub(bits(rest), wordOf("f64", 1.1e-7)), sub(wordOf("f64", 1), bits(rest)));
+  return patch(unusual, mul(y, select(lt(w, 5), low, high)), careful, x);
+}
+
+export const erfinv = wide((y) => inverseErf(y!, sub(1, square(y!)), m64.erfinv, y!));
+
+export const ndtri = wide((p) => {
+  const y = sub(mul(p!, 2 * Math.SQRT2), Math.SQRT2);
+  return inverseErf(y, mul(mul(p!, 4), sub(1, p!)), m64.ndtri, p!);
 });
 
 /** w ≥ 0 less 2, up to 1 from either side. */

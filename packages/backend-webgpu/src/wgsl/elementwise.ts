@@ -57,6 +57,7 @@ export const unary: { readonly [K in UnaryOp]: UnaryRow } = {
   erf: call("dl_erf"),
   erfc: call("dl_erfc"),
   erfinv: call("dl_erfinv"),
+  ndtri: call("dl_ndtri"),
   lgamma: call("dl_lgamma"),
   digamma: call("dl_digamma"),
   trigamma: call("dl_trigamma"),

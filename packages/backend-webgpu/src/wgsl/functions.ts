@@ -319,10 +319,19 @@ const special: Readonly<Record<string, string>> = {
     + far * (-0.00367342844 + far * (0.00134934322 + far * (0.000100950558 - far * 0.000200214257)))))));
   return x * select(q, p, w < 5.0);
 }`,
-  dl_gelu: "fn dl_gelu(x: f32) -> f32 { return 0.5 * x * dl_erfc(-x * 0.7071067811865476); }",
-  dl_gelu_slope: `fn dl_gelu_slope(x: f32) -> f32 {
-  return 0.5 * dl_erfc(-x * 0.7071067811865476) + x * dl_exp(-0.5 * x * x) * 0.3989422804014327;
+  dl_ndtr: "fn dl_ndtr(x: f32) -> f32 { return 0.5 * dl_erfc(-x * 0.7071067811865476); }",
+  dl_bell: "fn dl_bell(x: f32) -> f32 { return dl_exp(-0.5 * x * x) * 0.3989422804014327; }",
+  // In the tail Newton's steps on logarithms, from where the density is about p.
+  dl_ndtri: `fn dl_ndtri(p: f32) -> f32 {
+  let t = min(p, 1.0 - p);
+  if (!(t > 0.0 && t < 0.01)) { return select(1.4142135623730951 * dl_erfinv(2.0 * p - 1.0), dl_nan(), t < 0.0); }
+  var x = sqrt(-2.0 * dl_log(t));
+  x -= (dl_log(x) + 0.9189385332046727) / x;
+  for (var i = 0; i < 3; i++) { x += dl_log(dl_ndtr(-x) / t) * dl_ndtr(-x) / dl_bell(x); }
+  return dl_copysign(x, p - 0.5);
 }`,
+  dl_gelu: "fn dl_gelu(x: f32) -> f32 { return x * dl_ndtr(x); }",
+  dl_gelu_slope: "fn dl_gelu_slope(x: f32) -> f32 { return dl_ndtr(x) + x * dl_bell(x); }",
   // sin(πx) by the distance to the nearest whole number: exact where it matters.
   dl_sinpi: `fn dl_sinpi(x: f32) -> f32 {
   let near = round(x);

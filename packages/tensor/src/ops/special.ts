@@ -17,6 +17,7 @@ export { mvlgamma as multigammaln, polygamma, zeta } from "./gammas.ts";
 export { logit, sinc, xlog1py, xlogy } from "./pointwise.ts";
 
 import type { Tensor } from "../tensor.ts";
+import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
 import { floating } from "./pointwise.ts";
 import { composite } from "./signature.ts";
@@ -39,29 +40,8 @@ function precise(input: Tensor): Tensor {
 
 const logRootTau = Math.log(2 * Math.PI) / 2;
 
-/** Newton's steps to the x at which {@link ndtr} is a small p, on logarithms, from where its density is about p. */
-function lowerTail(p: Tensor): Tensor {
-  const goal = p.log();
-  const size = goal.detach().mul(-2).sqrt();
-  let x = size.log().add(logRootTau).div(size).sub(size);
-  for (let step = 0; step < 3; step++) {
-    const share = ndtr(x);
-    const density = x.square().mul(-0.5).sub(logRootTau).exp();
-    x = x.sub(share.log().sub(goal).mul(share).div(density));
-  }
-  return x;
-}
-
 /** The inverse of {@link ndtr}. @see https://pytorch.org/docs/stable/special.html#torch.special.ndtri */
-export const ndtri = composite("ndtri(input)", (input: Tensor): Tensor => {
-  const p = precise(input);
-  const isSmall = p.gt(0).logicalAnd(p.lt(0.01));
-  const middle = where(isSmall, 0.5, p).mul(2).sub(1).erfinv().mul(Math.SQRT2);
-  const whole = p.backend.supports("maskedSelect")
-    ? middle.maskedScatter(isSmall, lowerTail(p.maskedSelect(isSmall)))
-    : where(isSmall, lowerTail(where(isSmall, p, 0.01)), middle);
-  return whole.to(floating(input).dtype);
-});
+export const ndtri = composite("ndtri(input)", (input: Tensor): Tensor => apply("ndtri", [input]));
 
 /** log({@link ndtr}), where that is too small for a number, too. @see https://pytorch.org/docs/stable/special.html#torch.special.log_ndtr */
 export const logNdtr = composite("logNdtr(input)", (input: Tensor): Tensor => {

@@ -52,6 +52,7 @@ export const unaryOps = {
   erf: float,
   erfc: float,
   erfinv: float,
+  ndtri: float,
   lgamma: float,
   digamma: float,
   trigamma: float,

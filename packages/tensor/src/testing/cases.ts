@@ -47,6 +47,7 @@ const domains: { readonly [K in UnaryOp | BinaryOp]?: readonly [low: number, hig
   atanh: [-0.9, 0.9],
   acosh: [1.1, 4],
   erfinv: [-0.9, 0.9],
+  ndtri: [0.05, 0.95],
   lgamma: [0.3, 5],
   digamma: [0.3, 5],
   trigamma: [0.3, 5],

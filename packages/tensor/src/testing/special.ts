@@ -33,6 +33,21 @@ export function erfinv(y: number): number {
   return x;
 }
 
+/** Newton's method on the logarithm of a tail, from where its density is about p. */
+export function ndtri(p: number): number {
+  if (!(p >= 0 && p <= 1)) return Number.NaN;
+  if (p > 0.5) return -ndtri(1 - p);
+  if (p === 0 || p >= 0.01) return erfinv(2 * p - 1) * Math.SQRT2;
+  const goal = Math.log(p);
+  const size = Math.sqrt(-2 * goal);
+  let x = size - (Math.log(size) + Math.log(2 * Math.PI) / 2) / size;
+  for (let i = 0; i < 4; i++) {
+    const share = erfc(x * Math.SQRT1_2) / 2;
+    x += ((Math.log(share) - goal) * share * Math.sqrt(2 * Math.PI)) / Math.exp((-x * x) / 2);
+  }
+  return -x;
+}
+
 /** log |Γ(x)|: Stirling's series above 10, the recurrence and the reflection below. */
 export function lgamma(x: number): number {
   if (x <= 0 && Number.isInteger(x)) return Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 /** The meaning of every element-wise row, in one line of float64 each. */
 import type { BinaryOp, UnaryOp } from "../../ops/table.ts";
-import { digamma, erf, erfc, erfinv, lgamma, trigamma } from "../special.ts";
+import { digamma, erf, erfc, erfinv, lgamma, ndtri, trigamma } from "../special.ts";
 
 const flag = (value: boolean): number => (value ? 1 : 0);
 const sqrtHalf = Math.SQRT1_2;
@@ -48,6 +48,7 @@ export const unary: { readonly [K in UnaryOp]: (x: number) => number } = {
   erf,
   erfc,
   erfinv,
+  ndtri,
   lgamma,
   digamma,
   trigamma,
