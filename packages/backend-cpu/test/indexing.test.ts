@@ -56,6 +56,34 @@ describe.each(tables)("along $dim of $shape", ({ shape, dim }) => {
   });
 });
 
+/** Lines of one value, short and long ones, too few for threads, and in front. */
+const blanks = [
+  { shape: [3000, 100], count: 1, dim: 1 },
+  { shape: [5, 7], count: 1, dim: 1 },
+  { shape: [90, 30], count: 4, dim: 1 },
+  { shape: [60, 700], count: 3, dim: 1 },
+  { shape: [300, 200], count: 2, dim: 0 },
+  { shape: [4, 90, 30], count: 5, dim: 1 },
+  { shape: [1], count: 1, dim: 0 },
+];
+test.each(blanks)("one number stands for a table: $count along $dim of $shape", ({ shape, count, dim }) => {
+  const some = shape.with(dim, count);
+  const index = below(shape[dim]!, some);
+  for (const dtype of ["float32", "float16", "int64", "bool"] as const) {
+    const [source, rows] = [plainView(some, dtype, 3), below(shape[dim]!, [count])];
+    for (const value of [0, -0, 1]) {
+      const self: Spec = { ...plainView([], dtype, 1, () => value), shape, strides: shape.map(() => 0) };
+      const outputs = [{ shape, dtype }];
+      for (const reduce of ["replace", "add", "amax"]) {
+        for (const includeSelf of [true, false])
+          agree("scatter", [self, index, source], { dim, reduce, includeSelf }, outputs);
+      }
+      agree("indexAdd", [self, rows, source], { dim }, outputs);
+      agree("indexCopy", [self, rows, source], { dim }, outputs);
+    }
+  }
+});
+
 test.each(["float32", "int8"] as const)("rows of %s of any width", (dtype) => {
   const rows = below(5, [9]);
   for (let width = 1; width <= 150; width++) {

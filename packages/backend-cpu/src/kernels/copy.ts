@@ -1,7 +1,7 @@
 /** Elements from one place to another, in whatever layout and dtype. */
 import { type DType, dtypes, isContiguous, type View } from "@dl/tensor";
 import { Elementwise, perDType } from "./elementwise.ts";
-import type { Output } from "./kernel.ts";
+import type { Output, Place } from "./kernel.ts";
 import { copyTurned, turnedPlanes } from "./turn.ts";
 
 /** Raw elements are moved without a look at what they mean. */
@@ -25,7 +25,7 @@ function perTarget(make: (from: DType, to: DType) => Elementwise): {
 const fills = perDType((dtype) => new Elementwise("full", [dtype], dtype, (x) => x!));
 
 /** Writes one number everywhere. */
-export function fill(out: Output, value: number): void {
+export function fill(out: Place, value: number): void {
   fills(out.dtype).launch([value], out);
 }
 

@@ -8,7 +8,7 @@ import { engine, heap, memory, threads } from "../runtime/index.ts";
 import type { CpuStorage } from "../storage.ts";
 import type { Node } from "./expression.ts";
 import { type Formula, formula, type Pattern } from "./formula.ts";
-import type { Output } from "./kernel.ts";
+import type { Place } from "./kernel.ts";
 import { buildElementwise } from "./loops.ts";
 import { MOST_OPERANDS, walk } from "./plan.ts";
 import { areHalves, buildLookups, isLong, Tabulated } from "./tabulated.ts";
@@ -60,7 +60,7 @@ export class Elementwise {
   }
 
   /** Computes `out` from inputs that are expanded to its shape. */
-  launch(inputs: readonly KernelInput[], out: Output): void {
+  launch(inputs: readonly KernelInput[], out: Place): void {
     const { shape } = out;
     let count = 1;
     for (let dim = 0; dim < shape.length; dim++) count *= shape[dim]!;
@@ -127,7 +127,7 @@ export class Elementwise {
     threads.parallel(key, "flatTask", Math.ceil(count / per), [per, count, ...operands]);
   }
 
-  #launchRows(inputs: readonly KernelInput[], out: Output, count: number): void {
+  #launchRows(inputs: readonly KernelInput[], out: Place, count: number): void {
     walk.start(out.shape, this.#bytes.length);
     for (let i = 0; i < inputs.length; i++) {
       const x = inputs[i]!;

@@ -109,6 +109,12 @@ export function buildPlaceRows(m: Module, dtype: DType, placing: "replace" | "ad
   });
 }
 
+/** Lays out what a part of the table begins as, where that is not there yet: zeros, or what lies in the same place of `self`. */
+function layOut(f: Func, p: Params, part: Address, bytes: Expr<"i32">): void {
+  const copy = (): void => f.copy(part, op("i32.add", p.self, op("i32.sub", part, p.table)), bytes);
+  f.if(op("i32.ne", p.self, p.table), () => f.if(p.self, copy, () => f.fill(part, 0, bytes)));
+}
+
 /** Writes a row into another, whose addresses it may move. */
 type RowWriter = (f: Func, bytes: number, to: Address, from: Address, width: Address) => void;
 
@@ -182,7 +188,8 @@ function eachSingle(
 
 /**
  * Each outer position has `parts` units of up to `per` rows or columns. `indexStep` leads from one outer position's indices
- * to the next. There are as many `rows` of values as indices, or where rows are placed one for all of them. `self` is what a table that is written begins as; where it is the table, it lies there already.
+ * to the next. There are as many `rows` of values as indices, or where rows are placed one for all of them. `self` is what a
+ * table that is written begins as: 0 is zeros; where it is the table, it lies there already.
  */
 // biome-ignore format: by meaning
 const walkParams = [
@@ -245,61 +252,81 @@ function touch(f: Func, table: Address, bytes: Address): void {
   });
 }
 
+/** Writes one element of the table to `values + offset`, or the other way round. */
+type Visit = (f: Func, table: Address, values: Address, offset: number) => void;
+
 /** An index for each of the values. A part is some of their rows, or of their columns and the table's. */
-function addElements(
-  m: Module,
-  bytes: number,
-  cut: "rows" | "columns",
-  visit: (f: Func, table: Address, values: Address, offset: number) => void,
-): void {
+function addElements(m: Module, bytes: number, cut: "rows" | "columns", visit: Visit): void {
   m.func("walk", walkParams, (f, p) => {
-    const bound = f.let(op("i64.extend_i32_u", p.size));
     const rowBytes = f.let(op("i32.mul", p.inner, bytes));
     const tableBytes = f.let(op("i32.mul", p.size, rowBytes));
     const isDense = op("i32.and", op("i32.le_u", tableBytes, NEAR), op("i32.ge_u", at(p.count, p.count, 15), p.size));
-    const [left, base, place] = f.locals("i32", 3) as [Address, Address, Address];
-    eachPart(f, p, cut === "rows" ? p.count : p.inner, ({ outer, start, length }) => {
-      const [rows, columns] = cut === "rows" ? [length, p.inner] : [p.count, length];
-      const first = f.let(cut === "rows" ? op("i32.mul", start, p.inner) : start);
-      const table = f.let(at(p.table, outer, tableBytes));
-      const index = f.let(at(at(p.index, outer, p.indexStep), first, 8));
-      const values = f.let(at(at(p.values, outer, op("i32.mul", p.count, rowBytes)), first, bytes));
-      if (cut === "columns") {
-        f.if(
-          op("i32.ne", p.self, p.table),
-          () => f.copy(table, at(p.self, outer, tableBytes), tableBytes),
-          () => f.if(isDense, () => touch(f, table, tableBytes)),
-        );
-        f.inc(table, op("i32.mul", start, bytes));
-      }
-      const gap = f.let(op("i32.sub", p.inner, columns));
-      const line = (count: Address, columnBytes: number): void => {
-        f.set(base, table);
-        f.set(left, count);
-        for (const many of [4, 1]) {
-          f.while(op("i32.ge_u", left, many), () => {
-            for (let k = 0; k < many; k++) {
-              const row = indexAt(f, p, index, bound, 8 * k);
-              f.set(place, op("i32.add", at(base, row, columnBytes === 0 ? bytes : rowBytes), k * columnBytes));
-              visit(f, place, values, k * bytes);
-            }
-            f.inc(index, 8 * many);
-            f.inc(values, bytes * many);
-            if (columnBytes > 0) f.inc(base, columnBytes * many);
-            f.inc(left, -many);
-          });
+    const [table, index, values] = f.locals("i32", 3) as [Address, Address, Address];
+    const goTo = (outer: Address, first: Address | 0): void => {
+      f.set(table, at(p.table, outer, tableBytes));
+      f.set(index, at(at(p.index, outer, p.indexStep), first, 8));
+      f.set(values, at(at(p.values, outer, op("i32.mul", p.count, rowBytes)), first, bytes));
+    };
+    const line = lineWriter(f, p, [table, index, values], bytes, visit);
+    // Of one value and index each, outer positions are a line.
+    const alone = (): void => {
+      const [unit, end] = partOf(f, p.units, p.chunk, p.chunks);
+      goTo(unit, 0);
+      if (cut === "columns") layOut(f, p, table, op("i32.mul", op("i32.sub", end, unit), tableBytes));
+      line(f.let(op("i32.sub", end, unit)), bytes, tableBytes);
+    };
+    const many = (): void =>
+      eachPart(f, p, cut === "rows" ? p.count : p.inner, ({ outer, start, length }) => {
+        const [rows, columns] = cut === "rows" ? [length, p.inner] : [p.count, length];
+        goTo(outer, cut === "rows" ? f.let(op("i32.mul", start, p.inner)) : start);
+        if (cut === "columns") {
+          layOut(f, p, table, tableBytes);
+          f.if(isDense, () => touch(f, table, tableBytes));
+          f.inc(table, op("i32.mul", start, bytes));
         }
-      };
-      const inRows = (): void => {
-        f.range(rows, () => {
-          line(columns, bytes);
-          f.inc(index, op("i32.mul", gap, 8));
-          f.inc(values, op("i32.mul", gap, bytes));
-        });
-      };
-      f.if(op("i32.eq", p.inner, 1), () => line(rows, 0), inRows);
-    });
+        const gap = f.let(op("i32.sub", p.inner, columns));
+        const inRows = (): void => {
+          f.range(rows, () => {
+            line(columns, rowBytes, bytes);
+            f.inc(index, op("i32.mul", gap, 8));
+            f.inc(values, op("i32.mul", gap, bytes));
+          });
+        };
+        f.if(op("i32.eq", p.inner, 1), () => line(rows, bytes, 0), inRows);
+      });
+    f.if(op("i32.eq", p.indexStep, 8), alone, many);
   });
+}
+
+/**
+ * Visits `count` values side by side, and moves on to what lies behind them: `row` leads from one place that an index may
+ * name to the next, `step` from one value's places to those of the next.
+ */
+function lineWriter(
+  f: Func,
+  p: Params,
+  [table, index, values]: readonly [Address, Address, Address],
+  bytes: number,
+  visit: Visit,
+): (count: Address, row: Address | number, step: Address | number) => void {
+  const bound = f.let(op("i64.extend_i32_u", p.size));
+  const [left, base, place] = f.locals("i32", 3) as [Address, Address, Address];
+  return (count, row, step) => {
+    f.set(base, table);
+    f.set(left, count);
+    for (const many of [4, 1]) {
+      f.while(op("i32.ge_u", left, many), () => {
+        for (let k = 0; k < many; k++) {
+          f.set(place, at(base, indexAt(f, p, index, bound, 8 * k), row));
+          visit(f, place, values, k * bytes);
+          if (step !== 0) f.inc(base, step);
+        }
+        f.inc(index, 8 * many);
+        f.inc(values, bytes * many);
+        f.inc(left, -many);
+      });
+    }
+  };
 }
 
 /**

@@ -3,9 +3,9 @@ import { fail, isContiguous, type Shape, type View } from "@dl/tensor";
 import { engine, heap, memory, threads } from "../runtime/index.ts";
 import type { Module } from "../wasm/emitter.ts";
 import { type ArrayKernel, type ArrayView, asNumbers, asStored, axisOf, overArrays } from "./array-kernel.ts";
-import { convert, copyPacked } from "./copy.ts";
+import { convert, copyPacked, fill } from "./copy.ts";
 import { buildPick, buildPickRows, buildPlace, buildPlaceRows, type Placing } from "./indexing-loops.ts";
-import { areInside } from "./indices.ts";
+import { areInside, isBlank } from "./indices.ts";
 import type { Kernel } from "./kernel.ts";
 import { part } from "./movement.ts";
 import { isTally, tally } from "./tally.ts";
@@ -35,7 +35,7 @@ interface Walk {
   readonly values: ArrayView;
   /** How many of the values there are along the dimension: as many as indices, or one that stands for all of them. */
   readonly count?: number;
-  /** What the table begins as, where it is written. */
+  /** What the table begins as, where it is written; one zero that stands for all of it is laid out on the way. */
   readonly self?: ArrayView;
 }
 
@@ -52,24 +52,29 @@ function walk({
   count = values.shape[dim]!,
 }: Walk): void {
   const { outer, size, inner } = axisOf(table.shape, dim);
+  const isBlank = self.data.length < table.data.length;
+  const beginFirst = (): void => (isBlank ? fill({ ...table, address: addressOf(table) }, 0) : copyAll(self, table));
   if (count * values.data.length === 0) {
-    copyAll(self, table);
+    beginFirst();
     return;
   }
   const isInPlace = cut !== "rows of values" && addressOf(self) === addressOf(table);
   // What is written in place cannot be taken back.
   if (isInPlace && !areInside(addressOf(index), index.data.length, size)) refuse(op, index, size, dim);
   const [parts, per] = partsOf(cut, outer, size, count, inner);
-  const copiesFirst = cut === "columns" && parts > 1;
-  if (copiesFirst) copyAll(self, table);
+  const indexStep = index.data.length === count ? 0 : 8 * count * inner;
+  const isFar = (cut === "columns" && parts > 1) || (isBlank && indexStep !== 8);
+  if (isFar) beginFirst();
+  const begins = isBlank && !isFar ? 0 : addressOf(isFar ? table : self);
+  const work = outer * inner * (count + (begins ? 0 : size));
   // biome-ignore format: in the order of walkParams
   const args = [
-    outer * parts, parts, per, size, count, values.shape[dim]!, inner, index.data.length === count ? 0 : 8 * count * inner,
-    addressOf(table), addressOf(index), addressOf(values), addressOf(copiesFirst ? table : self), failure.address,
+    outer * parts, parts, per, size, count, values.shape[dim]!, inner, indexStep,
+    addressOf(table), addressOf(index), addressOf(values), begins, failure.address,
   ];
   engine.module(key, build);
   heap.i32[failure.address / 4] = 0;
-  threads.parallel(key, "walk", outer * count * inner < PARALLEL ? 1 : Math.min(outer * parts, MAX_CHUNKS), args);
+  threads.parallel(key, "walk", work < PARALLEL ? 1 : Math.min(outer * parts, MAX_CHUNKS), args);
   if (heap.i32[failure.address / 4] !== 0) refuse(op, index, size, dim);
 }
 
@@ -101,13 +106,17 @@ function refuse(op: string, index: ArrayView, size: number, dim: number): never 
   fail(op, `index ${wrong} is out of range for dimension ${dim} of size ${size}`);
 }
 
-/** What a table begins as need not lie packed: then it is brought there, and the kernel finds it done. */
+/** What a table begins as need not lie packed: one zero stays one; all else is brought there, and the kernel finds it done. */
 function laidOut<K extends "scatter" | "indexAdd" | "indexCopy">(kernel: Kernel<K>): Kernel<K> {
   return (call, [out]) => {
-    const [self, ...others] = call.inputs as readonly [View, View, View];
-    const isReady = isContiguous(self.shape, self.strides) || asNumbers(out!.dtype, out!.dtype) !== out!.dtype;
-    if (!isReady) convert(self, out!);
-    kernel(isReady ? call : { ...call, inputs: [viewOf(out!), ...others] }, [out!]);
+    const self = call.inputs[0] as View;
+    let begins = self;
+    if (isBlank(self)) begins = corner(self, []);
+    else if (!isContiguous(self.shape, self.strides)) {
+      convert(self, out!);
+      begins = viewOf(out!);
+    }
+    kernel({ ...call, inputs: call.inputs.with(0, begins) }, [out!]);
   };
 }
 
@@ -190,8 +199,8 @@ export const indexSelect: ArrayKernel<"indexSelect"> = ([x, index], { dim }, [ou
 
 function indexed<K extends "indexAdd" | "indexCopy">(op: K, placing: "add" | "replace"): ArrayKernel<K> {
   return ([self, index, source], { dim }, [out]) => {
-    const { dtype } = out!;
-    const isSingle = axisOf(self!.shape, dim).inner === 1;
+    const { dtype, shape } = out!;
+    const isSingle = axisOf(shape, dim).inner === 1;
     const key = `place ${placing} ${isSingle ? "" : "rows "}${dtype}`;
     const build = (m: Module): void => (isSingle ? buildPlace : buildPlaceRows)(m, dtype, placing);
     const cut = isSingle ? "columns" : "rows of the table";

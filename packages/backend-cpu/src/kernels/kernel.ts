@@ -2,13 +2,17 @@
 import type { FusedOp, KernelCall, KernelOp, Shape, TensorMeta } from "@dl/tensor";
 import type { CpuStorage } from "../storage.ts";
 
-/** Where a result goes. */
-export interface Output extends TensorMeta {
-  readonly storage: CpuStorage;
+/** Elements in memory. */
+export interface Place extends TensorMeta {
   /** Of the first element, in bytes. */
   readonly address: number;
   /** In elements; row-major where there are none. */
   readonly strides?: Shape;
+}
+
+/** Where a result goes. */
+export interface Output extends Place {
+  readonly storage: CpuStorage;
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 } from "@dl/tensor";
 import { addressOf, CpuStorage, type Pending } from "../storage.ts";
 import { LONG, mayKeep, seen, waitingSource } from "./deferred.ts";
-import { areInside } from "./indices.ts";
+import { areInside, isBlank } from "./indices.ts";
 import type { AnyKernel, Output } from "./kernel.ts";
 import { viewOf } from "./temporary.ts";
 
@@ -141,9 +141,7 @@ function isLone(
   { dim, reduce, includeSelf }: Attrs<"scatter">,
   length: number,
 ): boolean {
-  const { raw } = self.storage as CpuStorage;
-  const isBlank = self.strides.every((stride) => stride === 0) && raw[self.offset] === 0;
-  const isPlain = reduce === "add" && includeSelf && isBlank && sameShape(source.shape, index.shape);
+  const isPlain = reduce === "add" && includeSelf && isBlank(self) && sameShape(source.shape, index.shape);
   if (!isPlain || !index.shape.every((size, d) => size === (d === dim ? 1 : self.shape[d]))) return false;
   const kept = [index, source].every((x) => isContiguous(x.shape, x.strides) && MANY * x.storage.length <= length);
   return kept && areInside(addressOf(index), sizeOf(index.shape), self.shape[dim]!);
