@@ -2,7 +2,11 @@
 // Budgets rise only on purpose.
 const budgets = [
   { name: "tensor + backend-cpu", path: "benchmarks/size/tensor-cpu.js", limit: "103.5 kB" },
-  { name: "training: tensor, backend-cpu, autograd, nn, optim", path: "benchmarks/size/training.js", limit: "153.5 kB" },
+  {
+    name: "training: tensor, backend-cpu, autograd, nn, optim",
+    path: "benchmarks/size/training.js",
+    limit: "153.5 kB",
+  },
   { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "232 kB" },
 ];
 
