@@ -53,13 +53,12 @@ function productWays(m: Module, name: ScalarName): [number, Product][] {
   ];
 }
 
-/** Units are numbered by matrix, then by row, then by column of the grid. */
+/** Units are numbered by matrix, then by column, then by row of the grid: a thread's neighbouring units read the same columns. */
 function multiplyUnit(f: Func, p: Locals, unit: Local<"i32">, ways: readonly [number, Product][]): void {
-  const column = op("i32.rem_u", unit, p.gridColumns);
-  const rest = f.let(op("i32.div_u", unit, p.gridColumns));
-  const i = f.let(op("i32.mul", op("i32.rem_u", rest, p.gridRows), p.blockRows));
-  const j = f.let(op("i32.mul", column, p.blockColumns));
-  const table = f.let(op("i32.add", p.offsets, op("i32.mul", op("i32.div_u", rest, p.gridRows), 12)));
+  const rest = f.let(op("i32.div_u", unit, p.gridRows));
+  const i = f.let(op("i32.mul", op("i32.rem_u", unit, p.gridRows), p.blockRows));
+  const j = f.let(op("i32.mul", op("i32.rem_u", rest, p.gridColumns), p.blockColumns));
+  const table = f.let(op("i32.add", p.offsets, op("i32.mul", op("i32.div_u", rest, p.gridColumns), 12)));
   const offset = (operand: number) => when(p.offsets, load("i32.load", table, 4 * operand), 0);
   const rows = min(f, op("i32.sub", p.m, i), p.blockRows);
   const columns = min(f, op("i32.sub", p.n, j), p.blockColumns);
