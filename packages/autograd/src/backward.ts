@@ -32,6 +32,13 @@ export function backward(
   run("backward", tensors, gradTensors, { createGraph, retainGraph, accumulate: true, needed, captures: null });
 }
 
+/** What waits for the end of the innermost pass under way. */
+let endings: (() => void)[] = [];
+
+export function afterPass(end: () => void): void {
+  endings.push(end);
+}
+
 export function needNode(op: string, tensor: Tensor): Node {
   return nodeOf(tensor) ?? fail(op, "an input does not require grad", "Set requiresGrad before computing with it");
 }
@@ -49,7 +56,14 @@ export function run(
     const seeds = roots.map((root, i) => seedOf(op, root, gradients[i] ?? null));
     const pass = new Pass(options);
     for (const [i, root] of roots.entries()) pass.send(nodeOf(root)!, slotOf(root), seeds[i]!);
-    pass.run();
+    const outer = endings;
+    const own: (() => void)[] = (endings = []);
+    try {
+      pass.run();
+    } finally {
+      endings = outer;
+    }
+    for (const end of own) end();
   };
   if (options.createGraph) enableGrad(body);
   else noGrad(body);

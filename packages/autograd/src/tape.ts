@@ -9,7 +9,7 @@ import {
   type Recorder,
   type Tensor,
 } from "@dl/tensor";
-import { backward } from "./backward.ts";
+import { afterPass, backward } from "./backward.ts";
 import { derivatives } from "./derivatives/index.ts";
 import type { Rule } from "./derivatives/rule.ts";
 import { alias } from "./leaf.ts";
@@ -80,6 +80,7 @@ export const tape: Recorder = {
     if (node !== null) (node.retaining ??= [])[tensor.outputIndex] = tensor;
   },
 
+  afterPass,
   backward,
 };
 

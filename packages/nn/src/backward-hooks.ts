@@ -1,5 +1,5 @@
 /** Gradients on their way through a module. */
-import { isTensor, type Tensor } from "@dl/tensor";
+import { isTensor, needRecorder, type Tensor } from "@dl/tensor";
 
 /** The gradients of the tensors among a call's arguments or results, in order; `null` where there is none. */
 export type Gradients = readonly (Tensor | null)[];
@@ -11,7 +11,7 @@ type Report = (gradInput: Gradients, gradOutput: Gradients) => Tensor | undefine
 
 /**
  * Calls `forward` on aliases of its inputs, so that their gradients are this call's alone, and `report` in each backward
- * pass when all of them are known.
+ * pass when all of them are known; `null` stands for those that it does not reach.
  */
 export function watchGradients(
   args: readonly unknown[],
@@ -30,20 +30,26 @@ function alias(value: unknown): unknown {
   return isTensor(value) && value.requiresGrad ? value.view(value.shape) : value;
 }
 
+/** Of results and arguments that the pass does not reach nothing is heard: its end ends the wait for them. */
 function collect(inputs: readonly Tensor[], outputs: readonly Tensor[], report: Report): void {
-  let gradInput: (Tensor | null)[] = inputs.map(() => null);
-  let gradOutput: (Tensor | null)[] = outputs.map(() => null);
+  let seen: readonly [gradInput: (Tensor | null)[], gradOutput: (Tensor | null)[]] | null = null;
   const finish = (): Tensor | undefined => {
-    const seen = [gradInput, gradOutput] as const;
-    [gradInput, gradOutput] = [inputs.map(() => null), outputs.map(() => null)];
-    return report(...seen);
+    const gradients = seen;
+    seen = null;
+    return gradients ? report(...gradients) : undefined;
+  };
+  const begin = (): NonNullable<typeof seen> => {
+    needRecorder("registerFullBackwardHook").afterPass(finish);
+    return [inputs.map(() => null), outputs.map(() => null)];
   };
   const awaited = inputs.filter(({ requiresGrad }) => requiresGrad).length;
   observe(outputs, (i, gradient) => {
+    const [, gradOutput] = (seen ??= begin());
     gradOutput[i] = gradient;
     if (awaited === 0 && outputs.every((x, at) => !x.requiresGrad || gradOutput[at])) finish();
   });
   observe(inputs, (i, gradient) => {
+    const [gradInput] = (seen ??= begin());
     gradInput[i] = gradient;
     const changed = gradInput.filter(Boolean).length === awaited ? finish() : undefined;
     return awaited === 1 ? changed : undefined;

@@ -78,6 +78,7 @@ export {
   type GradNode,
   isGradEnabled,
   type Linearity,
+  needRecorder,
   noGrad,
   type Operand,
   type Recorder,

@@ -58,6 +58,8 @@ export interface Recorder {
   hooksOf(tensor: Tensor): GradHook[];
   /** Fills `.grad` of a tensor that is no leaf. */
   retainGrad(tensor: Tensor): void;
+  /** Calls `end` once the pass under way has ended. Asked for by hooks. */
+  afterPass(end: () => void): void;
   backward(roots: readonly Tensor[], gradients: readonly (Tensor | null)[], options: BackwardOptions): void;
 }
 
