@@ -5,9 +5,9 @@ const budgets = [
   {
     name: "training: tensor, backend-cpu, autograd, nn, optim",
     path: "benchmarks/size/training.js",
-    limit: "153.5 kB",
+    limit: "154 kB",
   },
-  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "232 kB" },
+  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "233 kB" },
 ];
 
 const modifyEsbuildConfig = (config) => ({ ...config, format: "esm", platform: "browser", target: "es2022" });

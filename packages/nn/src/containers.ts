@@ -1,23 +1,41 @@
 /** Modules made of modules: their items are named by position or by the user, and reached as `list[0]`. */
 import { type DType, fail, type Tensor } from "@dl/tensor";
+import { checkName } from "./fields.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import { pickFirst } from "./role.ts";
 
-function checkName(container: string, name: string): void {
-  if (name === "" || name.includes("."))
-    fail(container, `${JSON.stringify(name)} cannot name an item: it is empty or holds a dot`);
-}
+/** What items are. */
+type Kind = typeof Module | typeof Parameter;
 
 /** Items of type `T`, made of values of type `V`, in order, found by name and by position. */
 abstract class Container<T, V, In extends readonly unknown[], Out> extends Module<In, Out> {
   [index: number]: T;
+  readonly #kind: Kind;
   readonly #items = new Map<string, T>();
   #shown = 0;
 
+  constructor(kind: Kind) {
+    super();
+    this.#kind = kind;
+  }
+
   protected override *members(): Iterable<readonly [string, unknown]> {
+    const [beyond] = Object.keys(this);
+    if (Number(beyond) >= 0)
+      fail(this.getName(), `no item ${beyond} to replace: it holds ${this.size}`, "Add items by name, or at the end");
     yield* super.members();
     yield* this.#items;
+  }
+
+  override registerParameter(name: string, value: Parameter | null): void {
+    if (this.#kind === Parameter) this.put(name, value as V);
+    else super.registerParameter(name, value);
+  }
+
+  override addModule(name: string, module: Module | null): void {
+    if (this.#kind === Module) this.put(name, module as V);
+    else super.addModule(name, module);
   }
 
   /** The number of items. */
@@ -71,7 +89,10 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
   }
 
   /** The item for a value. Throws for what may be none. */
-  protected abstract accept(value: V, name: string): T;
+  protected accept(value: V, name: string): T {
+    if (value instanceof this.#kind) return value as never;
+    return fail(this.getName(), `item ${name} is no module`, "Wrap functions in a Module of their own");
+  }
 
   /** Keeps `this[0]`, `this[1]`… in step; not enumerable, since items are listed by name. */
   #reindex(): void {
@@ -91,8 +112,8 @@ abstract class List<T, V, In extends readonly unknown[], Out> extends Container<
   /** The number of items. */
   declare readonly length: number;
 
-  constructor(values: Iterable<V>) {
-    super();
+  constructor(kind: Kind, values: Iterable<V>) {
+    super(kind);
     this.replace([]);
     this.extend(values);
   }
@@ -128,8 +149,8 @@ export type NamedItems<V> = Readonly<Record<string, V>> | Iterable<readonly [str
 
 /** Items by name. */
 abstract class Dictionary<T, V> extends Container<T, V, never[], never> {
-  constructor(values: NamedItems<V>) {
-    super();
+  constructor(kind: Kind, values: NamedItems<V>) {
+    super(kind);
     this.update(values);
   }
 
@@ -162,11 +183,6 @@ abstract class Dictionary<T, V> extends Container<T, V, never[], never> {
   }
 }
 
-function acceptModule<M extends Module>(container: string, item: M, name: string): M {
-  if (item instanceof Module) return item;
-  return fail(container, `item ${name} is no module`, "Wrap functions in a Module of their own");
-}
-
 /**
  * Runs modules one after the other. Items are numbered, or named by the keys of one object.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html
@@ -186,7 +202,7 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
     const [first] = modules;
     const named =
       first !== undefined && !(first instanceof Module) && modules.length === 1 && typeof first === "object";
-    super(named ? [] : (modules as readonly Module[]));
+    super(Module, named ? [] : (modules as readonly Module[]));
     if (named) for (const [name, module] of Object.entries(first)) this.put(name, module);
   }
 
@@ -196,10 +212,6 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
     let x: unknown = first(...input);
     for (const step of rest) x = step(x);
     return x as Out;
-  }
-
-  protected override accept(item: Module, name: string): Module {
-    return acceptModule("Sequential", item, name);
   }
 
   /** A new Sequential of some of the same modules. */
@@ -218,15 +230,11 @@ export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = T
  */
 export class ModuleList<M extends Module = Module> extends List<M, M, never[], never> {
   constructor(modules: Iterable<M> = []) {
-    super(modules);
+    super(Module, modules);
   }
 
   forward(): never {
     return fail("ModuleList", "a list computes nothing", "Call its items: for (const layer of list) x = layer(x)");
-  }
-
-  protected override accept(item: M, name: string): M {
-    return acceptModule("ModuleList", item, name);
   }
 }
 
@@ -239,11 +247,7 @@ export class ModuleList<M extends Module = Module> extends List<M, M, never[], n
  */
 export class ModuleDict<M extends Module = Module> extends Dictionary<M, M> {
   constructor(modules: NamedItems<M> = {}) {
-    super(modules);
-  }
-
-  protected override accept(item: M, name: string): M {
-    return acceptModule("ModuleDict", item, name);
+    super(Module, modules);
   }
 }
 
@@ -270,7 +274,7 @@ const typeNames: { readonly [D in DType]?: string } = {
 /** A list of parameters. @see https://pytorch.org/docs/stable/generated/torch.nn.ParameterList.html */
 export class ParameterList extends List<Parameter, Tensor, never[], never> {
   constructor(values: Iterable<Tensor> = []) {
-    super(values);
+    super(Parameter, values);
   }
 
   forward(): never {
@@ -289,7 +293,7 @@ export class ParameterList extends List<Parameter, Tensor, never[], never> {
 /** Parameters by name. @see https://pytorch.org/docs/stable/generated/torch.nn.ParameterDict.html */
 export class ParameterDict extends Dictionary<Parameter, Tensor> {
   constructor(values: NamedItems<Tensor> = {}) {
-    super(values);
+    super(Parameter, values);
   }
 
   protected override accept(value: Tensor): Parameter {

@@ -1,4 +1,4 @@
-/** Values from a state dict into a module's tensors: everything is checked before anything is written. */
+/** State dicts: made of a module's tensors, and into them, where everything is checked before anything is written. */
 import { fail, noGrad, sameShape, scope, showShape, type Tensor, TensorError } from "@dl/tensor";
 
 /** Tensors by name, in order. */
@@ -16,7 +16,21 @@ export interface LoadReport {
   readonly unexpectedKeys: string[];
 }
 
-export function loadInto(module: string, own: StateDict, state: StateDict, { strict = true }: LoadOptions): LoadReport {
+/** Tensors of a module by name. @throws TensorError for two of one name */
+export function byName(prefix: string, entries: Iterable<readonly [string, Tensor]>): StateDict {
+  const state: StateDict = {};
+  for (const [name, value] of entries) {
+    const key = prefix + name;
+    if (Object.hasOwn(state, key)) {
+      fail("stateDict", `two tensors are named ${key}`, "Fields become snake_case there: rename one of them");
+    }
+    state[key] = value.detach();
+  }
+  return state;
+}
+
+export function loadInto(module: string, own: StateDict, state: StateDict, options: LoadOptions | boolean): LoadReport {
+  const { strict = true } = typeof options === "boolean" ? { strict: options } : options;
   // States of old have no counts of batches: nobody misses them.
   const needed = Object.keys(own).filter((name) => !name.endsWith("num_batches_tracked"));
   const missingKeys = needed.filter((name) => !Object.hasOwn(state, name));

@@ -1,13 +1,14 @@
 import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
 import { type BackwardHook, watchGradients } from "./backward-hooks.ts";
 import { Callable } from "./callable.ts";
+import { checkField, refuseTensor } from "./fields.ts";
 import { type ForwardHook, type ForwardPreHook, Hooks, type Removable } from "./hooks.ts";
-import { type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
+import { byName, type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
 import { stateName } from "./naming.ts";
 import { Parameter } from "./parameter.ts";
 import { layout } from "./repr.ts";
 import { ROLE, type Role, WATCHED } from "./role.ts";
-import { type ModuleTarget, readTarget } from "./target.ts";
+import { adoptAll, type ModuleTarget, readTarget } from "./target.ts";
 import { find, gather, nested, unique } from "./tree.ts";
 
 export interface RegisterBufferOptions {
@@ -42,6 +43,8 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   /** Whether layers that differ between training and use (dropout, batch norm) train. */
   training = true;
   readonly #buffers = new Map<string, boolean>();
+  /** The names under which parameters were seen. */
+  readonly #parameters = new Set<string>();
   readonly #before = new Hooks<ForwardPreHook<Module>>();
   readonly #after = new Hooks<ForwardHook<Module>>();
   readonly #backward = new Hooks<BackwardHook<Module>>();
@@ -64,8 +67,8 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     if (!this[WATCHED]) return this.forward(...(input as unknown as In));
     let args = input;
     for (const hook of this.#before) {
-      const changed = hook(this, args);
-      if (changed !== undefined) args = Array.isArray(changed) ? changed : [changed];
+      const changed = hook(this, args) ?? args;
+      args = Array.isArray(changed) ? changed : [changed];
     }
     let output = this.#watched(args);
     for (const hook of this.#after) output = hook(this, args, output) ?? output;
@@ -116,26 +119,31 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer
    */
   registerBuffer(name: string, value: Tensor | null, options: RegisterBufferOptions = {}): void {
+    checkField("registerBuffer", this, name, value, Tensor);
     this.#buffers.set(name, options.persistent ?? true);
     Object.assign(this, { [name]: value?.keep() ?? null });
   }
 
   /**
-   * Makes the field `name` a parameter; for names that are made up at run time, since fields are found by themselves.
+   * Makes the field `name` a parameter; for names that are made up at run time, since fields are found by themselves. In
+   * lists and dictionaries of parameters it is an item.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_parameter
    */
   registerParameter(name: string, value: Parameter | null): void {
+    checkField("registerParameter", this, name, value, Parameter);
     Object.assign(this, { [name]: value });
   }
 
   /**
-   * Makes the field `name` a module inside this one; for names that are made up at run time.
+   * Makes the field `name` a module inside this one; for names that are made up at run time. In containers of modules it is
+   * an item.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.add_module
    * @example
    * const net = new Sequential();
    * for (const name of ["a", "b"]) net.addModule(name, new Linear(4, 4));
    */
   addModule(name: string, module: Module | null): void {
+    checkField("addModule", this, name, module, Module);
     Object.assign(this, { [name]: module });
   }
 
@@ -146,7 +154,12 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
 
   /** This module's own parameters, not those of its children. @internal */
   *ownParameters(): Iterable<readonly [string, Parameter]> {
-    for (const [name, value] of this.members()) if (value instanceof Parameter) yield [name, value];
+    for (const [name, value] of this.members()) {
+      if (value instanceof Parameter) {
+        this.#parameters.add(name);
+        yield [name, value];
+      } else if (value instanceof Tensor && this.#parameters.has(name)) refuseTensor(this.getName(), name);
+    }
   }
 
   /** @internal */
@@ -244,6 +257,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   /**
    * Parameters and persistent buffers by name, under PyTorch's names; they share memory with the module.
    * @param prefix stands before each name as it is
+   * @throws TensorError for two fields of one name, such as `convA` and `conv_a`
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
    * @example await save(model.stateDict(), "model.safetensors");
    */
@@ -252,8 +266,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
       ...module.ownParameters(),
       ...module.ownBuffers(true),
     ];
-    const entries = [...gather<Module, Tensor>(this, "", true, state)];
-    return Object.fromEntries(entries.map(([name, value]) => [prefix + name, value.detach()]));
+    return byName(prefix, gather<Module, Tensor>(this, "", true, state));
   }
 
   /**
@@ -266,12 +279,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * const { missingKeys } = model.loadStateDict({ weight: zeros(2, 4) }, { strict: false }); // ["bias"]
    */
   loadStateDict(state: StateDict, options: LoadOptions | boolean = {}): LoadReport {
-    return loadInto(
-      this.getName(),
-      this.stateDict(),
-      state,
-      typeof options === "boolean" ? { strict: options } : options,
-    );
+    return loadInto(this.getName(), this.stateDict(), state, options);
   }
 
   /** Training mode for this module and all inside it. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train */
@@ -386,11 +394,6 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     const children = [...this.ownModules()].map(([name, child]) => [name, child.toString()] as const);
     return layout(this.getName(), this.extraRepr(), children);
   }
-}
-
-/** Of pairs, the first take over the memory of the second: all are made by then, since memory may run out. */
-function adoptAll(pairs: readonly (readonly [Tensor, Tensor])[]): void {
-  for (const [x, made] of pairs) x.adopt(made);
 }
 
 // Node's inspector shows the same.

@@ -1,5 +1,5 @@
 /** Where a module goes. */
-import type { DType } from "@dl/tensor";
+import type { DType, Tensor } from "@dl/tensor";
 
 export interface ModuleTarget {
   readonly device?: string | undefined;
@@ -10,4 +10,9 @@ export interface ModuleTarget {
 export function readTarget(target: string | ModuleTarget): ModuleTarget {
   if (typeof target === "object") return target;
   return /^(float|bfloat)\d+$/.test(target) ? { dtype: target as DType } : { device: target };
+}
+
+/** Of pairs, the first take over the memory of the second: all are made by then, since memory may run out. */
+export function adoptAll(pairs: readonly (readonly [Tensor, Tensor])[]): void {
+  for (const [x, made] of pairs) x.adopt(made);
 }

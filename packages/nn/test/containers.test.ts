@@ -58,7 +58,7 @@ describe("Sequential", () => {
     const x = ones(1);
     expect(new Sequential()(x)).toBe(x);
     expect(() => new Sequential(((x: Tensor) => x) as never)).toThrow(/item 0 is no module/);
-    expect(() => new Sequential({ "a.b": new Tanh() })).toThrow(/"a.b" cannot name an item/);
+    expect(() => new Sequential({ "a.b": new Tanh() })).toThrow(/"a.b" cannot be a name/);
   });
 
   it("keeps the user's names as they are", () => {

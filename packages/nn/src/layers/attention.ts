@@ -4,7 +4,7 @@ import { xavierNormal_, xavierUniform_, zeros_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { Linear } from "./linear.ts";
-import { type Placement, parameter, placement } from "./placement.ts";
+import { initialize, type Placement, parameter, placement } from "./placement.ts";
 
 /** A Linear under the name that PyTorch prints for it here. */
 class NonDynamicallyQuantizableLinear extends Linear {}
@@ -109,7 +109,7 @@ export class MultiheadAttention extends Module<
     this.biasK = addBiasKv ? parameter([1, 1, width], ...at) : null;
     this.biasV = addBiasKv ? parameter([1, 1, width], ...at) : null;
     this.outProj = new NonDynamicallyQuantizableLinear(width, width, bias, ...(at as []));
-    this.resetParameters();
+    initialize(this);
   }
 
   resetParameters(): void {

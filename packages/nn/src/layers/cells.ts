@@ -4,7 +4,7 @@ import * as F from "../functional/index.ts";
 import { uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
-import { type Placement, parameter, placement } from "./placement.ts";
+import { initialize, type Placement, parameter, placement } from "./placement.ts";
 
 export interface CellWeights {
   readonly ih: Tensor;
@@ -81,7 +81,7 @@ abstract class RNNCellBase<In extends readonly unknown[], Out> extends Module<In
     this.weightHh = parameter([rows, hiddenSize], ...at);
     this.biasIh = bias ? parameter([rows], ...at) : null;
     this.biasHh = bias ? parameter([rows], ...at) : null;
-    this.resetParameters();
+    initialize(this);
   }
 
   /** U(±1/√hiddenSize). */

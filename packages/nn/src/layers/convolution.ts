@@ -9,7 +9,7 @@ import { python } from "../repr.ts";
 import { ROLE, type Role } from "../role.ts";
 import { resetLinear } from "./linear.ts";
 import { readNamed } from "./named.ts";
-import { type Placement, parameter, placement } from "./placement.ts";
+import { initialize, type Placement, parameter, placement } from "./placement.ts";
 
 export type ConvPaddingMode = "zeros" | "reflect" | "replicate" | "circular";
 type Rank = 1 | 2 | 3;
@@ -66,7 +66,7 @@ abstract class AnyConv<In extends readonly unknown[]> extends Module<In, Tensor>
     if (padding === "same" && this.stride.some((step) => step !== 1)) fail(name, 'padding "same" needs stride 1');
     this.weight = parameter(this.weightShape(inChannels), device, dtype);
     this.bias = (settings.bias ?? true) ? parameter([outChannels], device, dtype) : null;
-    this.resetParameters();
+    initialize(this);
   }
 
   /** @internal */

@@ -5,7 +5,7 @@ import { normal_ } from "../init.ts";
 import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 import { describe, float } from "../repr.ts";
-import { type Placement, parameter, placement } from "./placement.ts";
+import { initialize, type Placement, parameter, placement } from "./placement.ts";
 
 /** The table: N(0, 1), or what the user gives; the padding row is zero. */
 function table(name: string, rows: number, width: number, given: Tensor | null | undefined, at: Placement): Parameter {
@@ -90,7 +90,7 @@ export class Embedding extends Module<[input: Tensor], Tensor> {
     this.scaleGradByFreq = scaleGradByFreq;
     this.sparse = sparse;
     this.weight = table("Embedding", rows, width, given, at);
-    if (!given) this.resetParameters();
+    if (!given) initialize(this);
   }
 
   /** A layer around a table [V, D] that exists. */
@@ -199,7 +199,7 @@ export class EmbeddingBag extends Module<
     this.includeLastOffset = includeLast;
     this.paddingIdx = paddingRow("EmbeddingBag", paddingIdx, rows);
     this.weight = table("EmbeddingBag", rows, width, given, at);
-    if (!given) this.resetParameters();
+    if (!given) initialize(this);
   }
 
   resetParameters(): void {

@@ -5,7 +5,7 @@ import { calculateFanInAndFanOut, kaimingUniform_, uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { describe } from "../repr.ts";
-import { type Placement, parameter, placement } from "./placement.ts";
+import { initialize, type Placement, parameter, placement } from "./placement.ts";
 
 export type LinearArguments = [inFeatures: number, outFeatures: number, bias?: boolean, ...Placement];
 
@@ -32,7 +32,7 @@ export class Linear extends Module<[input: Tensor], Tensor> {
     this.outFeatures = outFeatures;
     this.weight = parameter([outFeatures, inFeatures], device, dtype);
     this.bias = bias ? parameter([outFeatures], device, dtype) : null;
-    this.resetParameters();
+    initialize(this);
   }
 
   /** U(±1/√inFeatures), as PyTorch. */
@@ -84,7 +84,7 @@ export class Bilinear extends Module<[input1: Tensor, input2: Tensor], Tensor> {
     this.outFeatures = out;
     this.weight = parameter([out, in1, in2], device, dtype);
     this.bias = bias ? parameter([out], device, dtype) : null;
-    this.resetParameters();
+    initialize(this);
   }
 
   resetParameters(): void {

@@ -6,7 +6,7 @@ import { ones_, zeros_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { describe, float, python } from "../repr.ts";
-import { filled, type Placement, parameter, placement } from "./placement.ts";
+import { filled, initialize, type Placement, parameter, placement } from "./placement.ts";
 
 const normNames = ["numFeatures", "eps", "momentum", "affine", "trackRunningStats", ...placement] as const;
 export type NormArguments = [
@@ -49,7 +49,7 @@ abstract class ChannelNorm extends Module<[input: Tensor], Tensor> {
     this.registerBuffer("runningMean", track ? filled([numFeatures], 0, device, dtype) : null);
     this.registerBuffer("runningVar", track ? filled([numFeatures], 1, device, dtype) : null);
     this.registerBuffer("numBatchesTracked", track ? filled([], 0, device, "int64") : null);
-    this.resetParameters();
+    initialize(this);
   }
 
   resetRunningStats(): void {
@@ -201,7 +201,7 @@ export class LayerNorm extends Module<[input: Tensor], Tensor> {
     this.elementwiseAffine = affine;
     this.weight = affine ? parameter(this.normalizedShape, device, dtype) : null;
     this.bias = affine ? parameter(this.normalizedShape, device, dtype) : null;
-    this.resetParameters();
+    initialize(this);
   }
 
   resetParameters(): void {
@@ -244,7 +244,7 @@ export class GroupNorm extends Module<[input: Tensor], Tensor> {
     this.affine = affine;
     this.weight = affine ? parameter([channels], device, dtype) : null;
     this.bias = affine ? parameter([channels], device, dtype) : null;
-    this.resetParameters();
+    initialize(this);
   }
 
   resetParameters(): void {

@@ -1,5 +1,6 @@
 /** Where a layer's parameters live and what they are made of: the last two parameters of every layer that has some. */
 import { empty, type FloatDType, full, type Shape, type Tensor } from "@dl/tensor";
+import type { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 
 export type Placement = [device?: string | null, dtype?: FloatDType | null];
@@ -18,4 +19,10 @@ export function filled(
   dtype?: FloatDType | "int64" | null,
 ): Tensor {
   return full(shape, value, { device: device ?? undefined, dtype: dtype ?? "float32" });
+}
+
+/** Ends a layer's constructor: its parameters get values, and from now on no plain tensor takes their places. */
+export function initialize(layer: Module & { resetParameters(): void }): void {
+  layer.resetParameters();
+  layer.parameters(false);
 }

@@ -6,7 +6,7 @@ import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { describe, float } from "../repr.ts";
 import { type Cell, type CellWeights, cells, type LSTMState } from "./cells.ts";
-import { type Placement, parameter, placement } from "./placement.ts";
+import { initialize, type Placement, parameter, placement } from "./placement.ts";
 
 const names = ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"] as const;
 export type RecurrentArguments = [
@@ -49,7 +49,7 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
     this.bidirectional = bidirectional;
     this.#cell = cell;
     for (let layer = 0; layer < numLayers; layer++) this.#addLayer(layer, at);
-    this.resetParameters();
+    initialize(this);
   }
 
   /** Fields `weightIhL0`, `weightHhL0`, `biasIhL0`… and the same with `Reverse`. */

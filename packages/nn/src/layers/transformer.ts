@@ -4,7 +4,7 @@ import { ModuleList } from "../containers.ts";
 import { xavierUniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import { LayerNorm } from "./normalization.ts";
-import { type Placement, placement } from "./placement.ts";
+import { initialize, type Placement, placement } from "./placement.ts";
 import {
   decoderNames,
   type TransformerActivation,
@@ -173,7 +173,7 @@ export class Transformer extends Module<Arguments<typeof callNames, TransformerI
     this.dModel = dModel;
     this.nhead = nhead;
     this.batchFirst = batchFirst ?? false;
-    this.resetParameters();
+    initialize(this);
   }
 
   resetParameters(): void {

@@ -1,0 +1,27 @@
+/** What may become a named part of a module. */
+import { fail } from "@dl/tensor";
+
+/** A class. */
+type Kind = abstract new (...args: never[]) => object;
+
+/** @throws TensorError for what could not be told from a path, such as `"layer1.0"` */
+export function checkName(op: string, name: string): void {
+  if (typeof name === "string" && name !== "" && !name.includes(".")) return;
+  fail(op, `${JSON.stringify(name)} cannot be a name: it is empty or holds a dot`, "Choose another name");
+}
+
+/** Whether `value`, of that kind or null, may become the field `name`. */
+export function checkField(op: string, module: object, name: string, value: unknown, kind: Kind): void {
+  const fits = (x: unknown): boolean => x == null || x instanceof kind;
+  checkName(op, name);
+  if (!fits(value)) fail(op, `${name} is to be a ${kind.name}`, `Give it a ${kind.name}, or null`);
+  if (!fits((module as Record<string, unknown>)[name])) {
+    fail(op, `there is a ${name} already, which is no ${kind.name}`, "Choose another name");
+  }
+}
+
+/** Optimizers and state dicts would miss it. */
+export function refuseTensor(module: string, name: string): never {
+  const remedy = "Wrap it in new Parameter(…), or change the parameter's values: noGrad(() => parameter.copy_(…))";
+  return fail(module, `a plain tensor took the place of the parameter ${name}`, remedy);
+}
