@@ -148,21 +148,23 @@ export function storePacked(
   else f.storeLane(storeLaneNames[total], address, packed, 0, offset);
 }
 
-/** Vectors of `lanes` elements side by side; those that fill half a vector each are joined. */
+/** Vectors of `lanes` elements side by side, from `at` elements on; those that fill half a vector each are joined. */
 export function storeRun(
   f: Func,
   to: Access,
   lanes: VectorLanes,
   address: Address,
   values: readonly Expr<"v128">[],
+  at = 0,
 ): void {
   const bytes = to.bytes * lanes;
+  const place = (i: number): number => to.bytes * at + bytes * i;
   if (bytes === 8 && values.length % 2 === 0) {
     const evens = Array.from({ length: 2 * lanes }, (_, i) => 2 * i);
     for (let i = 0; i < values.length; i += 2) {
-      f.store("v128.store", address, shuffle(values[i]!, values[i + 1]!, evens), bytes * i);
+      f.store("v128.store", address, shuffle(values[i]!, values[i + 1]!, evens), place(i));
     }
-  } else for (const [i, value] of values.entries()) storePacked(f, to, lanes, address, value, bytes * i);
+  } else for (const [i, value] of values.entries()) storePacked(f, to, lanes, address, value, place(i));
 }
 
 /** The first `count` lanes, `stride` bytes apart; the pointer moves past them. */

@@ -41,14 +41,19 @@ const LINE = 64;
 const isCheap = ({ weight, inputs }: Formula): boolean => weight <= inputs.length + 10;
 
 /**
- * Cheap formulas take four vectors a round, or as many as write a line of the caches; moves eight, if they are not joined;
- * others one, or two where the engine joins them.
+ * Cheap formulas take four vectors a round, or as many as write a line of the caches; moves eight, if they are not joined.
+ * Others take two where the engine joins them, else four; one where something unusual is noted beside, if registers are
+ * scarce: V8 notes it at the end of the round, and keeps all that it is made of until then.
  */
-function vectorsOf({ what, m }: Building): number {
+function vectorsOf({ what, m }: Building, { signs, roots }: Way): number {
   if (isMove(what) && !m.options.joined) return 8;
   if (isCheap(what)) return what.split ? Math.max(4, LINE / (SPLIT * what.output.bytes)) : 4;
-  return m.options.joined ? 2 : 1;
+  if (m.options.joined) return 2;
+  const isTight = signs.length > 0 && registersOf([...gatheredFrom(signs), ...roots]) > REGISTERS - 4;
+  return isTight ? 1 : 4;
 }
+
+const gatheredFrom = (signs: readonly Node[]): Node[] => signs.map((sign) => gatheredOf(sign).of);
 
 /**
  * Formulas with patches are computed without them, block by block, and again with them where a block turns out to need
@@ -58,7 +63,7 @@ function vectorsOf({ what, m }: Building): number {
 export function addPacked(building: Building, ways: Ways, pattern: Run): Procedure {
   const { what, m } = building;
   const isPatched = ways.quick.signs.length > 0;
-  const vectors = vectorsOf(building);
+  const vectors = vectorsOf(building, ways.quick);
   const quick = addRounds(building, ways.quick, pattern, vectors);
   const { moved } = ways.careful;
   const wide = vectors * ways.quick.moved;
@@ -204,14 +209,18 @@ function loadRun(
     : loadPacked(from, lanes, pointer, at * from.bytes);
 }
 
-/** All loads of a round come first and all stores last, so that the engine can join vectors. */
+/**
+ * All loads of a round come first and all stores last, so that the engine can join vectors. Where it does not, a long
+ * formula stores each vector before it loads the next: computed side by side, they would not fit the registers.
+ */
 function addRounds(building: Building, way: Way, pattern: Run, vectors: number): Rounds {
   const { inputs, output } = building.what;
   const { moved, lanes, roots, signs } = way;
   return addFunction(building, `by${vectors * moved}`, (f, pointers, _, count) => {
-    const gathered = signs.map((sign) => gatheredOf(sign).of);
+    const gathered = gatheredFrom(signs);
+    const inTurn = vectors === 1 || (!isCheap(building.what) && !building.m.options.joined);
     // A register that is spilled makes each round wait for the memory that the one before wrote; bits take no vector.
-    const isCrowded = vectors === 1 && registersOf([...gathered, ...roots]) >= REGISTERS;
+    const isCrowded = inTurn && registersOf([...gathered, ...roots]) >= REGISTERS;
     const sums = isCrowded ? signs : gathered;
     const trees = [...roots, ...sums];
     const lowering = new Lowering(f, trees, lanes, building.tools);
@@ -224,16 +233,17 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
       f.let(repeated[i] ?? loadRun(inputs[i]!, fitting(inputs[i]!, moved), pattern[i], pointers[i]!, at));
     const second = inputs.flatMap(({ bytes }, i) => (way.paired && bytes === 8 ? [i] : []));
     const places = Array.from({ length: vectors }, (_, vector) => vector * moved);
+    const groups = inTurn ? places.map((at) => [at]) : [places];
     const nothing = (sign: Node): Local =>
       isCrowded ? f.local("i32") : f.let(splat("i32x4", gatheredOf(sign).from) as Expr<"v128">);
-    const found = places.map(() => signs.map(nothing));
+    const found = groups[0]!.map(() => signs.map(nothing));
     const bitsOf = (sign: Node, value: Vector): Expr<"i32"> => signsOf(sign, lanes, value);
     const note = (sum: Local, sign: Node, value: Vector): void => {
       if (isCrowded) f.set(sum as Int, op("i32.or", sum as Int, maskOf(sign.type, lanes, value)));
       else f.set(sum as Vector, op(gatheredOf(sign).by, sum as Vector, value));
     };
-    f.while(count, () => {
-      const loaded = places.map((at) => {
+    const compute = (group: readonly number[]): void => {
+      const loaded = group.map((at) => {
         const xs = inputs.map((_, i) => load(i, at));
         for (const i of second) xs[inputs.length + i] = load(i, at + 2);
         return xs;
@@ -243,7 +253,10 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
         for (const [k, sum] of found[vector]!.entries()) note(sum, signs[k]!, values[roots.length + k]!);
       }
       const values = results.flatMap((vectors) => vectors.slice(0, roots.length));
-      storeRun(f, output, fitting(output, moved), pointers.at(-1)!, values);
+      storeRun(f, output, fitting(output, moved), pointers.at(-1)!, values, group[0]);
+    };
+    f.while(count, () => {
+      groups.forEach(compute);
       for (const [i, pointer] of pointers.entries()) {
         if (repeated[i] === undefined) f.inc(pointer, vectors * moved * stepOf(building, i));
       }
