@@ -84,8 +84,11 @@ class CpuBackend implements Backend {
     return update(call);
   }
 
-  read(view: View): Promise<TypedArray> {
-    return Promise.resolve(this.readSync(view));
+  /** The values of now; who waits for them lets what was forgotten be found, where that is due. */
+  async read(view: View): Promise<TypedArray> {
+    const values = this.readSync(view);
+    await this.reclaim();
+    return values;
   }
 
   readSync(view: View): TypedArray {

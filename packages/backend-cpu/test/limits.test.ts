@@ -46,7 +46,7 @@ narrow("tensors of more than 4 GiB together", () => {
   const message = messageOf(() => scope(fill));
   expect(message).toContain("cpu: out of memory: 512 MiB needed, 3.5 GiB of 4.0 GiB held by tensors (7 of 512 MiB");
   expect(message).toMatch(
-    /free results with using or dispose\(\), await between steps, make the batch smaller(, or raise the limit with DL_MEMORY64=1)?$/,
+    /free results with using or dispose\(\), await reclaim\(\) between steps, make the batch smaller(, or raise the limit with DL_MEMORY64=1)?$/,
   );
 });
 

@@ -103,3 +103,15 @@ it("a synchronous loop with scope keeps memory flat", () => {
   for (let i = 0; i < 200; i++) step();
   expect([memory().bytes, memory().buffers]).toEqual([bytes, buffers]);
 });
+
+it("a loop that waits for values needs no scope", async () => {
+  let most = 0;
+  for (let i = 0; i < 150; i++) {
+    await randn(2 ** 20)
+      .add(i)
+      .at(0)
+      .data();
+    most = Math.max(most, memory().bytes);
+  }
+  expect(most).toBeLessThan(2 ** 29);
+});

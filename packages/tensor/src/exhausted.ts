@@ -54,7 +54,7 @@ function remedy({ needed, limit, largest = limit, raise }: Shortage): string {
   if (needed > limit) return `${parts}${raised}`;
   return (
     "In a loop that never awaits, put scope(() => …) around each step, since forgotten tensors are found between " +
-    `macrotasks only; else free results with using or dispose(), await between steps, make the batch smaller${raised}`
+    `macrotasks only; else free results with using or dispose(), await reclaim() between steps, make the batch smaller${raised}`
   );
 }
 
