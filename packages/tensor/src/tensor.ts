@@ -246,7 +246,7 @@ export class Tensor<D extends DType = DType> implements View {
 function failDisposed(at: string | undefined): never {
   throw new TensorError(
     `dispose: this tensor was disposed${at ? `:\n${at}` : " (setTraceDisposal(true) remembers where)"}. ` +
-      "Return it from its scope, or keep what you need with .clone()",
+      "Return it from its scope, write it into a tensor from outside with copy_(), or clone() what is disposed by hand",
   );
 }
 
