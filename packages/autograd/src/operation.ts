@@ -63,7 +63,7 @@ export class Operation<K extends Op> extends Node {
       const input = inputs[i]!;
       this.edges[i] = typeof input === "number" ? null : edgeTo(input);
     }
-    const reads = readsOf(rule, inputs);
+    const reads = readsOf(rule, inputs, attrs);
     if (reads !== 0) this.#kept = this.#keep(reads, inputs, outputs, written);
     if (replaced) this.edges.push(edgeTo(replaced));
     this.number();
@@ -121,7 +121,7 @@ export class Operation<K extends Op> extends Node {
   /** Fresh handles of the values that some formula reads. */
   #open(formulas: readonly (Formula<K> | null | undefined)[]): Values {
     let reads = 0;
-    for (let i = 0; i < formulas.length; i++) reads |= formulas[i]?.reads ?? 0;
+    for (let i = 0; i < formulas.length; i++) reads |= readsBy(formulas[i], this.attrs);
     if (reads === 0) return nothing;
     if (this.#passed) failPassed(this.name);
     const values: Partial<Record<(typeof names)[number], Tensor | number>> = {};
@@ -138,12 +138,17 @@ function formulaOf<K extends Op>(rule: Rule<K>, index: number): Formula<K> | und
   return rule.variadic ? rule.wrt[0] : rule.wrt[index];
 }
 
+function readsBy<K extends Op>(formula: Formula<K> | null | undefined, attrs: Attrs<K>): number {
+  const reads = formula?.reads ?? 0;
+  return typeof reads === "number" ? reads : reads(attrs);
+}
+
 /** The values that backward through this call will read. */
-export function readsOf<K extends Op>(rule: Rule<K>, inputs: readonly Operand[]): number {
+export function readsOf<K extends Op>(rule: Rule<K>, inputs: readonly Operand[], attrs: Attrs<K>): number {
   let reads = 0;
   for (let i = 0; i < inputs.length; i++) {
     const input = inputs[i]!;
-    if (typeof input !== "number" && input.requiresGrad) reads |= formulaOf(rule, i)?.reads ?? 0;
+    if (typeof input !== "number" && input.requiresGrad) reads |= readsBy(formulaOf(rule, i), attrs);
   }
   return reads;
 }

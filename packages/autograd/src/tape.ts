@@ -28,8 +28,8 @@ export const tape: Recorder = {
     if (rule.wrt.length > 0 && isFloat(result.dtype)) result.node = new Operation(op, rule, inputs, attrs, outputs);
   },
 
-  beforeInPlace<K extends Op>(op: K, inputs: readonly Operand[], target: Tensor): Tensor {
-    const reads = readsOf(derivatives[op], inputs);
+  beforeInPlace<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, target: Tensor): Tensor {
+    const reads = readsOf(derivatives[op], inputs, attrs);
     const isLost = inputs.some((input, i) => input === target && (reads & (1 << i)) !== 0);
     const before = alias(target);
     if (!isLost) return before;

@@ -118,6 +118,8 @@ interface Overloaded<D extends DType> {
   /** The middle element of those that are no NaN; along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html */
   nanmedian(): Tensor;
   nanmedian(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  /** This tensor's elements where `condition` holds, those of `other` elsewhere. @see https://pytorch.org/docs/stable/generated/torch.Tensor.where.html */
+  where(condition: Tensor, other: Operand | { readonly other: Operand }): Tensor;
   /** Positions of the elements that are not 0, a row each; with `asTuple`, a tensor for each dimension. @see https://pytorch.org/docs/stable/generated/torch.nonzero.html */
   nonzero(): Tensor;
   nonzero(asTuple: true | { readonly asTuple: true }): Tensor[];
@@ -188,6 +190,9 @@ for (const name of Object.keys({ ...unaryOps, ...binaryOps }) as InPlaceRow[]) {
     return applyInPlace(name, other === undefined ? [this] : [this, other], this);
   });
 }
+method("where", function (condition: Tensor, other: Operand) {
+  return arithmetic.where(condition, this, other);
+});
 Object.defineProperty(Tensor.prototype, "T", {
   get(this: Tensor) {
     return this.permute(this.shape.map((_, dim) => this.ndim - 1 - dim));

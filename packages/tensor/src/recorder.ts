@@ -46,7 +46,7 @@ export interface Recorder {
    * `target` with its history, before `op` writes into it: another handle of its memory, or a copy where the derivative
    * needs the old values.
    */
-  beforeInPlace<K extends Op>(op: K, inputs: readonly Operand[], target: Tensor): Tensor;
+  beforeInPlace<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, target: Tensor): Tensor;
   /**
    * Like `record`, for a call that wrote its result into `target` and raised its version. `inputs` hold `before` in
    * the place of `target`.

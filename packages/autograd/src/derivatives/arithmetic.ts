@@ -54,7 +54,14 @@ export const arithmetic: Rules<BinaryOp> = {
   mul: pair({ reads: B, vjp: (g, { b }) => mul(g, b) }, { reads: A, vjp: (g, { a }) => mul(g, a) }),
   div: pair(
     { reads: B, vjp: (g, { b }) => apply("div", [g, b]) },
-    { reads: B | OUT, vjp: (g, { b, out }) => g.mul(out).div(b).neg() },
+    {
+      reads: A | B,
+      vjp: (g, { a, b }) =>
+        g
+          .mul(apply("div", [a, b]))
+          .div(b)
+          .neg(),
+    },
   ),
   floorDivide: { name: "DivBackward1", wrt: [...constant.wrt, ...constant.wrt] },
   remainder: pair(itself, { reads: A | B, vjp: (g, { a, b }) => g.mul(apply("floorDivide", [a, b])).neg() }),

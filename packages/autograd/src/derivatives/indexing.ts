@@ -88,10 +88,13 @@ function extremeSource(g: Tensor, values: Values, { attrs }: Site<"scatter">): T
   return share.gather(attrs.dim, values.b).mul(source);
 }
 
+const scatterReads = ({ reduce }: ScatterAttrs): number =>
+  reduce === "replace" || reduce === "add" ? B : A | B | C | OUT;
+
 const scatter: Rule<"scatter"> = {
   wrt: [
     {
-      reads: A | B | C | OUT,
+      reads: scatterReads,
       vjp(g, values, site) {
         const { attrs } = site;
         const grad = scatterWrt[attrs.reduce][0](g, values, site) as Tensor;
@@ -99,7 +102,7 @@ const scatter: Rule<"scatter"> = {
       },
     },
     noGradient,
-    { reads: A | B | C | OUT, vjp: (g, values, site) => scatterWrt[site.attrs.reduce][1](g, values, site) },
+    { reads: scatterReads, vjp: (g, values, site) => scatterWrt[site.attrs.reduce][1](g, values, site) },
   ],
 };
 

@@ -51,8 +51,8 @@ interface SiteOf<T, N> {
 }
 
 export interface FormulaOf<T, N> {
-  /** Which values it uses: only these are kept until backward. */
-  readonly reads: number;
+  /** Which values it uses, for all attributes or for those of a call: only these are kept until backward. */
+  readonly reads: number | ((attrs: T) => number);
   /**
    * From the gradient of the (first) output to that of the input. Written with tensor functions, so that it can itself
    * be differentiated. The engine sums what was broadcast and casts to the input's dtype.

@@ -91,7 +91,7 @@ export function applyInPlace<K extends KernelOp | FusedOp>(
   if (plan.outputs[0]!.dtype !== target.dtype) return throughCopy(op, inputs, target, attrs);
   const views = plan.views.map((view) => apart(view, target));
   const recorder = recording(plan.inputs) || recording([target, target.base ?? target]) ? state.recorder : null;
-  const before = recorder?.beforeInPlace(op, plan.inputs, target);
+  const before = recorder?.beforeInPlace(op, plan.inputs, attrs, target);
   const call = { op, inputs: views, attrs, outputs: plan.outputs } as unknown as KernelCall;
   const place = plan.order === undefined ? target : reordered(target, plan.order);
   target.storage.backend.runInto(walked(call, plan.order), place);
@@ -216,11 +216,13 @@ function checkWritable(op: string, target: Tensor): void {
 /** Whether what is done in place is recorded, or needs not be. */
 export function checkHistory(op: string, target: Tensor): void {
   const owner = target.base ?? target;
-  if (state.gradEnabled && owner.requiresGrad && (owner.isLeaf || !target.requiresGrad)) {
-    const whose = owner.isLeaf ? "a leaf that requires grad" : "a recorded tensor, made under noGrad,";
+  if (!state.gradEnabled) return;
+  const isLeaf = (owner.requiresGrad && owner.isLeaf) || (target.requiresGrad && target.isLeaf);
+  if (isLeaf || (owner.requiresGrad && !target.requiresGrad)) {
+    const whose = isLeaf ? "a leaf that requires grad" : "a recorded tensor, made under noGrad,";
     fail(
       `${op}_`,
-      `${owner === target ? "" : "a view of "}${whose} is changed in place`,
+      `${owner.requiresGrad && owner !== target ? "a view of " : ""}${whose} is changed in place`,
       "Wrap the change in noGrad(() => …)",
     );
   }

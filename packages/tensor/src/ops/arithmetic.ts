@@ -88,7 +88,7 @@ export const remainder: Either = either("remainder");
 /** The remainder with the dividend's sign. @see https://pytorch.org/docs/stable/generated/torch.fmod.html */
 export const fmod: First = first("fmod");
 /** ⌊a / b⌋. @see https://pytorch.org/docs/stable/generated/torch.floor_divide.html */
-export const floorDivide: First = first("floorDivide");
+export const floorDivide: Either = either("floorDivide");
 const power: Either = either("pow");
 /** aᵇ. @see https://pytorch.org/docs/stable/generated/torch.pow.html */
 export const pow: Either = Object.assign(
@@ -195,6 +195,9 @@ export const where: Where = op(
   "where(condition, input, other)",
   (...[condition, input, other]: Choice | readonly [condition: Tensor, input?: undefined, other?: undefined]) => {
     if (input === undefined) return condition.nonzero(true);
+    if (condition.dtype !== "bool" && condition.dtype !== "uint8") {
+      fail("where", `the condition must be bool, got ${condition.dtype}`, "Compare it, as in x.gt(0)");
+    }
     const flags = condition.dtype === "bool" ? condition : apply("cast", [condition], { dtype: "bool" });
     return apply("where", [flags, limit("where", other, input), limit("where", input, other)]);
   },

@@ -291,7 +291,7 @@ export function arange<D extends DType = DType>(
     : given;
   const dtype = options.dtype ?? guess([first, last, by]);
   checkDType("arange", dtype);
-  // Whole numbers are cut before they are counted, as PyTorch does.
+  // int64 bounds are cut before they are counted, as PyTorch does.
   const [start, end, step] = (isFloat(dtype) ? [first, last, by] : [first, last, by].map(Math.trunc)) as [
     number,
     number,
@@ -304,7 +304,8 @@ export function arange<D extends DType = DType>(
       "The step must lead from start to end",
     );
   }
-  const size = Math.max(Math.ceil((end - start) / step), 0);
+  const length = dtype === "int64" ? (end - start) / step : (last - first) / by;
+  const size = Math.max(Math.ceil(length), 0);
   const [made] = applyAll("arange", [], { shape: [size], dtype, start, step }, options.device);
   return finish(made as Tensor<D>, options);
 }

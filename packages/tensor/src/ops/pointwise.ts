@@ -206,10 +206,10 @@ export const lcm = composite("lcm(input, other)", (input: Tensor, other: Tensor)
     .abs();
 });
 
-/** `f` of 16-bit floats in float32: rounded at the end alone. */
+/** `f` in the common dtype, of 16-bit floats in float32: rounded at the end alone. */
 function roundedOnce(name: string, operands: readonly Tensor[], f: (...xs: Tensor[]) => Tensor): Tensor {
   const dtype = commonDType(name, operands);
-  return f(...operands.map(roomy)).to(dtype);
+  return f(...operands.map((operand) => roomy(operand.to(dtype)))).to(dtype);
 }
 
 const times = (x: Tensor, by: number): Tensor => (by === 1 ? x : x.mul(Number(by)));
@@ -228,7 +228,10 @@ export const addcmul = composite(
 export const addcdiv = composite(
   "addcdiv(input, tensor1, tensor2, value?)",
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, value: number = 1): Tensor =>
-    roundedOnce("addcdiv", [input, tensor1, tensor2], (x, a, b) => x.add(times(a, value).div(b))),
+    roundedOnce("addcdiv", [input, tensor1, tensor2], (x, a, b) => {
+      if (!isFloat(x.dtype)) fail("addcdiv", `needs a float dtype, got ${x.dtype}`, 'Cast with .to("float32")');
+      return x.add(times(a, value).div(b));
+    }),
   "AddcdivBackward0",
 );
 

@@ -189,10 +189,11 @@ export const repeatInterleave = composite(
     const at = normalizeDim("repeatInterleave", dim ?? 0, x.ndim);
     const size = x.shape[at]!;
     if (typeof repeats === "number" && repeats >= 0) {
-      return x
+      const repeated = x
         .unsqueeze(at + 1)
         .expand(x.shape.toSpliced(at + 1, 0, repeats))
         .flatten(at, at + 1);
+      return repeated.storage === x.storage ? repeated.clone() : repeated;
     }
     if (typeof repeats === "number") fail("repeatInterleave", `counts must not be negative, got ${repeats}`);
     const counts = repeats.reshape(-1);
