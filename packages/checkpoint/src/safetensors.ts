@@ -34,26 +34,28 @@ interface Entry {
 }
 
 /**
- * The file's bytes. Elements are read from any device, hence the promise.
+ * The file's bytes, as the tensors are when it is called. Elements are read from any device, hence the promise.
  * @throws CheckpointError for values that are no tensors, naming them
  * @example const bytes = await toBytes(model.stateDict(), { epoch: "3" });
  */
 export async function toBytes(tensors: TensorRecord, metadata: Metadata = {}): Promise<Uint8Array> {
+  if (typeof tensors === "function") {
+    throw new CheckpointError("save: got a module, and this function takes tensors by name. Pass model.stateDict()");
+  }
   for (const [name, value] of Object.entries(tensors)) checkTensor(name, value);
   // The widest first, so that every tensor starts at a multiple of its element's size.
   const order = Object.entries(tensors).sort(([, a], [, b]) => dtypes[b.dtype].bytes - dtypes[a.dtype].bytes);
   const header: [name: string, entry: unknown][] = Object.keys(metadata).length > 0 ? [["__metadata__", metadata]] : [];
-  const parts: Uint8Array[] = [];
   let end = 0;
-  for (const [name, tensor] of order) {
-    const raw = await tensor.data();
-    const bytes = new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
-    const offsets = [end, end + bytes.length];
-    header.push([name, { dtype: names[tensor.dtype], shape: tensor.shape, data_offsets: offsets }]);
-    parts.push(bytes);
-    end += bytes.length;
+  for (const [name, { dtype, shape }] of order) {
+    const start = end;
+    end += sizeOf(shape) * dtypes[dtype].bytes;
+    header.push([name, { dtype: names[dtype], shape, data_offsets: [start, end] }]);
   }
-  return join(Object.fromEntries(header), parts, end);
+  const text = JSON.stringify(Object.fromEntries(header));
+  // All are asked for before the first is waited for: what changes meanwhile is not in the file.
+  const parts = await Promise.all(order.map(([, tensor]) => tensor.data()));
+  return join(text, parts, end);
 }
 
 function checkTensor(name: string, value: unknown): void {
@@ -65,16 +67,16 @@ function checkTensor(name: string, value: unknown): void {
   throw new CheckpointError(`save: ${problem}`);
 }
 
-function join(header: object, parts: readonly Uint8Array[], size: number): Uint8Array {
-  const text = new TextEncoder().encode(JSON.stringify(header));
+function join(header: string, parts: readonly TypedArray[], size: number): Uint8Array {
+  const text = new TextEncoder().encode(header);
   const padded = Math.ceil(text.length / 8) * 8;
   const out = new Uint8Array(8 + padded + size).fill(0x20, 8 + text.length, 8 + padded);
   new DataView(out.buffer).setBigUint64(0, BigInt(padded), true);
   out.set(text, 8);
   let at = 8 + padded;
   for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+    out.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
+    at += part.byteLength;
   }
   return out;
 }

@@ -56,6 +56,22 @@ test.each([
   await expect(load(fixture(`${name}.safetensors`))).rejects.toThrow(problem);
 });
 
+test("a file is of one moment: what changes while it is written is not in it", async () => {
+  const [a, b] = [ones([2]), ones([3])];
+  const bytes = toBytes({ a, b });
+  a.fill_(9);
+  b.fill_(9);
+  const back = fromBytes(await bytes);
+  expect([back["a"]!.toArray(), back["b"]!.toArray()]).toEqual([
+    [1, 1],
+    [1, 1, 1],
+  ]);
+});
+
+test("a module is no state dict", async () => {
+  await expect(toBytes(new Linear(1, 1) as never)).rejects.toThrow("got a module, and this function takes tensors");
+});
+
 test("any cut of a file is refused, and so is what hangs behind it", async () => {
   const bytes = await toBytes({ a: tensor([1.5, 2]), b: tensor([[1, 2]]) });
   fc.assert(
