@@ -1,5 +1,5 @@
 /** Data sets made of others: cut, joined, side by side. */
-import { fail, type Generator, permutation } from "@dl/tensor";
+import { type Arguments, fail, type Generator, permutation, readArguments } from "@dl/tensor";
 import type { Collated } from "./collate.ts";
 import { checkIndex, Dataset, IterableDataset } from "./dataset.ts";
 import type { Stream } from "./options.ts";
@@ -136,6 +136,8 @@ export class ChainDataset<T> extends IterableDataset<T> {
   }
 }
 
+type SplitArguments = [generator?: Generator | null];
+
 /** A subset for each length. */
 export type Parts<T, L extends readonly number[]> = { -readonly [K in keyof L]: Subset<T> };
 
@@ -151,10 +153,11 @@ export type Parts<T, L extends readonly number[]> = { -readonly [K in keyof L]: 
 export function randomSplit<T, const L extends readonly number[]>(
   dataset: Dataset<T>,
   lengths: L,
-  { generator }: { readonly generator?: Generator | undefined } = {},
+  ...args: Arguments<["generator"], SplitArguments>
 ): Parts<T, L> {
+  const [generator] = readArguments<SplitArguments>({ name: "randomSplit", names: ["generator"] }, args);
   const sizes = splitSizes(dataset.length, lengths);
-  const order = permutation(dataset.length, generator);
+  const order = permutation(dataset.length, generator ?? undefined);
   return sizes.map((size, i) => {
     const start = sizes.slice(0, i).reduce((sum, before) => sum + before, 0);
     return new Subset(dataset, order.subarray(start, start + size));

@@ -19,14 +19,11 @@ export { DataLoader } from "./loader.ts";
 export type { DataLoaderOptions, DataSource, SampleOptions, Stream } from "./options.ts";
 export {
   BatchSampler,
-  type GeneratorOption,
   RandomSampler,
-  type RandomSamplerOptions,
   type Sampler,
   SequentialSampler,
   type Sized,
   SubsetRandomSampler,
   WeightedRandomSampler,
-  type WeightedRandomSamplerOptions,
 } from "./sampler.ts";
 export type { AbortSignalLike } from "./signal.ts";

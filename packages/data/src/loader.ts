@@ -10,10 +10,13 @@ import {
   type DataLoaderOptions,
   type DataSource,
   isStream,
+  type LoaderArguments,
+  lengthOf,
+  readOptions,
   type SampleOptions,
 } from "./options.ts";
 import { abortable, lookAhead } from "./prefetch.ts";
-import { BatchSampler, checkCount, type Sampler } from "./sampler.ts";
+import { BatchSampler, checkCount, type Sampler, type Sized } from "./sampler.ts";
 import { Turns } from "./turns.ts";
 
 /**
@@ -42,14 +45,15 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
   readonly batchSampler: Sampler<readonly number[]> | undefined;
   readonly #options: AnyOptions<T, B>;
 
-  constructor(dataset: DataSource<T>, options?: DataLoaderOptions<T, B>);
+  constructor(dataset: DataSource<T>, ...args: LoaderArguments<T, B>);
   /** `batchSize: null` makes no batches: each sample comes as it is, or as `collateFn` makes it. */
   constructor(
     dataset: DataSource<T> & DataSource<B>,
     options: SampleOptions<T, B> & { readonly collateFn?: undefined },
   );
   constructor(dataset: DataSource<T>, options: SampleOptions<T, B>);
-  constructor(dataset: DataSource<T>, options: AnyOptions<T, B> = {}) {
+  constructor(dataset: DataSource<T>, ...args: readonly unknown[]) {
+    const options = readOptions<T, B>(args);
     const stream = isStream(dataset);
     checkOptions(options, stream);
     const { batchSize = 1, dropLast = false, batchSampler } = options as DataLoaderOptions<T, B>;
@@ -65,8 +69,8 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
   /** Batches in an epoch. */
   get length(): number {
     if (this.batchSampler) return this.batchSampler.length;
-    const { length } = this.dataset as { readonly length?: number };
-    if (length !== undefined) return (this.dropLast ? Math.floor : Math.ceil)(length / this.#size);
+    const sized = this.dataset as Sized;
+    if (sized.length !== undefined) return (this.dropLast ? Math.floor : Math.ceil)(lengthOf(sized) / this.#size);
     return fail("DataLoader", "a stream has no length", "Count its batches, or give it a length");
   }
 

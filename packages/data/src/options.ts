@@ -1,7 +1,7 @@
 /** What a loader can be told, and which of it contradicts. */
-import { fail, Generator } from "@dl/tensor";
+import { fail, Generator, isOptions, readArguments } from "@dl/tensor";
 import type { Dataset, IterableDataset } from "./dataset.ts";
-import { RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
+import { RandomSampler, type Sampler, SequentialSampler, type Sized } from "./sampler.ts";
 import type { AbortSignalLike } from "./signal.ts";
 
 /** Samples that come one after the other, without indices. */
@@ -48,6 +48,28 @@ export interface SampleOptions<T, B> extends CommonOptions {
 
 export type AnyOptions<T, B> = DataLoaderOptions<T, B> | SampleOptions<T, B>;
 
+type Order = Sampler | readonly number[] | null;
+type BatchOrder = DataLoaderOptions<unknown, unknown>["batchSampler"] | null;
+
+/** Options by name, after as many of PyTorch's first four as stand by position. */
+export type LoaderArguments<T, B> =
+  | [options?: DataLoaderOptions<T, B>]
+  | [batchSize: number | undefined, options?: DataLoaderOptions<T, B>]
+  | [batchSize: number | undefined, shuffle: boolean | undefined, options?: DataLoaderOptions<T, B>]
+  | [
+      batchSize: number | undefined,
+      shuffle: boolean | undefined,
+      sampler: Order | undefined,
+      options?: DataLoaderOptions<T, B>,
+    ]
+  | [
+      batchSize: number | undefined,
+      shuffle: boolean | undefined,
+      sampler: Order | undefined,
+      batchSampler: BatchOrder,
+      options?: DataLoaderOptions<T, B>,
+    ];
+
 type Names = keyof DataLoaderOptions<unknown, unknown>;
 
 /** Every option, with those it cannot stand beside. */
@@ -65,12 +87,33 @@ const rivals: { readonly [K in Names]-?: readonly Names[] } = {
   signal: [],
 };
 
+const byPosition = ["batchSize", "shuffle", "sampler", "batchSampler"] as const;
+
+/** @throws TensorError for more arguments than have a place, or one given twice */
+export function readOptions<T, B>(args: readonly unknown[]): AnyOptions<T, B> {
+  const last = args.at(-1);
+  const named: Readonly<Record<string, unknown>> = isOptions(last) ? last : {};
+  const values = isOptions(last) ? args.slice(0, -1) : args;
+  const placed = readArguments({ name: "DataLoader", names: byPosition }, values);
+  const options: Record<string, unknown> = { ...named };
+  for (const [i, value] of placed.entries()) {
+    const name = byPosition[i]!;
+    if (value !== undefined && named[name] !== undefined) {
+      fail("DataLoader", `${name} is given twice, by position and by name`, "Leave one of them out");
+    }
+    if (value !== undefined) options[name] = value;
+  }
+  return options;
+}
+
 const forIndices: readonly Names[] = ["shuffle", "sampler", "batchSampler"];
 
 /** @throws TensorError for an unknown option, and for two that exclude each other */
 export function checkOptions(options: AnyOptions<never, unknown>, stream: boolean): void {
   const given = options as DataLoaderOptions<never, unknown>;
-  const isSet = (name: Names): boolean => given[name] !== undefined && given[name] !== false;
+  // A batch size of null says something.
+  const isSet = (name: Names): boolean =>
+    name === "batchSize" ? given[name] !== undefined : (given[name] ?? false) !== false;
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(rivals, name)) {
       fail("DataLoader", `unknown option ${name}`, `Options are ${Object.keys(rivals).join(", ")}`);
@@ -90,15 +133,34 @@ export function checkOptions(options: AnyOptions<never, unknown>, stream: boolea
 
 /** The order of samples that the options ask for. */
 export function chooseSampler(
-  source: { readonly length: number },
+  source: Sized,
   { sampler, shuffle, seed, generator }: AnyOptions<never, unknown>,
 ): Sampler {
   if (sampler) return sampler;
+  lengthOf(source);
   if (!shuffle) return new SequentialSampler(source);
   return new RandomSampler(source, { generator: seed === undefined ? generator : new Generator().manualSeed(seed) });
 }
 
-/** Whether samples have no indices. */
+/** @throws TensorError where the length cannot be counted up to, such as a method's */
+export function lengthOf({ length }: Sized): number {
+  if (Number.isInteger(length) && length >= 0) return length;
+  const got = typeof length === "function" ? "a method" : length;
+  return fail(
+    "DataLoader",
+    `the data set's length is ${got}, needs a whole number from 0 up`,
+    "Write get length() { … }",
+  );
+}
+
+/** Whether samples have no indices. @throws TensorError for what is no data set at all */
 export function isStream<T>(source: DataSource<T>): source is Stream<T> {
-  return !Array.isArray(source) && typeof (source as Partial<Dataset<T>>).get !== "function";
+  if (Array.isArray(source) || typeof (source as Partial<Dataset<T>> | null)?.get === "function") return false;
+  const { [Symbol.iterator]: now, [Symbol.asyncIterator]: later } = Object(source) as IterableDataset<T>;
+  if (now || later) return true;
+  return fail(
+    "DataLoader",
+    "the data set has neither items nor an iterator",
+    "Give it length and get(index), or *[Symbol.iterator]()",
+  );
 }

@@ -8,11 +8,6 @@ export interface Sampler<I = number> {
   [Symbol.iterator](): Iterator<I>;
 }
 
-export interface GeneratorOption {
-  /** Where randomness comes from; without it, from the generator that `manualSeed` seeds. */
-  readonly generator?: Generator | undefined;
-}
-
 /** Whatever has a length: a data set, an array. */
 export interface Sized {
   readonly length: number;
@@ -40,15 +35,11 @@ export class SequentialSampler implements Sampler {
   }
 }
 
-export interface RandomSamplerOptions extends GeneratorOption {
-  /** Draw each index independently of what was drawn before. */
-  readonly replacement?: boolean | undefined;
-  /** How many to draw; the data set's length if left out. */
-  readonly numSamples?: number | undefined;
-}
+type RandomArguments = [replacement?: boolean, numSamples?: number | null, generator?: Generator | null];
 
 /**
- * A new random order in every epoch.
+ * A new random order in every epoch, from the generator that `manualSeed` seeds or one of its own; with `replacement` each
+ * index is drawn independently of what was drawn before. `numSamples` is the data set's length if left out.
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.RandomSampler
  * @example
  * const dataset = new TensorDataset(arange(100));
@@ -56,30 +47,37 @@ export interface RandomSamplerOptions extends GeneratorOption {
  * new DataLoader(dataset, { sampler, batchSize: 5 }).length; // 2
  */
 export class RandomSampler implements Sampler {
+  static readonly names = ["replacement", "numSamples", "generator"] as const;
   readonly #source: Sized;
-  readonly #options: RandomSamplerOptions;
+  readonly #replacement: boolean;
+  readonly #numSamples: number | undefined;
+  readonly #generator: Generator | undefined;
 
-  constructor(dataSource: Sized, options: RandomSamplerOptions = {}) {
-    if (options.numSamples !== undefined) checkCount("RandomSampler", "numSamples", options.numSamples);
+  constructor(dataSource: Sized, ...args: Arguments<typeof RandomSampler.names, RandomArguments>) {
+    const [replacement = false, numSamples, generator] = readArguments<RandomArguments>(RandomSampler, args);
     this.#source = dataSource;
-    this.#options = options;
+    this.#replacement = checkFlag("RandomSampler", "replacement", replacement);
+    this.#numSamples = numSamples == null ? undefined : checkCount("RandomSampler", "numSamples", numSamples);
+    this.#generator = generator ?? undefined;
   }
 
   get length(): number {
-    return this.#options.numSamples ?? this.#source.length;
+    return this.#numSamples ?? this.#source.length;
   }
 
   *[Symbol.iterator](): Iterator<number, void, undefined> {
-    const { replacement = false, generator } = this.#options;
+    const generator = this.#generator;
     const n = this.#source.length;
     if (n === 0) return;
-    if (replacement) {
+    if (this.#replacement) {
       for (const u of uniforms(this.length, generator)) yield Math.floor(u * n);
       return;
     }
     for (let left = this.length; left > 0; left -= n) yield* permutation(n, generator).subarray(0, left);
   }
 }
+
+type SubsetArguments = [generator?: Generator | null];
 
 /**
  * The given indices in a new random order each epoch.
@@ -88,12 +86,14 @@ export class RandomSampler implements Sampler {
  * [...new SubsetRandomSampler([3, 5, 8])]; // 3, 5 and 8 in some order
  */
 export class SubsetRandomSampler implements Sampler {
+  static readonly names = ["generator"] as const;
   readonly #indices: ArrayLike<number>;
   readonly #generator: Generator | undefined;
 
-  constructor(indices: ArrayLike<number>, { generator }: GeneratorOption = {}) {
+  constructor(indices: ArrayLike<number>, ...args: Arguments<typeof SubsetRandomSampler.names, SubsetArguments>) {
+    const [generator] = readArguments<SubsetArguments>(SubsetRandomSampler, args);
     this.#indices = indices;
-    this.#generator = generator;
+    this.#generator = generator ?? undefined;
   }
 
   get length(): number {
@@ -105,31 +105,36 @@ export class SubsetRandomSampler implements Sampler {
   }
 }
 
-export interface WeightedRandomSamplerOptions extends GeneratorOption {
-  /** Draw each index independently of what was drawn before (the default). */
-  readonly replacement?: boolean | undefined;
-}
+type WeightedArguments = [numSamples: number, replacement?: boolean, generator?: Generator | null];
 
 /**
- * `numSamples` indices, each with a chance in proportion to its weight; weights need not add up to 1.
+ * `numSamples` indices, each with a chance in proportion to its weight; weights need not add up to 1. Without
+ * `replacement` no index comes twice.
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
  * @example
  * [...new WeightedRandomSampler([1, 1, 98], 5)]; // five indices, mostly 2
  */
 export class WeightedRandomSampler implements Sampler {
+  static readonly names = ["numSamples", "replacement", "generator"] as const;
   readonly length: number;
   readonly #weights: readonly number[];
-  readonly #options: WeightedRandomSamplerOptions;
+  readonly #replacement: boolean;
+  readonly #generator: Generator | undefined;
 
-  constructor(weights: Tensor | Iterable<number>, numSamples: number, options: WeightedRandomSamplerOptions = {}) {
+  constructor(
+    weights: Tensor | Iterable<number>,
+    ...args: Arguments<typeof WeightedRandomSampler.names, WeightedArguments>
+  ) {
+    const [numSamples, replacement = true, generator] = readArguments<WeightedArguments>(WeightedRandomSampler, args);
     this.#weights = isTensor(weights) ? (weights.flatten().toArray() as number[]) : [...weights];
     this.length = checkCount("WeightedRandomSampler", "numSamples", numSamples);
-    this.#options = options;
+    this.#replacement = checkFlag("WeightedRandomSampler", "replacement", replacement);
+    this.#generator = generator ?? undefined;
     const wrong = this.#weights.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
     if (wrong >= 0)
       fail("WeightedRandomSampler", `weight ${wrong} is ${this.#weights[wrong]}, needs a number from 0 up`);
     const possible = this.#weights.filter((weight) => weight > 0).length;
-    const needed = (options.replacement ?? true) ? 1 : numSamples;
+    const needed = replacement ? 1 : numSamples;
     if (possible < needed) {
       const remedy = "Draw fewer, or with replacement, or give more indices a chance";
       fail("WeightedRandomSampler", `${possible} weights are above 0, ${needed} are needed`, remedy);
@@ -137,8 +142,8 @@ export class WeightedRandomSampler implements Sampler {
   }
 
   [Symbol.iterator](): Iterator<number, void, undefined> {
-    const { replacement = true, generator } = this.#options;
-    return (replacement ? this.#independent(generator) : this.#distinct(generator))[Symbol.iterator]();
+    const generator = this.#generator;
+    return (this.#replacement ? this.#independent(generator) : this.#distinct(generator))[Symbol.iterator]();
   }
 
   /** Where a uniform number falls among the running sums. */
@@ -213,4 +218,9 @@ export class BatchSampler implements Sampler<readonly number[]> {
 export function checkCount(op: string, name: string, value: number): number {
   if (Number.isInteger(value) && value > 0) return value;
   return fail(op, `${name} is ${value}, needs a whole number above 0`);
+}
+
+/** PyTorch's order of arguments is easily mixed up: a generator in the wrong place must not be a yes. */
+function checkFlag(op: string, name: string, value: boolean): boolean {
+  return typeof value === "boolean" ? value : fail(op, `${name} is ${typeof value}, needs true or false`);
 }

@@ -163,6 +163,11 @@ describe("randomSplit", () => {
       all(randomSplit(new Numbers(50), [25, 25], { generator: new Generator().manualSeed(seed) })[0]);
     expect(split(1)).toEqual(split(1));
     expect(split(1)).not.toEqual(split(2));
+    const seeded = (): Generator => new Generator().manualSeed(2);
+    const dataset = new Numbers(20);
+    expect(randomSplit(dataset, [20], seeded()).map(all)).toEqual(
+      randomSplit(dataset, [20], { generator: seeded() }).map(all),
+    );
   });
 
   it("refuses lengths that do not add up", () => {

@@ -163,3 +163,27 @@ describe("BatchSampler", () => {
     );
   });
 });
+
+describe("by position, as in PyTorch,", () => {
+  it("replacement, numSamples and the generator are what they are by name", () => {
+    const twin = (a: Iterable<number>, b: Iterable<number>): void => expect([...a]).toEqual([...b]);
+    const source = { length: 10 };
+    twin(
+      new RandomSampler(source, true, 4, seeded(1)),
+      new RandomSampler(source, { replacement: true, numSamples: 4, generator: seeded(1) }),
+    );
+    twin(new SubsetRandomSampler(upTo(9), seeded(1)), new SubsetRandomSampler(upTo(9), { generator: seeded(1) }));
+    const weights = [1, 2, 3, 4, 5];
+    const drawn = [...new WeightedRandomSampler(weights, 5, false, seeded(1))];
+    expect(ascending(drawn)).toEqual(upTo(5));
+    twin(drawn, new WeightedRandomSampler(weights, 5, { replacement: false, generator: seeded(1) }));
+  });
+
+  it("misplaced arguments are refused", () => {
+    expect(() => new RandomSampler([], seeded(1) as never)).toThrow("replacement is object, needs true or false");
+    expect(() => new RandomSampler([], 4 as never)).toThrow("RandomSampler: replacement is number");
+    expect(() => new WeightedRandomSampler([1], 1, seeded(1) as never)).toThrow("WeightedRandomSampler: replacement");
+    // @ts-expect-error one too many
+    expect(() => new SubsetRandomSampler([1], seeded(1), 3)).toThrow("takes at most 1 arguments (generator)");
+  });
+});

@@ -76,6 +76,9 @@ describe("geometry", () => {
       [9, 1, 2, 9],
       [9, 9, 9, 9],
     ]);
+    expect(rows(new Pad(1, 9)(numbered(1, 2)))).toEqual(rows(new Pad(1, { fill: 9 })(numbered(1, 2))));
+    // @ts-expect-error one too many
+    expect(() => new Pad(2, 0, "reflect")).toThrow("Pad: takes at most 2 arguments (padding, fill), got 3");
     expect(rows(new Pad([1, 0, 0, 1])(numbered(1, 2)))).toEqual([
       [0, 1, 2],
       [0, 0, 0],
@@ -105,6 +108,7 @@ describe("geometry", () => {
         .flat()
         .filter((value) => value === 1),
     ).toHaveLength(1);
+    expect(rows(new RandomCrop([3, 1], null, true, 7)(numbered(1, 1)))).toHaveLength(3);
     expect(rows(new RandomCrop([1, 3], { padIfNeeded: true })(numbered(1, 3)))).toEqual([[1, 2, 3]]);
     expect(() => new RandomCrop(3)(numbered(2, 4))).toThrow(
       "RandomCrop: 2 x 4 is smaller than 3 x 3. Give { padding } or",

@@ -1,5 +1,5 @@
 /** Transforms that move pixels. They take raw pictures and tensors, and give back what they took. */
-import { defaultGenerator, fail, words } from "@dl/tensor";
+import { type Arguments, defaultGenerator, fail, readArguments, words } from "@dl/tensor";
 import { mirrored, type Picture, sizeOf, withMargins } from "./picture.ts";
 import { showFloat, showTuple, Transform } from "./transform.ts";
 
@@ -11,11 +11,6 @@ export type Padding =
   | number
   | readonly [horizontal: number, vertical: number]
   | readonly [left: number, top: number, right: number, bottom: number];
-
-export interface FillOption {
-  /** The value of new pixels; 0 if left out. */
-  readonly fill?: number | undefined;
-}
 
 export interface PictureTransform {
   <P extends Picture>(picture: P): P;
@@ -63,17 +58,21 @@ function cut<P extends Picture>(picture: P, [height, width]: readonly [number, n
   });
 }
 
+type PadArguments = [padding: Padding, fill?: number];
+
 /**
- * A border of new pixels. Negative widths cut off.
+ * A border of new pixels, of value `fill` (0 if left out). Negative widths cut off.
  *
  * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.Pad.html
  */
 export class Pad extends PictureTransform {
+  static readonly names = ["padding", "fill"] as const;
   readonly padding: Padding;
   readonly fill: number;
 
-  constructor(padding: Padding, { fill = 0 }: FillOption = {}) {
+  constructor(...args: Arguments<typeof Pad.names, PadArguments>) {
     super();
+    const [padding, fill = 0] = readArguments<PadArguments>(Pad, args);
     parsePadding("Pad", padding);
     this.padding = padding;
     this.fill = fill;
@@ -119,28 +118,30 @@ function middle(excess: number): number {
   return Number.isInteger(half) ? half : Math.floor(half) + (Math.floor(half) % 2);
 }
 
-export interface RandomCropOptions extends FillOption {
-  /** A border to add first. */
-  readonly padding?: Padding | undefined;
-  /** Pad what is smaller than the part, instead of failing. */
-  readonly padIfNeeded?: boolean | undefined;
-}
+type RandomCropArguments = [size: Size, padding?: Padding | null, padIfNeeded?: boolean, fill?: number];
 
 /**
- * A part of a picture at a random place, from the generator that `manualSeed` seeds.
+ * A part of a picture at a random place, from the generator that `manualSeed` seeds. The border `padding` is added first;
+ * `padIfNeeded` adds to what is smaller than the part, instead of failing. New pixels have the value `fill`, or 0.
  *
  * @throws TensorError for a picture that is smaller than the part
  * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.RandomCrop.html
  */
 export class RandomCrop extends PictureTransform {
+  static readonly names = ["size", "padding", "padIfNeeded", "fill"] as const;
   readonly size: readonly [height: number, width: number];
-  readonly options: RandomCropOptions;
+  readonly padding: Padding | null;
+  readonly padIfNeeded: boolean;
+  readonly fill: number;
 
-  constructor(size: Size, options: RandomCropOptions = {}) {
+  constructor(...args: Arguments<typeof RandomCrop.names, RandomCropArguments>) {
     super();
+    const [size, padding = null, padIfNeeded = false, fill = 0] = readArguments<RandomCropArguments>(RandomCrop, args);
     this.size = parseSize("RandomCrop", size);
-    if (options.padding !== undefined) parsePadding("RandomCrop", options.padding);
-    this.options = options;
+    if (padding !== null) parsePadding("RandomCrop", padding);
+    this.padding = padding;
+    this.padIfNeeded = padIfNeeded;
+    this.fill = fill;
   }
 
   forward<P extends Picture>(picture: P): P {
@@ -156,8 +157,8 @@ export class RandomCrop extends PictureTransform {
   }
 
   #padded<P extends Picture>(picture: P): P {
-    const { padding, fill = 0, padIfNeeded = false } = this.options;
-    const padded = padding === undefined ? picture : pad(picture, parsePadding("RandomCrop", padding), fill);
+    const { padding, fill, padIfNeeded } = this;
+    const padded = padding === null ? picture : pad(picture, parsePadding("RandomCrop", padding), fill);
     if (!padIfNeeded) return padded;
     const { height, width } = sizeOf(padded, "RandomCrop");
     const [x, y] = [Math.max(this.size[1] - width, 0), Math.max(this.size[0] - height, 0)];
@@ -165,8 +166,8 @@ export class RandomCrop extends PictureTransform {
   }
 
   protected override extraRepr(): string {
-    const { padding } = this.options;
-    const border = padding === undefined ? "None" : showPadding(padding);
+    const { padding } = this;
+    const border = padding === null ? "None" : showPadding(padding);
     return `size=${showTuple(this.size.map(String))}, padding=${border}`;
   }
 }

@@ -2,12 +2,10 @@
 export { Compose, Lambda, type TransformChain } from "./compose.ts";
 export {
   CenterCrop,
-  type FillOption,
   Pad,
   type Padding,
   type PictureTransform,
   RandomCrop,
-  type RandomCropOptions,
   RandomHorizontalFlip,
   RandomVerticalFlip,
   type Size,
