@@ -18,15 +18,15 @@ export interface LoadReport {
 
 /** Tensors of a module by name. @throws TensorError for two of one name */
 export function byName(prefix: string, entries: Iterable<readonly [string, Tensor]>): StateDict {
-  const state: StateDict = {};
+  const state = new Map<string, Tensor>();
   for (const [name, value] of entries) {
     const key = prefix + name;
-    if (Object.hasOwn(state, key)) {
+    if (state.has(key)) {
       fail("stateDict", `two tensors are named ${key}`, "Fields become snake_case there: rename one of them");
     }
-    state[key] = value.detach();
+    state.set(key, value.detach());
   }
-  return state;
+  return Object.fromEntries(state);
 }
 
 export function loadInto(module: string, own: StateDict, state: StateDict, options: LoadOptions | boolean): LoadReport {

@@ -44,7 +44,7 @@ function samePadding(kernel: readonly number[], dilation: readonly number[]): [n
 
 export function checkWeight(name: string, weight: Tensor, rank: number): readonly number[] {
   if (weight.ndim !== rank + 2) fail(name, `needs a weight of ${rank + 2} dimensions, got ${showShape(weight.shape)}`);
-  return weight.shape.slice(2);
+  return each(name, "kernelSize", weight.shape.slice(2), rank);
 }
 
 function sameSides(

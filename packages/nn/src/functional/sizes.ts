@@ -3,12 +3,15 @@ import { fail, showShape, type Tensor } from "@dl/tensor";
 
 export type Size = number | readonly number[];
 
-/** `3` → `[3, 3]`; a list must have one number for each of `rank` dimensions. */
+/** `3` → `[3, 3]`; a list must have one number for each of `rank` dimensions. Paddings may be 0. */
 export function each(op: string, what: string, value: Size, rank: number): readonly number[] {
-  if (typeof value === "number") return Array<number>(rank).fill(value);
-  if (value.length === 1) return Array<number>(rank).fill(value[0]!);
-  if (value.length !== rank) fail(op, `${what} ${showShape(value)} needs ${rank} numbers`);
-  return value;
+  const given = typeof value === "number" ? [value] : value;
+  if (given.length !== rank && given.length !== 1) fail(op, `${what} ${showShape(given)} needs ${rank} numbers`);
+  const least = /padding/i.test(what) ? 0 : 1;
+  if (!given.every((count) => Number.isInteger(count) && count >= least)) {
+    fail(op, `${what} is ${value}, needs whole numbers from ${least} up`);
+  }
+  return given.length === rank ? given : Array<number>(rank).fill(given[0]!);
 }
 
 const letters = ["D", "H", "W"];

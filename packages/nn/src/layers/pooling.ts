@@ -129,8 +129,13 @@ export class AvgPool1d extends AvgPool {
 
   constructor(...args: Arguments<typeof avgNames, AvgPoolArguments>) {
     const [kernelSize, stride, padding = 0, ...rest] = readArguments<AvgPoolArguments>(new.target, args);
-    const one = (value: Size): readonly number[] => each("AvgPool1d", "size", value, 1);
-    super([one(kernelSize), one(stride ?? kernelSize), one(padding), ...rest]);
+    const one = (what: string, value: Size): readonly number[] => each("AvgPool1d", what, value, 1);
+    const sizes = [
+      one("kernelSize", kernelSize),
+      one("stride", stride ?? kernelSize),
+      one("padding", padding),
+    ] as const;
+    super([...sizes, ...rest]);
   }
 
   forward(input: Tensor): Tensor {
