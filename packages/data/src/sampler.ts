@@ -56,7 +56,7 @@ export class RandomSampler implements Sampler {
   constructor(dataSource: Sized, ...args: Arguments<typeof RandomSampler.names, RandomArguments>) {
     const [replacement = false, numSamples, generator] = readArguments<RandomArguments>(RandomSampler, args);
     this.#source = dataSource;
-    this.#replacement = checkFlag("RandomSampler", "replacement", replacement);
+    this.#replacement = replacement;
     this.#numSamples = numSamples == null ? undefined : checkCount("RandomSampler", "numSamples", numSamples);
     this.#generator = generator ?? undefined;
   }
@@ -128,7 +128,7 @@ export class WeightedRandomSampler implements Sampler {
     const [numSamples, replacement = true, generator] = readArguments<WeightedArguments>(WeightedRandomSampler, args);
     this.#weights = isTensor(weights) ? (weights.flatten().toArray() as number[]) : [...weights];
     this.length = checkCount("WeightedRandomSampler", "numSamples", numSamples);
-    this.#replacement = checkFlag("WeightedRandomSampler", "replacement", replacement);
+    this.#replacement = replacement;
     this.#generator = generator ?? undefined;
     const wrong = this.#weights.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
     if (wrong >= 0)
@@ -218,9 +218,4 @@ export class BatchSampler implements Sampler<readonly number[]> {
 export function checkCount(op: string, name: string, value: number): number {
   if (Number.isInteger(value) && value > 0) return value;
   return fail(op, `${name} is ${value}, needs a whole number above 0`);
-}
-
-/** PyTorch's order of arguments is easily mixed up: a generator in the wrong place must not be a yes. */
-function checkFlag(op: string, name: string, value: boolean): boolean {
-  return typeof value === "boolean" ? value : fail(op, `${name} is ${typeof value}, needs true or false`);
 }

@@ -7,7 +7,7 @@ type Kind = abstract new (...args: never[]) => object;
 /** @throws TensorError for what could not be told from a path, such as `"layer1.0"` */
 export function checkName(op: string, name: string): void {
   if (typeof name === "string" && name !== "" && !name.includes(".")) return;
-  fail(op, `${JSON.stringify(name)} cannot be a name: it is empty or holds a dot`, "Choose another name");
+  fail(op, `${JSON.stringify(name)} cannot be a name: it is empty or holds a dot`);
 }
 
 /** Whether `value`, of that kind or null, may become the field `name`. */
@@ -22,6 +22,5 @@ export function checkField(op: string, module: object, name: string, value: unkn
 
 /** Optimizers and state dicts would miss it. */
 export function refuseTensor(module: string, name: string): never {
-  const remedy = "Wrap it in new Parameter(…), or change the parameter's values: noGrad(() => parameter.copy_(…))";
-  return fail(module, `a plain tensor took the place of the parameter ${name}`, remedy);
+  return fail(module, `a plain tensor took the place of the parameter ${name}`, "Wrap it in new Parameter(…)");
 }
