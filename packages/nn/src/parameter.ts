@@ -1,4 +1,4 @@
-import { type DType, Tensor } from "@dl/tensor";
+import { type DType, needTensor, Tensor } from "@dl/tensor";
 
 /**
  * A tensor that a module owns and an optimizer changes: it requires grad, survives scopes, and is found by
@@ -8,6 +8,7 @@ import { type DType, Tensor } from "@dl/tensor";
  */
 export class Parameter<D extends DType = DType> extends Tensor<D> {
   constructor(data: Tensor<D>, requiresGrad: boolean = true) {
+    needTensor("Parameter", data);
     super(data.storage, data.shape, data.strides, data.offset, data.dtype);
     this.requiresGrad = requiresGrad;
     this.keep();

@@ -112,4 +112,4 @@ export {
   stridesOf,
 } from "./shape.ts";
 export { version } from "./state.ts";
-export { type GradHook, isTensor, setTraceDisposal } from "./tensor.ts";
+export { type GradHook, isTensor, needTensor, setTraceDisposal } from "./tensor.ts";

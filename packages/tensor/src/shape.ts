@@ -85,6 +85,7 @@ export function normalizeDims(op: string, dims: number | readonly number[] | nul
 }
 
 export function checkShape(op: string, shape: Shape): Shape {
+  if (!Array.isArray(shape)) fail(op, `the shape is ${String(shape)}, needs a list of sizes`, "Write [2, 3]");
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       fail(op, `sizes must be whole numbers ≥ 0, got ${showShape(shape)}`);

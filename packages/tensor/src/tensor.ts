@@ -263,3 +263,8 @@ export function setTraceDisposal(enabled: boolean): void {
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor;
 }
+
+/** @throws TensorError for what is no tensor, as plain JavaScript may give it */
+export function needTensor(op: string, value: unknown): void {
+  if (!isTensor(value)) fail(op, `needs a tensor, got ${JSON.stringify(value)}`, "Make it one with tensor(…)");
+}

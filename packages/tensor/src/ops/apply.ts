@@ -154,8 +154,8 @@ function planElementwise(op: string, rule: DTypeRule, inputs: readonly Operand[]
 
 /** The usual case, in which there is nothing to check: a tensor, with others of its device, dtype and shape. */
 function areAlike(inputs: readonly Operand[]): boolean {
-  const first = inputs[0]!;
-  if (typeof first === "number") return false;
+  const first = inputs[0] as Tensor;
+  if (first?.shape === undefined) return false;
   const { backend, dtype, shape } = first;
   for (let i = 1; i < inputs.length; i++) {
     const x = inputs[i]!;

@@ -18,7 +18,7 @@ export function checkDevices(op: string, inputs: readonly Operand[]): void {
   const first = firstTensor(inputs);
   for (const input of inputs) {
     if (typeof input === "number") continue;
-    if (input.storage === undefined) {
+    if (input?.storage === undefined) {
       fail(op, `needs tensors and numbers, got ${JSON.stringify(input)}`, "Make it one with tensor(…)");
     }
     if (input.storage.backend !== first!.storage.backend) {

@@ -4,7 +4,7 @@ import { fail, showShape } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { noGrad } from "../recorder.ts";
 import { sameShape } from "../shape.ts";
-import { Tensor } from "../tensor.ts";
+import { needTensor, Tensor } from "../tensor.ts";
 import { applyInPlace } from "./apply.ts";
 import { div } from "./arithmetic.ts";
 import { limit } from "./coerce.ts";
@@ -46,6 +46,7 @@ export const div_ = op(
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
  */
 export function copy_(input: Tensor, src: Tensor): Tensor {
+  needTensor("copy_", src);
   const moved = src.device === input.device ? src : to(src, input.device);
   const values = to(moved, input.dtype);
   const lead = input.ndim - values.ndim;

@@ -2,7 +2,7 @@
 import { fail, showShape } from "../errors.ts";
 import { tidy } from "../scope.ts";
 import { broadcastShapes, type Shape, sizeOf } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { needTensor, type Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { commonDType } from "./coerce.ts";
 import { to } from "./convert.ts";
@@ -14,6 +14,8 @@ import { labelled } from "./labels.ts";
  * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
  */
 export function matmul(input: Tensor, other: Tensor): Tensor {
+  needTensor("matmul", input);
+  needTensor("matmul", other);
   if (input.ndim === 0 || other.ndim === 0) {
     fail(
       "matmul",

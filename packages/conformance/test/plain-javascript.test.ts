@@ -1,0 +1,26 @@
+import "@dl/autograd";
+import "@dl/backend-cpu";
+import { F, Parameter } from "@dl/nn";
+import * as dl from "@dl/tensor";
+import { expect, it } from "vitest";
+
+// biome-ignore lint/suspicious/noExplicitAny: what types refuse reaches us from plain JavaScript.
+type Loose = any;
+const [t, f, x]: Loose[] = [dl, F, dl.ones(2, 3)];
+
+it.each<[string, () => unknown, string]>([
+  ["copy_", () => x.copy_([1]), "copy_: needs a tensor, got [1]. Make it one with tensor(…)"],
+  ["matmul", () => x.matmul([1]), "matmul: needs a tensor, got [1]"],
+  ["relu", () => t.relu([1]), "relu: needs tensors and numbers, got [1]. Make it one with tensor(…)"],
+  ["add", () => x.add(undefined), "add: cannot use input a tensor [2, 3], other undefined. Make data tensors"],
+  ["linear", () => f.linear([1], x), "linear: cannot use input an array, weight a tensor [2, 3]"],
+  ["crossEntropy", () => f.crossEntropy(x, [0, 1]), "crossEntropy: cannot use input a tensor [2, 3], target an array"],
+  ["mseLoss", () => f.mseLoss(x, 0), "mseLoss: cannot use input a tensor [2, 3], target 0"],
+  ["cat", () => t.cat(x, x), "cat: cannot use tensors a tensor [2, 3], dim a tensor [2, 3]"],
+  ["full", () => t.full(2, 3), "full: the shape is 2, needs a list of sizes. Write [2, 3]"],
+  ["randint", () => t.randint(0, 10, 3), "randint: the shape is 3, needs a list of sizes"],
+  ["Parameter", () => new (Parameter as Loose)(3), "Parameter: needs a tensor, got 3"],
+])("%s says what it got and needs where it is given no tensor", (_, call, message) => {
+  expect(call).toThrow(dl.TensorError);
+  expect(call).toThrow(message);
+});
