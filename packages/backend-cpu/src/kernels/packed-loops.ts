@@ -220,7 +220,7 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
     const gathered = gatheredFrom(signs);
     const inTurn = vectors === 1 || (!isCheap(building.what) && !building.m.options.joined);
     // A register that is spilled makes each round wait for the memory that the one before wrote; bits take no vector.
-    const isCrowded = inTurn && registersOf([...gathered, ...roots]) >= REGISTERS;
+    const isCrowded = registersOf([...gathered, ...roots]) >= REGISTERS;
     const sums = isCrowded ? signs : gathered;
     const trees = [...roots, ...sums];
     const lowering = new Lowering(f, trees, lanes, building.tools);
@@ -236,7 +236,8 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
     const groups = inTurn ? places.map((at) => [at]) : [places];
     const nothing = (sign: Node): Local =>
       isCrowded ? f.local("i32") : f.let(splat("i32x4", gatheredOf(sign).from) as Expr<"v128">);
-    const found = groups[0]!.map(() => signs.map(nothing));
+    // Short chains for cheap formulas, few registers for long ones.
+    const found = Array.from({ length: isCheap(building.what) ? vectors : 1 }, () => signs.map(nothing));
     const bitsOf = (sign: Node, value: Vector): Expr<"i32"> => signsOf(sign, lanes, value);
     const note = (sum: Local, sign: Node, value: Vector): void => {
       if (isCrowded) f.set(sum as Int, op("i32.or", sum as Int, maskOf(sign.type, lanes, value)));
@@ -250,7 +251,7 @@ function addRounds(building: Building, way: Way, pattern: Run, vectors: number):
       });
       const results = loaded.map((xs) => lowering.emit(trees, xs).map((x) => f.let(x as Expr<"v128">)));
       for (const [vector, values] of results.entries()) {
-        for (const [k, sum] of found[vector]!.entries()) note(sum, signs[k]!, values[roots.length + k]!);
+        for (const [k, sum] of found[vector % found.length]!.entries()) note(sum, signs[k]!, values[roots.length + k]!);
       }
       const values = results.flatMap((vectors) => vectors.slice(0, roots.length));
       storeRun(f, output, fitting(output, moved), pointers.at(-1)!, values, group[0]);
