@@ -1,5 +1,5 @@
 /** What may become a named part of a module. */
-import { fail } from "@dl/tensor";
+import { fail, Tensor } from "@dl/tensor";
 
 /** A class. */
 type Kind = abstract new (...args: never[]) => object;
@@ -18,6 +18,16 @@ export function checkField(op: string, module: object, name: string, value: unkn
   if (!fits((module as Record<string, unknown>)[name])) {
     fail(op, `there is a ${name} already, which is no ${kind.name}`, "Choose another name");
   }
+}
+
+/** Makes `name` a field that takes tensors or null, and keeps them. */
+export function holdTensor(module: object, name: string): void {
+  let held: Tensor | null = null;
+  const set = (value: Tensor | null): void => {
+    checkField(module.constructor.name, module, name, value, Tensor);
+    held = value?.keep() ?? null;
+  };
+  Object.defineProperty(module, name, { get: () => held, set, enumerable: true, configurable: true });
 }
 
 /** Optimizers and state dicts would miss it. */

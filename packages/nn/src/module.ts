@@ -1,7 +1,7 @@
 import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
 import { type BackwardHook, watchGradients } from "./backward-hooks.ts";
 import { Callable } from "./callable.ts";
-import { checkField, refuseTensor } from "./fields.ts";
+import { checkField, holdTensor, refuseTensor } from "./fields.ts";
 import { type ForwardHook, type ForwardPreHook, Hooks, type Removable } from "./hooks.ts";
 import { byName, type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
 import { stateName } from "./naming.ts";
@@ -115,13 +115,27 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
 
   /**
    * Makes the field `name` a buffer: state that is no parameter, such as a running mean. It moves with the module and,
-   * unless `persistent` is false, is part of the state dict.
+   * unless `persistent` is false, is part of the state dict. Tensors assigned to the field later outlive their scope.
+   * @throws TensorError for a name that is taken or no name, and for what is neither a tensor nor null, later too
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer
+   * @example
+   * class Average extends Module {
+   *   mean!: Tensor;
+   *   constructor(features: number) {
+   *     super();
+   *     this.registerBuffer("mean", zeros(features));
+   *   }
+   *   forward(x: Tensor) {
+   *     this.mean = this.mean.mul(0.9).add(x.detach().mean(0).mul(0.1));
+   *     return x.sub(this.mean);
+   *   }
+   * }
    */
   registerBuffer(name: string, value: Tensor | null, options: RegisterBufferOptions = {}): void {
     checkField("registerBuffer", this, name, value, Tensor);
     this.#buffers.set(name, options.persistent ?? true);
-    Object.assign(this, { [name]: value?.keep() ?? null });
+    holdTensor(this, name);
+    Object.assign(this, { [name]: value });
   }
 
   /**

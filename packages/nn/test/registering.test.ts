@@ -1,6 +1,6 @@
 import "@dl/autograd";
 import "@dl/backend-cpu";
-import { noGrad, ones, type Tensor, tensor, zeros } from "@dl/tensor";
+import { noGrad, ones, scope, type Tensor, tensor, zeros } from "@dl/tensor";
 import { describe, expect, it } from "vitest";
 import * as nn from "../src/index.ts";
 
@@ -107,6 +107,34 @@ describe("fields", () => {
       forward(): void {}
     }
     expect(() => new Twins().stateDict()).toThrow("stateDict: two tensors are named conv_a.weight. Fields become");
+  });
+});
+
+describe("buffers", () => {
+  class Average extends nn.Module {
+    mean!: Tensor;
+    constructor() {
+      super();
+      this.registerBuffer("mean", zeros(2));
+    }
+    forward(x: Tensor): Tensor {
+      this.mean = this.mean.mul(0.5).add(x);
+      return x.sub(this.mean);
+    }
+  }
+
+  it("outlive the scope in which they were assigned", () => {
+    const average = new Average();
+    for (let i = 0; i < 3; i++) scope(() => average(ones(2)).sum().item());
+    expect(average.stateDict().mean!.toArray()).toEqual([1.75, 1.75]);
+    expect(average.buffers()[0]).toBe(average.mean);
+  });
+
+  it("take tensors or null", () => {
+    const average = new Average();
+    expect(() => Object.assign(average, { mean: 3 })).toThrow("Average: mean is to be a Tensor. Give it a Tensor, or");
+    average.mean = null as never;
+    expect(average.buffers()).toEqual([]);
   });
 });
 
