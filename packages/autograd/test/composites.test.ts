@@ -3,7 +3,7 @@ import "@dl/backend-cpu";
 import * as dl from "@dl/tensor";
 import { type Shape, type Tensor, tensor } from "@dl/tensor";
 import { arrange } from "@dl/tensor/testing";
-import { test } from "vitest";
+import { expect, test } from "vitest";
 import { checkBoth, type Fn } from "./slopes.ts";
 
 const { linalg, special } = dl;
@@ -40,6 +40,7 @@ const elementwise: Readonly<Record<string, Row>> = {
   deg2rad: [(x) => x.deg2rad(), wide],
   rad2deg: [(x) => x.rad2deg(), wide],
   sinc: [(x) => x.sinc(), wide],
+  "sinc near zero": [(x) => x.sub(1).mul(0.25).sinc(), wide],
   logit: [(x) => x.mul(0.5).logit(), wide],
   xlogy: [(x, y) => x.xlogy(y), wide, wide],
   xlog1py: [(x, y) => special.xlog1py(x, y), wide, wide],
@@ -179,4 +180,14 @@ test.each(Object.entries(all))("%s", (_, [f, ...shapes]) => {
     arrange({ shape, dtype: "float64", low: 0.2, high: 1.8 }, i, "contiguous", "cpu").requiresGrad_(),
   );
   checkBoth(f, inputs);
+});
+
+test("sinc has its slope near zero in float32", () => {
+  const at = [0, 1e-40, 1e-3, -1e-2];
+  const x = tensor(at, { dtype: "float32", requiresGrad: true });
+  x.sinc().sum().backward();
+  const slope = (z: number): number => (-(Math.PI ** 2) / 3) * z * (1 - (Math.PI * z) ** 2 / 10);
+  for (const [i, z] of at.entries()) {
+    expect(Math.abs(x.grad!.at(i).item() - slope(z))).toBeLessThanOrEqual(Math.abs(slope(z)) * 2 ** -21 + 1e-44);
+  }
 });

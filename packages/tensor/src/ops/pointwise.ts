@@ -50,14 +50,23 @@ export const deg2rad = op("deg2rad(input)", (input: Tensor): Tensor => input.mul
 /** Radians to degrees. @see https://pytorch.org/docs/stable/generated/torch.rad2deg.html */
 export const rad2deg = op("rad2deg(input)", (input: Tensor): Tensor => input.mul(180 / Math.PI), "Rad2DegBackward0");
 
-/** sin(πx) / (πx), 1 at 0. @see https://pytorch.org/docs/stable/generated/torch.sinc.html */
+/** Up to 1/2 in float64: 1/(2k + 1)!, with turns of sign. */
+const sincSeries = [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800, 1 / 6227020800, -1 / 1307674368000];
+
+/**
+ * sin(πx) / (πx), 1 at 0. By its series near 0, where the quotient's derivatives are differences of large numbers.
+ * @see https://pytorch.org/docs/stable/generated/torch.sinc.html
+ */
 export const sinc = composite(
   "sinc(input)",
   (input: Tensor): Tensor => {
     const given = floating(input);
-    const zero = given.eq(0);
-    const x = where(zero, 1, given.dtype === "float16" ? given.to("float32") : given).mul(Math.PI);
-    return where(zero, 1, x.sin().div(x)).to(given.dtype);
+    const x = (given.dtype === "float16" ? given.to("float32") : given).mul(Math.PI);
+    const near = x.abs().lt(0.5);
+    const square = where(near, x, 0).square();
+    const series = sincSeries.reduceRight<Tensor | number>((sum, factor) => square.mul(sum).add(factor), 0);
+    const far = where(near, 1, x);
+    return where(near, series, far.sin().div(far)).to(given.dtype);
   },
   "SincBackward0",
 );

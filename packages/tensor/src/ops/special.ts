@@ -24,9 +24,8 @@ import { composite } from "./signature.ts";
 
 /** −x · log(x): 0 at 0, −∞ below. @see https://pytorch.org/docs/stable/special.html#torch.special.entr */
 export const entr = composite("entr(input)", (input: Tensor): Tensor => {
-  const positive = input.gt(0);
-  const inside = where(positive, input, 1);
-  const value = where(positive, inside.mul(inside.log()).neg(), 0);
+  const inside = where(input.ne(0), input, 1);
+  const value = where(input.gt(0), inside.mul(inside.log()).neg(), 0);
   return where(input.isnan(), input, where(input.lt(0), Number.NEGATIVE_INFINITY, value));
 });
 
