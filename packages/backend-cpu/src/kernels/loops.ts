@@ -31,7 +31,7 @@ export function buildElementwise(m: Module, what: Formula, pattern: Pattern): vo
   const building = { m, what, pattern, tools: new Tools(m, [what.root]) };
   const flat = addFlat(building);
   addFlatTask(building, flat);
-  addRows(m, what.inputs.length + 1, pattern, flat);
+  addRowsTask(m, addRows(m, what.inputs.length + 1, pattern, flat));
 }
 
 function addFlat(building: Building): Procedure {
@@ -107,8 +107,8 @@ function smaller(a: Local<"i32">, b: Local<"i32">): Expr<"i32"> {
 }
 
 /** `rows(plan, from, to)`: runs number `from` to `to`. Only the outer dimensions cost divisions, once per middle loop. */
-function addRows(m: Module, operands: number, pattern: Pattern, flat: FuncRef): void {
-  const rows = m.func("rows", ["plan", "from", "to"], (f, { plan, from, to }) => {
+function addRows(m: Module, operands: number, pattern: Pattern, flat: FuncRef): FuncRef {
+  return m.func("rows", ["plan", "from", "to"], (f, { plan, from, to }) => {
     const word = (index: number): Local<"i32"> => f.let(load("i32.load", plan, 4 * index));
     const [run, middle, outerRank] = [word(PLAN_RUN), word(PLAN_MIDDLE), word(PLAN_OUTER)];
     const part = (which: number) => Array.from({ length: operands }, (_, k) => word(PLAN_OPERANDS + 4 * k + which));
@@ -134,10 +134,13 @@ function addRows(m: Module, operands: number, pattern: Pattern, flat: FuncRef): 
     });
     return undefined;
   });
+}
+
+function addRowsTask(m: Module, rows: FuncRef): void {
   m.func("rowsTask", ["chunk", "chunks", "per", "rows", "plan"], (f, p) => {
     const start = f.let(op("i32.mul", p.chunk, p.per));
     const end = f.let(op("i32.add", start, p.per));
-    f.call(rows as unknown as FuncRef<readonly string[], undefined>, p.plan, start, smaller(end, p.rows));
+    f.call(rows as FuncRef<readonly string[], undefined>, p.plan, start, smaller(end, p.rows));
     return undefined;
   });
 }

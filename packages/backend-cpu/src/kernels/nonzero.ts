@@ -67,37 +67,43 @@ function buildWrite(m: Module, rank: number, written: (f: Func, at: readonly Int
     const left = f.let(op("i32.sub", load("i32.load", tally, tallies.address + 4), before));
     const extents = sizes.map((name) => p[name]!);
     const at = placeOf(f, i, extents);
-    const { bytes, write, writeWord } = written(f, at, p.values);
-    const target = f.let(op("i32.add", p.out, op("i32.mul", before, bytes)));
+    const what = written(f, at, p.values);
+    const target = f.let(op("i32.add", p.out, op("i32.mul", before, what.bytes)));
     const last = at.at(-1)!;
     const from = f.let(op("i32.add", p.mask, i));
     const stop = f.local("i32");
-    const take = (offset: number | Int, holds: Expr<"i32">): void => {
-      write(target, offset);
-      const step = f.let(holds);
-      f.inc(target, op("i32.mul", step, bytes));
-      f.set(left, op("i32.sub", left, step));
-    };
     f.while(left, () => {
       f.set(stop, op("i32.sub", extents.at(-1)!, last));
       const rest = f.let(op("i32.sub", end, i));
       f.set(stop, op("i32.add", last, select(op("i32.lt_u", stop, rest), stop, rest)));
       f.set(i, op("i32.add", i, op("i32.sub", stop, last)));
-      const takeWord =
-        writeWord &&
-        ((): void => {
-          writeWord(target);
-          f.inc(target, WORD * bytes);
-          f.inc(left, -WORD);
-        });
-      words(f, { from, last, stop, left }, take, takeWord);
-      f.while(op("i32.and", op("i32.lt_u", last, stop), op("i32.ne", left, 0)), () => {
-        take(0, op("i32.and", load("i32.load8_u", from), 1));
-        f.inc(from, 1);
-        f.inc(last, 1);
-      });
+      writeLine(f, what, { from, last, stop, left, target });
       carry(f, at, extents);
     });
+  });
+}
+
+/** The elements of a line, from the place `last` up to `stop`, while some are `left` to be found. */
+type Line = Readonly<Record<"from" | "last" | "stop" | "left" | "target", Int>>;
+
+function writeLine(f: Func, { bytes, write, writeWord }: Written, line: Line): void {
+  const { from, last, stop, left, target } = line;
+  const take = (offset: number | Int, holds: Expr<"i32">): void => {
+    write(target, offset);
+    const step = f.let(holds);
+    f.inc(target, op("i32.mul", step, bytes));
+    f.set(left, op("i32.sub", left, step));
+  };
+  const takeWord = (): void => {
+    writeWord!(target);
+    f.inc(target, WORD * bytes);
+    f.inc(left, -WORD);
+  };
+  words(f, line, take, writeWord && takeWord);
+  f.while(op("i32.and", op("i32.lt_u", last, stop), op("i32.ne", left, 0)), () => {
+    take(0, op("i32.and", load("i32.load8_u", from), 1));
+    f.inc(from, 1);
+    f.inc(last, 1);
   });
 }
 
@@ -142,7 +148,7 @@ function placeOf(f: Func, element: Int, extents: readonly Int[]): Int[] {
 /** Eight at a time: none, the only one, all together, or one after the other, while at least as many are left to be found. */
 function words(
   f: Func,
-  { from, last, stop, left }: Readonly<Record<"from" | "last" | "stop" | "left", Int>>,
+  { from, last, stop, left }: Line,
   take: (offset: number | Int, holds: Expr<"i32">) => void,
   takeWord?: () => void,
 ): void {

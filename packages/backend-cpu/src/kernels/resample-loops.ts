@@ -105,39 +105,55 @@ function stageAt(f: Func, stage: Local<"i32">, e: { readonly bytes: number }) {
   return { size, count, inner, tapsOf };
 }
 
-/** Rows of the output in blocks; the last block of a row may overlap the one before. */
-function rows(m: Module, e: Element, [wide, narrow, single]: readonly [Sum, Sum, Sum]): Walk {
+/** Rows of the output. */
+function rows(m: Module, e: Element, sums: readonly [Sum, Sum, Sum]): Walk {
   return m.inner("rows", walkParams, (f, p) => {
     const { size, count, inner, tapsOf } = stageAt(f, p.stage, e);
-    const rowBytes = f.let(op("i32.mul", inner, e.bytes));
+    const bytes = f.let(op("i32.mul", inner, e.bytes));
     const column = f.local("i32");
     f.for(p.from, p.from, p.to, 1, () => {
       const outer = f.let(op("i32.div_u", p.from, count));
       const [tap, weight, end] = tapsOf(f.let(op("i32.sub", p.from, op("i32.mul", outer, count))));
-      const own = [f.let(tap), f.let(weight), f.let(end)] as const;
-      const [x, y] = [f.let(at(p.x, op("i32.mul", outer, size), rowBytes)), f.let(at(p.y, p.from, rowBytes))];
-      const blocks = (sum: Sum, bytes: number): void => {
-        const last = f.let(op("i32.sub", rowBytes, bytes));
-        f.set(column, 0);
-        f.while(op("i32.lt_u", column, rowBytes), () => {
-          f.set(column, select(op("i32.lt_u", column, last), column, last));
-          f.call(sum, op("i32.add", x, column), op("i32.add", y, column), ...own);
-          f.inc(column, bytes);
-        });
-      };
-      f.block((done) => {
-        for (const [sum, bytes] of [
-          [wide, 16 * WIDE],
-          [narrow, 16],
-        ] as const) {
-          f.if(op("i32.ge_u", rowBytes, bytes), () => {
-            blocks(sum, bytes);
-            f.br(done);
-          });
-        }
-        blocks(single, e.bytes);
-      });
+      const taps = [f.let(tap), f.let(weight), f.let(end)] as const;
+      const [x, y] = [f.let(at(p.x, op("i32.mul", outer, size), bytes)), f.let(at(p.y, p.from, bytes))];
+      sumRow(f, e, sums, { x, y, taps, bytes, column });
     });
+  });
+}
+
+interface Row {
+  readonly x: Local<"i32">;
+  readonly y: Local<"i32">;
+  /** Its taps, their weights, and where the taps end. */
+  readonly taps: readonly [Local<"i32">, Local<"i32">, Local<"i32">];
+  readonly bytes: Local<"i32">;
+  readonly column: Local<"i32">;
+}
+
+/** In the widest blocks that fit. */
+function sumRow(f: Func, e: Element, [wide, narrow, single]: readonly [Sum, Sum, Sum], row: Row): void {
+  f.block((done) => {
+    for (const [sum, bytes] of [
+      [wide, 16 * WIDE],
+      [narrow, 16],
+    ] as const) {
+      f.if(op("i32.ge_u", row.bytes, bytes), () => {
+        inBlocks(f, sum, bytes, row);
+        f.br(done);
+      });
+    }
+    inBlocks(f, single, e.bytes, row);
+  });
+}
+
+/** The last block may overlap the one before. */
+function inBlocks(f: Func, sum: Sum, bytes: number, { x, y, taps, bytes: rowBytes, column }: Row): void {
+  const last = f.let(op("i32.sub", rowBytes, bytes));
+  f.set(column, 0);
+  f.while(op("i32.lt_u", column, rowBytes), () => {
+    f.set(column, select(op("i32.lt_u", column, last), column, last));
+    f.call(sum, op("i32.add", x, column), op("i32.add", y, column), ...taps);
+    f.inc(column, bytes);
   });
 }
 

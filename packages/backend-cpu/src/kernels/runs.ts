@@ -21,18 +21,14 @@ const params = ["i", "end", "from", "count", "values", "numbers", "bounds"] as c
 
 /** Exports `runs`: goes on with the elements from `i` up to `end`, whole rounds, and gives the new count of runs. */
 function build(m: Module, element: Access, hasNumbers: boolean, hasBounds: boolean): void {
-  const { bytes } = element;
   m.func("runs", params, (f, { i, end, from, count, values, numbers, bounds }) => {
     const number = f.let(op("i32x4.splat", op("i32.sub", count, 1)));
     const place = f.let(op("i32x4.add", op("i32x4.splat", i), v128(Int32Array.of(0, 1, 2, 3))));
     const takeGroup = (): void => {
-      const { vectors, unequal, begins } = groupAt(f, element, from);
+      const group = groupAt(f, element, from);
+      const { begins } = group;
       f.if(op("v128.any_true", begins), () => {
-        vectors.forEach((vector, k) => {
-          const words = pack(f, vector, unequal[k]!);
-          storePacked(f, element, vectors.length === 1 ? 4 : 2, values, vector);
-          f.inc(values, op("i32.mul", words, Math.min(bytes, 4)));
-        });
+        writeFirsts(f, element, group, values);
         if (hasNumbers) f.set(number, op("i32x4.sub", number, runningTotal(f, begins)));
         const packed = f.let(place);
         const found = pack(f, packed, begins);
@@ -41,7 +37,7 @@ function build(m: Module, element: Access, hasNumbers: boolean, hasBounds: boole
         f.inc(bounds, op("i32.mul", found, 8));
       });
       f.set(place, op("i32x4.add", place, splat("i32x4", GROUP)));
-      f.inc(from, GROUP * bytes);
+      f.inc(from, GROUP * element.bytes);
       if (!hasNumbers) return;
       storeWide(f, numbers, number);
       f.set(number, shuffle(number, number, [3, 3, 3, 3]));
@@ -71,6 +67,15 @@ function groupAt(f: Func, element: Access, from: Int): Group {
   const unequal = vectors.map((v, k) => f.let(op(`${shape}.ne`, v, loadPacked(element, lanes, behind, 16 * k))));
   const [low, high] = unequal as [Vector, Vector?];
   return { vectors, unequal, begins: high ? f.let(shuffle(low, high, [0, 2, 4, 6])) : low };
+}
+
+/** Writes the elements that begin runs. */
+function writeFirsts(f: Func, element: Access, { vectors, unequal }: Group, values: Int): void {
+  for (const [k, vector] of vectors.entries()) {
+    const words = pack(f, vector, unequal[k]!);
+    storePacked(f, element, vectors.length === 1 ? 4 : 2, values, vector);
+    f.inc(values, op("i32.mul", words, Math.min(element.bytes, 4)));
+  }
 }
 
 /** Brings the lanes that are chosen side by side; gives their number, in words of 32 bits. */

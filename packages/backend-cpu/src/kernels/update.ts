@@ -2,13 +2,15 @@
 import { type DType, isContiguous, sizeOf, type UpdateCall, type View } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
 import { addressOf } from "../storage.ts";
-import { type Expr, type Module, op, select } from "../wasm/emitter.ts";
+import { type Expr, type Local, type Module, op, select } from "../wasm/emitter.ts";
 import { access, loadPacked, storeFirst, storePacked } from "./access.ts";
 import { input, type NumberType } from "./expression.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 import { withTemporaries } from "./temporary.ts";
 import { type Rule, rules } from "./update-rules.ts";
+
+type Pointer = Local<"i32">;
 
 /** Elements that a thread takes at once. */
 const PER = 2 ** 14;
@@ -55,28 +57,21 @@ function buildStep(m: Module, row: Rule, attrs: UpdateCall["attrs"], dtype: DTyp
   const at = access[dtype];
   const type: NumberType = dtype === "float64" ? "f64" : "f32";
   const lanes = dtype === "float64" ? 2 : 4;
-  const states = Array.from({ length: row.states(attrs) }, (_, i) => `state${i}`);
-  const numbers = row.numbers(attrs).map((_, i) => `number${i}:f64`);
-  const arrays = ["parameter", ...states, "gradient"];
-  const slots = [...arrays, ...numbers].map((_, i) => input(i, type));
-  const given = slots.slice(arrays.length);
-  const trees = row.step(attrs, slots[0]!, slots.slice(1, 1 + states.length), slots[arrays.length - 1]!, given);
+  const { arrays, numbers, trees } = stepOf(row, attrs, type);
   const tools = new Tools(m, trees);
   m.func("step", ["chunk", "chunks", "per", "count", ...arrays, ...numbers], (f, locals) => {
     const named = locals as unknown as Readonly<Record<string, Expr>>;
-    const word = (name: string) => named[name] as (typeof locals)["chunk"];
+    const word = (name: string) => named[name] as Pointer;
     const first = f.let(op("i32.mul", word("chunk"), word("per")));
     const pointers = arrays.map((name) => f.let(op("i32.add", word(name), op("i32.mul", first, at.bytes))));
     const rest = f.let(op("i32.sub", word("count"), first));
     const left = f.let(select(op("i32.lt_s", rest, word("per")), rest, word("per")));
     const constants = numbers.map((_, i) => f.let(repeated(type, named[`number${i}`] as Expr<"f64">)));
     const code = new Lowering(f, trees, lanes, tools);
-    const visit = (store: (pointer: (typeof pointers)[number], value: Expr<"v128">) => void): void => {
+    const visit = (store: (pointer: Pointer, value: Expr<"v128">) => void): void => {
       const xs = pointers.map((pointer) => f.let(loadPacked(at, lanes, pointer)));
       const values = code.emit(trees, [...xs, ...constants]).map((value) => f.let(value as Expr<"v128">));
-      values.forEach((value, i) => {
-        store(pointers[i]!, value);
-      });
+      for (const [i, value] of values.entries()) store(pointers[i]!, value);
     };
     f.while(op("i32.ge_s", left, lanes), () => {
       visit((pointer, value) => storePacked(f, at, lanes, pointer, value));
@@ -84,8 +79,18 @@ function buildStep(m: Module, row: Rule, attrs: UpdateCall["attrs"], dtype: DTyp
       f.inc(left, -lanes);
     });
     f.if(op("i32.gt_s", left, 0), () => visit((pointer, value) => storeFirst(f, at, lanes, left, pointer, value)));
-    return undefined;
   });
+}
+
+/** The parameters of a step, and what it makes of the parameter and its states. */
+function stepOf(row: Rule, attrs: UpdateCall["attrs"], type: NumberType) {
+  const states = Array.from({ length: row.states(attrs) }, (_, i) => `state${i}`);
+  const numbers = row.numbers(attrs).map((_, i) => `number${i}:f64`);
+  const arrays = ["parameter", ...states, "gradient"];
+  const slots = [...arrays, ...numbers].map((_, i) => input(i, type));
+  const given = slots.slice(arrays.length);
+  const trees = row.step(attrs, slots[0]!, slots.slice(1, 1 + states.length), slots[arrays.length - 1]!, given);
+  return { arrays, numbers, trees };
 }
 
 function repeated(type: NumberType, value: Expr<"f64">): Expr<"v128"> {
