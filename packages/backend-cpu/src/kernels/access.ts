@@ -6,7 +6,7 @@ import type { DType } from "@dl/tensor";
 import { type Expr, type Func, type Local, load, loadLane, op, shuffle, splat } from "../wasm/emitter.ts";
 import { convert, type Node, type NumberType, ne } from "./expression.ts";
 import { type HalfFormat, halves, isElementNonzero, wholeOf } from "./halves.ts";
-import type { Lanes, VectorLanes } from "./lower.ts";
+import type { Lanes, VectorLanes } from "./lanes.ts";
 
 export interface Access {
   /** Bytes of an element. */

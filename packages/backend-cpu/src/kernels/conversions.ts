@@ -1,8 +1,12 @@
 /** How numbers of one type become numbers of another, by the names of both. */
 import { type Expr, type OpName, op, shuffle } from "../wasm/emitter.ts";
+import type { Node } from "./expression.ts";
 
 type Vector = Expr<"v128">;
 type Table<F> = Readonly<Record<string, F>>;
+
+/** What the tables of this file know a node by. */
+export const conversionOf = ({ args: [x], type }: Node): string => `${x!.type}>${type}`;
 
 const low = (x: Vector): Vector => shuffle(x, x, [0, 2, 0, 2]);
 

@@ -6,7 +6,8 @@ import { type Access, access, storePacked, storeScalar } from "./access.ts";
 import { add, convert, input, mul } from "./expression.ts";
 import { Tools } from "./helpers.ts";
 import type { Kernel } from "./kernel.ts";
-import { Lowering, lanesOf } from "./lower.ts";
+import { lanesOf } from "./lanes.ts";
+import { Lowering } from "./lower.ts";
 import { buildRandom, WORDS } from "./philox.ts";
 
 type Int = Local<"i32">;

@@ -19,7 +19,7 @@ import { casts, convert } from "./copy.ts";
 import { Elementwise, putNumber } from "./elementwise.ts";
 import { input, type Node, numberAt } from "./expression.ts";
 import type { Output } from "./kernel.ts";
-import { collect, lanesOf } from "./lower.ts";
+import { collect, lanesOf } from "./lanes.ts";
 import { MOST_OPERANDS } from "./plan.ts";
 import { launch, pointwiseOf } from "./pointwise.ts";
 import { build, type Step, stored, ZERO, zeroOf } from "./steps.ts";

@@ -4,7 +4,8 @@ import { storeFirst, storePacked } from "./access.ts";
 import { COLUMNS, eachRow, eachVector, type Run } from "./columns.ts";
 import { type Fold, type FoldParams, operandsAt, placeOf, plus, smaller, stepper, times, vectorOf } from "./folds.ts";
 import type { Tools } from "./helpers.ts";
-import { Lowering, type VectorLanes } from "./lower.ts";
+import type { VectorLanes } from "./lanes.ts";
+import { Lowering } from "./lower.ts";
 
 type I32 = Local<"i32">;
 
@@ -20,7 +21,7 @@ export function foldColumns(f: Func, p: FoldParams, unit: I32, fold: Fold, tools
   f.inc(source, times(column, from.bytes));
   const target = f.let(plus(p.target, times(plus(times(row, p.inner), column), to.bytes)));
   startTotals(f, fold, tools, width, totals);
-  addRows(f, p, fold, tools, rows, width, source, totals);
+  addRows(f, p, fold, tools, { rows, width, source, totals });
   writeTotals(f, fold, tools, width, totals, target);
 }
 
@@ -29,6 +30,14 @@ const groupOf = ({ columns: { loaded, steps } }: Fold): readonly [columns: Vecto
   loaded,
   16 * steps.length,
 ];
+
+/** What a unit folds: rows of `width` columns from `source` on, into `totals`. */
+interface Panel {
+  readonly rows: I32;
+  readonly width: I32;
+  readonly source: I32;
+  readonly totals: I32;
+}
 
 function startTotals(f: Func, fold: Fold, tools: Tools, width: I32, totals: I32): void {
   const { start, lanes } = fold.columns;
@@ -39,28 +48,39 @@ function startTotals(f: Func, fold: Fold, tools: Tools, width: I32, totals: I32)
   });
 }
 
-/**
- * Adds `rows` times `reduced1` rows to the totals; of those levels the one that has rows is walked inside. Where sums round,
- * rows that are visited together are added up first.
- */
-function addRows(
+/** Adds `rows` times `reduced1` rows to the totals; of those levels the one that has rows is walked inside. */
+function addRows(f: Func, p: FoldParams, fold: Fold, tools: Tools, { rows, width, source, totals }: Panel): void {
+  const { from, columns } = fold;
+  const [group, bytes] = groupOf(fold);
+  const add = rowsAdder(f, fold, tools, p.beside);
+  const at = f.let(source);
+  const single = f.let(op("i32.eq", p.reduced1, 1));
+  const count = f.let(select(single, rows, p.reduced1));
+  const stride = f.let(select(single, p.reducedStride0, p.reducedStride1));
+  const sums: Run = [totals, bytes];
+  f.range(f.let(select(single, f.let(i32(1)), rows)), () => {
+    eachRow(f, count, stride, [at, group * from.bytes], (lines) => {
+      eachVector(f, width, group, [sums, ...lines], add, [4 / columns.steps.length, 1]);
+    });
+    f.inc(at, p.reducedStride0);
+  });
+}
+
+/** What adds groups of columns of some rows to their totals. Where sums round, the rows are added up first. */
+function rowsAdder(
   f: Func,
-  p: FoldParams,
   fold: Fold,
   tools: Tools,
-  rows: I32,
-  width: I32,
-  source: I32,
-  sums: I32,
-): void {
+  beside: I32,
+): ([sum, ...places]: readonly I32[], groups: number) => void {
   const { from, rounds, columns } = fold;
-  const [group, bytes] = groupOf(fold);
+  const [group] = groupOf(fold);
   const halves = columns.steps.length;
   const found = f.locals("v128", 4);
   const step = stepper(f, columns, tools, found);
   const merge = new Lowering(f, [columns.merge], columns.lanes, tools);
   const start = f.let(vectorOf(f, columns.start, columns.lanes, tools));
-  const add = ([sum, ...places]: readonly I32[], groups: number): void => {
+  return ([sum, ...places], groups) => {
     const before = (i: number): Expr<"v128"> => load("v128.load", sum!, 16 * i);
     const isApart = rounds && places.length > 1;
     const totals = found.slice(0, groups * halves);
@@ -68,7 +88,7 @@ function addRows(
     step.reset();
     for (const place of places) {
       for (let i = 0; i < groups; i++) {
-        step.add(operandsAt(f, fold, group, place, p.beside, i * group * from.bytes), i * halves);
+        step.add(operandsAt(f, fold, group, place, beside, i * group * from.bytes), i * halves);
       }
     }
     step.settle(totals.length);
@@ -77,17 +97,6 @@ function addRows(
       f.store("v128.store", sum!, value, 16 * i);
     }
   };
-  const at = f.let(source);
-  const single = f.let(op("i32.eq", p.reduced1, 1));
-  const count = f.let(select(single, rows, p.reduced1));
-  const stride = f.let(select(single, p.reducedStride0, p.reducedStride1));
-  const runs: Run = [sums, bytes];
-  f.range(f.let(select(single, f.let(i32(1)), rows)), () => {
-    eachRow(f, count, stride, [at, group * from.bytes], (lines) => {
-      eachVector(f, width, group, [runs, ...lines], add, [4 / halves, 1]);
-    });
-    f.inc(at, p.reducedStride0);
-  });
 }
 
 function writeTotals(f: Func, fold: Fold, tools: Tools, width: I32, totals: I32, target: I32): void {

@@ -17,6 +17,7 @@ import {
   operandsAt,
   placeOf,
   plus,
+  type Stepper,
   scalarOf,
   smaller,
   stepper,
@@ -25,7 +26,8 @@ import {
   vectorOf,
 } from "./folds.ts";
 import { Tools } from "./helpers.ts";
-import { extractLane, Lowering } from "./lower.ts";
+import { extractLane } from "./lanes.ts";
+import { Lowering } from "./lower.ts";
 import type { FoldOp } from "./reductions.ts";
 
 type I32 = Local<"i32">;
@@ -139,41 +141,48 @@ type Run = {
 };
 
 /** Whole vectors of what is left, in blocks, in several totals each; of elements `stride` bytes apart, if that is given. */
-function foldVectors(f: Func, fold: Fold, tools: Tools, { at, beside, count, total, stride }: Run): void {
-  const { from, narrow, packed } = fold;
-  const { lanes, loaded, steps } = packed;
-  if (narrow && !stride) {
-    f.if(op("i32.ge_s", count, narrow.round), () => {
-      const found = f.let(narrow.fold(f, tools, at, count));
-      f.set(total, scalarOf(f, narrow.isTotal ? fold.wideMerge : fold.wideStep, tools, total, found));
-    });
-  }
+function foldVectors(f: Func, fold: Fold, tools: Tools, run: Run): void {
+  const { count, total } = run;
+  const { lanes, loaded, steps } = fold.packed;
+  if (!run.stride) foldNarrow(f, fold, tools, run);
   // Of elements of 64 bits, more: their products take longest.
   const together = steps[0]!.quick ? TOTALS : (4 / lanes) * TOTALS;
   const totals = f.locals("v128", together);
-  const step = stepper(f, packed, tools, totals);
-  const start = f.let(vectorOf(f, packed.start, lanes, tools));
+  const step = stepper(f, fold.packed, tools, totals);
+  const start = f.let(vectorOf(f, fold.packed.start, lanes, tools));
   const block = f.local("i32");
-  const take = (vectors: number): void => {
-    f.while(op("i32.ge_s", block, vectors * loaded), () => {
-      for (let i = 0; i < vectors; i++) {
-        const offset = i * loaded * from.bytes;
-        step.add(operandsAt(f, fold, loaded, at, beside, offset, stride), i * steps.length);
-      }
-      if (!stride) f.inc(at, vectors * loaded * from.bytes);
-      f.inc(block, -vectors * loaded);
-    });
-  };
   f.while(op("i32.ge_s", count, loaded), () => {
     for (const sum of totals) f.set(sum, start);
     step.reset();
     f.set(block, op("i32.and", smaller(count, fold.block), -loaded));
     f.inc(count, op("i32.sub", 0, block));
-    take(together / steps.length);
-    take(1);
+    for (const vectors of [together / steps.length, 1]) takeVectors(f, fold, step, run, block, vectors);
     step.settle(together);
-    const first = joined(f, packed, tools, totals);
+    const first = joined(f, fold.packed, tools, totals);
     f.set(total, scalarOf(f, fold.absorb, tools, total, f.let(extractLane(fold.type, first, 0))));
+  });
+}
+
+/** Adds `vectors` vectors of a block at once, as long as it has so many. */
+function takeVectors(f: Func, fold: Fold, step: Stepper, run: Run, block: I32, vectors: number): void {
+  const { at, beside, stride } = run;
+  const { loaded, steps } = fold.packed;
+  f.while(op("i32.ge_s", block, vectors * loaded), () => {
+    for (let i = 0; i < vectors; i++) {
+      const offset = i * loaded * fold.from.bytes;
+      step.add(operandsAt(f, fold, loaded, at, beside, offset, stride), i * steps.length);
+    }
+    if (!stride) f.inc(at, vectors * loaded * fold.from.bytes);
+    f.inc(block, -vectors * loaded);
+  });
+}
+
+/** Whole rounds, as narrow as they are stored, where there is a way. */
+function foldNarrow(f: Func, { narrow, wideMerge, wideStep }: Fold, tools: Tools, { at, count, total }: Run): void {
+  if (!narrow) return;
+  f.if(op("i32.ge_s", count, narrow.round), () => {
+    const found = f.let(narrow.fold(f, tools, at, count));
+    f.set(total, scalarOf(f, narrow.isTotal ? wideMerge : wideStep, tools, total, found));
   });
 }
 

@@ -6,7 +6,8 @@ import { constant, convert, input, isFloatType, isNan, type Node, type NumberTyp
 import { type NarrowFold, narrowExtreme, narrowSum } from "./fold-narrow.ts";
 import { wholeProduct } from "./fold-products.ts";
 import type { Tools } from "./helpers.ts";
-import { Lowering, lanesOf, type VectorLanes } from "./lower.ts";
+import { lanesOf, type VectorLanes } from "./lanes.ts";
+import { Lowering } from "./lower.ts";
 import { type FoldOp, reductions } from "./reductions.ts";
 import { evenOf, half, oddOf, SPLIT } from "./split.ts";
 
@@ -98,22 +99,17 @@ export function foldOf(name: FoldOp, { from, views, element: made }: Folded, to:
   const wide = widens && type === "f32" ? "f64" : type;
   const [total, wideTotal] = [input(0, type), input(0, wide)];
   const finish = target.encode(total);
-  const first = (of: NumberType): Node => constant(of, start(of));
   const flawed = quick && isFloatType(type) ? ([quick(total, value), isNan(value)] as const) : undefined;
-  const steps = { step: combine(total, value), quick: flawed };
-  const packed = {
-    ...packedOf(source, steps, finish),
-    start: first(type),
-    merge: combine(total, input(1, type)),
-    finish,
-  };
+  const steps = packedOf(source, { step: combine(total, value), quick: flawed }, finish);
+  const packed = { ...steps, start: constant(type, start(type)), merge: combine(total, input(1, type)), finish };
   const isPlain = raw.op === "input";
   const extreme = isPlain && stored ? narrowExtreme(source, stored) : undefined;
   const rounds = isFloatType(type) && !quick;
   return {
-    ...{ from: source, views, to: target, type, wide, packed, wideStart: first(wide) },
+    ...{ from: source, views, to: target, type, wide, packed },
     columns: extreme ? { ...extreme.totals, finish: target.encode(element(input(0, "i32"))) } : packed,
     absorb: combine(wideTotal, convert(input(1, type), wide)),
+    wideStart: constant(wide, start(wide)),
     wideStep: combine(wideTotal, convert(value, wide)),
     wideMerge: combine(wideTotal, input(1, wide)),
     wideFinish: target.encode(wideTotal),
@@ -149,7 +145,7 @@ export function treesOf({ packed, absorb, wideStep, wideMerge, wideFinish }: Fol
 }
 
 /** Adds vectors of elements to totals; what `settle` gives is NaN where an element was. */
-interface Stepper {
+export interface Stepper {
   reset(): void;
   /** The vectors of operands go to as many totals as there are steps, from the one with the number `which` on. */
   add(operands: readonly Local<"v128">[], which: number): void;

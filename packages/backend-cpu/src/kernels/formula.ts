@@ -4,7 +4,7 @@ import type { Expr, Func, FuncRef, Local, Module } from "../wasm/emitter.ts";
 import { type Access, access } from "./access.ts";
 import { input, type Node } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
-import { collect, type Lanes, lanesOf } from "./lower.ts";
+import { collect, type Lanes, lanesOf } from "./lanes.ts";
 import { type NarrowLanes, narrowLanesOf } from "./narrow.ts";
 import { splitInTwo } from "./split.ts";
 

@@ -28,7 +28,7 @@ import {
   sub,
   xor,
 } from "./expression.ts";
-import { collect } from "./lower.ts";
+import { collect } from "./lanes.ts";
 
 type Unary = (x: Node) => Node;
 

@@ -2,7 +2,7 @@
 import { NOTES } from "../runtime/layout.ts";
 import { type Expr, type FuncRef, type Local, type Module, op, select } from "../wasm/emitter.ts";
 import type { Helper, HostFunction, Node, NumberType } from "./expression.ts";
-import { collect } from "./lower.ts";
+import { collect } from "./lanes.ts";
 
 type HostRef = FuncRef<readonly `${string}:f64`[], "f64">;
 const twoArguments = new Set<HostFunction>(["atan2", "pow"]);

@@ -4,7 +4,8 @@ import { engine, heap, memory, threads } from "../runtime/index.ts";
 import type { Module } from "../wasm/emitter.ts";
 import { type ArrayKernel, type ArrayView, asNumbers, asStored, axisOf, overArrays } from "./array-kernel.ts";
 import { convert, copyPacked, fill } from "./copy.ts";
-import { buildPick, buildPickRows, buildPlace, buildPlaceRows, type Placing } from "./indexing-loops.ts";
+import { buildPick, buildPlace, type Placing } from "./indexing-elements.ts";
+import { buildPickRows, buildPlaceRows } from "./indexing-rows.ts";
 import { areInside, isBlank } from "./indices.ts";
 import type { Kernel } from "./kernel.ts";
 import { part } from "./movement.ts";
@@ -39,18 +40,9 @@ interface Walk {
   readonly self?: ArrayView;
 }
 
-function walk({
-  op,
-  key,
-  build,
-  cut,
-  dim,
-  table,
-  index,
-  values,
-  self = table,
-  count = values.shape[dim]!,
-}: Walk): void {
+function walk(how: Walk): void {
+  const { op, key, build, cut, dim, table, index, values } = how;
+  const { self = table, count = values.shape[dim]! } = how;
   const { outer, size, inner } = axisOf(table.shape, dim);
   const isBlank = self.data.length < table.data.length;
   const beginFirst = (): void => (isBlank ? fill({ ...table, address: addressOf(table) }, 0) : copyAll(self, table));

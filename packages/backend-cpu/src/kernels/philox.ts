@@ -7,7 +7,8 @@ import { type Expr, extract, type Func, type Local, type Module, op, shuffle, sp
 import { access, storePacked, storeScalar } from "./access.ts";
 import { add, convert, input, mul, type Node, shrUnsigned, sqrt, sub } from "./expression.ts";
 import { Tools } from "./helpers.ts";
-import { Lowering, lanesOf } from "./lower.ts";
+import { lanesOf } from "./lanes.ts";
+import { Lowering } from "./lower.ts";
 import { sineAndCosine } from "./trigonometry32.ts";
 import { unary } from "./unary.ts";
 
@@ -25,15 +26,8 @@ export const WORDS: number = 16 * GROUPS;
 
 /** Exports `fill`: a chunk is `per` steps, of `bytes` bytes in all chunks together. Needs 4 · WORDS bytes of scratch. */
 export function buildRandom(m: Module, dtype: DType, distribution: Distribution): void {
-  const trees = dtype === "float64" ? doubles : singles(dtype);
-  const tools = new Tools(m, Object.values(trees));
   const size = WORDS * (dtype === "float64" ? 4 : access[dtype].bytes);
-  const writeNumbers = dtype === "float64" ? writeDoubles : writeSingles(dtype);
-  const write = distribution === "words" ? writeWords : writeNumbers;
-  const group = m.inner("group", ["target", "counter:i64", "key0", "key1"], (f, p) => {
-    const words = blocks(f, p.counter, p.key0, p.key1);
-    write(f, words, p.target, distribution, trees, tools);
-  });
+  const group = addGroup(m, dtype, distribution);
   m.func("fill", params, (f, p) => {
     const scratch = f.let(m.scratch());
     const first = f.let(op("i32.mul", p.chunk, p.per));
@@ -56,6 +50,17 @@ export function buildRandom(m: Module, dtype: DType, distribution: Distribution)
       f.inc(at, size);
       f.set(counter, op("i64.add", counter, 4 * GROUPS));
     });
+  });
+}
+
+/** What one step gives. */
+function addGroup(m: Module, dtype: DType, distribution: Distribution) {
+  const trees = dtype === "float64" ? doubles : singles(dtype);
+  const tools = new Tools(m, Object.values(trees));
+  const writeNumbers = dtype === "float64" ? writeDoubles : writeSingles(dtype);
+  const write = distribution === "words" ? writeWords : writeNumbers;
+  return m.inner("group", ["target", "counter:i64", "key0", "key1"], (f, p) => {
+    write(f, blocks(f, p.counter, p.key0, p.key1), p.target, distribution, trees, tools);
   });
 }
 

@@ -1,6 +1,7 @@
 /** How many vector registers a loop over some trees takes. V8 may choose another order, but hardly a longer life of values. */
+
+import { constantsOf } from "./constants.ts";
 import type { Node } from "./expression.ts";
-import { constantsOf } from "./lower.ts";
 
 /** Those that V8 gives out. */
 export const REGISTERS = 15;

@@ -4,7 +4,7 @@ import { type Access, access } from "./access.ts";
 import * as e64 from "./exponential64.ts";
 import { add, constant, div, fma, input, mul, type Node, neg, pmax, sub } from "./expression.ts";
 import type { Tools } from "./helpers.ts";
-import { collect } from "./lower.ts";
+import { collect } from "./lanes.ts";
 import * as m32 from "./math32.ts";
 import { unary } from "./unary.ts";
 

@@ -5,7 +5,7 @@ import { type Expr, type Func, i32, type Local, type Module, op, select } from "
 import { access, storeScalar } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { Tools } from "./helpers.ts";
-import { extractLane } from "./lower.ts";
+import { extractLane } from "./lanes.ts";
 import { addPanels, RESULT_BYTES } from "./softmax-columns.ts";
 import { type FloatName, type Keeping, keptAs, treesOf, typeOf, type Way } from "./softmax-lines.ts";
 import { addPasses, type Passes, writeRow } from "./softmax-rows.ts";

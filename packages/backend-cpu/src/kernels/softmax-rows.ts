@@ -14,7 +14,8 @@ import {
 } from "../wasm/emitter.ts";
 import { type Access, access, loadPacked, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
-import { collect, extractLane, Lowering } from "./lower.ts";
+import { collect, extractLane } from "./lanes.ts";
+import { Lowering } from "./lower.ts";
 import { type FoldTrees, keptAs, operands, usedBy, type Way } from "./softmax-lines.ts";
 
 type Int = Local<"i32">;

@@ -26,7 +26,8 @@ import {
   xor,
 } from "./expression.ts";
 import { Tools } from "./helpers.ts";
-import { Lowering, lanesOf } from "./lower.ts";
+import { lanesOf } from "./lanes.ts";
+import { Lowering } from "./lower.ts";
 
 type Address = Local<"i32">;
 type Bytes = Expr<"i32">;
@@ -170,54 +171,69 @@ function addInsert(order: Order): FuncRef<readonly ["records", "place", "isTaken
   });
 }
 
-/** The first elements are kept; of the others, those that come before the last that is. Vectors without any are passed by. */
+/** The first elements are kept; of the others, those that come before the last that is. */
 function addFew(order: Order, write: Write): void {
-  const { m, dtype, records, down, tools } = order;
-  const element = access[dtype];
-  const [x, last] = [0, 1].map((i) => element.decode(input(i, element.raw))) as [Node, Node];
-  const test = not(down ? le(x, last) : ge(x, last));
-  const lanes = lanesOf(test, x) as 2 | 4;
+  const { m, dtype, records } = order;
+  const { bytes } = access[dtype];
   const insert = addInsert(order);
   m.func("few", params, (f, p) => {
     const [i, from, bound] = [f.local("i32"), f.local("i32"), f.local("v128")];
-    eachLine(
-      f,
-      p,
-      element.bytes,
-      (source, area) => {
-        const end = f.let(at(area, op("i32.sub", p.keep, 1), records.bytes));
-        const step = (place: Bytes, isTaken: 0 | 1): void => {
-          f.call(insert, area, place, isTaken, from, i);
-          f.inc(from, element.bytes);
-          f.inc(i, 1);
-        };
-        f.set(from, source);
-        f.set(i, 0);
-        f.while(op("i32.lt_u", i, p.keep), () => step(at(area, i, records.bytes), 0));
-        const rest = f.let(op("i32.sub", p.size, lanes));
-        const lastOf = (): Expr<"v128"> => {
-          const position = load("i32.load", end, records.position);
-          return repeated(x.type as NumberType, loadScalar(element, at(source, position, element.bytes)));
-        };
-        f.set(bound, lastOf());
-        f.while(op("i32.le_s", i, rest), () => {
-          const vector = f.let(loadPacked(element, lanes, from));
-          const found = new Lowering(f, [test], lanes, tools).emit([test], [vector, bound])[0] as Expr<"v128">;
-          const offer = (): void => {
-            for (let lane = 0; lane < lanes; lane++) step(end, 1);
-            f.set(bound, lastOf());
-          };
-          const pass = (): void => {
-            f.inc(from, lanes * element.bytes);
-            f.inc(i, lanes);
-          };
-          f.if(op("v128.any_true", found), offer, pass);
-        });
-        f.while(op("i32.lt_u", i, p.size), () => step(end, 1));
-        return area;
-      },
-      write,
-    );
+    const keep = (source: Address, area: Address): Bytes => {
+      const end = f.let(at(area, op("i32.sub", p.keep, 1), records.bytes));
+      const step = (place: Bytes, isTaken: 0 | 1): void => {
+        f.call(insert, area, place, isTaken, from, i);
+        f.inc(from, bytes);
+        f.inc(i, 1);
+      };
+      const offer = (): void => step(end, 1);
+      f.set(from, source);
+      f.set(i, 0);
+      f.while(op("i32.lt_u", i, p.keep), () => step(at(area, i, records.bytes), 0));
+      offerVectors(f, order, { source, size: p.size, end, i, from, bound }, offer);
+      f.while(op("i32.lt_u", i, p.size), offer);
+      return area;
+    };
+    eachLine(f, p, bytes, keep, write);
+  });
+}
+
+/** A line of which `i` elements are behind, up to `from`. */
+interface Offered {
+  readonly source: Address;
+  readonly size: Address;
+  /** The record of the last that is kept, and its element in all lanes. */
+  readonly end: Address;
+  readonly bound: Local<"v128">;
+  readonly i: Address;
+  readonly from: Address;
+}
+
+/** Offers the elements of whole vectors; those without any that comes before the last that is kept are passed by. */
+function offerVectors(f: Func, order: Order, line: Offered, offer: () => void): void {
+  const { dtype, records, down, tools } = order;
+  const { source, size, end, bound, i, from } = line;
+  const element = access[dtype];
+  const [x, last] = [0, 1].map((k) => element.decode(input(k, element.raw))) as [Node, Node];
+  const test = not(down ? le(x, last) : ge(x, last));
+  const lanes = lanesOf(test, x) as 2 | 4;
+  const rest = f.let(op("i32.sub", size, lanes));
+  const setBound = (): void => {
+    const position = load("i32.load", end, records.position);
+    f.set(bound, repeated(x.type as NumberType, loadScalar(element, at(source, position, element.bytes))));
+  };
+  const offerAll = (): void => {
+    for (let lane = 0; lane < lanes; lane++) offer();
+    setBound();
+  };
+  const pass = (): void => {
+    f.inc(from, lanes * element.bytes);
+    f.inc(i, lanes);
+  };
+  setBound();
+  f.while(op("i32.le_s", i, rest), () => {
+    const vector = f.let(loadPacked(element, lanes, from));
+    const found = new Lowering(f, [test], lanes, tools).emit([test], [vector, bound])[0] as Expr<"v128">;
+    f.if(op("v128.any_true", found), offerAll, pass);
   });
 }
 
@@ -239,31 +255,28 @@ function addSort(order: Order, write: Write): void {
   m.func("sort", params, (f, p) => {
     const [from, to, table, digit, first] = f.locals("i32", 5) as [Address, Address, Address, Address, Address];
     const half = f.let(op("i32.mul", p.size, records.bytes));
-    eachLine(
-      f,
-      p,
-      access[dtype].bytes,
-      (source, area) => {
-        f.set(from, area);
-        f.set(to, op("i32.add", area, half));
-        f.set(table, op("i32.add", to, half));
-        f.call(read, source, area, p.size);
-        f.fill(table, 0, records.keyBytes * COUNTS);
-        f.call(count, area, p.size, table);
-        f.for(digit, records.key, records.key + records.keyBytes, 1, () => {
-          f.set(first, load("i32.load8_u", op("i32.add", from, digit)));
-          f.if(op("i32.ne", load("i32.load", at(table, first, 4)), p.size), () => {
-            f.call(deal, from, to, p.size, table, digit);
-            f.set(first, from);
-            f.set(from, to);
-            f.set(to, first);
-          });
-          f.inc(table, COUNTS);
-        });
-        return from;
-      },
-      write,
-    );
+    const dealOut = (): void => {
+      f.call(deal, from, to, p.size, table, digit);
+      f.set(first, from);
+      f.set(from, to);
+      f.set(to, first);
+    };
+    const sort = (source: Address, area: Address): Bytes => {
+      f.set(from, area);
+      f.set(to, op("i32.add", area, half));
+      f.set(table, op("i32.add", to, half));
+      f.call(read, source, area, p.size);
+      f.fill(table, 0, records.keyBytes * COUNTS);
+      f.call(count, area, p.size, table);
+      f.for(digit, records.key, records.key + records.keyBytes, 1, () => {
+        // Where all have the same byte, they are in order.
+        f.set(first, load("i32.load8_u", op("i32.add", from, digit)));
+        f.if(op("i32.ne", load("i32.load", at(table, first, 4)), p.size), dealOut);
+        f.inc(table, COUNTS);
+      });
+      return from;
+    };
+    eachLine(f, p, access[dtype].bytes, sort, write);
   });
 }
 

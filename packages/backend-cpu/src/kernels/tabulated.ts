@@ -7,7 +7,7 @@ import type { Block } from "../runtime/block.ts";
 import { heap, memory } from "../runtime/index.ts";
 import { type Expr, load, loadLane, type Module, op, splat } from "../wasm/emitter.ts";
 import type { Formula } from "./formula.ts";
-import { collect } from "./lower.ts";
+import { collect } from "./lanes.ts";
 
 const RESULTS = 2 ** 16;
 const BYTES = 2;

@@ -1,9 +1,9 @@
 /** How many elements of a run are moved and computed together, and by which trees. */
 import { type Node, or, widthOf } from "./expression.ts";
 import type { Formula } from "./formula.ts";
-import { type Lanes, type VectorLanes, withoutPatches } from "./lower.ts";
+import type { Lanes, VectorLanes } from "./lanes.ts";
 import { inPairs, PAIRED } from "./pairs.ts";
-import { completed } from "./patches.ts";
+import { completed, withoutPatches } from "./patches.ts";
 import { SPLIT } from "./split.ts";
 
 export interface Way {

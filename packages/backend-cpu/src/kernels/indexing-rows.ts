@@ -1,0 +1,134 @@
+/** Picking and placing whole rows: an index for each, the same for all outer positions. */
+import type { DType } from "@dl/tensor";
+import { at } from "../dense/element.ts";
+import { type Expr, type Func, i32, load, type Module, op, select } from "../wasm/emitter.ts";
+import { access, loadPacked, loadScalar, storePacked, storeScalar } from "./access.ts";
+import { BULK_FULL, copyBulk } from "./bulk.ts";
+import { add } from "./expression.ts";
+import { type Address, combined, eachPart, indexAt, moves, type Params, walkParams } from "./indexing-loops.ts";
+import { lanesOf } from "./lanes.ts";
+import { Lowering } from "./lower.ts";
+
+export function buildPickRows(m: Module, bytes: number): void {
+  m.func("walk", walkParams, (f, p) => {
+    const rowBytes = f.let(op("i32.mul", p.inner, bytes));
+    const [place, target] = f.locals("i32", 2) as [Address, Address];
+    eachPart(f, p, p.count, ({ outer, start, length }) => {
+      const table = f.let(at(p.table, op("i32.mul", outer, p.size), rowBytes));
+      const values = f.let(at(p.values, op("i32.add", op("i32.mul", outer, p.count), start), rowBytes));
+      eachIndex(f, p, start, length, (index) => {
+        f.set(place, at(table, index, rowBytes));
+        f.set(target, values);
+        copyRow(f, bytes, target, place, rowBytes);
+        f.inc(values, rowBytes);
+      });
+    });
+  });
+}
+
+/** A part is some rows of the table: of the values' rows, all of which it looks at, it takes those that go there. */
+export function buildPlaceRows(m: Module, dtype: DType, placing: "replace" | "add"): void {
+  const { bytes } = access[dtype];
+  const write = placing === "add" ? adderOf(m, dtype) : copyRow;
+  m.func("walk", walkParams, (f, p) => {
+    const rowBytes = f.let(op("i32.mul", p.inner, bytes));
+    const step = f.let(select(op("i32.eq", p.rows, p.count), rowBytes, i32(0)));
+    const [row, place, source] = f.locals("i32", 3) as [Address, Address, Address];
+    eachPart(f, p, p.size, ({ outer, start, length }) => {
+      const first = f.let(op("i32.add", op("i32.mul", outer, p.size), start));
+      const table = f.let(at(p.table, first, rowBytes));
+      const values = f.let(at(p.values, op("i32.mul", outer, p.rows), rowBytes));
+      const begin = (): void => f.copy(table, at(p.self, first, rowBytes), op("i32.mul", length, rowBytes));
+      f.if(op("i32.ne", p.self, p.table), begin);
+      eachIndex(f, p, 0, p.count, (index) => {
+        f.set(row, op("i32.sub", index, start));
+        f.if(op("i32.lt_u", row, length), () => {
+          f.set(place, at(table, row, rowBytes));
+          f.set(source, values);
+          write(f, bytes, place, source, rowBytes);
+        });
+        f.inc(values, step);
+      });
+    });
+  });
+}
+
+/** Writes a row into another, whose addresses it may move. */
+type RowWriter = (f: Func, bytes: number, to: Address, from: Address, width: Address) => void;
+
+function adderOf(m: Module, dtype: DType): RowWriter {
+  const element = access[dtype];
+  const { root, tools } = combined(m, dtype, add);
+  const lanes = lanesOf(root) as 2 | 4;
+  return (f, bytes, to, from, width) => {
+    const end = f.let(op("i32.add", to, width));
+    eachRound(f, [to, from], end, lanes * bytes, (offset) => {
+      const loaded = [to, from].map((address) => f.let(loadPacked(element, lanes, address, offset)));
+      const sum = f.let(new Lowering(f, [root], lanes, tools).emit([root], loaded)[0] as Expr<"v128">);
+      return () => storePacked(f, element, lanes, to, sum, offset);
+    });
+    eachSingle(f, [to, from], end, bytes, () => {
+      const loaded = [to, from].map((address) => f.let(loadScalar(element, address)));
+      storeScalar(f, element, to, new Lowering(f, [root], "scalar", tools).emit([root], loaded)[0]!);
+    });
+  };
+}
+
+/** Vectors, the last of which may overlap; single elements where there is not even one; the engine's own copying of long rows. */
+function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Address): void {
+  const end = f.let(op("i32.add", to, width));
+  const inVectors = (): void => {
+    eachRound(f, [to, from], end, 16, (offset) => {
+      const vector = f.let(load("v128.load", from, offset));
+      return () => f.store("v128.store", to, vector, offset);
+    });
+    f.inc(from, op("i32.sub", end, to));
+    f.store("v128.store", op("i32.sub", end, 16), load("v128.load", op("i32.sub", from, 16)));
+  };
+  const singly = (): void => eachSingle(f, [to, from], end, bytes, () => moves[bytes]!(f, to, from));
+  const inBulk = (): void => copyBulk(f, to, from, f.let(width));
+  f.if(op("i32.ge_u", width, BULK_FULL), inBulk, () => f.if(op("i32.lt_u", width, 16), singly, inVectors));
+}
+
+/** Vectors of a row that go by together: first all are loaded, then all are stored. */
+const ROUND = 8;
+
+/** Whole vectors of a row, whose addresses go with them: `read` gives what writes one. */
+function eachRound(
+  f: Func,
+  [to, from]: readonly [Address, Address],
+  end: Address,
+  bytes: number,
+  read: (offset: number) => () => void,
+): void {
+  for (const many of [ROUND, 1]) {
+    const last = f.let(op("i32.sub", end, many * bytes - 1));
+    f.while(op("i32.lt_u", to, last), () => {
+      const writers = Array.from({ length: many }, (_, k) => read(k * bytes));
+      for (const write of writers) write();
+      for (const address of [to, from]) f.inc(address, many * bytes);
+    });
+  }
+}
+
+function eachSingle(
+  f: Func,
+  [to, from]: readonly [Address, Address],
+  end: Address,
+  bytes: number,
+  visit: () => void,
+): void {
+  f.while(op("i32.lt_u", to, end), () => {
+    visit();
+    for (const address of [to, from]) f.inc(address, bytes);
+  });
+}
+
+function eachIndex(f: Func, p: Params, start: Address | 0, count: Address, body: (index: Expr<"i32">) => void): void {
+  const bound = f.let(op("i64.extend_i32_u", p.size));
+  const index = f.let(at(p.index, start, 8));
+  f.range(count, () => {
+    body(indexAt(f, p, index, bound));
+    f.inc(index, 8);
+  });
+}
