@@ -12,7 +12,7 @@ import { Pipelines } from "./pipelines.ts";
 import { newProfile } from "./profile.ts";
 import { Program, type Reader, workgroup } from "./program.ts";
 import { Status } from "./status.ts";
-import { Scope } from "./wgsl/scope.ts";
+import type { Scope } from "./wgsl/scope.ts";
 import { checkNumber } from "./words.ts";
 
 /** WebGPU grants 8 storage buffers: at most this many are read by an expression, the rest is the kernel's own. */
@@ -129,20 +129,19 @@ export class Engine {
   /** One invocation an element: `view[i] = value(i)`. */
   map(program: Program, value: Reader, view: CellView, length: number): void {
     const write = program.write(view);
-    const size = program.word(length);
-    this.launch(program, Math.ceil(length / workgroup), () => {
-      const scope = new Scope();
-      const index = scope.let(`group * ${workgroup}u + lane`);
-      scope.line(`if (${index} >= ${size}) { return; }`);
-      write(scope, index, value(scope, index));
-      return program.source(scope.lines);
-    });
+    this.each(program, length, (scope, index) => write(scope, index, value(scope, index)));
+  }
+
+  /** One invocation for each of `length` places: `body` writes. */
+  each(program: Program, length: number, body: (scope: Scope, index: string) => void, declarations = ""): void {
+    const count = program.word(length);
+    this.launch(program, Math.ceil(length / workgroup), () => program.each(count, body, declarations));
   }
 
   launch(program: Program, groups: number, source: () => string): void {
     if (groups === 0) return;
     const compiled = this.pipelines.get(program.key, program.access, source);
-    this.commands.dispatch(compiled, program.blocks, program.words, groups);
+    this.commands.dispatch(compiled, program.blocks, program.uniforms, groups);
   }
 
   /** Lets go of what an expression held. */

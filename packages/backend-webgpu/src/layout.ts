@@ -1,5 +1,5 @@
 /** Strides: merging dimensions, so that most views become one or two of them. */
-import { isContiguous, sizeOf } from "@dl/tensor";
+import { isContiguous, sizeOf, stridesOf } from "@dl/tensor";
 import type { Cell, CellView } from "./cell.ts";
 
 export interface Dim {
@@ -31,6 +31,26 @@ export function isWhole({ cell, shape, strides, offset }: CellView): boolean {
 /** The whole cell as one dimension. */
 export function whole(cell: Cell): CellView {
   return { cell, shape: [cell.length], strides: [1], offset: 0 };
+}
+
+/** A whole cell in a row-major shape. */
+export function shaped(cell: Cell, shape: readonly number[]): CellView {
+  return { cell, shape, strides: stridesOf(shape), offset: 0 };
+}
+
+/** How the lines along one dimension are walked: in which order of dimensions, how many, of which length. */
+export function linesAlong(
+  shape: readonly number[],
+  dim: number,
+): { readonly order: readonly number[]; readonly count: number; readonly length: number } {
+  const length = shape[dim] ?? 1;
+  return { order: lastly(shape.length, dim), count: length === 0 ? 0 : sizeOf(shape) / length, length };
+}
+
+/** Dimensions in their order, but `dim` last: lines along it lie in a row of the flat index. */
+function lastly(rank: number, dim: number): number[] {
+  const others = Array.from({ length: rank }, (_, d) => d).filter((d) => d !== dim);
+  return rank === 0 ? [] : [...others, dim];
 }
 
 /** The same elements with dimensions in another order (or fewer: the rest must be walked by other means). */

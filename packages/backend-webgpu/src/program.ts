@@ -8,7 +8,7 @@ import type { Cell, CellView, Expression, Operand } from "./cell.ts";
 import { collapse } from "./layout.ts";
 import type { Block } from "./memory.ts";
 import { withFunctions } from "./wgsl/functions.ts";
-import type { Scope } from "./wgsl/scope.ts";
+import { Scope } from "./wgsl/scope.ts";
 import { type Scalar, scalarOf, wrap } from "./wgsl/types.ts";
 
 /** WGSL of an element, by the flat (row-major) index of the view, a u32. */
@@ -18,7 +18,7 @@ export type Writer = (scope: Scope, index: string, value: string) => void;
 export const workgroup = 64;
 
 export class Program {
-  readonly words: number[] = [];
+  readonly uniforms: number[] = [];
   readonly blocks: Block[] = [];
   readonly #scalars: Scalar[] = [];
   readonly #access: ("r" | "w")[] = [];
@@ -45,8 +45,13 @@ export class Program {
 
   /** A whole number of this launch, as u32; differences wrap, so negative strides work. */
   word(value: number): string {
-    const at = this.words.push(value >>> 0) - 1;
+    const at = this.uniforms.push(value >>> 0) - 1;
     return `u[${at >> 2}].${"xyzw"[at & 3]}`;
+  }
+
+  /** {@link word} for several numbers. */
+  words<const N extends readonly number[]>(...values: N): { readonly [K in keyof N]: string } {
+    return values.map((value) => this.word(value)) as never;
   }
 
   /** A number of this launch, as an element of `dtype`. */
@@ -106,13 +111,22 @@ export class Program {
     };
   }
 
+  /** WGSL of the module that runs `body` once for each of `count` places. */
+  each(count: string, body: (scope: Scope, index: string) => void, declarations = ""): string {
+    const scope = new Scope();
+    const index = scope.let(`group * ${workgroup}u + lane`);
+    scope.line(`if (${index} >= ${count}) { return; }`);
+    body(scope, index);
+    return this.source(scope.lines, workgroup, declarations);
+  }
+
   /** WGSL of the whole module; `main` gets the lines of the entry point. */
   source(main: readonly string[], size: number = workgroup, declarations = ""): string {
     const buffers = this.#scalars.map((scalar, slot) => {
       const access = this.#access[slot] === "w" ? "read_write" : "read";
       return `@group(0) @binding(${slot + 1}) var<storage, ${access}> b${slot}: array<${scalar}>;`;
     });
-    return withFunctions(`@group(0) @binding(0) var<uniform> u: array<vec4<u32>, ${Math.max(Math.ceil(this.words.length / 4), 1)}>;
+    return withFunctions(`@group(0) @binding(0) var<uniform> u: array<vec4<u32>, ${Math.max(Math.ceil(this.uniforms.length / 4), 1)}>;
 ${buffers.join("\n")}
 ${declarations}
 @compute @workgroup_size(${size})

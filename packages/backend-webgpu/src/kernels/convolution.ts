@@ -7,7 +7,8 @@ import type { CellView } from "../cell.ts";
 import type { Engine } from "../engine.ts";
 import type { Program, Reader } from "../program.ts";
 import { inside, ravel, unravel } from "../wgsl/places.ts";
-import { counts, numbersOf, pixel, type Shapes } from "./convolution-numbers.ts";
+import type { Scope } from "../wgsl/scope.ts";
+import { counts, type Numbers, numbersOf, pixel, type Shapes } from "./convolution-numbers.ts";
 import { type Product, plus, product } from "./gemm.ts";
 import { type Kernel, views } from "./kernel.ts";
 
@@ -34,34 +35,35 @@ export const convWeight: Kernel<"convWeight"> = (engine, call) => {
 };
 
 type Task = Omit<Product, "dtype">;
+type Factors = ReturnType<Product["factors"]>;
 
 /** out[g O', n p] = Σ weight[g O', c k] x[n, g c, p at k] */
 function forward(engine: Engine, x: CellView, weight: CellView, shapes: Shapes): Task {
   const { groups, positions, window, channels, features } = counts(shapes);
-  const n = shapes.x[0]!;
   return {
     key: `conv ${shapes.x.length}`,
     batch: groups,
     rows: features,
-    columns: n * positions,
+    columns: shapes.x[0]! * positions,
     depth: channels * window,
     deep: [true, false],
-    factors: (program) => {
-      const w = numbersOf(program, shapes);
-      const [readWeight, readX] = [flat(engine, program, weight), flat(engine, program, x)];
-      return {
-        a: (_, group) => (scope, row, k) => {
-          const channel = scope.let(`${group} * ${w.features} + ${row}`);
-          return readWeight(scope, scope.let(`${channel} * (${w.channels} * ${w.window}) + ${k}`));
-        },
-        b: (_, group) => (scope, k, column) => {
-          const [image, ...at] = unravel(scope, column, [w.images, ...w.out]) as [string, ...string[]];
-          const [channel, ...tap] = unravel(scope, k, [w.channels, ...w.kernel]) as [string, ...string[]];
-          return pixel(scope, readX, w, image, `(${group} * ${w.channels} + ${channel})`, at, tap);
-        },
-      };
-    },
+    factors: (program) =>
+      forwardFactors(numbersOf(program, shapes), flat(engine, program, weight), flat(engine, program, x)),
     place: (program) => pictures(program, groups, features, positions),
+  };
+}
+
+function forwardFactors(w: Numbers, weight: Reader, x: Reader): Factors {
+  return {
+    a: (_, group) => (scope, row, k) => {
+      const feature = scope.let(`${group} * ${w.features} + ${row}`);
+      return weight(scope, scope.let(`${feature} * (${w.channels} * ${w.window}) + ${k}`));
+    },
+    b: (_, group) => (scope, k, column) => {
+      const [image, ...at] = unravel(scope, column, [w.images, ...w.out]);
+      const [channel, ...tap] = unravel(scope, k, [w.channels, ...w.kernel]);
+      return pixel(scope, x, w, image, `(${group} * ${w.channels} + ${channel})`, at, tap);
+    },
   };
 }
 
@@ -76,33 +78,40 @@ function toInput(engine: Engine, gradient: CellView, weight: CellView, shapes: S
     columns: shapes.x[0]! * pixels,
     depth: features * window,
     deep: [true, false],
-    factors: (program) => {
-      const w = numbersOf(program, shapes);
-      const [readWeight, read] = [flat(engine, program, weight), flat(engine, program, gradient)];
-      return {
-        a: (_, group) => (scope, row, k) => {
-          const channel = scope.let(`${group} * ${w.features} + ${k} / ${w.window}`);
-          return readWeight(
-            scope,
-            scope.let(`(${channel} * ${w.channels} + ${row}) * ${w.window} + ${k} % ${w.window}`),
-          );
-        },
-        b: (_, group) => (scope, k, column) => {
-          const [image, ...at] = unravel(scope, column, [w.images, ...w.x]) as [string, ...string[]];
-          const [feature, ...tap] = unravel(scope, k, [w.features, ...w.kernel]) as [string, ...string[]];
-          // The output whose window has this pixel under this tap, if the stride meets it.
-          const shifted = at.map((i, d) => scope.let(`${i} + ${w.padding[d]} - ${tap[d]} * ${w.dilation[d]}`));
-          const from = shifted.map((i, d) => scope.let(`${i} / ${w.stride[d]}`));
-          const meets = shifted.map((i, d) => `${i} == ${from[d]} * ${w.stride[d]}`);
-          const condition = [...meets, inside(from, w.out)].join(" && ");
-          const channel = `(${image} * ${w.groups} + ${group}) * ${w.features} + ${feature}`;
-          const found = read(scope, ravel(scope, scope.let(channel), from, w.out));
-          return scope.let(`select(${w.zero}, ${found}, ${condition})`);
-        },
-      };
-    },
+    factors: (program) =>
+      inputFactors(numbersOf(program, shapes), flat(engine, program, weight), flat(engine, program, gradient)),
     place: (program) => pictures(program, groups, channels, pixels),
   };
+}
+
+function inputFactors(w: Numbers, weight: Reader, gradient: Reader): Factors {
+  return {
+    a: (_, group) => (scope, row, k) => {
+      const feature = scope.let(`${group} * ${w.features} + ${k} / ${w.window}`);
+      return weight(scope, scope.let(`(${feature} * ${w.channels} + ${row}) * ${w.window} + ${k} % ${w.window}`));
+    },
+    b: (_, group) => (scope, k, column) => {
+      const [image, ...at] = unravel(scope, column, [w.images, ...w.x]);
+      const [feature, ...tap] = unravel(scope, k, [w.features, ...w.kernel]);
+      const { from, found } = output(scope, w, at, tap);
+      const channel = `(${image} * ${w.groups} + ${group}) * ${w.features} + ${feature}`;
+      const value = gradient(scope, ravel(scope, scope.let(channel), from, w.out));
+      return scope.let(`select(${w.zero}, ${value}, ${found})`);
+    },
+  };
+}
+
+/** The output place whose window has the pixel `at` under a tap, and whether the stride meets it. */
+function output(
+  scope: Scope,
+  w: Numbers,
+  at: readonly string[],
+  tap: readonly string[],
+): { readonly from: readonly string[]; readonly found: string } {
+  const shifted = at.map((i, d) => scope.let(`${i} + ${w.padding[d]} - ${tap[d]} * ${w.dilation[d]}`));
+  const from = shifted.map((i, d) => scope.let(`${i} / ${w.stride[d]}`));
+  const meets = shifted.map((i, d) => `${i} == ${from[d]} * ${w.stride[d]}`);
+  return { from, found: [...meets, inside(from, w.out)].join(" && ") };
 }
 
 /** weight'[g O', c k] = Σ gradient[n, g O', p] x[n, g c, p at k] */
@@ -115,25 +124,26 @@ function toWeight(engine: Engine, gradient: CellView, x: CellView, shapes: Shape
     columns: channels * window,
     depth: shapes.x[0]! * positions,
     deep: [true, true],
-    factors: (program) => {
-      const w = numbersOf(program, shapes);
-      const [read, readX] = [flat(engine, program, gradient), flat(engine, program, x)];
-      return {
-        a: (_, group) => (scope, row, k) => {
-          const [image, ...at] = unravel(scope, k, [w.images, ...w.out]) as [string, ...string[]];
-          const channel = scope.let(`(${image} * ${w.groups} + ${group}) * ${w.features} + ${row}`);
-          return read(scope, ravel(scope, channel, at, w.out));
-        },
-        b: (_, group) => (scope, k, column) => {
-          const [image, ...at] = unravel(scope, k, [w.images, ...w.out]) as [string, ...string[]];
-          const [channel, ...tap] = unravel(scope, column, [w.channels, ...w.kernel]) as [string, ...string[]];
-          return pixel(scope, readX, w, image, `(${group} * ${w.channels} + ${channel})`, at, tap);
-        },
-      };
-    },
+    factors: (program) =>
+      weightFactors(numbersOf(program, shapes), flat(engine, program, gradient), flat(engine, program, x)),
     place: (program) => {
-      const [rows, columns] = [program.word(features), program.word(channels * window)];
+      const [rows, columns] = program.words(features, channels * window);
       return (scope, group, row, column) => scope.let(`(${group} * ${rows} + ${row}) * ${columns} + ${column}`);
+    },
+  };
+}
+
+function weightFactors(w: Numbers, gradient: Reader, x: Reader): Factors {
+  return {
+    a: (_, group) => (scope, row, k) => {
+      const [image, ...at] = unravel(scope, k, [w.images, ...w.out]);
+      const feature = scope.let(`(${image} * ${w.groups} + ${group}) * ${w.features} + ${row}`);
+      return gradient(scope, ravel(scope, feature, at, w.out));
+    },
+    b: (_, group) => (scope, k, column) => {
+      const [image, ...at] = unravel(scope, k, [w.images, ...w.out]);
+      const [channel, ...tap] = unravel(scope, column, [w.channels, ...w.kernel]);
+      return pixel(scope, x, w, image, `(${group} * ${w.channels} + ${channel})`, at, tap);
     },
   };
 }
@@ -146,7 +156,7 @@ function flat(engine: Engine, program: Program, view: CellView): Reader {
 
 /** [group, channel, image and position] in a tensor of [image, group and channel, position]. */
 function pictures(program: Program, groups: number, channels: number, positions: number): ReturnType<Product["place"]> {
-  const [g, c, p] = [groups, channels, positions].map((size) => program.word(size)) as [string, string, string];
+  const [g, c, p] = program.words(groups, channels, positions);
   return (scope, group, row, column) => {
     const channel = scope.let(`(${column} / ${p} * ${g} + ${group}) * ${c} + ${row}`);
     return scope.let(`${channel} * ${p} + ${column} % ${p}`);

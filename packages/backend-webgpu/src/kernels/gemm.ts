@@ -2,10 +2,10 @@
  * Products by tiles in shared memory: 16 × 16 invocations make a tile, each `reach` × `reach` of its elements. What the
  * factors are is given by formulas, so that convolutions are products too (of numbers that are nowhere stored).
  */
-import { type DType, sizeOf, stridesOf, type TensorMeta } from "@dl/tensor";
+import { type DType, sizeOf, type TensorMeta } from "@dl/tensor";
 import type { Cell, CellView } from "../cell.ts";
 import type { Engine } from "../engine.ts";
-import { whole } from "../layout.ts";
+import { shaped, whole } from "../layout.ts";
 import { Program } from "../program.ts";
 import { Scope } from "../wgsl/scope.ts";
 import { scalarOf, wrap } from "../wgsl/types.ts";
@@ -47,8 +47,9 @@ export function product(engine: Engine, task: Product): Cell {
   const tiles = batch * Math.ceil(rows / (side * reach)) * Math.ceil(columns / (side * reach));
   const cuts = tiles < fewTiles ? Math.min(Math.ceil(depth / minDepth), Math.ceil(fewTiles / Math.max(tiles, 1))) : 1;
   const length = batch * rows * columns;
-  if (cuts <= 1) return launch(engine, task, reach, tiles, 1, engine.allocate(dtype, length));
-  const partial = launch(engine, task, reach, tiles, cuts, engine.allocate(accumulator(dtype), cuts * length));
+  if (cuts <= 1) return launch(engine, task, { reach, tiles, cuts: 1 }, engine.allocate(dtype, length));
+  const parts = engine.allocate(accumulator(dtype), cuts * length);
+  const partial = launch(engine, task, { reach, tiles, cuts }, parts);
   const result = sumOver(engine, { ...whole(partial), shape: [length, cuts], strides: [1, length] }, dtype);
   engine.drop(partial);
   return result;
@@ -57,10 +58,7 @@ export function product(engine: Engine, task: Product): Cell {
 /** A row-major result to which each place along `dim` adds its element of the bias. */
 export function plus(engine: Engine, result: Cell, bias: CellView, { shape, dtype }: TensorMeta, dim: number): Cell {
   const strides = shape.map((_, d) => (d === dim ? bias.strides[0]! : 0));
-  const operands = [
-    { cell: result, shape, strides: stridesOf(shape), offset: 0 },
-    { ...bias, shape, strides },
-  ];
+  const operands = [shaped(result, shape), { ...bias, shape, strides }];
   return engine.express("add", ([a, b]) => `${a} + ${b}`, operands, dtype, dtype, sizeOf(shape));
 }
 
@@ -69,38 +67,35 @@ function accumulator(dtype: DType): DType {
   return scalarOf(dtype) === "f32" ? "float32" : dtype;
 }
 
-function launch(engine: Engine, task: Product, reach: number, tiles: number, cuts: number, out: Cell): Cell {
+/** How many elements of a tile's side an invocation makes, how many tiles there are, and into how many parts the depth is cut. */
+interface Plan {
+  readonly reach: number;
+  readonly tiles: number;
+  readonly cuts: number;
+}
+
+function launch(engine: Engine, task: Product, plan: Plan, out: Cell): Cell {
+  const { reach, tiles, cuts } = plan;
   const program = new Program(`${task.key} ${task.dtype} ${reach} ${task.deep} ${cuts > 1}`);
   const factors = task.factors(program);
   const place = task.place(program);
   const write = program.write(whole(out));
-  const word = (size: number): string => program.word(size);
-  const span = side * reach;
-  const sizes: Sizes = {
-    rows: word(task.rows),
-    columns: word(task.columns),
-    depth: word(task.depth),
-    down: word(Math.ceil(task.rows / span)),
-    across: word(Math.ceil(task.columns / span)),
-    batch: word(task.batch),
-    part: word(Math.ceil(task.depth / cuts)),
-    length: word(task.batch * task.rows * task.columns),
-    groups: word(tiles * cuts),
-  };
+  const sizes = sizesOf(program, task, plan);
   engine.launch(program, tiles * cuts, () => {
     const scope = new Scope();
-    const { batch, cut } = locate(scope, sizes, span);
-    scope.line(`let start = ${cut} * ${sizes.part};`);
-    scope.line(`let end = min(start + ${sizes.part}, ${sizes.depth});`);
+    const { batch, cut } = locate(scope, sizes, reach);
     const type = scalarOf(task.dtype);
-    multiply(scope, factors.a(scope, batch), factors.b(scope, batch), sizes, reach, task.deep, type);
+    const [a, b] = [factors.a(scope, batch), factors.b(scope, batch)];
+    const left: Factor = ["left_", "top", sizes.rows, task.deep[0], a];
+    const right: Factor = ["right_", "left", sizes.columns, task.deep[1], (inner, column, k) => b(inner, k, column)];
+    multiply(scope, [left, right], reach, type);
     each(reach, (r, s) => {
       scope.block(`if (row${r} < ${sizes.rows} && column${s} < ${sizes.columns})`, (inner) => {
         const at = place(inner, batch, `row${r}`, `column${s}`);
         write(inner, inner.let(cuts > 1 ? `${cut} * ${sizes.length} + ${at}` : at), wrap(out.dtype, `c${r}${s}`));
       });
     });
-    const tile = `array<${type}, ${side * (span + 1)}>`;
+    const tile = `array<${type}, ${side * (side * reach + 1)}>`;
     return program.source(scope.lines, threads, `var<workgroup> left_: ${tile};\nvar<workgroup> right_: ${tile};`);
   });
   return out;
@@ -110,38 +105,52 @@ type Sizes = Readonly<
   Record<"rows" | "columns" | "depth" | "down" | "across" | "batch" | "part" | "length" | "groups", string>
 >;
 
-/** Which tile of which batch this workgroup makes, from which cut of the depth; names `row0`… and `column0`…. */
-function locate(scope: Scope, { down, across, batch, groups }: Sizes, span: number): { batch: string; cut: string } {
-  scope.line(`if (group >= ${groups}) { return; }`);
-  const rest = scope.let(`group / ${across}`);
-  const beyond = scope.let(`${rest} / ${down}`);
+function sizesOf(program: Program, task: Product, { reach, tiles, cuts }: Plan): Sizes {
+  const word = (size: number): string => program.word(size);
+  return {
+    rows: word(task.rows),
+    columns: word(task.columns),
+    depth: word(task.depth),
+    down: word(Math.ceil(task.rows / (side * reach))),
+    across: word(Math.ceil(task.columns / (side * reach))),
+    batch: word(task.batch),
+    part: word(Math.ceil(task.depth / cuts)),
+    length: word(task.batch * task.rows * task.columns),
+    groups: word(tiles * cuts),
+  };
+}
+
+/**
+ * Which tile of which batch this workgroup makes, from which cut of the depth; names `row0`… and `column0`…, and the
+ * cut's `start` and `end`.
+ */
+function locate(scope: Scope, sizes: Sizes, reach: number): { readonly batch: string; readonly cut: string } {
+  scope.line(`if (group >= ${sizes.groups}) { return; }`);
+  const rest = scope.let(`group / ${sizes.across}`);
+  const beyond = scope.let(`${rest} / ${sizes.down}`);
   scope.line("let x = lane % 16u;");
   scope.line("let y = lane / 16u;");
-  scope.line(`let top = ${rest} % ${down} * ${span}u;`);
-  scope.line(`let left = group % ${across} * ${span}u;`);
-  for (let r = 0; r < span / side; r++) {
+  scope.line(`let top = ${rest} % ${sizes.down} * ${side * reach}u;`);
+  scope.line(`let left = group % ${sizes.across} * ${side * reach}u;`);
+  for (let r = 0; r < reach; r++) {
     scope.line(`let row${r} = top + y + ${r * side}u;`);
     scope.line(`let column${r} = left + x + ${r * side}u;`);
   }
-  return { batch: scope.let(`${beyond} % ${batch}`), cut: scope.let(`${beyond} / ${batch}`) };
+  const batch = scope.let(`${beyond} % ${sizes.batch}`);
+  const cut = scope.let(`${beyond} / ${sizes.batch}`);
+  scope.line(`let start = ${cut} * ${sizes.part};`);
+  scope.line(`let end = min(start + ${sizes.part}, ${sizes.depth});`);
+  return { batch, cut };
 }
 
-function multiply(
-  scope: Scope,
-  a: Element,
-  b: Element,
-  sizes: Sizes,
-  reach: number,
-  [deepA, deepB]: readonly [boolean, boolean],
-  type: string,
-): void {
+/** A factor as its tiles are brought to shared memory: `corner` names where the tile begins, `limit` where the factor ends. */
+type Factor = readonly [shared: string, corner: string, limit: string, deep: boolean, element: Element];
+
+function multiply(scope: Scope, factors: readonly Factor[], reach: number, type: string): void {
   const pitch = side * reach + 1;
   each(reach, (r, s) => scope.line(`var c${r}${s} = ${type}(0);`));
   scope.block(`for (var base = start; base < end; base += ${side}u)`, (step) => {
-    for (let e = 0; e < reach; e++) {
-      stage(step, "left_", `top`, sizes.rows, deepA, e, reach, type, (inner, row, k) => a(inner, row, k));
-      stage(step, "right_", `left`, sizes.columns, deepB, e, reach, type, (inner, column, k) => b(inner, k, column));
-    }
+    for (let e = 0; e < reach; e++) for (const factor of factors) stage(step, factor, e, reach, type);
     step.line("workgroupBarrier();");
     step.block(`for (var k = 0u; k < ${side}u; k++)`, (inner) => {
       for (let r = 0; r < reach; r++) {
@@ -157,14 +166,10 @@ function multiply(
 /** Each invocation brings one element of a factor's tile (zero beyond the edge) into shared memory. */
 function stage(
   scope: Scope,
-  shared: string,
-  corner: string,
-  limit: string,
-  deep: boolean,
+  [shared, corner, limit, deep, element]: Factor,
   turn: number,
   reach: number,
   type: string,
-  element: Element,
 ): void {
   const span = side * reach;
   scope.block("", (inner) => {

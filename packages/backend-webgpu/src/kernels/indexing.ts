@@ -5,12 +5,11 @@
 import { type ScatterReduce, sizeOf, stridesOf } from "@dl/tensor";
 import type { Cell, CellView, Operand } from "../cell.ts";
 import type { Engine } from "../engine.ts";
-import { pick, whole } from "../layout.ts";
-import { Program, workgroup } from "../program.ts";
-import { Scope } from "../wgsl/scope.ts";
+import { linesAlong, pick, whole } from "../layout.ts";
+import { Program, type Reader, workgroup } from "../program.ts";
+import type { Scope } from "../wgsl/scope.ts";
 import { kindOf, scalarOf, wrap } from "../wgsl/types.ts";
 import { type Kernel, views } from "./kernel.ts";
-import { lastly } from "./scan.ts";
 
 export const gather: Kernel<"gather"> = (engine, call) => {
   const [x, index] = views(call) as [CellView, CellView];
@@ -57,7 +56,7 @@ function checked(
 ): (scope: Scope, index: string) => void {
   const { block, number } = engine.status.expect({ op, dim, size });
   const slot = program.bind(block, "i32", true);
-  const [limit, check] = [program.word(size), program.word(number)];
+  const [limit, check] = program.words(size, number);
   program.note(`?${slot}`);
   return (scope, index) => {
     scope.line(`var to = bitcast<u32>(${index});`);
@@ -76,26 +75,19 @@ function pickUp(engine: Engine, op: string, x: CellView, index: CellView, dim: n
   const program = new Program(`${op} ${dtype}`);
   const read = program.read(index, "int64");
   const slot = program.bind(block, scalarOf(dtype), false);
-  const place = program.place({
-    shape,
-    strides: x.strides.map((stride, d) => (d === dim ? 0 : stride)),
-    offset: x.offset,
-  });
+  const strides = x.strides.map((stride, d) => (d === dim ? 0 : stride));
+  const place = program.place({ shape, strides, offset: x.offset });
   const step = program.word(x.strides[dim] ?? 0);
   const check = checked(engine, program, op, dim, x.shape[dim] ?? 1);
   program.note(slot);
   const out = engine.allocate(dtype, sizeOf(shape));
-  engine.map(
-    program,
-    (scope, i) => {
-      const start = place(scope, i);
-      check(scope, read(scope, i));
-      // An empty dimension has no place 0 either: its neighbour's element is read and the check reports it.
-      return scope.let(`b${slot}[${start} + to * ${step}]`);
-    },
-    whole(out),
-    out.length,
-  );
+  const value: Reader = (scope, i) => {
+    const start = place(scope, i);
+    check(scope, read(scope, i));
+    // An empty dimension has no place 0 either: its neighbour's element is read and the check reports it.
+    return scope.let(`b${slot}[${start} + to * ${step}]`);
+  };
+  engine.map(program, value, whole(out), out.length);
   return out;
 }
 
@@ -124,43 +116,44 @@ function putDown(engine: Engine, task: PutDown): Cell {
   const touched = includeSelf ? null : zeros(engine, out.length);
   const source = typeof task.source === "number" ? task.source : { ...task.source, shape: index.shape };
   for (const input of [index, source]) if (typeof input !== "number") engine.materialize(input.cell);
-  const order = lastly(index.shape.length, dim);
-  const length = index.shape[dim] ?? 1;
-  const count = length === 0 ? 0 : sizeOf(index.shape) / length;
+  const { order, count, length } = linesAlong(index.shape, dim);
   const program = new Program(`${op} ${reduce} ${dtype} ${includeSelf}`);
   const readIndex = program.read(pick(index, order), "int64");
   const read = program.read(typeof source === "number" ? source : pick(source, order), dtype);
   const strides = stridesOf(self.shape);
-  const lines = pick({ cell: out, shape: index.shape, strides, offset: 0 }, order.slice(0, -1));
-  const place = program.place(lines);
-  const slot = program.bind(out.block!, scalarOf(dtype), true);
-  const marks = touched ? program.bind(touched.block!, "i32", true) : -1;
+  const place = program.place(pick({ cell: out, shape: index.shape, strides, offset: 0 }, order.slice(0, -1)));
+  const put = putter(program, task, out, touched);
   const check = checked(engine, program, op, dim, self.shape[dim] ?? 1);
-  const [step, many, long] = [strides[dim] ?? 0, count, length].map((value) => program.word(value)) as [
-    string,
-    string,
-    string,
-  ];
-  engine.launch(program, Math.ceil(count / workgroup), () => {
-    const scope = new Scope();
-    const line = scope.let(`group * ${workgroup}u + lane`);
-    scope.line(`if (${line} >= ${many}) { return; }`);
+  const [step, many, long] = program.words(strides[dim] ?? 0, count, length);
+  const body = (scope: Scope, line: string): void => {
     const start = place(scope, line);
     scope.block(`for (var k = 0u; k < ${long}; k++)`, (inner) => {
       const i = inner.let(`${line} * ${long} + k`);
       check(inner, readIndex(inner, i));
       inner.line(`let at = ${start} + to * ${step};`);
-      const value = read(inner, i);
-      const joined = `(${combine[reduce](`b${slot}[at]`, value, kindOf(dtype) === "float")})`;
-      inner.line(
-        `b${slot}[at] = ${wrap(dtype, touched ? `select(${joined}, ${value}, b${marks}[at] == 0)` : joined)};`,
-      );
-      if (touched) inner.line(`b${marks}[at] = 1;`);
+      put(inner, read(inner, i));
     });
-    return program.source(scope.lines);
-  });
+  };
+  engine.launch(program, Math.ceil(count / workgroup), () => program.each(many, body));
   if (touched) engine.drop(touched);
   return out;
+}
+
+/** WGSL that joins a value with what is `at` its place. Where `touched` has no mark yet, it takes that place. */
+function putter(
+  program: Program,
+  { reduce }: PutDown,
+  { block, dtype }: Cell,
+  touched: Cell | null,
+): (scope: Scope, value: string) => void {
+  const slot = program.bind(block!, scalarOf(dtype), true);
+  const marks = touched ? program.bind(touched.block!, "i32", true) : -1;
+  return (scope, value) => {
+    const joined = `(${combine[reduce](`b${slot}[at]`, value, kindOf(dtype) === "float")})`;
+    const result = touched ? `select(${joined}, ${value}, b${marks}[at] == 0)` : joined;
+    scope.line(`b${slot}[at] = ${wrap(dtype, result)};`);
+    if (touched) scope.line(`b${marks}[at] = 1;`);
+  };
 }
 
 /** A fresh row-major copy in memory. */

@@ -3,9 +3,9 @@ import { type PoolAttrs, type Shape, sizeOf } from "@dl/tensor";
 import type { CellView } from "../cell.ts";
 import type { Engine } from "../engine.ts";
 import { whole } from "../layout.ts";
-import { Program, type Reader, workgroup } from "../program.ts";
+import { Program, type Reader } from "../program.ts";
 import { inside, nest, ravel, unravel } from "../wgsl/places.ts";
-import { Scope } from "../wgsl/scope.ts";
+import type { Scope } from "../wgsl/scope.ts";
 import { scalarOf, wrap } from "../wgsl/types.ts";
 import { type Kernel, views } from "./kernel.ts";
 
@@ -43,18 +43,6 @@ function bound(engine: Engine, program: Program, view: CellView): Reader {
   return program.read(view, view.cell.dtype);
 }
 
-/** One invocation for each of `length` places: `body` writes. */
-function forEach(engine: Engine, program: Program, length: number, body: (scope: Scope, index: string) => void): void {
-  const size = program.word(length);
-  engine.launch(program, Math.ceil(length / workgroup), () => {
-    const scope = new Scope();
-    const index = scope.let(`group * ${workgroup}u + lane`);
-    scope.line(`if (${index} >= ${size}) { return; }`);
-    body(scope, index);
-    return program.source(scope.lines);
-  });
-}
-
 /** Visits the elements of the window of an output place that lie inside the picture. */
 function eachTap(
   scope: Scope,
@@ -81,8 +69,8 @@ export const maxPool: Kernel<"maxPool"> = (engine, call) => {
   const w = windows(program, x.shape, shape, call.attrs);
   const cells = [engine.allocate(dtype, sizeOf(shape)), engine.allocate("int32", sizeOf(shape))];
   const [values, places] = cells.map((cell) => program.write(whole(cell)));
-  forEach(engine, program, sizeOf(shape), (scope, index) => {
-    const [plane, ...at] = unravel(scope, index, [w.planes, ...w.out]) as [string, ...string[]];
+  engine.each(program, sizeOf(shape), (scope, index) => {
+    const [plane, ...at] = unravel(scope, index, [w.planes, ...w.out]);
     scope.line("var found = false;");
     scope.line(`var best = ${read(scope, "0u")};`);
     scope.line("var spot = 0u;");
@@ -108,10 +96,8 @@ export const maxPoolBackward: Kernel<"maxPoolBackward"> = (engine, call) => {
   const [read, readPlace] = [bound(engine, program, gradient), bound(engine, program, positions)];
   const out = engine.allocate(dtype, sizeOf(shape));
   const slot = program.bind(out.block!, scalarOf(dtype), true);
-  const [pixels, windows_] = [sizeOf(shape.slice(2)), sizeOf(gradient.shape.slice(2))].map((size) =>
-    program.word(size),
-  );
-  forEach(engine, program, planes, (scope, plane) => {
+  const [pixels, windows_] = program.words(sizeOf(shape.slice(2)), sizeOf(gradient.shape.slice(2)));
+  engine.each(program, planes, (scope, plane) => {
     const start = scope.let(`${plane} * ${pixels}`);
     scope.line(`for (var k = 0u; k < ${pixels}; k++) { b${slot}[${start} + k] = ${scalarOf(dtype)}(0); }`);
     scope.block(`for (var k = 0u; k < ${windows_}; k++)`, (inner) => {

@@ -1,8 +1,8 @@
 /** Weighted sums along dimensions, one after the other: an invocation an output, which follows its taps through tables. */
-import { type Attrs, fail, isFloat, sizeOf, stridesOf } from "@dl/tensor";
+import { type Attrs, fail, isFloat, sizeOf } from "@dl/tensor";
 import type { CellView } from "../cell.ts";
 import type { Engine } from "../engine.ts";
-import { whole } from "../layout.ts";
+import { shaped, whole } from "../layout.ts";
 import type { Block } from "../memory.ts";
 import { Program, type Reader } from "../program.ts";
 import type { Words } from "../words.ts";
@@ -41,7 +41,7 @@ function stage(engine: Engine, x: CellView, { dim, taps }: Attrs<"resample">["st
   };
   engine.map(program, sum, whole(cell), cell.length);
   for (const block of tables) engine.memory.give(block);
-  return { cell, shape, strides: stridesOf(shape), offset: 0 };
+  return shaped(cell, shape);
 }
 
 export const resample: Kernel<"resample"> = (engine, call) => {

@@ -1,7 +1,7 @@
 /** Running folds along one dimension. */
-import { type ScanOp, sizeOf, stridesOf } from "@dl/tensor";
+import { type ScanOp, sizeOf } from "@dl/tensor";
 import type { CellView } from "../cell.ts";
-import { pick } from "../layout.ts";
+import { linesAlong, pick, shaped } from "../layout.ts";
 import { Program, type Writer } from "../program.ts";
 import { type Fold, type FoldRow, scan } from "../wgsl/fold.ts";
 import type { Scope } from "../wgsl/scope.ts";
@@ -9,26 +9,18 @@ import { kindOf, wrap } from "../wgsl/types.ts";
 import { type Kernel, views } from "./kernel.ts";
 import { along, groupsFor, type Lines, lines, linesSource } from "./lines.ts";
 
-/** Dimensions in their order, but `dim` last: lines along it lie in a row of the flat index. */
-export function lastly(rank: number, dim: number): number[] {
-  const others = Array.from({ length: rank }, (_, d) => d).filter((d) => d !== dim);
-  return rank === 0 ? [] : [...others, dim];
-}
-
 export function scanKernel<K extends ScanOp>(op: K): Kernel<K> {
   return (engine, call) => {
     const { dim } = call.attrs as { readonly dim: number };
     const [x] = views(call) as [CellView];
     engine.settle([x], 6);
-    const order = lastly(x.shape.length, dim);
-    const length = x.shape[dim] ?? 1;
-    const count = length === 0 ? 0 : sizeOf(x.shape) / length;
+    const { order, count, length } = linesAlong(x.shape, dim);
     const fold = (scan[op] as FoldRow)(kindOf(x.cell.dtype));
     const program = new Program(`${op} ${x.cell.dtype}`);
     const read = program.read(pick(x, order), x.cell.dtype);
     const cells = call.outputs.map(({ dtype }) => engine.allocate(dtype, sizeOf(x.shape)));
     const writers = cells.map((cell) => {
-      const write = program.write(pick({ cell, shape: x.shape, strides: stridesOf(x.shape), offset: 0 }, order));
+      const write = program.write(pick(shaped(cell, x.shape), order));
       return (scope: Scope, index: string, value: string) => write(scope, index, wrap(cell.dtype, value));
     });
     const walk = lines(program, count, length, length > 64 ? 256 : 1);

@@ -3,8 +3,7 @@ import { sizeOf } from "@dl/tensor";
 import type { CellView, Slot } from "../cell.ts";
 import type { Engine } from "../engine.ts";
 import { isWhole, whole } from "../layout.ts";
-import { Program, workgroup } from "../program.ts";
-import { Scope } from "../wgsl/scope.ts";
+import { Program } from "../program.ts";
 import { adam, sgd } from "../wgsl/update.ts";
 
 type UpdateAttrs = Readonly<Record<string, number | boolean>>;
@@ -52,16 +51,10 @@ function step(
   const readers = [gradient, ...cells.map(whole)].map((view) => program.read(view, "float32"));
   const writers = cells.map((cell) => program.write(whole(cell)));
   const lines = rows[rule](attrs, (value) => program.number(value, "float32"));
-  const size = sizeOf(gradient.shape);
-  const length = program.word(size);
-  engine.launch(program, Math.ceil(size / workgroup), () => {
-    const scope = new Scope();
-    const index = scope.let(`group * ${workgroup}u + lane`);
-    scope.line(`if (${index} >= ${length}) { return; }`);
+  engine.each(program, sizeOf(gradient.shape), (scope, index) => {
     for (const [at, reader] of readers.entries())
       scope.line(`var ${at ? `x${at - 1}` : "g"} = ${reader(scope, index)};`);
     for (const line of lines) scope.line(line);
     for (const [at, writer] of writers.entries()) writer(scope, index, `x${at}`);
-    return program.source(scope.lines);
   });
 }

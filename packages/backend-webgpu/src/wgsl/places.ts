@@ -2,14 +2,18 @@
 import type { Scope } from "./scope.ts";
 
 /** The coordinates of a flat index in a row-major space of these sizes. */
-export function unravel(scope: Scope, index: string, sizes: readonly string[]): string[] {
-  const coordinates = new Array<string>(sizes.length);
+export function unravel(
+  scope: Scope,
+  index: string,
+  sizes: readonly [string, ...string[]],
+): readonly [string, ...string[]] {
+  const coordinates: [string, ...string[]] = [...sizes];
   let rest = index;
   for (let d = sizes.length - 1; d > 0; d--) {
     coordinates[d] = scope.let(`${rest} % ${sizes[d]}`);
     rest = scope.let(`${rest} / ${sizes[d]}`);
   }
-  if (sizes.length) coordinates[0] = rest;
+  coordinates[0] = rest;
   return coordinates;
 }
 
