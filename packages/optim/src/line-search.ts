@@ -34,69 +34,74 @@ function cubicMinimum(a: Trial, b: Trial, bounds?: readonly [number, number]): n
   return Math.min(Math.max(minimum, low), high);
 }
 
+function isTooHigh(start: Trial, { t, loss }: Trial): boolean {
+  return loss > start.loss + sufficient * t * start.slope;
+}
+
+function isFlat(start: Trial, { slope }: Trial): boolean {
+  return Math.abs(slope) <= -curvature * start.slope;
+}
+
+type Evaluate = (t: number) => Trial;
+
 /**
  * @param evaluate the loss, gradient and slope at a step length
  * @param start the same at 0
  * @param reach the largest element of the direction
  */
 export function strongWolfe(
-  evaluate: (t: number) => Trial,
+  evaluate: Evaluate,
   start: Trial,
   firstStep: number,
   reach: number,
   toleranceChange: number,
 ): SearchResult {
-  let trials = 0;
-  const tryOut = (t: number): Trial => {
-    trials++;
+  let evaluations = 0;
+  const tryOut: Evaluate = (t) => {
+    evaluations++;
     return evaluate(t);
   };
-  const tooHigh = (trial: Trial): boolean => trial.loss > start.loss + sufficient * trial.t * start.slope;
-  const flat = (trial: Trial): boolean => Math.abs(trial.slope) <= -curvature * start.slope;
-  const result = (trial: Trial): SearchResult => ({ trial, evaluations: trials });
+  const goesOn = (width: number): boolean => evaluations <= mostTrials && width * reach >= toleranceChange;
+  const found = bracket(tryOut, start, firstStep);
+  const trial = "t" in found ? found : zoom(tryOut, start, found, goesOn);
+  return { trial, evaluations };
+}
 
+/** Two trials with a good step between them, or one that is good enough, or all there is. */
+function bracket(tryOut: Evaluate, start: Trial, firstStep: number): Trial | readonly [Trial, Trial] {
   let before = start;
   let now = tryOut(firstStep);
-  let bracket: [Trial, Trial] | null = null;
   for (let round = 0; round < mostTrials; round++) {
-    const rising = tooHigh(now) || (round > 1 && now.loss >= before.loss);
-    if (!rising && flat(now)) return result(now);
-    if (rising || now.slope >= 0) {
-      bracket = [before, now];
-      break;
-    }
+    const rising = isTooHigh(start, now) || (round > 1 && now.loss >= before.loss);
+    if (!rising && isFlat(start, now)) return now;
+    if (rising || now.slope >= 0) return [before, now];
     const next = cubicMinimum(before, now, [now.t + 0.01 * (now.t - before.t), now.t * 10]);
     before = now;
     now = tryOut(next);
   }
-  if (!bracket) return result(start.loss <= now.loss ? start : now);
-  return result(zoom(bracket, tryOut, tooHigh, flat, reach, toleranceChange, () => trials <= mostTrials));
+  return start.loss <= now.loss ? start : now;
 }
 
 /** Narrows a bracket that holds a good step; gives its lower end when no trial is good enough. */
 function zoom(
-  bracket: readonly [Trial, Trial],
-  tryOut: (t: number) => Trial,
-  tooHigh: (trial: Trial) => boolean,
-  flat: (trial: Trial) => boolean,
-  reach: number,
-  toleranceChange: number,
-  goOn: () => boolean,
+  tryOut: Evaluate,
+  start: Trial,
+  ends: readonly [Trial, Trial],
+  goesOn: (width: number) => boolean,
 ): Trial {
-  let [low, high] = bracket[0].loss <= bracket[1].loss ? bracket : [bracket[1], bracket[0]];
+  let [low, high] = ends[0].loss <= ends[1].loss ? ends : [ends[1], ends[0]];
   let stuck = false;
-  while (goOn() && Math.abs(high.t - low.t) * reach >= toleranceChange) {
+  while (goesOn(Math.abs(high.t - low.t))) {
     const [left, right] = [Math.min(low.t, high.t), Math.max(low.t, high.t)];
-    const guess = cubicMinimum(low, high);
-    const [t, isStuck] = awayFromEnds(guess, left, right, stuck);
+    const [t, isStuck] = awayFromEnds(cubicMinimum(low, high), left, right, stuck);
     stuck = isStuck;
     const trial = tryOut(t);
-    if (tooHigh(trial) || trial.loss >= low.loss) {
+    if (isTooHigh(start, trial) || trial.loss >= low.loss) {
       high = trial;
       if (high.loss < low.loss) [low, high] = [high, low];
       continue;
     }
-    if (flat(trial)) return trial;
+    if (isFlat(start, trial)) return trial;
     if (trial.slope * (high.t - low.t) >= 0) high = low;
     low = trial;
   }

@@ -74,35 +74,24 @@ class Interpreter {
         return this.run(truth(this.value(node.test)) ? node.body : node.otherwise);
       case "while":
         return this.#loop(node.body, () => truth(this.value(node.test)));
-      case "for": {
-        const values = elements(this.value(node.values))[Symbol.iterator]();
-        return this.#loop(node.body, () => {
-          const { done, value } = values.next();
-          if (!done) this.assign(node.target, value);
-          return !done;
-        });
-      }
+      case "for":
+        return this.#for(node);
       case "with":
         return this.#with(node);
       case "def":
-        return this.#define(
-          node.name,
-          node.decorators.reduceRight<unknown>((fn, by) => decorated(this.value(by), fn), this.#function(node)),
-        );
+        return this.#define(node.name, this.#decorated(node));
       case "class":
         return this.#define(node.name, this.#class(node));
       case "try":
         return this.#try(node);
       case "import":
-        for (const [path, name] of node.names) this.#define(name, path.includes(".") ? member(path) : new Path(path));
-        return undefined;
+        return this.#import(node);
       case "assert":
         return truth(this.value(node.values[0]!)) ? undefined : raise("an assertion does not hold");
       case "raise":
         return raise("the program raises an error");
       case "delete":
-        for (const value of node.values) if (value.kind === "name") this.#scope.names.delete(value.name);
-        return undefined;
+        return this.#delete(node.values);
       case "pass":
         return undefined;
     }
@@ -114,6 +103,23 @@ class Interpreter {
 
   #assignAll(targets: readonly Expression[], value: unknown): undefined {
     for (const target of targets) this.assign(target, value);
+  }
+
+  #import({ names }: Extract<Statement, { kind: "import" }>): undefined {
+    for (const [path, name] of names) this.#define(name, path.includes(".") ? member(path) : new Path(path));
+  }
+
+  #delete(values: readonly Expression[]): undefined {
+    for (const value of values) if (value.kind === "name") this.#scope.names.delete(value.name);
+  }
+
+  #for({ target, values, body }: Extract<Statement, { kind: "for" }>): Ending | undefined {
+    const rest = elements(this.value(values))[Symbol.iterator]();
+    return this.#loop(body, () => {
+      const { done, value } = rest.next();
+      if (!done) this.assign(target, value);
+      return !done;
+    });
   }
 
   #loop(body: Block, goesOn: () => boolean): Ending | undefined {
@@ -161,6 +167,10 @@ class Interpreter {
       bases.map((base) => this.value(base)),
       inside.names,
     );
+  }
+
+  #decorated(node: Extract<Statement, { kind: "def" }>): unknown {
+    return node.decorators.reduceRight<unknown>((fn, by) => decorated(this.value(by), fn), this.#function(node));
   }
 
   #function({
@@ -211,9 +221,7 @@ class Interpreter {
         return this.#scope.find(node.name);
       case "list":
       case "tuple":
-        return node.items.flatMap((item) =>
-          item.kind === "star" ? elements(this.value(item.value)) : [this.value(item)],
-        );
+        return this.#items(node.items);
       case "dict":
         return new Map(node.entries.map(([key, value]) => [this.value(key), this.value(value)]));
       case "unary":
@@ -222,10 +230,8 @@ class Interpreter {
         return binary(node.operator, this.value(node.left), this.value(node.right));
       case "compare":
         return this.#compare(node);
-      case "logic": {
-        const left = this.value(node.left);
-        return truth(left) === (node.operator === "or") ? left : this.value(node.right);
-      }
+      case "logic":
+        return this.#logic(node);
       case "choice":
         return this.value(truth(this.value(node.test)) ? node.yes : node.no);
       case "lambda":
@@ -241,6 +247,15 @@ class Interpreter {
       default:
         return unsupported(`a ${node.kind} here`);
     }
+  }
+
+  #items(items: readonly Expression[]): unknown[] {
+    return items.flatMap((item) => (item.kind === "star" ? elements(this.value(item.value)) : [this.value(item)]));
+  }
+
+  #logic({ operator, left, right }: Extract<Expression, { kind: "logic" }>): unknown {
+    const first = this.value(left);
+    return truth(first) === (operator === "or") ? first : this.value(right);
   }
 
   #compare({ first, rest }: Extract<Expression, { kind: "compare" }>): unknown {

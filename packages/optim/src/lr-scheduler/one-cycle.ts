@@ -73,11 +73,7 @@ export class OneCycleLR extends LRScheduler {
     const rates = perGroup("OneCycleLR", optimizer, maxLr).map((max) => {
       return { initial: max / divFactor, max, min: max / divFactor / finalDivFactor };
     });
-    if (lastEpoch === -1) {
-      for (const [i, group] of optimizer.paramGroups.entries()) {
-        Object.assign(group, { lr: rates[i]!.initial, initialLr: rates[i]!.initial });
-      }
-    }
+    if (lastEpoch === -1) startAt(optimizer, rates);
     super(optimizer, lastEpoch);
     this.totalSteps = countSteps(totalSteps, epochs, stepsPerEpoch);
     this.#rates = rates;
@@ -100,6 +96,12 @@ export class OneCycleLR extends LRScheduler {
     const [rates, momenta] = [this.#rates[index]!, this.#momenta?.[index]];
     if (momenta) setMomentum(group, this.#anneal(momenta[phase.momentum[0]], momenta[phase.momentum[1]], share));
     return this.#anneal(rates[phase.lr[0]], rates[phase.lr[1]], share);
+  }
+}
+
+function startAt(optimizer: Optimizer, rates: readonly { readonly initial: number }[]): void {
+  for (const [i, group] of optimizer.paramGroups.entries()) {
+    Object.assign(group, { lr: rates[i]!.initial, initialLr: rates[i]!.initial });
   }
 }
 
