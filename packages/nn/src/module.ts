@@ -1,13 +1,11 @@
 import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
-import { type BackwardHook, watchGradients } from "./backward-hooks.ts";
-import { Callable } from "./callable.ts";
 import { checkField, holdTensor, refuseTensor } from "./fields.ts";
-import { type ForwardHook, type ForwardPreHook, Hooks, type Removable } from "./hooks.ts";
+import { type Anything, Hooked } from "./hooked.ts";
 import { byName, type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
 import { stateName } from "./naming.ts";
 import { Parameter } from "./parameter.ts";
 import { layout } from "./repr.ts";
-import { ROLE, type Role, WATCHED } from "./role.ts";
+import { ROLE, type Role } from "./role.ts";
 import { adoptAll, type ModuleTarget, readTarget } from "./target.ts";
 import { find, gather, nested, unique } from "./tree.ts";
 
@@ -15,9 +13,6 @@ export interface RegisterBufferOptions {
   /** Whether state dicts hold it. */
   readonly persistent?: boolean;
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: a subclass states its inputs and result in `forward`, not here.
-export type Anything = any;
 
 // biome-ignore lint/correctness/noUnusedVariables: an interface must repeat the parameters of the class that it completes.
 export interface Module<In extends readonly unknown[] = Anything, Out = Anything> {
@@ -39,78 +34,16 @@ export interface Module<In extends readonly unknown[] = Anything, Out = Anything
  * const model = new Net();
  * model(rand(3, 4)).shape; // [3, 2]
  */
-export abstract class Module<In extends readonly unknown[] = Anything, Out = Anything> extends Callable {
+export abstract class Module<In extends readonly unknown[] = Anything, Out = Anything> extends Hooked<In, Out> {
   /** Whether layers that differ between training and use (dropout, batch norm) train. */
   training = true;
   readonly #buffers = new Map<string, boolean>();
   /** The names under which parameters were seen. */
   readonly #parameters = new Set<string>();
-  readonly #before = new Hooks<ForwardPreHook<Module>>();
-  readonly #after = new Hooks<ForwardHook<Module>>();
-  readonly #backward = new Hooks<BackwardHook<Module>>();
-
-  /** What calling the module computes. */
-  abstract forward(...input: In): Out;
 
   /** What a container may rely on; layers say it for the `forward` that they have themselves. @internal */
   get [ROLE](): Role | undefined {
     return undefined;
-  }
-
-  /** Whether hooks see what goes in and out. @internal */
-  get [WATCHED](): boolean {
-    return this.#before.size + this.#after.size + this.#backward.size > 0;
-  }
-
-  /** @internal */
-  override invoke(input: unknown[]): unknown {
-    if (!this[WATCHED]) return this.forward(...(input as unknown as In));
-    let args = input;
-    for (const hook of this.#before) {
-      const changed = hook(this, args) ?? args;
-      args = Array.isArray(changed) ? changed : [changed];
-    }
-    let output = this.#watched(args);
-    for (const hook of this.#after) output = hook(this, args, output) ?? output;
-    return output;
-  }
-
-  #watched(args: readonly unknown[]): unknown {
-    if (this.#backward.size === 0) return this.forward(...(args as unknown as In));
-    return watchGradients(
-      args,
-      (input) => this.forward(...(input as unknown as In)),
-      (gradInput, gradOutput) => {
-        let changed: Tensor | undefined;
-        for (const hook of this.#backward) changed = hook(this, changed ? [changed] : gradInput, gradOutput) ?? changed;
-        return changed;
-      },
-    );
-  }
-
-  /** Calls `hook` before every forward. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_pre_hook */
-  registerForwardPreHook(hook: ForwardPreHook<this>): Removable {
-    return this.#before.add(hook as ForwardPreHook<Module>);
-  }
-
-  /** Calls `hook` after every forward. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook */
-  registerForwardHook(hook: ForwardHook<this>): Removable {
-    return this.#after.add(hook as ForwardHook<Module>);
-  }
-
-  /**
-   * Calls `hook` in every backward pass that goes through this module, with the gradients of the tensors among its
-   * arguments and results. Where one argument has a gradient, the hook may return another one for it.
-   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook
-   * @example
-   * const hook = model.registerFullBackwardHook((_, [gradInput], [gradOutput]) => {
-   *   console.log(gradInput?.shape, gradOutput?.shape);
-   * });
-   * model(rand(3, 4, { requiresGrad: true })).sum().backward(); // [3, 4] [3, 2]
-   * hook.remove();
-   */
-  registerFullBackwardHook(hook: BackwardHook<this>): Removable {
-    return this.#backward.add(hook as BackwardHook<Module>);
   }
 
   /**
