@@ -10,6 +10,27 @@ export function fail(op: string, problem: string, remedy?: string): never {
   throw new TensorError(`${op}: ${problem}${remedy ? `. ${remedy}` : ""}`);
 }
 
+/**
+ * The same error, told of `op`: what an operation calls in turn is its own affair. Errors of other classes speak of
+ * other things, such as memory.
+ */
+export function toldOf(op: string, error: unknown): unknown {
+  if (!(error instanceof TensorError) || error.constructor !== TensorError) return error;
+  const { message, stack } = error;
+  error.message = message.replace(/^\w+: /, `${op}: `);
+  if (stack) error.stack = stack.replace(message, () => error.message);
+  return error;
+}
+
+/** Runs `body`; its errors are told of `op`. */
+export function inNameOf<T>(op: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw toldOf(op, error);
+  }
+}
+
 /** `[2, 3]`. */
 export function showShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;

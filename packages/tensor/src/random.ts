@@ -67,7 +67,7 @@ export interface RandomOptions<D extends DType = DType> extends TensorOptions<D>
 
 function draw<D extends DType>(distribution: "uniform" | "normal", shape: Shape, options: RandomOptions<D>): Tensor<D> {
   const dtype = options.dtype ?? state.defaultDType;
-  if (!isFloat(dtype)) fail(distribution, `needs a float dtype, got ${dtype}`);
+  if (!isFloat(dtype)) fail(distribution === "normal" ? "randn" : "rand", `needs a float dtype, got ${dtype}`);
   const words = sizeOf(shape) * (dtype === "float64" ? 2 : 1);
   const { seed, offset } = (options.generator ?? defaultGenerator).take(distribution === "normal" ? words + 4 : words);
   const [made] = applyAll("random", [], { shape, dtype, distribution, seed, offset }, options.device);

@@ -84,7 +84,7 @@ test("set_ writes by every kind of index", () => {
 
 test("what is outside is refused, and nothing is written", () => {
   const x = grid();
-  expect(() => x.at(3)).toThrow("select: index 3 is out of range for dimension 0 of size 3");
+  expect(() => x.at(3)).toThrow("at: index 3 is out of range for dimension 0 of size 3");
   expect(() => x.at(0, 0, 0)).toThrow("at: too many indices: 3 for a tensor of 2 dimensions");
   expect(() => x.at(tensor([3]))).toThrow("at: index 3 is out of range for dimension 0 of size 3");
   expect(() => x.set_(tensor([0, 7]), 1)).toThrow("index 7 is out of range");

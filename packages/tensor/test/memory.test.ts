@@ -104,7 +104,7 @@ test("a storage lives as long as one view of it, whichever goes first", () => {
 test("a disposed tensor says so, and where it was disposed when that is traced", () => {
   const x = ones(2);
   dispose(x, x);
-  expect(() => x.add(1)).toThrow("dispose: this tensor was disposed (setTraceDisposal(true) remembers where)");
+  expect(() => x.add(1)).toThrow("add: this tensor was disposed (setTraceDisposal(true) remembers where)");
   expect(() => x.numpy()).toThrow(
     "Return it from its scope, write it into a tensor from outside with copy_(), or clone() what is disposed by hand",
   );

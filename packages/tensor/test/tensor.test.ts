@@ -191,7 +191,7 @@ test("a multiple that is added is taken in the dtype of the sum", () => {
 test("operands that are no tensors are named", () => {
   const remedy = "Make it one with tensor(…)";
   expect(() => ones(2).mul([1, 2] as never)).toThrow(`mul: needs tensors and numbers, got [1,2]. ${remedy}`);
-  expect(() => ones(2).add_("1" as never)).toThrow(`add: needs tensors and numbers, got "1". ${remedy}`);
+  expect(() => ones(2).add_("1" as never)).toThrow(`add_: needs tensors and numbers, got "1". ${remedy}`);
 });
 
 test("where a number is asked for, a tensor of one element is one", () => {

@@ -1,7 +1,7 @@
 /** Between dtypes, devices and JavaScript values. */
 import type { Storage } from "../backend.ts";
 import { checkDType, type DType, dtypes, type TypedArray } from "../dtype.ts";
-import { fail, showShape } from "../errors.ts";
+import { fail, inNameOf, showShape } from "../errors.ts";
 import { decode } from "../host.ts";
 import { getBackend } from "../registry.ts";
 import { type Shape, stridesOf } from "../shape.ts";
@@ -173,5 +173,5 @@ function lend(storage: Storage): TypedArray {
 /** Whether both have the same shape and elements. @see https://pytorch.org/docs/stable/generated/torch.equal.html */
 export function equal(input: Tensor, other: Tensor): boolean {
   if (input.shape.length !== other.shape.length || input.shape.some((size, d) => size !== other.shape[d])) return false;
-  return Boolean(input.eq(other).all().item());
+  return inNameOf("equal", () => Boolean(input.eq(other).all().item()));
 }

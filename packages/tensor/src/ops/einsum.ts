@@ -2,7 +2,7 @@
  * Einstein sums: every letter is a dimension; letters missing behind the arrow are summed. Operands are contracted two
  * at a time, each time as one batched matrix product.
  */
-import { fail, showShape } from "../errors.ts";
+import { fail, inNameOf, showShape } from "../errors.ts";
 import { tidy } from "../scope.ts";
 import { sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -26,11 +26,12 @@ export function einsum(equation: string, ...operands: readonly Tensor[] | readon
   if (texts.length !== list.length || list.length === 0) {
     fail("einsum", `"${equation}" has ${texts.length} operands, got ${list.length} tensors`);
   }
-  return tidy(() => {
+  const body = (): Tensor => {
     const terms = list.map((x, i) => withoutRepeats(x, labelsOf(equation, texts[i]!, x.ndim, x)));
     const out = result === undefined ? implied(texts, terms) : resultLabels(equation, result, terms);
     return arranged(contractAll(terms, out), out);
-  });
+  };
+  return inNameOf("einsum", () => tidy(body));
 }
 
 function labelsOf(equation: string, text: string, rank: number, x?: Tensor): string[] {

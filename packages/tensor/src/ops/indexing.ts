@@ -4,7 +4,7 @@
  * all that is left; a bool tensor (mask) or an int64 tensor of positions.
  */
 import { dtypes } from "../dtype.ts";
-import { fail, showShape } from "../errors.ts";
+import { fail, inNameOf, showShape } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
@@ -32,10 +32,11 @@ interface Cut {
  * t.at(0); t.at([2, 5]); t.at("...", -1); t.at([null, null, 2], 3); t.at(t.gt(0)); t.at(tensor([0, 2]))
  */
 export function at(input: Tensor, ...index: readonly Index[]): Tensor {
-  return tidy(() => {
+  const read = (): Tensor => {
     const { view, picks } = cut(input, index);
     return picks.some((item) => item !== null) ? pick(view, picks) : view;
-  });
+  };
+  return inNameOf("at", () => tidy(read));
 }
 
 /**
@@ -44,7 +45,8 @@ export function at(input: Tensor, ...index: readonly Index[]): Tensor {
  */
 export function set_(input: Tensor, ...indexAndValue: readonly [...index: Index[], value: Operand | boolean]): Tensor {
   const value = indexAndValue.at(-1) as Operand | boolean;
-  tidy(() => write(input, indexAndValue.slice(0, -1) as Index[], typeof value === "boolean" ? Number(value) : value));
+  const index = indexAndValue.slice(0, -1) as Index[];
+  inNameOf("set_", () => tidy(() => write(input, index, typeof value === "boolean" ? Number(value) : value)));
   return input;
 }
 

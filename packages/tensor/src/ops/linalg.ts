@@ -23,11 +23,15 @@ export function matmul(input: Tensor, other: Tensor): Tensor {
       "Use .mul",
     );
   }
-  if (input.ndim === 2 && other.ndim === 2) return matrices("matmul", input, other);
+  return product("matmul", input, other);
+}
+
+function product(op: string, input: Tensor, other: Tensor): Tensor {
+  if (input.ndim === 2 && other.ndim === 2) return matrices(op, input, other);
   return tidy(() => {
     const a = input.ndim === 1 ? input.unsqueeze(0) : input;
     const b = other.ndim === 1 ? other.unsqueeze(1) : other;
-    const product = matrices("matmul", a, b);
+    const product = matrices(op, a, b);
     const squeezed = other.ndim === 1 ? product.squeeze(-1) : product;
     const out = input.ndim === 1 ? squeezed.squeeze(other.ndim === 1 ? -1 : -2) : squeezed;
     if (other.ndim > 1 || input.ndim > 2) return out;
@@ -83,7 +87,7 @@ export function bmm(input: Tensor, mat2: Tensor): Tensor {
 export function mv(input: Tensor, vec: Tensor): Tensor {
   needRank("mv", input, 2);
   needRank("mv", vec, 1);
-  return matmul(input, vec);
+  return product("mv", input, vec);
 }
 
 /** The inner product of two vectors. @see https://pytorch.org/docs/stable/generated/torch.dot.html */
@@ -92,5 +96,5 @@ export function dot(input: Tensor, tensor: Tensor): Tensor {
   needRank("dot", tensor, 1);
   if (input.dtype !== tensor.dtype)
     fail("dot", `dtypes ${input.dtype} and ${tensor.dtype} differ`, "Cast one with .to");
-  return matmul(input, tensor);
+  return product("dot", input, tensor);
 }

@@ -1,6 +1,6 @@
 /** Dimensions moved, merged, repeated and turned: composites of permute, reshape, expand and flip. */
 
-import { fail, showShape } from "../errors.ts";
+import { fail, inNameOf, showShape } from "../errors.ts";
 import { inferSize, normalizeDim, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cat } from "./joining.ts";
@@ -175,7 +175,7 @@ export function flipud(input: Tensor): Tensor {
 /** Repeats the whole tensor; missing leading counts are 1. @see https://pytorch.org/docs/stable/generated/torch.tile.html */
 export function tile(input: Tensor, ...dims: Sizes<"dims">): Tensor {
   const counts = sizes(dims, "tile", "dims");
-  return input.repeat([...input.shape.slice(counts.length).map(() => 1), ...counts]);
+  return inNameOf("tile", () => input.repeat([...input.shape.slice(counts.length).map(() => 1), ...counts]));
 }
 
 /**

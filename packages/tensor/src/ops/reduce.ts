@@ -44,7 +44,7 @@ export const mean = composite(
   (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor => {
     const x = castTo(input, dtype);
     if (dtypes[x.dtype].kind !== "float")
-      fail("mean", `needs a float dtype, got ${x.dtype}`, 'Give { dtype: "float32" }');
+      fail("mean", `needs a float dtype, got ${x.dtype}`, 'Cast with .to("float32")');
     const count = sizeOf(normalizeDims("mean", dim, x.ndim).map((d) => x.shape[d]!));
     return labelled(reduce("sum", x, dim, keepdim).div(count), dim == null ? "MeanBackward0" : "MeanBackward1");
   },

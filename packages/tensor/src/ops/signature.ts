@@ -3,7 +3,7 @@
  * one function. The signature text names the parameters once, for the types, for the run time and for whoever maps
  * calls by name.
  */
-import { fail, showShape, TensorError } from "../errors.ts";
+import { fail, showShape, TensorError, toldOf } from "../errors.ts";
 import type { Linearity } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { labelled } from "./labels.ts";
@@ -89,9 +89,9 @@ export function op<const S extends string, P extends readonly unknown[], R>(
   return Object.assign(call, { names }) as never;
 }
 
-/** What is no tensor lacks what tensors have: nothing is checked before it is missed. */
+/** An error of this call. What is no tensor lacks what tensors have: nothing is checked before it is missed. */
 function explained(name: string, names: readonly string[], values: readonly unknown[], error: unknown): unknown {
-  if (!(error instanceof TypeError)) return error;
+  if (!(error instanceof TypeError)) return toldOf(name, error);
   const got = values.map((value, i) => `${names[i]} ${kindOf(value)}`).join(", ");
   return new TensorError(`${name}: cannot use ${got}. Make data tensors with tensor(…)`, { cause: error });
 }

@@ -1,4 +1,5 @@
 /** How a function that makes a new tensor becomes one that changes its first argument. */
+import { inNameOf } from "../errors.ts";
 import { isGradEnabled } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
@@ -22,17 +23,19 @@ type Making = ((input: Tensor, ...rest: never[]) => Tensor) & { readonly names?:
 
 /** The in-place form of `make`: computes, then writes the result into the first argument, whose shape and dtype stay. */
 export function written<F extends Making>(make: F): F {
+  const name = `${make.name}_`;
+  const body = (input: Tensor, rest: readonly unknown[]): Tensor => {
+    // What the tape saves of the input must not change with it.
+    const isRecorded = isGradEnabled() && [input, ...rest].some(watched);
+    const target = isRecorded ? input.clone() : input.detach();
+    target.isTarget = !isRecorded;
+    const result = make(target, ...(rest as never[]));
+    checkFits(make.name, result, input);
+    return result.storage === input.storage ? input : applyInPlace("copy", [result.to(input.dtype)], input);
+  };
   const call = (input: Tensor, ...rest: readonly unknown[]): Tensor =>
-    tidy(() => {
-      // What the tape saves of the input must not change with it.
-      const isRecorded = isGradEnabled() && [input, ...rest].some(watched);
-      const target = isRecorded ? input.clone() : input.detach();
-      target.isTarget = !isRecorded;
-      const result = make(target, ...(rest as never[]));
-      checkFits(make.name, result, input);
-      return result.storage === input.storage ? input : applyInPlace("copy", [result.to(input.dtype)], input);
-    });
-  Object.defineProperty(call, "name", { value: `${make.name}_` });
+    inNameOf(name, () => tidy(() => body(input, rest)));
+  Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, { names: make.names }) as unknown as F;
 }
 
