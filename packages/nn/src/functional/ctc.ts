@@ -32,6 +32,43 @@ function shifted(x: Tensor, by: number, filler: Tensor): Tensor {
   return cat([filler.narrow(1, 0, by), x.narrow(1, 0, x.shape[1]! - by)], 1);
 }
 
+/** Each sample's labels with blanks around them, as many as the longest has. */
+function statesOf(labels: readonly (readonly number[])[], blank: number): number[][] {
+  const width = 2 * Math.max(...labels.map((row) => row.length)) + 1;
+  return labels.map((row) =>
+    Array.from({ length: width }, (_, s) => (s % 2 === 1 ? (row[(s - 1) / 2] ?? blank) : blank)),
+  );
+}
+
+/** The log-probabilities [N, S] of having come to each state, after each step. */
+function forward(
+  logs: Tensor,
+  labels: readonly (readonly number[])[],
+  states: readonly (readonly number[])[],
+  blank: number,
+): Tensor[] {
+  const [steps, batch] = logs.shape as [number, number];
+  const width = states[0]!.length;
+  const flags = (test: (row: readonly number[], s: number, n: number) => boolean): Tensor =>
+    indexTensor(
+      states.flatMap((row, n) => row.map((_, s) => Number(test(row, s, n)))),
+      [batch, width],
+      logs,
+    ).ne(0);
+  const skips = flags((row, s) => s > 1 && row[s] !== blank && row[s] !== row[s - 2]);
+  const starts = flags((_, s, n) => s === 0 || (s === 1 && labels[n]!.length > 0));
+  const index = indexTensor(states.flat(), [1, batch, width], logs).expand(steps, batch, width);
+  const emitted = logs.gather(2, index);
+  const nowhere = emitted.select(0, 0).detach().mul(0).add(never);
+  const rows = [where(starts, emitted.select(0, 0), nowhere)];
+  for (let t = 1; t < steps; t++) {
+    const alpha = rows[t - 1]!;
+    const two = where(skips, shifted(alpha, Math.min(2, width), nowhere), nowhere);
+    rows.push(addLogs(alpha, width > 1 ? shifted(alpha, 1, nowhere) : nowhere, two).add(emitted.select(0, t)));
+  }
+  return rows;
+}
+
 /** The log-probability of each sample's labels under log-probabilities [T, N, C]. */
 function logLikelihood(
   logs: Tensor,
@@ -39,35 +76,16 @@ function logLikelihood(
   lengths: readonly number[],
   blank: number,
 ): Tensor {
-  const [steps, batch] = logs.shape as [number, number];
-  const width = 2 * Math.max(...labels.map((row) => row.length)) + 1;
-  const states = labels.map((row) =>
-    Array.from({ length: width }, (_, s) => (s % 2 === 1 ? (row[(s - 1) / 2] ?? blank) : blank)),
-  );
-  const bools = (test: (n: number, s: number) => boolean): Tensor =>
-    indexTensor(
-      states.flatMap((row, n) => row.map((_, s) => Number(test(n, s)))),
-      [batch, width],
-      logs,
-    ).ne(0);
-  const skips = bools((n, s) => s > 1 && states[n]![s] !== blank && states[n]![s] !== states[n]![s - 2]);
-  const index = indexTensor(states.flat(), [1, batch, width], logs).expand(steps, batch, width);
-  const emitted = logs.gather(2, index);
-  const nowhere = emitted.select(0, 0).detach().mul(0).add(never);
-  const starts = bools((n, s) => s === 0 || (s === 1 && labels[n]!.length > 0));
-  let alpha = where(starts, emitted.select(0, 0), nowhere);
-  const rows: Tensor[] = [alpha];
-  for (let t = 1; t < steps; t++) {
-    const two = where(skips, shifted(alpha, Math.min(2, width), nowhere), nowhere);
-    alpha = addLogs(alpha, width > 1 ? shifted(alpha, 1, nowhere) : nowhere, two).add(emitted.select(0, t));
-    rows.push(alpha);
-  }
+  const batch = labels.length;
+  const states = statesOf(labels, blank);
+  const flat = stack(forward(logs, labels, states, blank)).flatten();
   // The last step and the last two states of each sample.
-  const last = (back: number): number[] =>
-    labels.map((row, n) => ((lengths[n]! - 1) * batch + n) * width + Math.max(2 * row.length - back, 0));
-  const flat = stack(rows).flatten();
-  const end = flat.indexSelect(0, indexTensor(last(0), [batch], logs));
-  const before = flat.indexSelect(0, indexTensor(last(1), [batch], logs));
+  const [end, before] = [0, 1].map((back) => {
+    const last = labels.map(
+      (row, n) => ((lengths[n]! - 1) * batch + n) * states[n]!.length + Math.max(2 * row.length - back, 0),
+    );
+    return flat.indexSelect(0, indexTensor(last, [batch], logs));
+  }) as [Tensor, Tensor];
   const hasLabels = indexTensor(
     labels.map((row) => Number(row.length > 0)),
     [batch],
@@ -108,10 +126,9 @@ export const ctcLoss = composite(
     const [steps, batch, classes] = logs.shape as [number, number, number];
     const [inputs, sizes] = [lengthsOf(inputLengths), lengthsOf(targetLengths)];
     if (inputs.length !== batch || sizes.length !== batch || inputs.some((length) => length > steps)) {
-      fail(
-        "ctcLoss",
-        `${showShape(logs.shape)} needs ${batch} input lengths up to ${steps} and target lengths, got ${showShape(inputs)} and ${showShape(sizes)}`,
-      );
+      const got = `${showShape(inputs)} and ${showShape(sizes)}`;
+      const needed = `${batch} input lengths up to ${steps} and target lengths`;
+      fail("ctcLoss", `${showShape(logs.shape)} needs ${needed}, got ${got}`);
     }
     if (blank < 0 || blank >= classes) fail("ctcLoss", `blank ${blank} is none of ${classes} classes`);
     const labels = labelsOf(targets, sizes);
@@ -119,12 +136,8 @@ export const ctcLoss = composite(
     const impossible = raw.detach().gt(-never / 2);
     const losses = where(impossible, zeroInfinity ? 0 : Number.POSITIVE_INFINITY, raw);
     if (reduction === "mean") {
-      const counts = fromArray(
-        Float64Array.from(sizes, (size) => Math.max(size, 1)),
-        [batch],
-        { dtype: logs.dtype, device: logs.device },
-      );
-      return losses.div(counts).mean();
+      const counts = Float64Array.from(sizes, (size) => Math.max(size, 1));
+      return losses.div(fromArray(counts, [batch], { dtype: logs.dtype, device: logs.device })).mean();
     }
     return reduced("ctcLoss", batched ? losses : losses.squeeze(0), reduction);
   },

@@ -132,9 +132,27 @@ function boundsOf(input: Tensor, offsets: Tensor | null | undefined, includeLast
   return bounds;
 }
 
-/** Which bag each row belongs to. */
-function bagsOf(bounds: Int32Array): number[] {
-  return [...sizesOf(bounds)].flatMap((size, bag) => new Array<number>(size).fill(bag));
+function checkBags(
+  input: Tensor,
+  offsets: Tensor | null | undefined,
+  perSampleWeights: Tensor | null | undefined,
+  mode: BagMode,
+): void {
+  if (input.ndim === 2 && offsets) fail("embeddingBag", "a 2-d input has one bag a row", "Leave offsets out");
+  if (input.ndim === 1 && !offsets) fail("embeddingBag", "a 1-d input needs offsets");
+  if (perSampleWeights && mode !== "sum") fail("embeddingBag", `perSampleWeights need mode "sum", got "${mode}"`);
+}
+
+/** Where the rows that count are, and to which bag each belongs. */
+function countedRows(
+  rows: Tensor,
+  bounds: Int32Array,
+  padding: number | null,
+): { readonly at: Tensor; readonly bags: readonly number[] } {
+  const bags = [...sizesOf(bounds)].flatMap((size, bag) => new Array<number>(size).fill(bag));
+  const numbers = padding === null ? null : numbersOf(rows);
+  const places = [...bags.keys()].filter((i) => numbers === null || numbers[i] !== padding);
+  return { at: indexTensor(places, [places.length], rows), bags: places.map((i) => bags[i]!) };
 }
 
 const sizesOf = (bounds: Int32Array): Int32Array => bounds.subarray(1).map((end, bag) => end - bounds[bag]!);
@@ -161,6 +179,19 @@ function bagMaxima(picked: Tensor, bags: readonly number[], count: number): Tens
   return where(empty, 0, best);
 }
 
+function bagSums(terms: Tensor, bags: readonly number[], count: number): Tensor {
+  const none = zeros([count, terms.shape[1]!], { dtype: terms.dtype, device: terms.device });
+  return none.indexAdd(0, indexTensor(bags, [bags.length], terms), terms);
+}
+
+/** Means of empty bags stay zero. */
+function sumsOrMeans(mode: BagMode, sums: Tensor, sizes: Int32Array): Tensor {
+  if (mode === "sum") return sums;
+  const { device, dtype } = sums;
+  const counts = sizes.map((size) => Math.max(size, 1));
+  return sums.div(fromArray(counts, [counts.length, 1], { device }).to(dtype));
+}
+
 /**
  * {@link embedding} followed by the mean, sum or maximum over each bag: the rows of a 2-d input, or the stretches of a
  * 1-d input that begin at `offsets`. Rows equal to `paddingIdx` do not count.
@@ -184,34 +215,21 @@ export const embeddingBag = composite(
     const [total] = tableSize("embeddingBag", weight);
     needRows("embeddingBag", input);
     checkRows("embeddingBag", input, total);
-    if (input.ndim === 2 && offsets) fail("embeddingBag", "a 2-d input has one bag a row", "Leave offsets out");
-    if (input.ndim === 1 && !offsets) fail("embeddingBag", "a 1-d input needs offsets");
-    if (perSampleWeights && mode !== "sum") fail("embeddingBag", `perSampleWeights need mode "sum", got "${mode}"`);
+    checkBags(input, offsets, perSampleWeights, mode);
     const rows = input.flatten();
     const bounds = boundsOf(input, offsets, includeLastOffset);
-    const count = bounds.length - 1;
     if (mode !== "max" && isPlain(weight, [maxNorm, perSampleWeights, paddingIdx], scaleGradByFreq)) {
-      const sums = sumsOfRows(weight, rows, bounds);
-      return mode === "sum" ? sums : sums.div(atLeastOne(sizesOf(bounds), sums));
+      return sumsOrMeans(mode, sumsOfRows(weight, rows, bounds), sizesOf(bounds));
     }
-    const bags = bagsOf(bounds);
     if (maxNorm != null) limitRows(weight, rows, maxNorm, normType);
-    const padding = paddingRowOf("embeddingBag", paddingIdx, total);
-    const kept = padding === null ? null : Array.from(numbersOf(rows), (row) => row !== padding);
-    const places = bags.flatMap((_, i) => (kept && !kept[i] ? [] : [i]));
-    const at = indexTensor(places, [places.length], input);
+    const { at, bags } = countedRows(rows, bounds, paddingRowOf("embeddingBag", paddingIdx, total));
     const picked = lookUp(rows.indexSelect(0, at), weight, null, scaleGradByFreq);
-    const used = places.map((i) => bags[i]!);
-    if (mode === "max") return bagMaxima(picked, used, count);
+    const count = bounds.length - 1;
+    if (mode === "max") return bagMaxima(picked, bags, count);
     const terms = perSampleWeights ? picked.mul(perSampleWeights.flatten().indexSelect(0, at).unsqueeze(1)) : picked;
-    const sums = zeros([count, weight.shape[1]!], { dtype: weight.dtype, device: weight.device }).indexAdd(
-      0,
-      indexTensor(used, [used.length], input),
-      terms,
-    );
     const sizes = new Int32Array(count);
-    for (const bag of used) sizes[bag]!++;
-    return mode === "sum" ? sums : sums.div(atLeastOne(sizes, sums));
+    for (const bag of bags) sizes[bag]!++;
+    return sumsOrMeans(mode, bagSums(terms, bags, count), sizes);
   },
   "EmbeddingBagBackward0",
 );
@@ -226,15 +244,6 @@ function sumsOfRows(weight: Tensor, rows: Tensor, bounds: Int32Array): Tensor {
   const sources = numbersOf(rows).subarray(0, bounds.at(-1)!);
   const taps = { bounds, sources, weights: new Float64Array(sources.length).fill(1) };
   return apply("resample", [weight], { stages: [{ dim: 0, taps }] });
-}
-
-/** So that empty bags stay zero. */
-function atLeastOne(sizes: Int32Array, { device, dtype }: Tensor): Tensor {
-  return fromArray(
-    sizes.map((size) => Math.max(size, 1)),
-    [sizes.length, 1],
-    { device },
-  ).to(dtype);
 }
 
 /**

@@ -28,13 +28,9 @@ function strideOr(kernel: readonly number[], stride: Size | null | undefined): S
   return stride == null || (typeof stride !== "number" && stride.length === 0) ? kernel : stride;
 }
 
-/** Windows have a size and move on; padding alone fills none of them. */
-function checkWindow(name: string, { kernel, stride, padding, dilation }: Window): void {
-  for (const [what, sizes] of Object.entries({ kernelSize: kernel, stride, dilation })) {
-    if (!sizes.every((size) => size > 0)) fail(name, `${what} must be positive, got ${showShape(sizes)}`);
-  }
+/** Padding alone fills no window. */
+function checkPadding(name: string, { kernel, padding }: Window): void {
   padding.forEach((pad, i) => {
-    if (pad < 0) fail(name, `padding must not be negative, got ${pad}`);
     if (pad * 2 > kernel[i]!) fail(name, `padding ${pad} must be at most half of the kernel's ${kernel[i]}`);
   });
 }
@@ -75,11 +71,11 @@ function maxPool(rank: Rank): MaxPool {
     const attrs = {
       kernel,
       stride: each(name, "stride", strideOr(kernel, stride), rank),
-      padding: each(name, "padding", padding, rank),
+      padding: each(name, "padding", padding, rank, 0),
       dilation: each(name, "dilation", dilation, rank),
       ceilMode,
     };
-    checkWindow(name, attrs);
+    checkPadding(name, attrs);
     return largest(name, input, attrs, returnIndices);
   };
   return composite(
@@ -136,10 +132,10 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
     const window = {
       kernel,
       stride: each(name, "stride", strideOr(kernel, stride), rank),
-      padding: each(name, "padding", padding, rank),
+      padding: each(name, "padding", padding, rank, 0),
       dilation: kernel.map(() => 1),
     };
-    checkWindow(name, window);
+    checkPadding(name, window);
     if (divisorOverride === 0) fail(name, "divisorOverride must not be 0");
     return throughFloat64(name, [input], (input) =>
       batchwise(name, input, rank, (x) => {
@@ -199,7 +195,7 @@ function maxUnpool(rank: Rank): OpFunction<UnpoolNames, UnpoolArguments, Tensor>
   const name = `maxUnpool${rank}d`;
   const body = (...[input, indices, kernelSize, stride, padding = 0, outputSize]: UnpoolArguments): Tensor => {
     const kernel = each(name, "kernelSize", kernelSize, rank);
-    const [step, pad] = [each(name, "stride", strideOr(kernel, stride), rank), each(name, "padding", padding, rank)];
+    const [step, pad] = [each(name, "stride", strideOr(kernel, stride), rank), each(name, "padding", padding, rank, 0)];
     const lead = input.shape.slice(0, -rank);
     const usual = kernel.map((extent, i) => (input.shape[lead.length + i]! - 1) * step[i]! - 2 * pad[i]! + extent);
     const size = outputSize?.slice(-rank) ?? usual;

@@ -114,6 +114,25 @@ function axesOf(input: Tensor, size: Amount, scaleFactor: Amount, alignCorners: 
   });
 }
 
+/** The rule of a mode for an input of so many dimensions. */
+function ruleOf(mode: Exclude<InterpolationMode, "area">, { shape }: Tensor): Rule {
+  const { rule, ranks } =
+    rules[mode] ?? fail("interpolate", `unknown mode "${mode}"`, `Use one of ${Object.keys(rules).join(", ")}, area`);
+  if (!ranks.includes(shape.length - 2)) {
+    const needed = ranks.map((rank) => `${rank + 2}-d`).join(" or ");
+    fail("interpolate", `mode "${mode}" needs ${needed} input, got ${showShape(shape)}`);
+  }
+  return rule;
+}
+
+/** The least growth first; of equals the last where there are more elements afterwards, since it is the slowest. */
+function orderOf(axes: readonly Axis[]): number[] {
+  return [...axes.keys()].sort((a, b) => {
+    const [one, other] = [growth(axes[a]!), growth(axes[b]!)];
+    return one - other || (one > 1 ? b - a : a - b);
+  });
+}
+
 const areas = { 1: adaptiveAvgPool1d, 2: adaptiveAvgPool2d, 3: adaptiveAvgPool3d } as const;
 
 /**
@@ -131,33 +150,17 @@ export const interpolate = composite(
     recomputeScaleFactor?: boolean | null,
     antialias: boolean = false,
   ): Tensor => {
-    const rank = input.ndim - 2;
     if (antialias) fail("interpolate", "antialiasing is not offered", 'Blur first, or use mode "area"');
     if (alignCorners != null && !/linear|cubic/.test(mode))
       fail("interpolate", `alignCorners does nothing in mode "${mode}"`);
     const axes = axesOf(input, size, scaleFactor, alignCorners ?? false, recomputeScaleFactor ?? false);
-    if (mode === "area")
-      return areas[rank as 1](
-        input,
-        axes.map(({ count }) => count),
-      );
-    const row =
-      rules[mode] ?? fail("interpolate", `unknown mode "${mode}"`, `Use one of ${Object.keys(rules).join(", ")}, area`);
-    if (!row.ranks.includes(rank)) {
-      fail(
-        "interpolate",
-        `mode "${mode}" needs ${row.ranks.map((r) => `${r + 2}-d`).join(" or ")} input, got ${showShape(input.shape)}`,
-      );
+    if (mode === "area") {
+      const sizes = axes.map(({ count }) => count);
+      return areas[sizes.length as 1](input, sizes);
     }
-    // The least growth first; of equals the last where there are more elements afterwards, since it is the slowest.
-    const order = [...axes.keys()].sort((a, b) => {
-      const [one, other] = [growth(axes[a]!), growth(axes[b]!)];
-      return one - other || (one > 1 ? b - a : a - b);
-    });
-    return resampled(
-      input,
-      order.map((i) => ({ dim: i + 2, taps: tapsOf(axes[i]!, row.rule) })),
-    );
+    const rule = ruleOf(mode, input);
+    const stages = orderOf(axes).map((i) => ({ dim: i + 2, taps: tapsOf(axes[i]!, rule) }));
+    return resampled(input, stages);
   },
 );
 

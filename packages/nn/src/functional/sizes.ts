@@ -3,11 +3,10 @@ import { fail, showShape, type Tensor } from "@dl/tensor";
 
 export type Size = number | readonly number[];
 
-/** `3` → `[3, 3]`; a list must have one number for each of `rank` dimensions. Paddings may be 0. */
-export function each(op: string, what: string, value: Size, rank: number): readonly number[] {
+/** `3` → `[3, 3]`; a list must have one number for each of `rank` dimensions, none below `least`. */
+export function each(op: string, what: string, value: Size, rank: number, least: 0 | 1 = 1): readonly number[] {
   const given = typeof value === "number" ? [value] : value;
   if (given.length !== rank && given.length !== 1) fail(op, `${what} ${showShape(given)} needs ${rank} numbers`);
-  const least = /padding/i.test(what) ? 0 : 1;
   if (!given.every((count) => Number.isInteger(count) && count >= least)) {
     fail(op, `${what} is ${value}, needs whole numbers from ${least} up`);
   }

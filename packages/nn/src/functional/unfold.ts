@@ -20,7 +20,7 @@ function blocksOf(
   stride: Size,
 ): [Blocks, Blocks] {
   const [kernels, spreads] = [each(name, "kernelSize", kernelSize, 2), each(name, "dilation", dilation, 2)];
-  const [around, steps] = [each(name, "padding", padding, 2), each(name, "stride", stride, 2)];
+  const [around, steps] = [each(name, "padding", padding, 2, 0), each(name, "stride", stride, 2)];
   const padded = sizes.map((size, d) => size + 2 * around[d]!);
   const blocks = sizes.map((size, d): Blocks => {
     const [kernel, spread, step] = [kernels[d]!, spreads[d]!, steps[d]!];

@@ -10,9 +10,9 @@ export function throughFloat64<const X extends readonly (Tensor | null | undefin
   body: (...inputs: X) => Tensor,
 ): Tensor {
   const [first] = inputs as unknown as [Tensor];
-  if (first.isFloatingPoint()) return body(...inputs);
   const mixed = inputs.find((x) => x && x.dtype !== first.dtype);
   if (mixed) fail(name, `dtypes ${first.dtype} and ${mixed.dtype} do not mix`, "Cast one with .to");
+  if (first.isFloatingPoint()) return body(...inputs);
   const doubles = inputs.map((x) => x?.to("float64")) as unknown as X;
   return body(...doubles).to(first.dtype);
 }

@@ -58,9 +58,9 @@ abstract class AnyConv<In extends readonly unknown[]> extends Module<In, Tensor>
     this.outChannels = outChannels;
     this.kernelSize = each(name, "kernelSize", kernelSize, rank);
     this.stride = each(name, "stride", settings.stride ?? 1, rank);
-    this.padding = typeof padding === "string" ? padding : each(name, "padding", padding, rank);
+    this.padding = typeof padding === "string" ? padding : each(name, "padding", padding, rank, 0);
     this.dilation = each(name, "dilation", settings.dilation ?? 1, rank);
-    this.outputPadding = each(name, "outputPadding", settings.outputPadding ?? 0, rank);
+    this.outputPadding = each(name, "outputPadding", settings.outputPadding ?? 0, rank, 0);
     this.groups = groups;
     this.paddingMode = settings.paddingMode ?? "zeros";
     if (padding === "same" && this.stride.some((step) => step !== 1)) fail(name, 'padding "same" needs stride 1');

@@ -129,13 +129,9 @@ export class AvgPool1d extends AvgPool {
 
   constructor(...args: Arguments<typeof avgNames, AvgPoolArguments>) {
     const [kernelSize, stride, padding = 0, ...rest] = readArguments<AvgPoolArguments>(new.target, args);
-    const one = (what: string, value: Size): readonly number[] => each("AvgPool1d", what, value, 1);
-    const sizes = [
-      one("kernelSize", kernelSize),
-      one("stride", stride ?? kernelSize),
-      one("padding", padding),
-    ] as const;
-    super([...sizes, ...rest]);
+    const window = each("AvgPool1d", "kernelSize", kernelSize, 1);
+    const step = each("AvgPool1d", "stride", stride ?? kernelSize, 1);
+    super([window, step, each("AvgPool1d", "padding", padding, 1, 0), ...rest]);
   }
 
   forward(input: Tensor): Tensor {
@@ -223,7 +219,7 @@ abstract class MaxUnpool extends Module {
     const [kernelSize, stride, padding = 0] = readArguments<MaxUnpoolArguments>(new.target, args);
     this.kernelSize = each(name, "kernelSize", kernelSize, rank);
     this.stride = each(name, "stride", stride ?? kernelSize, rank);
-    this.padding = each(name, "padding", padding, rank);
+    this.padding = each(name, "padding", padding, rank, 0);
   }
 
   /** `indices`: the positions that pooling gave; `outputSize`: the size before it, where several are possible. */

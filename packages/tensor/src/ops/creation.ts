@@ -283,20 +283,12 @@ export function arange<D extends DType = DType>(
     | readonly [start: number, end: number, step: number, options?: RangeOptions<D>]
     | readonly [options: RangeOptions<D>]
 ): Tensor<D> {
-  const given = args.filter((arg) => !isOptions(arg)).map(Number);
   const options = (args.find((arg) => isOptions(arg)) ?? {}) as RangeOptions<D>;
-  const alone = given.length === 1 && options.end === undefined;
-  const [first = options.start ?? 0, last = options.end ?? Number.NaN, by = options.step ?? 1] = alone
-    ? [0, ...given]
-    : given;
+  const [first, last, by] = boundsOf(args.filter((arg) => !isOptions(arg)).map(Number), options);
   const dtype = options.dtype ?? guess([first, last, by]);
   checkDType("arange", dtype);
   // int64 bounds are cut before they are counted, as PyTorch does.
-  const [start, end, step] = (isFloat(dtype) ? [first, last, by] : [first, last, by].map(Math.trunc)) as [
-    number,
-    number,
-    number,
-  ];
+  const [start, end, step] = isFloat(dtype) ? [first, last, by] : ([first, last, by].map(Math.trunc) as Bounds);
   if (!(step !== 0 && (end - start) / step >= 0) || !Number.isFinite(start + end + step)) {
     fail(
       "arange",
@@ -308,6 +300,15 @@ export function arange<D extends DType = DType>(
   const size = Math.max(Math.ceil(length), 0);
   const [made] = applyAll("arange", [], { shape: [size], dtype, start, step }, options.device);
   return finish(made as Tensor<D>, options);
+}
+
+type Bounds = [start: number, end: number, step: number];
+
+/** By position, else by name; a lone number is the end. */
+function boundsOf(given: readonly number[], options: RangeOptions): Bounds {
+  const [start = options.start ?? 0, end = options.end ?? Number.NaN, step = options.step ?? 1] =
+    given.length === 1 && options.end === undefined ? [0, ...given] : given;
+  return [start, end, step];
 }
 
 /** `steps` values evenly from `start` to `end`, both included. @see https://pytorch.org/docs/stable/generated/torch.linspace.html */
