@@ -122,6 +122,12 @@ describe("float32 is as exact as promised", () => {
     }
   });
 
+  test("sines near 1, where they round most", () => {
+    const list = Array.from({ length: 2 ** 15 }, (_, i) => 1.5707964 - i * 2 ** -23);
+    const worst = Math.max(...unary("sin", "float32", list).map((y, i) => ulps(y, Math.sin(list[i]!))));
+    expect(worst).toBeLessThanOrEqual(1.8);
+  });
+
   test("tails of the normal distribution keep their relative precision", () => {
     const list = Array.from({ length: 200 }, (_, i) => 3 + i / 64);
     const wanted = list.map((x) => special.erfc(x));

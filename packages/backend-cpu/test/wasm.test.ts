@@ -208,7 +208,7 @@ describe("functions", () => {
       const { f } = other.module<"f">("choose", (m) => {
         m.func("f", ["x:f64"], (f, { x }) => {
           const [a, b] = [f.let(op("f64x2.splat", x)), f.let(op("f64x2.splat", 3))];
-          return extract("f64x2.extract_lane", f.choose(a, b, op("f64x2.lt", a, b)), 1);
+          return extract("f64x2.extract_lane", f.choose(a, b, op("f64x2.lt", a, b), 64), 1);
         });
       });
       expect([f(2), f(5)]).toEqual([2, 3]);

@@ -92,7 +92,7 @@ function lineOf(f: Func, name: PositionOp, dtype: DType): Line {
     return { shape: "i16x8", whole, better: (a, b) => op(`i16x8.${pick}_s`, a, b), ...halves(f, dtype) };
   const better = (a: Vector, b: Vector): Expr<"v128"> =>
     whole === "i64x2"
-      ? f.choose(a, b, op(name === "argmax" ? "i64x2.gt_s" : "i64x2.lt_s", a, b))
+      ? f.choose(a, b, op(name === "argmax" ? "i64x2.gt_s" : "i64x2.lt_s", a, b), 64)
       : op(`${whole}.${pick}_${signed ? "s" : "u"}`, a, b);
   return { shape: whole, whole, better, key };
 }

@@ -84,7 +84,7 @@ function pickQuadrant({ sine, cosine }: Angle, quadrant: Node): Node {
 function sineBeyond(size: Node, turns: Node): Node {
   const r = QUARTER_TURN.reduce<Node>((rest, part) => fma(turns, -2 * part, rest), size);
   const z = square(r);
-  return fma(mul(z, r), polynomial(z, 2.60563115e-6, -1.98095397e-4, 8.33306555e-3, -0.166666597), r);
+  return fma(mul(z, r), polynomial(z, 2.6055582e-6, -1.9809583e-4, 8.333054e-3, -0.16666657), r);
 }
 
 /** Odd half turns negate. */

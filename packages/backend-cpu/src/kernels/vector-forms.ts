@@ -19,10 +19,10 @@ const shift: Form = ([x], node, scope) => {
 };
 
 /** Where no bits or all are chosen, masks need no blending. */
-const blend: Form = ([mask, a, b], { type, args: [, yes, no] }, { f }) => {
+const blend: Form = ([mask, a, b], { type, args: [, yes, no] }, { f, narrow }) => {
   if (isZero(no!)) return op("v128.and", a, mask);
   if (yes!.op === "const" && !isFloatType(yes!.type) && Number(yes!.detail) === -1) return op("v128.or", b, mask);
-  return isZero(yes!) ? op("v128.andnot", b, mask) : f.choose(a, b, mask, widthOf(type));
+  return isZero(yes!) ? op("v128.andnot", b, mask) : f.choose(a, b, mask, narrow ? 8 : widthOf(type));
 };
 
 /** All others are one instruction of their name. */

@@ -57,6 +57,12 @@ export function call<P extends readonly string[], R extends ValType>(
   return { type: callee.result, emit: emitCut, emitWide: emit, isAddress: () => true };
 }
 
+const laneSelects = {
+  8: "i8x16.relaxed_laneselect",
+  32: "i32x4.relaxed_laneselect",
+  64: "i64x2.relaxed_laneselect",
+} as const;
+
 /** The body of a function while it is being written; `Module.func` makes it. */
 export class Func {
   readonly code: Code = [];
@@ -241,9 +247,9 @@ export class Func {
     return op(`${shape}.add`, c, op(`${shape}.mul`, a, b));
   }
 
-  /** Lanes of `a` where a mask has all bits set, of `b` where it has none: of 64 bits, relaxed SIMD takes one instruction for three. */
-  choose(a: Operand<"v128">, b: Operand<"v128">, mask: Operand<"v128">, width: 32 | 64 = 64): Expr<"v128"> {
-    return op(this.#relaxed && width === 64 ? "i64x2.relaxed_laneselect" : "v128.bitselect", a, b, mask);
+  /** Lanes of `a` where a mask has all bits set, of `b` where it has none: relaxed SIMD takes one instruction for three. */
+  choose(a: Operand<"v128">, b: Operand<"v128">, mask: Operand<"v128">, width: 8 | 32 | 64): Expr<"v128"> {
+    return op(this.#relaxed ? laneSelects[width] : "v128.bitselect", a, b, mask);
   }
 
   #nest(opcode: number, body: (label: Label) => void): void {

@@ -170,6 +170,8 @@ export const relaxedOps = {
   "vvv>v": {
     "f32x4.relaxed_madd": 0x105,
     "f64x2.relaxed_madd": 0x107,
+    "i8x16.relaxed_laneselect": 0x109,
+    "i32x4.relaxed_laneselect": 0x10b,
     "i64x2.relaxed_laneselect": 0x10c,
   },
 } as const;

@@ -177,17 +177,17 @@ export const mish = composite(
   "MishBackward0",
 );
 
-/** A straight line through (−3, 0) and (3, 1), flat outside. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html */
+/** (x + 3) / 6 between 0 and 1, with a slope where `sloped` says so. */
+function ramp(x: Tensor, sloped: () => Tensor): Tensor {
+  const height = relu6(x.detach().add(3));
+  return (x.requiresGrad ? where(sloped(), x.add(3), height) : height).div(6);
+}
+
+/** (x + 3) / 6 between 0 and 1, which it is beyond −3 and 3. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html */
 export const hardsigmoid = composite(
   "hardsigmoid(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor =>
-    over(input, inplace, (x) => {
-      const height = relu6(x.detach().add(3));
-      if (!x.requiresGrad) return height.div(6);
-      // Outside of the ramp there is no slope, nor at NaN.
-      const ramp = x.gt(-3).logicalAnd(x.lt(3));
-      return where(ramp, x.add(3), height).div(6);
-    }),
+    over(input, inplace, (x) => ramp(x, () => x.gt(-3).logicalAnd(x.lt(3)))),
   "HardsigmoidBackward0",
 );
 
@@ -195,11 +195,7 @@ export const hardsigmoid = composite(
 export const hardswish = composite(
   "hardswish(input, inplace?)",
   (input: Tensor, inplace: boolean = false): Tensor =>
-    over(input, inplace, (x) => {
-      const bent = x.ge(-3).logicalAnd(x.lt(3));
-      const inside = x.requiresGrad ? where(bent, x, 0) : x;
-      return where(bent, inside.mul(inside.add(3)).div(6), where(x.lt(-3), 0, x));
-    }),
+    over(input, inplace, (x) => x.mul(ramp(x, () => x.ge(-3).logicalAnd(x.lt(3))))),
   "HardswishBackward0",
 );
 
