@@ -18,7 +18,8 @@ import {
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
 import { at, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
-import { packer } from "./gemm-kernels.ts";
+import { tileSums } from "./gemm-kernels.ts";
+import { packer } from "./packer.ts";
 import { planePool2 } from "./pool-max.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
@@ -37,11 +38,10 @@ export type After = "store" | "relu" | "pool" | "reluPool";
 export const pools = (after: After): boolean => after === "pool" || after === "reluPool";
 
 /** C[rows × vectors] = bias + Σ over taps of packed weights times the pixels at the tap. */
-function gatherMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
+function gatherMicro(m: Module, e: Element, tile: Tile): Micro {
+  const { rows, vectors } = tile;
   return m.inner(`gather${rows}x${vectors}`, microParams, (f, p) => {
-    const sums = f.locals("v128", rows * vectors);
-    const pixels = f.locals("v128", vectors);
-    const factor = f.local("v128");
+    const { sums, multiply } = tileSums(f, e, tile);
     const at = f.local("i32");
     f.if(p.bias, () => {
       for (const [s, sum] of sums.entries()) {
@@ -51,14 +51,7 @@ function gatherMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
     });
     f.while(op("i32.ne", p.taps, p.tapsEnd), () => {
       f.set(at, op("i32.add", p.b, load("i32.load", p.taps)));
-      for (const [j, pixel] of pixels.entries()) f.set(pixel, load("v128.load", at, 16 * j));
-      for (let i = 0; i < rows; i++) {
-        f.set(factor, load(e.loadSplat, p.a, i * e.bytes));
-        for (const [j, pixel] of pixels.entries()) {
-          const sum = sums[i * vectors + j]!;
-          f.set(sum, f.madd(e.shape, factor, pixel, sum));
-        }
-      }
+      multiply(at, (i) => load(e.loadSplat, p.a, i * e.bytes));
       f.inc(p.a, rows * e.bytes);
       f.inc(p.taps, 4);
     });

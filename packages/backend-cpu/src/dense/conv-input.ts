@@ -8,7 +8,8 @@ import { blockBounds, packWeights, TILE_BYTES } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { unstager } from "./conv-stage.ts";
 import { at, combine, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
-import { packedMicro, packer } from "./gemm-kernels.ts";
+import { packedMicro } from "./gemm-kernels.ts";
+import { packer } from "./packer.ts";
 import { tilesFor } from "./tiles.ts";
 
 const productParams = ["plan", "a", "b", "c", "pixels", "pitch"] as const;

@@ -8,7 +8,8 @@ import { blockBounds } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
 import { at, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
-import { packer, storeTile } from "./gemm-kernels.ts";
+import { storeTile, tileSums } from "./gemm-kernels.ts";
+import { packer } from "./packer.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
 /** Output channels in a tile. */
@@ -21,27 +22,18 @@ const microParams = [...taps, "pixels", "pixelsEnd", "dy", "sums", "sumsRow"] as
 type Micro = FuncRef<typeof microParams, undefined>;
 
 /** Adds to a tile of sums: for each pixel, the input at some taps times the gradients of neighbouring output channels. */
-function tapMicro(m: Module, e: Element, { rows, vectors }: Tile): Micro {
-  return m.inner(`taps${rows}`, microParams, (f, p) => {
-    const sums = f.locals("v128", rows * vectors);
-    const row = f.locals("v128", vectors);
-    const factor = f.local("v128");
+function tapMicro(m: Module, e: Element, tile: Tile): Micro {
+  return m.inner(`taps${tile.rows}`, microParams, (f, p) => {
+    const { sums, multiply } = tileSums(f, e, tile);
     const pixel = f.local("i32");
     f.while(op("i32.ne", p.pixels, p.pixelsEnd), () => {
       f.set(pixel, load("i32.load", p.pixels));
-      for (const [j, vector] of row.entries()) f.set(vector, load("v128.load", p.dy, 16 * j));
-      for (let i = 0; i < rows; i++) {
-        f.set(factor, load(e.loadSplat, op("i32.add", p[taps[i]!], pixel)));
-        for (const [j, vector] of row.entries()) {
-          const sum = sums[i * vectors + j]!;
-          f.set(sum, f.madd(e.shape, factor, vector, sum));
-        }
-      }
+      multiply(p.dy, (i) => load(e.loadSplat, op("i32.add", p[taps[i]!], pixel)));
       f.inc(p.pixels, 4);
-      f.inc(p.dy, 16 * vectors);
+      f.inc(p.dy, 16 * tile.vectors);
     });
     const target = f.let(p.sums);
-    storeTile(f, e, { sums, vectors, c: target, cRow: p.sumsRow, add: p.sums, addRow: p.sumsRow });
+    storeTile(f, e, { sums, vectors: tile.vectors, c: target, cRow: p.sumsRow, add: p.sums, addRow: p.sumsRow });
   });
 }
 

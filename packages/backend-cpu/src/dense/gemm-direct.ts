@@ -11,28 +11,20 @@ import {
   storeScalar,
   sumLanes,
 } from "./element.ts";
-import { storeTile } from "./gemm-kernels.ts";
+import { storeTile, tileSums } from "./gemm-kernels.ts";
 import { callByName, type Product, type ProductLocals, productParams } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
 const microParams = ["k", "a", "aRow", "aColumn", "b", "bRow", "c", "cRow", "add", "addRow"] as const;
 
 /** A tile of C from contiguous rows of B. */
-function directMicro(m: Module, e: Element, { rows, vectors }: Tile): FuncRef<typeof microParams, undefined> {
+function directMicro(m: Module, e: Element, tile: Tile): FuncRef<typeof microParams, undefined> {
+  const { rows, vectors } = tile;
   return m.inner(`direct${rows}x${vectors}`, microParams, (f, p) => {
-    const sums = f.locals("v128", rows * vectors);
-    const row = f.locals("v128", vectors);
-    const factor = f.local("v128");
+    const { sums, multiply } = tileSums(f, e, tile);
     const offsets = Array.from({ length: rows - 1 }, (_, i) => f.let(op("i32.mul", p.aRow, i + 1)));
     f.while(p.k, () => {
-      for (const [j, vector] of row.entries()) f.set(vector, load("v128.load", p.b, 16 * j));
-      for (let i = 0; i < rows; i++) {
-        f.set(factor, load(e.loadSplat, i === 0 ? p.a : op("i32.add", p.a, offsets[i - 1]!)));
-        row.forEach((vector, j) => {
-          const sum = sums[i * vectors + j]!;
-          f.set(sum, f.madd(e.shape, factor, vector, sum));
-        });
-      }
+      multiply(p.b, (i) => load(e.loadSplat, i === 0 ? p.a : op("i32.add", p.a, offsets[i - 1]!)));
       f.inc(p.a, p.aColumn);
       f.inc(p.b, p.bRow);
       f.inc(p.k, -1);

@@ -16,7 +16,8 @@ import {
   shareOf,
   storeScalar,
 } from "./element.ts";
-import { type Micro, type PackParams, packedMicro, packer } from "./gemm-kernels.ts";
+import { type Micro, packedMicro } from "./gemm-kernels.ts";
+import { type PackParams, packer } from "./packer.ts";
 import { callByName, type Product, productParams } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 

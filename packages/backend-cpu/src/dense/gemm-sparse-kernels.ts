@@ -16,7 +16,8 @@ import {
   when,
 } from "../wasm/emitter.ts";
 import { at, ceilDiv, dispatch, elements, type Int, min, shareOf } from "./element.ts";
-import { packer, storeTile } from "./gemm-kernels.ts";
+import { storeTile } from "./gemm-kernels.ts";
+import { packer } from "./packer.ts";
 import { type Turn, turner } from "./turned.ts";
 import { checker, lister, PLACES } from "./zeros.ts";
 

@@ -6,7 +6,7 @@
  */
 import { type Func, type FuncRef, i32, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
 import { at, ceilDiv, dispatch, elements, type Int, min, partOf, shareOf } from "./element.ts";
-import { storeTile } from "./gemm-kernels.ts";
+import { storeTile, tileSums } from "./gemm-kernels.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 import { type Matrix, windowOf } from "./winograd-axis.ts";
 import { buildInterleave, LANES, VECTOR } from "./winograd-interleave.ts";
@@ -64,26 +64,21 @@ function gradientTransform(m: Module, { rows, columns }: Axes): FuncRef<typeof g
 const microParams = ["a", "aStep", "b", "bEnd", "c", "cRow", "add", "addRow"] as const;
 
 /** As the packed micro kernel, but the numbers of A lie `aStep` bytes apart. */
-function strideMicro(m: Module, { rows, vectors }: Tile): FuncRef<typeof microParams, undefined> {
+function strideMicro(m: Module, tile: Tile): FuncRef<typeof microParams, undefined> {
   const e = elements.f32;
-  return m.inner(`strided${rows}x${vectors}`, microParams, (f, { a, aStep, b, bEnd, c, cRow, add, addRow }) => {
-    const sums = f.locals("v128", rows * vectors);
-    const row = f.locals("v128", vectors);
-    const factor = f.local("v128");
-    f.while(op("i32.ne", b, bEnd), () => {
-      for (const [j, vector] of row.entries()) f.set(vector, load("v128.load", b, VECTOR * j));
-      for (let i = 0; i < rows; i++) {
-        f.set(factor, load(e.loadSplat, a, i * e.bytes));
-        row.forEach((vector, j) => {
-          const sum = sums[i * vectors + j]!;
-          f.set(sum, f.madd(e.shape, factor, vector, sum));
-        });
-      }
-      f.inc(a, aStep);
-      f.inc(b, VECTOR * vectors);
-    });
-    storeTile(f, e, { sums, vectors, c, cRow, add, addRow });
-  });
+  return m.inner(
+    `strided${tile.rows}x${tile.vectors}`,
+    microParams,
+    (f, { a, aStep, b, bEnd, c, cRow, add, addRow }) => {
+      const { sums, multiply } = tileSums(f, e, tile);
+      f.while(op("i32.ne", b, bEnd), () => {
+        multiply(b, (i) => load(e.loadSplat, a, i * e.bytes));
+        f.inc(a, aStep);
+        f.inc(b, VECTOR * tile.vectors);
+      });
+      storeTile(f, e, { sums, vectors: tile.vectors, c, cRow, add, addRow });
+    },
+  );
 }
 
 /** In the order of `accumulate`. Bytes from one image, vector of channels, plane and row to the next. */
