@@ -3,22 +3,35 @@
  * input channel, the product of its weights and the output's gradient gives what each tap sends back; the rows of that are
  * added up in a (staged) image of the input. It goes by panels of rows, so that all stays in the caches.
  */
-import { type FuncRef, i32, type Local, load, type Module, op, when } from "../wasm/emitter.ts";
-import { blockBounds, packWeights, TILE_BYTES } from "./conv-forward.ts";
+import { type Expr, type Func, type FuncRef, load, type Module, op, when } from "../wasm/emitter.ts";
+import { TILE_BYTES } from "./conv-block.ts";
 import { readPlan } from "./conv-plan.ts";
 import { unstager } from "./conv-stage.ts";
-import { at, combine, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
+import { blockBounds, packWeights } from "./conv-weights.ts";
+import {
+  at,
+  byRows,
+  combine,
+  dispatch,
+  type Element,
+  type Int,
+  lastDigit,
+  loadScalar,
+  min,
+  partOf,
+  shareOf,
+  storeScalar,
+} from "./element.ts";
 import { packedMicro } from "./gemm-kernels.ts";
 import { packer } from "./packer.ts";
-import { tilesFor } from "./tiles.ts";
+import { type Tile, tilesFor } from "./tiles.ts";
 
 const productParams = ["plan", "a", "b", "c", "pixels", "pitch"] as const;
 
 /** The rows of one product times `pixels` neighbouring pixels of all output channels, packed; results `pitch` bytes apart. */
-function tapProduct(m: Module, e: Element, rows: readonly number[]): FuncRef<typeof productParams, undefined> {
-  const { vectors } = tilesFor(m.options).wide;
-  const micros = rows.map((row) => [row, packedMicro(m, e, { rows: row, vectors })] as const);
-  const width = vectors * e.lanes;
+function tapProduct(m: Module, e: Element, tile: Tile): FuncRef<typeof productParams, undefined> {
+  const micros = byRows(tile.rows, (rows) => packedMicro(m, e, { ...tile, rows }));
+  const width = tile.vectors * e.lanes;
   return m.inner("tapProduct", productParams, (f, q) => {
     const p = readPlan(f, q.plan, "outputs", "blockCount", "blockRows", "blockExtra");
     const [x, b] = [f.local("i32"), f.local("i32")];
@@ -27,19 +40,12 @@ function tapProduct(m: Module, e: Element, rows: readonly number[]): FuncRef<typ
       const block = blockBounds(f, number, p);
       const aEnd = f.let(at(q.a, op("i32.mul", block.rows, p.outputs), e.bytes));
       f.set(b, q.b);
-      dispatch(
-        f,
-        block.rows,
-        micros.map(([row, micro]) => {
-          const tiles = (): void => {
-            f.for(x, 0, q.pixels, width, () => {
-              f.call(micro, q.a, aEnd, b, at(q.c, x, e.bytes), q.pitch, i32(0), i32(0));
-              f.inc(b, panel);
-            });
-          };
-          return [row, tiles];
-        }),
-      );
+      dispatch(f, block.rows, micros, (micro) => {
+        f.for(x, 0, q.pixels, width, () => {
+          f.call(micro, q.a, aEnd, b, at(q.c, x, e.bytes), q.pitch, 0, 0);
+          f.inc(b, panel);
+        });
+      });
       f.set(q.a, aEnd);
       f.set(q.c, at(q.c, block.rows, q.pitch));
     });
@@ -79,62 +85,106 @@ function scatter(m: Module, e: Element): FuncRef<typeof scatterParams, undefined
   });
 }
 
+const params = ["chunk", "chunks", "plan", "together", "splits", "panelRows", "dy", "w", "dx"] as const;
+const fields = [
+  ...(["batch", "groups", "channels", "outputs", "rowCount", "rowLength", "tapCount", "staged"] as const),
+  ...(["plane", "xImage", "xChannel", "yImage", "yChannel", "yRow"] as const),
+] as const;
+type Locals = { readonly [K in (typeof params)[number] | (typeof fields)[number]]: Int };
+
 /** `input`: units are images, by group, in `splits` parts of the products. `panelRows` rows of pixels are done at a time. */
 export function buildInput(m: Module, e: Element): void {
   const { wide } = tilesFor(m.options);
-  const rows = Array.from({ length: wide.rows }, (_, i) => i + 1);
   const width = wide.vectors * e.lanes;
-  packWeights(m, e, rows);
-  const multiply = tapProduct(m, e, rows);
-  const pack = packer(m, e, width);
-  const add = scatter(m, e);
+  packWeights(m, e, wide.rows);
+  const kernels = { multiply: tapProduct(m, e, wide), pack: packer(m, e, width), add: scatter(m, e) };
   const unstage = unstager(m, e);
-  const params = ["chunk", "chunks", "plan", "together", "splits", "panelRows", "dy", "w", "dx"] as const;
   m.func("input", params, (f, q) => {
-    const names = ["batch", "groups", "channels", "outputs", "rowCount", "rowLength", "tapCount", "staged"] as const;
-    const p = readPlan(f, q.plan, ...names, "plane", "xImage", "xChannel", "yImage", "yChannel", "yRow");
+    const p = { ...q, ...readPlan(f, q.plan, ...fields) };
     const weights = f.let(op("i32.mul", op("i32.mul", op("i32.mul", p.outputs, p.tapCount), q.together), e.bytes));
     const products = f.let(op("i32.div_u", p.channels, q.together));
-    const row = f.local("i32");
-    const [number, channel, from] = [f.local("i32"), f.local("i32"), f.local("i32")];
-    // The scratch area: a product and the packed gradients, rows of both padded to whole tiles; then the staged image.
-    const product = f.let(op("i32.add", m.scratch(), TILE_BYTES));
-    const roundUp = (pixels: Local<"i32">) =>
-      op("i32.mul", op("i32.and", op("i32.add", pixels, width - 1), -width), e.bytes);
-    const panelBytes = f.let(roundUp(f.let(op("i32.mul", q.panelRows, p.rowLength))));
-    const packed = f.let(at(product, op("i32.mul", p.tapCount, q.together), panelBytes));
-    const staged = f.let(at(packed, p.outputs, panelBytes));
+    const [row, number, channel, from] = f.locals("i32", 4) as [Int, Int, Int, Int];
+    const { staged, ...scratch } = scratchOf(f, p, m.scratch(), e, width);
     const planeStep = f.let(when(p.staged, p.plane, p.xChannel));
-    shareOf(f, q, op("i32.mul", op("i32.mul", p.batch, p.groups), q.splits), (unit) => {
-      const split = f.let(op("i32.rem_u", unit, q.splits));
-      const rest = f.let(op("i32.div_u", unit, q.splits));
-      const group = f.let(op("i32.rem_u", rest, p.groups));
-      const image = f.let(op("i32.div_u", rest, p.groups));
-      const [first, end] = partOf(f, products, split, q.splits);
-      const count = f.let(op("i32.mul", op("i32.sub", end, first), q.together));
-      const firstChannel = at(op("i32.mul", group, p.channels), first, q.together);
-      const dx = f.let(at(at(q.dx, image, p.xImage), firstChannel, p.xChannel));
-      const dy = f.let(at(at(q.dy, image, p.yImage), op("i32.mul", group, p.outputs), p.yChannel));
-      const planes = f.let(when(p.staged, staged, dx));
-      f.fill(planes, 0, op("i32.mul", count, planeStep));
-      f.for(row, 0, p.rowCount, q.panelRows, () => {
-        const height = min(f, op("i32.sub", p.rowCount, row), q.panelRows);
-        const pixels = f.let(op("i32.mul", height, p.rowLength));
-        const pitch = f.let(roundUp(pixels));
-        f.call(pack, packed, at(dy, row, p.yRow), pixels, p.outputs, i32(e.bytes), p.yChannel);
-        f.set(channel, planes);
-        f.for(number, first, end, 1, () => {
-          const a = at(q.w, at(number, group, products), weights);
-          f.call(multiply, q.plan, a, packed, product, pixels, pitch);
-          f.set(from, product);
-          f.range(q.together, () => {
-            f.call(add, q.plan, from, pitch, channel, row, height);
-            f.set(from, at(from, p.tapCount, pitch));
-            f.inc(channel, planeStep);
-          });
-        });
-      });
-      f.if(p.staged, () => f.call(unstage, q.plan, dx, staged, count, i32(0)));
+    const panels = { ...kernels, ...scratch, e, width, weights, products, planeStep, number, channel, from };
+    shareOf(f, q, op("i32.mul", op("i32.mul", p.batch, p.groups), q.splits), (number) => {
+      const { dx, count, ...unit } = unitOf(f, p, number, products, staged);
+      f.fill(unit.planes, 0, op("i32.mul", count, planeStep));
+      f.for(row, 0, p.rowCount, q.panelRows, () => sendPanel(f, p, panels, unit, row));
+      f.if(p.staged, () => f.call(unstage, q.plan, dx, staged, count, 0));
+    });
+  });
+}
+
+/** The scratch area: a product and the packed gradients, rows of both padded to whole tiles; then the staged image. */
+function scratchOf(f: Func, p: Locals, start: Expr<"i32">, e: Element, width: number) {
+  const product = f.let(op("i32.add", start, TILE_BYTES));
+  const panelBytes = f.let(rowBytes(f.let(op("i32.mul", p.panelRows, p.rowLength)), e, width));
+  const packed = f.let(at(product, op("i32.mul", p.tapCount, p.together), panelBytes));
+  return { product, packed, staged: f.let(at(packed, p.outputs, panelBytes)) };
+}
+
+/** Of a row of so many pixels, padded to tiles of some width. */
+function rowBytes(pixels: Int, e: Element, width: number): Expr<"i32"> {
+  return op("i32.mul", op("i32.and", op("i32.add", pixels, width - 1), -width), e.bytes);
+}
+
+/** Some products of an image's group, whose sums go to `planes`. */
+interface Unit {
+  readonly group: Int;
+  readonly first: Int;
+  readonly end: Int;
+  readonly dy: Int;
+  readonly planes: Int;
+}
+
+function unitOf(f: Func, p: Locals, number: Int, products: Int, staged: Int) {
+  const [split, rest] = lastDigit(f, number, p.splits);
+  const [group, image] = lastDigit(f, rest, p.groups);
+  const [first, end] = partOf(f, products, split, p.splits);
+  const count = f.let(op("i32.mul", op("i32.sub", end, first), p.together));
+  const firstChannel = at(op("i32.mul", group, p.channels), first, p.together);
+  const dx = f.let(at(at(p.dx, image, p.xImage), firstChannel, p.xChannel));
+  const dy = f.let(at(at(p.dy, image, p.yImage), op("i32.mul", group, p.outputs), p.yChannel));
+  return { group, first, end, count, dx, dy, planes: f.let(when(p.staged, staged, dx)) };
+}
+
+/** What all units share. */
+interface Panels {
+  readonly e: Element;
+  readonly width: number;
+  readonly multiply: ReturnType<typeof tapProduct>;
+  readonly pack: ReturnType<typeof packer>;
+  readonly add: ReturnType<typeof scatter>;
+  readonly packed: Int;
+  readonly product: Int;
+  /** How many products there are in a group, and the bytes of the weights of one. */
+  readonly products: Int;
+  readonly weights: Int;
+  /** From one channel's sums to the next. */
+  readonly planeStep: Int;
+  /** The product that is done, and where it is read and added. */
+  readonly number: Int;
+  readonly from: Int;
+  readonly channel: Int;
+}
+
+/** Sends back a panel of rows of pixels, from `row` on. */
+function sendPanel(f: Func, p: Locals, panels: Panels, unit: Unit, row: Int): void {
+  const { e, multiply, pack, add, packed, product, number, from, channel } = panels;
+  const height = min(f, op("i32.sub", p.rowCount, row), p.panelRows);
+  const pixels = f.let(op("i32.mul", height, p.rowLength));
+  const pitch = f.let(rowBytes(pixels, e, panels.width));
+  f.call(pack, packed, at(unit.dy, row, p.yRow), pixels, p.outputs, e.bytes, p.yChannel);
+  f.set(channel, unit.planes);
+  f.for(number, unit.first, unit.end, 1, () => {
+    const a = at(p.w, at(number, unit.group, panels.products), panels.weights);
+    f.call(multiply, p.plan, a, packed, product, pixels, pitch);
+    f.set(from, product);
+    f.range(p.together, () => {
+      f.call(add, p.plan, from, pitch, channel, row, height);
+      f.set(from, at(from, p.tapCount, pitch));
+      f.inc(channel, panels.planeStep);
     });
   });
 }

@@ -4,10 +4,21 @@
  * each tap, through a table of where each pixel is.
  */
 import { type Expr, type FuncRef, i32, load, type Module, op } from "../wasm/emitter.ts";
-import { blockBounds } from "./conv-forward.ts";
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
-import { at, dispatch, type Element, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
+import { blockBounds } from "./conv-weights.ts";
+import {
+  at,
+  byRows,
+  dispatch,
+  type Element,
+  lastDigit,
+  loadScalar,
+  min,
+  partOf,
+  shareOf,
+  storeScalar,
+} from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
 import { packer } from "./packer.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
@@ -43,8 +54,8 @@ const multiplyParams = ["plan", "x", "firstTap", "tapCount", "pixels", "pixelsEn
 
 /** A column of tiles: all taps from `firstTap` on, for the output channels of one tile. */
 function multiplier(m: Module, e: Element): FuncRef<typeof multiplyParams, undefined> {
-  const { rows, vectors } = tilesFor(m.options).wide;
-  const micros = Array.from({ length: rows }, (_, i) => [i + 1, tapMicro(m, e, { rows: i + 1, vectors })] as const);
+  const { wide } = tilesFor(m.options);
+  const micros = byRows(wide.rows, (rows) => tapMicro(m, e, { ...wide, rows }));
   return m.inner("multiply", multiplyParams, (f, q) => {
     const { allTaps } = readPlan(f, q.plan, "allTaps");
     const table = f.let(at(allTaps, q.firstTap, 4));
@@ -55,21 +66,10 @@ function multiplier(m: Module, e: Element): FuncRef<typeof multiplyParams, undef
       const block = blockBounds(f, number, { blockRows, blockExtra });
       const tap = (i: number) => op("i32.add", q.x, load("i32.load", at(table, block.first, 4), 4 * i));
       const sums = at(q.sums, block.first, q.sumsRow);
-      dispatch(
-        f,
-        block.rows,
-        micros.map(([rows, micro]) => {
-          const [x0, x1, x2, x3, x4, x5] = taps.map((_, i) => (i < rows ? tap(i) : i32(0))) as [
-            I32,
-            I32,
-            I32,
-            I32,
-            I32,
-            I32,
-          ];
-          return [rows, () => f.call(micro, x0, x1, x2, x3, x4, x5, q.pixels, q.pixelsEnd, q.dy, sums, q.sumsRow)];
-        }),
-      );
+      dispatch(f, block.rows, micros, (micro, rows) => {
+        const inputs = taps.map((_, i) => (i < rows ? tap(i) : i32(0))) as [I32, I32, I32, I32, I32, I32];
+        f.call(micro, ...inputs, q.pixels, q.pixelsEnd, q.dy, sums, q.sumsRow);
+      });
     });
   });
 }
@@ -181,8 +181,7 @@ export function buildWeight(m: Module, e: Element): void {
     const p = readPlan(f, q.plan, "groups", "channels", "outputs");
     const tiles = f.let(op("i32.div_u", op("i32.add", p.outputs, columns - 1), columns));
     shareOf(f, q, op("i32.mul", p.groups, op("i32.mul", q.inParts, q.outParts)), (number) => {
-      const outPart = f.let(op("i32.rem_u", number, q.outParts));
-      const rest = f.let(op("i32.div_u", number, q.outParts));
+      const [outPart, rest] = lastDigit(f, number, q.outParts);
       const inPart = f.let(op("i32.rem_u", rest, q.inParts));
       const group = op("i32.div_u", rest, q.inParts);
       const [c0, c1] = partOf(f, p.channels, inPart, q.inParts);

@@ -1,7 +1,8 @@
 /** Convolution and its two adjoints over addresses, in one to three dimensions. */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
-import { type After, buildForward, pools, TILE_BYTES } from "./conv-forward.ts";
+import { TILE_BYTES } from "./conv-block.ts";
+import { type After, buildForward, pools } from "./conv-forward.ts";
 import {
   bandAxis,
   type ConvShape,

@@ -71,6 +71,11 @@ export function ceilDiv(value: Local<"i32">, by: Operand<"i32">): Expr<"i32"> {
   return op("i32.div_u", op("i32.add", value, op("i32.sub", by, 1)), by);
 }
 
+/** What is left of a number that is divided, and the quotient: its last digit, and what the others make. */
+export function lastDigit(f: Func, number: Int, base: Int): readonly [digit: Int, rest: Int] {
+  return [f.let(op("i32.rem_u", number, base)), f.let(op("i32.div_u", number, base))];
+}
+
 /** The smaller of two numbers, signed, in a local of its own. */
 export function min(f: Func, a: Expr<"i32">, b: Operand<"i32">): Local<"i32"> {
   const result = f.let(a);
@@ -78,12 +83,25 @@ export function min(f: Func, a: Expr<"i32">, b: Operand<"i32">): Local<"i32"> {
   return result;
 }
 
-/** Runs the case whose number `value` has. */
-export function dispatch(f: Func, value: Expr<"i32">, cases: readonly (readonly [number, () => void])[]): void {
+/** Kernels by the number of rows they are for, or by another number. */
+export type Numbered<T> = readonly (readonly [number, T])[];
+
+/** Those for one row, and more up to `most`. */
+export function byRows<T>(most: number, make: (rows: number) => T): Numbered<T> {
+  return Array.from({ length: most }, (_, i) => [i + 1, make(i + 1)] as const);
+}
+
+/** Runs `body` for the kernel whose number `value` has. */
+export function dispatch<T>(
+  f: Func,
+  value: Expr<"i32">,
+  kernels: Numbered<T>,
+  body: (kernel: T, number: number) => void,
+): void {
   f.block((done) => {
-    for (const [number, body] of cases) {
+    for (const [number, kernel] of kernels) {
       f.if(op("i32.eq", value, number), () => {
-        body();
+        body(kernel, number);
         f.br(done);
       });
     }

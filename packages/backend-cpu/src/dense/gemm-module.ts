@@ -3,7 +3,7 @@
  * the matrices of a batch. The order of additions into an element of C depends on the shapes alone, never on the grid.
  */
 import { type Func, type Local, load, type Module, op, when } from "../wasm/emitter.ts";
-import { at, dispatch, elements, min, type ScalarName, shareOf } from "./element.ts";
+import { at, dispatch, elements, min, type Numbered, type ScalarName, shareOf } from "./element.ts";
 import { directProduct, dotProduct, scalarProduct } from "./gemm-direct.ts";
 import { packedProduct } from "./gemm-packed.ts";
 import { callByName, type Product, productParams } from "./product.ts";
@@ -41,7 +41,7 @@ export function buildGemm(m: Module, name: ScalarName): void {
   });
 }
 
-function productWays(m: Module, name: ScalarName): [number, Product][] {
+function productWays(m: Module, name: ScalarName): Numbered<Product> {
   const scalar = scalarProduct(m, name);
   if (name === "i32" || name === "i64") return [[SCALAR, scalar]];
   const e = elements[name];
@@ -54,7 +54,7 @@ function productWays(m: Module, name: ScalarName): [number, Product][] {
 }
 
 /** Units are numbered by matrix, then by column, then by row of the grid: a thread's neighbouring units read the same columns. */
-function multiplyUnit(f: Func, p: Locals, unit: Local<"i32">, ways: readonly [number, Product][]): void {
+function multiplyUnit(f: Func, p: Locals, unit: Local<"i32">, ways: Numbered<Product>): void {
   const rest = f.let(op("i32.div_u", unit, p.gridRows));
   const i = f.let(op("i32.mul", op("i32.rem_u", unit, p.gridRows), p.blockRows));
   const j = f.let(op("i32.mul", op("i32.rem_u", rest, p.gridColumns), p.blockColumns));
@@ -71,9 +71,5 @@ function multiplyUnit(f: Func, p: Locals, unit: Local<"i32">, ways: readonly [nu
   const ofBatch = when(op("i32.eq", p.add, p.c), offset(2), 0);
   const add = f.let(when(p.add, op("i32.add", op("i32.add", p.add, inAdd), ofBatch), 0));
   const block = { ...p, m: rows, n: columns, a, b, c, add };
-  dispatch(
-    f,
-    p.mode,
-    ways.map(([mode, way]) => [mode, () => callByName(f, way, block)]),
-  );
+  dispatch(f, p.mode, ways, (way) => callByName(f, way, block));
 }

@@ -15,7 +15,7 @@ import {
   select,
   when,
 } from "../wasm/emitter.ts";
-import { at, ceilDiv, dispatch, elements, type Int, min, shareOf } from "./element.ts";
+import { at, byRows, ceilDiv, dispatch, elements, type Int, min, shareOf } from "./element.ts";
 import { storeTile } from "./gemm-kernels.ts";
 import { packer } from "./packer.ts";
 import { type Turn, turner } from "./turned.ts";
@@ -154,7 +154,7 @@ function exportMultiply(m: Module, turn: Turn): void {
   const width = panelColumns(m.options);
   const pack = packer(m, e, width);
   const check = checker(m);
-  const strips = Array.from({ length: GROUP }, (_, i) => strip(m, i + 1));
+  const strips = byRows(GROUP, (panels) => strip(m, panels));
   m.func("multiply", multiplyParams, (f, p) => {
     const blocks = f.let(ceilDiv(p.m, p.blockRows));
     const groups = ceilDiv(p.n, GROUP * width);
@@ -178,11 +178,7 @@ function exportMultiply(m: Module, turn: Turn): void {
         f.call(pack, panels, at(at(p.b, column, p.bColumn), from, p.bRow), columns, depth, p.bColumn, p.bRow);
         f.if(op("i32.eqz", row), () => f.call(check, panels, at(panels, columns, bytes), p.table));
         const args = [listAt(p, from, row), rows, panels, op("i32.mul", bytes, width), c, pitch, add, addRow] as const;
-        dispatch(
-          f,
-          op("i32.div_u", columns, width),
-          strips.map((strip, i) => [i + 1, () => f.call(strip, ...args)]),
-        );
+        dispatch(f, op("i32.div_u", columns, width), strips, (strip) => f.call(strip, ...args));
         // From now on, sums are added to what C has.
         f.set(add, c);
         f.set(addRow, pitch);

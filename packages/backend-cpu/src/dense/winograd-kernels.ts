@@ -4,8 +4,21 @@
  * of tiles as the packed micro kernel is wide are a panel; a unit of work is some panels, whose numbers stay in the caches.
  */
 import { type Expr, type Func, i32, load, type Module, op, when } from "../wasm/emitter.ts";
-import { type After, blockBounds, pools } from "./conv-forward.ts";
-import { at, ceilDiv, dispatch, elements, type Int, min, partOf, shareOf } from "./element.ts";
+import { type After, pools } from "./conv-forward.ts";
+import { blockBounds } from "./conv-weights.ts";
+import {
+  at,
+  byRows,
+  ceilDiv,
+  dispatch,
+  elements,
+  type Int,
+  lastDigit,
+  min,
+  type Numbered,
+  partOf,
+  shareOf,
+} from "./element.ts";
 import { type Micro, packedMicro } from "./gemm-kernels.ts";
 import { tilesFor } from "./tiles.ts";
 import {
@@ -87,8 +100,7 @@ interface Kernels {
   readonly after: After;
   readonly spread: ReturnType<typeof windowSpreader>;
   readonly collect: ReturnType<typeof outputCollector>;
-  /** By rows. */
-  readonly micros: readonly (readonly [number, Micro])[];
+  readonly micros: Numbered<Micro>;
   /** Vectors in a row of a panel, which is as many groups. */
   readonly vectors: number;
 }
@@ -113,12 +125,11 @@ interface Unit {
 /** `convolve`, and what comes before it. */
 export function buildTiled(m: Module, axes: Axes, after: After): void {
   const { wide } = tilesFor(m.options);
-  const heights = Array.from({ length: wide.rows }, (_, i) => i + 1);
   buildFrame(m);
   buildWeights(m, axes);
   const kernels: Kernels = {
     ...{ axes, after, vectors: wide.vectors },
-    micros: heights.map((rows) => [rows, packedMicro(m, elements.f32, { ...wide, rows })] as const),
+    micros: byRows(wide.rows, (rows) => packedMicro(m, elements.f32, { ...wide, rows })),
     spread: windowSpreader(m, axes),
     collect: outputCollector(m, axes, after),
   };
@@ -161,12 +172,9 @@ function forEachGroup(
 ) {
   f.range(count, (group) => {
     const number = f.let(op("i32.add", first, group));
-    const column = f.let(op("i32.rem_u", number, p.rowGroups));
-    const tiles = f.let(op("i32.div_u", number, p.rowGroups));
-    const tileRow = f.let(op("i32.rem_u", tiles, p.tileRows));
-    const planes = f.let(op("i32.div_u", tiles, p.tileRows));
-    const z = f.let(op("i32.rem_u", planes, p.planes));
-    const image = f.let(op("i32.div_u", planes, p.planes));
+    const [column, tiles] = lastDigit(f, number, p.rowGroups);
+    const [tileRow, planes] = lastDigit(f, tiles, p.tileRows);
+    const [z, image] = lastDigit(f, planes, p.planes);
     const vector = op("i32.shl", op("i32.rem_u", group, vectors), 4);
     const inPanel = (base: Int, bytes: Int) => op("i32.add", at(base, op("i32.div_u", group, vectors), bytes), vector);
     body({ column, tileRow, z, image, inPanel });
@@ -208,18 +216,13 @@ function multiplyPanels(f: Func, p: SizeLocals & { readonly w: Int }, kernels: K
       const aEnd = f.let(op("i32.add", a, size));
       const b = f.let(at(windows, product, productStep));
       const c = f.let(at(at(results, op("i32.sub", bounds.first, firstOutput), products * row), product, row));
-      const multiply = (micro: Micro): void => {
+      dispatch(f, bounds.rows, micros, (micro) => {
         f.for(panel, 0, panels, 1, () => {
           f.call(micro, a, aEnd, b, c, i32(products * row), i32(0), i32(0));
           f.inc(b, windowBytes);
           f.inc(c, resultBytes);
         });
-      };
-      dispatch(
-        f,
-        bounds.rows,
-        micros.map(([height, micro]) => [height, () => multiply(micro)]),
-      );
+      });
     });
   });
 }

@@ -13,7 +13,8 @@ import {
   shuffle,
   v128,
 } from "../wasm/emitter.ts";
-import { type After, blockBounds, pools } from "./conv-forward.ts";
+import { type After, pools } from "./conv-forward.ts";
+import { blockBounds } from "./conv-weights.ts";
 import { at, type Int, shareOf } from "./element.ts";
 import { largestOfQuad } from "./pool-max.ts";
 import { tilesFor } from "./tiles.ts";

@@ -5,7 +5,19 @@
  * interleaved by four channels first.
  */
 import { type Func, type FuncRef, i32, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
-import { at, ceilDiv, dispatch, elements, type Int, min, partOf, shareOf } from "./element.ts";
+import {
+  at,
+  byRows,
+  ceilDiv,
+  dispatch,
+  elements,
+  type Int,
+  lastDigit,
+  min,
+  type Numbered,
+  partOf,
+  shareOf,
+} from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 import { type Matrix, windowOf } from "./winograd-axis.ts";
@@ -109,10 +121,7 @@ function buildAccumulate(m: Module, axes: Axes): void {
   const { wide } = tilesFor(m.options);
   const row = VECTOR * wide.vectors;
   const transformTile = tileTransform(m, axes, wide.vectors);
-  const micros = Array.from(
-    { length: wide.rows },
-    (_, i) => [i + 1, strideMicro(m, { ...wide, rows: i + 1 })] as const,
-  );
+  const micros = byRows(wide.rows, (rows) => strideMicro(m, { ...wide, rows }));
   m.func("accumulate", ["chunk", "chunks", "x", "y", "sums", ...weightSizeNames], (f, p) => {
     const panels = f.let(op("i32.mul", p.panels, p.kernelDepth));
     const sumRow = f.let(op("i32.mul", panels, row));
@@ -164,12 +173,10 @@ function tileTransform(m: Module, axes: Axes, vectors: number): Transform {
   const transformWindow = windowTransform(m, axes, vectors);
   const transformGradient = gradientTransform(m, axes);
   return (f, p, unit, number, i) => {
-    const column = f.let(op("i32.rem_u", number, p.tileColumns));
-    const rest = f.let(op("i32.div_u", number, p.tileColumns));
+    const [column, rest] = lastDigit(f, number, p.tileColumns);
     const tileRow = f.let(op("i32.mul", op("i32.rem_u", rest, p.tileRows), axes.rows.output.length));
     const planes = f.let(op("i32.div_u", rest, p.tileRows));
-    const plane = f.let(op("i32.rem_u", planes, p.planes));
-    const image = f.let(op("i32.div_u", planes, p.planes));
+    const [plane, image] = lastDigit(f, planes, p.planes);
     const x = f.let(at(at(at(p.x, image, p.xImage), plane, p.xPlane), tileRow, p.xRow));
     const y = at(at(at(p.y, image, p.yImage), plane, p.yPlane), tileRow, p.yRow);
     const to = f.let(at(unit.windows, i, VECTOR * vectors));
@@ -192,7 +199,7 @@ type Factors = {
 /** One matrix product: blocks of rows, and for each all panels. `rows` is in bytes, as those of A lie behind each other. */
 function multiply(
   f: Func,
-  micros: readonly (readonly [number, FuncRef<typeof microParams, undefined>])[],
+  micros: Numbered<FuncRef<typeof microParams, undefined>>,
   { a, b, c, count, isFirst, rows, row, panels, panelBytes, sumRow }: Factors & { readonly row: number },
 ): void {
   const rowCount = f.let(op("i32.shr_u", rows, 2));
@@ -203,20 +210,14 @@ function multiply(
     const from = f.let(at(a, first, 4));
     const [panel, to] = [f.let(b), f.let(at(c, first, sumRow))];
     const panelsEnd = f.let(at(b, panels, panelBytes));
-    dispatch(
-      f,
-      height,
-      micros.map(([size, micro]) => {
-        const each = (): void =>
-          f.while(op("i32.ne", panel, panelsEnd), () => {
-            const add = select(isFirst, i32(0), to);
-            f.call(micro, from, rows, panel, at(panel, count, row), to, sumRow, add, sumRow);
-            f.inc(panel, panelBytes);
-            f.inc(to, row);
-          });
-        return [size, each];
-      }),
-    );
+    dispatch(f, height, micros, (micro) => {
+      f.while(op("i32.ne", panel, panelsEnd), () => {
+        const add = select(isFirst, i32(0), to);
+        f.call(micro, from, rows, panel, at(panel, count, row), to, sumRow, add, sumRow);
+        f.inc(panel, panelBytes);
+        f.inc(to, row);
+      });
+    });
   });
 }
 
