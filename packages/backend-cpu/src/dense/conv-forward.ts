@@ -7,18 +7,8 @@ import { type BlockKernel, blockKernel, rectifier, TILE_BYTES } from "./conv-blo
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
 import { blockBounds, packWeights } from "./conv-weights.ts";
-import {
-  at,
-  byRows,
-  dispatch,
-  type Element,
-  type Int,
-  lastDigit,
-  min,
-  type Numbered,
-  partOf,
-  shareOf,
-} from "./element.ts";
+import { at, type Element, type Int, lastDigit, min, partOf, shareOf } from "./element.ts";
+import { byRows, dispatch, type Numbered } from "./numbered.ts";
 import { planePool2 } from "./pool-max.ts";
 import { tilesFor } from "./tiles.ts";
 

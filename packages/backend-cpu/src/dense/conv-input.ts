@@ -10,9 +10,7 @@ import { unstager } from "./conv-stage.ts";
 import { blockBounds, packWeights } from "./conv-weights.ts";
 import {
   at,
-  byRows,
   combine,
-  dispatch,
   type Element,
   type Int,
   lastDigit,
@@ -23,6 +21,7 @@ import {
   storeScalar,
 } from "./element.ts";
 import { packedMicro } from "./gemm-kernels.ts";
+import { byRows, dispatch } from "./numbered.ts";
 import { packer } from "./packer.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 

@@ -7,19 +7,9 @@ import { type Expr, type FuncRef, i32, load, type Module, op } from "../wasm/emi
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
 import { blockBounds } from "./conv-weights.ts";
-import {
-  at,
-  byRows,
-  dispatch,
-  type Element,
-  lastDigit,
-  loadScalar,
-  min,
-  partOf,
-  shareOf,
-  storeScalar,
-} from "./element.ts";
+import { at, type Element, lastDigit, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
+import { byRows, dispatch } from "./numbered.ts";
 import { packer } from "./packer.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 

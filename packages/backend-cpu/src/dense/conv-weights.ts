@@ -1,7 +1,8 @@
 /** The weights of a convolution as its kernels read them: packed, in blocks of output channels. */
 import { type Expr, type Func, type Module, op, select } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
-import { at, byRows, dispatch, type Element, type Int, shareOf } from "./element.ts";
+import { at, type Element, type Int, shareOf } from "./element.ts";
+import { byRows, dispatch } from "./numbered.ts";
 import { packer } from "./packer.ts";
 
 /** The block with a number: how many rows it has, and its first row. */

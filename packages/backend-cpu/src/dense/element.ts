@@ -83,31 +83,6 @@ export function min(f: Func, a: Expr<"i32">, b: Operand<"i32">): Local<"i32"> {
   return result;
 }
 
-/** Kernels by the number of rows they are for, or by another number. */
-export type Numbered<T> = readonly (readonly [number, T])[];
-
-/** Those for one row, and more up to `most`. */
-export function byRows<T>(most: number, make: (rows: number) => T): Numbered<T> {
-  return Array.from({ length: most }, (_, i) => [i + 1, make(i + 1)] as const);
-}
-
-/** Runs `body` for the kernel whose number `value` has. */
-export function dispatch<T>(
-  f: Func,
-  value: Expr<"i32">,
-  kernels: Numbered<T>,
-  body: (kernel: T, number: number) => void,
-): void {
-  f.block((done) => {
-    for (const [number, kernel] of kernels) {
-      f.if(op("i32.eq", value, number), () => {
-        body(kernel, number);
-        f.br(done);
-      });
-    }
-  });
-}
-
 /** The first of one part of `units`, and the first beyond it; the parts are nearly equal. */
 export function partOf(
   f: Func,

@@ -1,17 +1,8 @@
 /** The ways without packing, for few rows or few operations: operands are read where they lie. */
 import { type Expr, type Func, type FuncRef, i32, load, type Module, op, select, when } from "../wasm/emitter.ts";
-import {
-  at,
-  combine,
-  type Element,
-  type Int,
-  loadScalar,
-  min,
-  type ScalarName,
-  storeScalar,
-  sumLanes,
-} from "./element.ts";
+import { at, combine, type Element, type Int, loadScalar, min, type ScalarName, storeScalar } from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
+import { bySize, inSteps } from "./numbered.ts";
 import { callByName, type Product, type ProductLocals, productParams } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
@@ -65,10 +56,7 @@ const BAND = 512;
 
 /** For so few rows that B is read from memory for each operation: a few of its rows at a time, for all rows of C. */
 function fewRows(m: Module, e: Element): Product {
-  const micros = [4, 1].map((steps) => ({
-    steps,
-    heights: [2, 1].map((rows) => ({ rows, micro: axpyMicro(m, e, rows, steps) })),
-  }));
+  const kernels = bySize([4, 1], (steps) => bySize([2, 1], (rows) => axpyMicro(m, e, rows, steps)));
   return m.inner("few", productParams, (f, p) => {
     const [i, j, k] = f.locals("i32", 3) as [Int, Int, Int];
     const columns = f.let(op("i32.and", p.n, -e.lanes));
@@ -77,20 +65,12 @@ function fewRows(m: Module, e: Element): Product {
       const vectors = f.let(op("i32.div_u", width, e.lanes));
       const [c, add] = [f.let(at(p.c, j, e.bytes)), f.let(at(p.add, j, e.bytes))];
       startRows(f, p, c, add, f.let(op("i32.mul", width, e.bytes)));
-      f.set(k, 0);
-      for (const { steps, heights } of micros) {
-        f.while(op("i32.le_s", op("i32.add", k, steps), p.k), () => {
-          const [a, b] = [f.let(at(p.a, k, p.aColumn)), f.let(at(at(p.b, k, p.bRow), j, e.bytes))];
-          f.set(i, 0);
-          for (const { rows, micro } of heights) {
-            f.while(op("i32.le_s", op("i32.add", i, rows), p.m), () => {
-              f.call(micro, vectors, at(a, i, p.aRow), p.aRow, p.aColumn, b, p.bRow, at(c, i, p.cRow), p.cRow);
-              f.inc(i, rows);
-            });
-          }
-          f.inc(k, steps);
+      inSteps(f, k, 0, p.k, kernels, (micros) => {
+        const [a, b] = [f.let(at(p.a, k, p.aColumn)), f.let(at(at(p.b, k, p.bRow), j, e.bytes))];
+        inSteps(f, i, 0, p.m, micros, (micro) => {
+          f.call(micro, vectors, at(a, i, p.aRow), p.aRow, p.aColumn, b, p.bRow, at(c, i, p.cRow), p.cRow);
         });
-      }
+      });
     });
   });
 }
@@ -144,130 +124,31 @@ export function directProduct(m: Module, e: Element, scalar: Product): Product {
  */
 function tiledProduct(m: Module, e: Element): Product {
   const { rows: high, vectors: widest } = tilesFor(m.options).wide;
-  const widths = [4, 2, 1].filter((vectors) => vectors <= widest);
-  const heights = [high, 4, 2, 1].map((rows) => ({
-    rows,
-    micros: widths.map((vectors) => ({ columns: vectors * e.lanes, micro: directMicro(m, e, { rows, vectors }) })),
-  }));
+  const widths = [4, 2, 1].filter((vectors) => vectors <= widest).map((vectors) => vectors * e.lanes);
+  const micro = (rows: number, columns: number) => directMicro(m, e, { rows, vectors: columns / e.lanes });
+  const heights = bySize([high, 4, 2, 1], (rows) => bySize(widths, (columns) => micro(rows, columns)));
   return m.inner("tiled", productParams, (f, p) => {
     const [i, j, first] = f.locals("i32", 3) as [Int, Int, Int];
     const strip = f.let(select(p.depth, p.n, i32(widest * e.lanes)));
     f.for(first, 0, p.n, strip, () => {
       const end = min(f, op("i32.add", first, strip), p.n);
       f.set(i, 0);
-      for (const { rows, micros } of heights) {
+      for (const [rows, micros] of heights) {
         const left = op("i32.sub", p.m, i);
         const fits = op("i32.ge_s", left, rows);
         // Eight rows are twice four.
         f.while(rows === high ? op("i32.and", fits, op("i32.ne", left, 8)) : fits, () => {
           const [a, c] = [f.let(at(p.a, i, p.aRow)), f.let(at(p.c, i, p.cRow))];
           const add = f.let(at(p.add, i, p.addRow));
-          f.set(j, first);
-          for (const { columns, micro } of micros) {
-            f.while(op("i32.le_s", op("i32.add", j, columns), end), () => {
-              const [b, to] = [at(p.b, j, e.bytes), at(c, j, e.bytes)];
-              const from = when(p.add, at(add, j, e.bytes), 0);
-              f.call(micro, p.k, a, p.aRow, p.aColumn, b, p.bRow, to, p.cRow, from, p.addRow);
-              f.inc(j, columns);
-            });
-          }
+          inSteps(f, j, first, end, micros, (micro) => {
+            const [b, to] = [at(p.b, j, e.bytes), at(c, j, e.bytes)];
+            const from = when(p.add, at(add, j, e.bytes), 0);
+            f.call(micro, p.k, a, p.aRow, p.aColumn, b, p.bRow, to, p.cRow, from, p.addRow);
+          });
           f.inc(i, rows);
         });
       }
     });
-  });
-}
-
-// biome-ignore format: one line
-const dotParams = ["k", "a", "aRow", "b", "bColumn", "c", "cRow", "cColumn", "add", "addRow", "addColumn"] as const;
-
-/** Sums that a dot of vectors has, so that they do not wait for each other. */
-const CHAINS = 4;
-
-/** `rows` × `columns` of C, one or two rows. */
-function dotMicro(m: Module, e: Element, rows: number, columns: number): FuncRef<typeof dotParams, undefined> {
-  return m.inner(`dot${rows}x${columns}`, dotParams, (f, p) => {
-    const together = Math.max(1, CHAINS / (rows * columns));
-    const chains = Array.from({ length: together }, () => f.locals("v128", rows * columns));
-    const offsets = Array.from({ length: columns - 1 }, (_, j) => f.let(op("i32.mul", p.bColumn, j + 1)));
-    const a = (i: number) => (i === 0 ? p.a : op("i32.add", p.a, p.aRow));
-    const b = (j: number) => (j === 0 ? p.b : op("i32.add", p.b, offsets[j - 1]!));
-    const advance = (bytes: number): void => {
-      f.inc(p.a, bytes);
-      f.inc(p.b, bytes);
-    };
-    const left = f.locals("v128", rows);
-    const right = f.local("v128");
-    const take = (steps: number): void =>
-      f.while(op("i32.ge_s", p.k, steps * e.lanes), () => {
-        for (const [step, sums] of chains.slice(0, steps).entries()) {
-          for (const [i, vector] of left.entries()) f.set(vector, load("v128.load", a(i), 16 * step));
-          for (let j = 0; j < columns; j++) {
-            f.set(right, load("v128.load", b(j), 16 * step));
-            for (const [i, vector] of left.entries()) {
-              const sum = sums[i * columns + j]!;
-              f.set(sum, f.madd(e.shape, vector, right, sum));
-            }
-          }
-        }
-        advance(16 * steps);
-        f.inc(p.k, -steps * e.lanes);
-      });
-    take(together);
-    if (together > 1) take(1);
-    for (let apart = together / 2; apart >= 1; apart /= 2) {
-      for (const [k, sums] of chains.slice(0, apart).entries()) {
-        for (const [i, sum] of sums.entries()) f.set(sum, op(`${e.shape}.add`, sum, chains[k + apart]![i]!));
-      }
-    }
-    const totals = Array.from({ length: rows }, (_, i) =>
-      chains[0]!.slice(i * columns, (i + 1) * columns).map((sum) => f.let(sumLanes(e, sum))),
-    );
-    f.while(p.k, () => {
-      totals.forEach((row, i) => {
-        row.forEach((total, j) => {
-          const product = combine(e.name, "mul", loadScalar(e.name, a(i)), loadScalar(e.name, b(j)));
-          f.set(total, combine(e.name, "add", total, product));
-        });
-      });
-      advance(e.bytes);
-      f.inc(p.k, -1);
-    });
-    totals.forEach((row, i) => {
-      row.forEach((total, j) => {
-        const add = at(at(p.add, i, p.addRow), j, p.addColumn);
-        f.if(p.add, () => f.set(total, combine(e.name, "add", total, loadScalar(e.name, add))));
-        storeScalar(f, e.name, at(at(p.c, i, p.cRow), j, p.cColumn), total);
-      });
-    });
-  });
-}
-
-/** Rows of A and columns of B are contiguous; C may have any strides. `depth` tells whether columns come from afar, one by one. */
-export function dotProduct(m: Module, e: Element): Product {
-  const strips = [4, 2, 1].map((columns) => ({
-    columns,
-    micros: [2, 1].map((rows) => ({ rows, micro: dotMicro(m, e, rows, columns) })),
-  }));
-  return m.inner("dots", productParams, (f, p) => {
-    const i = f.local("i32");
-    const j = f.local("i32");
-    for (const { columns, micros } of strips) {
-      const fits = op("i32.le_s", op("i32.add", j, columns), p.n);
-      f.while(columns === 1 ? fits : op("i32.and", fits, op("i32.eqz", p.depth)), () => {
-        f.set(i, 0);
-        for (const { rows, micro } of micros) {
-          f.while(op("i32.le_s", op("i32.add", i, rows), p.m), () => {
-            const c = at(at(p.c, i, p.cRow), j, p.cColumn);
-            const add = when(p.add, at(at(p.add, i, p.addRow), j, p.addColumn), 0);
-            const [a, b] = [at(p.a, i, p.aRow), at(p.b, j, p.bColumn)];
-            f.call(micro, p.k, a, p.aRow, b, p.bColumn, c, p.cRow, p.cColumn, add, p.addRow, p.addColumn);
-            f.inc(i, rows);
-          });
-        }
-        f.inc(j, columns);
-      });
-    }
   });
 }
 

@@ -3,9 +3,11 @@
  * the matrices of a batch. The order of additions into an element of C depends on the shapes alone, never on the grid.
  */
 import { type Func, type Local, load, type Module, op, when } from "../wasm/emitter.ts";
-import { at, dispatch, elements, min, type Numbered, type ScalarName, shareOf } from "./element.ts";
-import { directProduct, dotProduct, scalarProduct } from "./gemm-direct.ts";
+import { at, elements, min, type ScalarName, shareOf } from "./element.ts";
+import { directProduct, scalarProduct } from "./gemm-direct.ts";
+import { dotProduct } from "./gemm-dot.ts";
 import { packedProduct } from "./gemm-packed.ts";
+import { dispatch, type Numbered } from "./numbered.ts";
 import { callByName, type Product, productParams } from "./product.ts";
 
 /** How the blocks are multiplied. */

@@ -15,8 +15,9 @@ import {
   select,
   when,
 } from "../wasm/emitter.ts";
-import { at, byRows, ceilDiv, dispatch, elements, type Int, min, shareOf } from "./element.ts";
+import { at, ceilDiv, elements, type Int, min, shareOf } from "./element.ts";
 import { storeTile } from "./gemm-kernels.ts";
+import { byRows, dispatch } from "./numbered.ts";
 import { packer } from "./packer.ts";
 import { type Turn, turner } from "./turned.ts";
 import { checker, lister, PLACES } from "./zeros.ts";

@@ -6,20 +6,9 @@
 import { type Expr, type Func, i32, load, type Module, op, when } from "../wasm/emitter.ts";
 import { type After, pools } from "./conv-forward.ts";
 import { blockBounds } from "./conv-weights.ts";
-import {
-  at,
-  byRows,
-  ceilDiv,
-  dispatch,
-  elements,
-  type Int,
-  lastDigit,
-  min,
-  type Numbered,
-  partOf,
-  shareOf,
-} from "./element.ts";
+import { at, ceilDiv, elements, type Int, lastDigit, min, partOf, shareOf } from "./element.ts";
 import { type Micro, packedMicro } from "./gemm-kernels.ts";
+import { byRows, dispatch, type Numbered } from "./numbered.ts";
 import { tilesFor } from "./tiles.ts";
 import {
   type Axes,

@@ -5,20 +5,9 @@
  * interleaved by four channels first.
  */
 import { type Func, type FuncRef, i32, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
-import {
-  at,
-  byRows,
-  ceilDiv,
-  dispatch,
-  elements,
-  type Int,
-  lastDigit,
-  min,
-  type Numbered,
-  partOf,
-  shareOf,
-} from "./element.ts";
+import { at, ceilDiv, elements, type Int, lastDigit, min, partOf, shareOf } from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
+import { byRows, dispatch, type Numbered } from "./numbered.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 import { type Matrix, windowOf } from "./winograd-axis.ts";
 import { buildInterleave, LANES, VECTOR } from "./winograd-interleave.ts";
