@@ -9,7 +9,7 @@ import { stager } from "./conv-stage.ts";
 import { blockBounds, packWeights } from "./conv-weights.ts";
 import { at, type Element, type Int, lastDigit, min, partOf, shareOf } from "./element.ts";
 import { byRows, dispatch, type Numbered } from "./numbered.ts";
-import { planePool2 } from "./pool-max.ts";
+import { planePool2 } from "./pool-quads.ts";
 import { tilesFor } from "./tiles.ts";
 
 /**

@@ -41,37 +41,50 @@ export function forEachOutput(
   p: PoolLocals,
   { lanes }: Element,
   row: WindowRow | undefined,
-  visitor: OutputVisitor,
+  { plane, output, some }: OutputVisitor,
 ): void {
   const [x, vectors] = [f.local("i32"), f.local("i32")];
-  const single = (window: Window): void => {
-    visitor.output(window);
+  const one = (window: Window): void => {
+    output(window);
     f.inc(x, 1);
   };
-  const next = (window: Window, { stride }: WindowRow): void => {
-    visitor.some(window);
-    f.inc(x, lanes);
-    f.inc(window[2].first, lanes * stride);
-    f.inc(vectors, -1);
+  const oneOrMore = (window: Window, row: WindowRow): void => {
+    const [, , { start, first }] = window;
+    const vector = (): void => {
+      some(window);
+      f.inc(x, lanes);
+      f.inc(first, lanes * row.stride);
+      f.inc(vectors, -1);
+    };
+    f.set(vectors, op("i32.div_u", windowsInside(f, p, row, start, x), lanes));
+    f.if(
+      vectors,
+      () => f.doWhile(vector, vectors),
+      () => one(window),
+    );
   };
+  forEachLine(f, p, plane, (depth, height) => {
+    f.set(x, 0);
+    f.while(op("i32.lt_s", x, p.outWidth), () => {
+      const window = [depth, height, rangeOf(f, p, "Width", x)] as const;
+      if (row) oneOrMore(window, row);
+      else one(window);
+    });
+  });
+}
+
+/** Every row of outputs of this chunk's planes: where its windows lie along the other axes. */
+function forEachLine(
+  f: Func,
+  p: PoolLocals,
+  plane: (number: Int) => void,
+  body: (depth: Range, height: Range) => void,
+): void {
   shareOf(f, p, p.planes, (number) => {
-    visitor.plane(number);
+    plane(number);
     f.range(p.outDepth, (z) => {
       const depth = rangeOf(f, p, "Depth", z);
-      f.range(p.outHeight, (y) => {
-        const height = rangeOf(f, p, "Height", y);
-        f.set(x, 0);
-        f.while(op("i32.lt_s", x, p.outWidth), () => {
-          const window = [depth, height, rangeOf(f, p, "Width", x)] as const;
-          if (!row) return single(window);
-          f.set(vectors, op("i32.div_u", windowsInside(f, p, row, window[2].start, x), lanes));
-          f.if(
-            vectors,
-            () => f.doWhile(() => next(window, row), vectors),
-            () => single(window),
-          );
-        });
-      });
+      f.range(p.outHeight, (y) => body(depth, rangeOf(f, p, "Height", y)));
     });
   });
 }

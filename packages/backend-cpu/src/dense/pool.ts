@@ -3,7 +3,8 @@ import { engine, threads } from "../runtime/index.ts";
 import type { Module } from "../wasm/emitter.ts";
 import { elements, type FloatName } from "./element.ts";
 import { type PoolShape, poolGeometry, type WindowRow } from "./pool-geometry.ts";
-import { buildMaxPool, buildMaxPool2, buildMaxPool2Backward, buildMaxPoolBackward } from "./pool-max.ts";
+import { buildMaxPool, buildMaxPoolBackward } from "./pool-max.ts";
+import { buildMaxPool2, buildMaxPool2Backward } from "./pool-quads.ts";
 
 export { type PoolShape, pooledSize } from "./pool-geometry.ts";
 

@@ -16,7 +16,7 @@ import {
 import { type After, pools } from "./conv-forward.ts";
 import { blockBounds } from "./conv-weights.ts";
 import { at, type Int, shareOf } from "./element.ts";
-import { largestOfQuad } from "./pool-max.ts";
+import { largestOfQuad } from "./pool-quads.ts";
 import { tilesFor } from "./tiles.ts";
 import { type Axis, type Matrix, windowOf } from "./winograd-axis.ts";
 
