@@ -4,7 +4,7 @@
  */
 import { type Expr, type Func, type FuncRef, load, type Module, type Operand, op, splat } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
-import { at, type Element, type Int, loadScalar, storeScalar } from "./element.ts";
+import { at, copyScalar, type Element, type Int, loadScalar, storeScalar } from "./element.ts";
 import { tileSums } from "./gemm-kernels.ts";
 import type { Tile } from "./tiles.ts";
 
@@ -147,7 +147,7 @@ function copyOut(f: Func, { e, c, yChannel }: Pixels, { rows, width }: Gather, f
   f.range(count, () => {
     const t = f.let(target);
     for (let i = 0; i < rows; i++) {
-      storeScalar(f, e.name, t, loadScalar(e.name, from, i * width * e.bytes));
+      copyScalar(f, e.name, t, from, 0, i * width * e.bytes);
       f.inc(t, yChannel);
     }
     f.inc(from, e.bytes);

@@ -7,7 +7,11 @@ import { memory } from "../runtime/index.ts";
 import { type Expr, type Func, type Local, load, op } from "../wasm/emitter.ts";
 import { type Geometry, type Layout, product } from "./conv-geometry.ts";
 
-/** The numbers, in order of their place in memory. */
+/** Tables: offsets of the rows, of the taps of one channel, of the taps of all channels; phases of 3 numbers. */
+const tableNames = ["rows", "taps", "allTaps", "phases"] as const;
+type Table = (typeof tableNames)[number];
+
+/** The numbers, in order of their place in memory. The tables follow. */
 const fieldNames = [
   // Sizes.
   "batch",
@@ -47,16 +51,12 @@ const fieldNames = [
   "phaseCount",
   // From one column of a phase to the next, in the dense input.
   "step",
-  // Tables, which follow: offsets of the rows, of the taps of one channel, of the taps of all channels; phases of 3 numbers.
-  "rows",
-  "taps",
-  "allTaps",
-  "phases",
+  ...tableNames,
 ] as const;
 
 export type Field = (typeof fieldNames)[number];
 
-const tables: ReadonlySet<Field> = new Set(["rows", "taps", "allTaps", "phases"]);
+const inTables: ReadonlySet<Field> = new Set(tableNames);
 
 /** Fields of the plan at `plan`, each in a local. */
 export function readPlan<const F extends readonly Field[]>(
@@ -66,7 +66,7 @@ export function readPlan<const F extends readonly Field[]>(
 ): { readonly [N in F[number]]: Local<"i32"> } {
   const locals = names.map((name) => {
     const number = load("i32.load", plan, 4 * fieldNames.indexOf(name));
-    return [name, f.let(tables.has(name) ? op("i32.add", plan, number) : number)];
+    return [name, f.let(inTables.has(name) ? op("i32.add", plan, number) : number)];
   });
   return Object.fromEntries(locals);
 }
@@ -91,49 +91,55 @@ export function blocksOf(count: number, maxRows: number): Blocks {
 
 /** Writes the plan of a layout. `bytes` is the size of an element, `blocks` how the matrix product is cut. */
 export function makePlan(geometry: Geometry, layout: Layout, bytes: number, blocks: Blocks): Plan {
-  const { input, output, channels, outputs, groups } = geometry;
-  const { rows, taps, phases, plane, bands } = layout;
-  const allTaps = Array.from({ length: channels }, (_, c) => taps.map((tap) => tap + c * plane)).flat();
-  const ranges = phases.flatMap((p) => [p.source, p.target, p.count]);
-  const length = fieldNames.length + rows.length + taps.length + allTaps.length + ranges.length;
-  const block = memory.allocate(4 * length);
-  const { i32 } = memory.heap;
-  const first = block.address / 4;
-  let next = fieldNames.length;
-  const place = (table: readonly number[], scale: number): number => {
-    const start = next;
-    for (const value of table) i32[first + next++] = value * scale;
-    return 4 * start;
-  };
-  const [x, y] = [product(input), product(output)];
+  const tables = tablesOf(geometry.channels, layout, bytes);
   const numbers: { readonly [F in Field]: number } = {
-    ...{ batch: geometry.batch, groups, channels, outputs },
-    ...{ rowCount: rows.length, rowLength: output[2], tapCount: taps.length },
+    ...sizesOf(geometry, layout, bytes),
     ...blocks,
-    ...{
-      xImage: groups * channels * x * bytes,
-      xChannel: x * bytes,
-      xPlane: (x / input[0]) * bytes,
-      xRow: input[2] * bytes,
-    },
-    ...{ yImage: groups * outputs * y * bytes, yChannel: y * bytes, yRow: output[2] * bytes },
-    ...{ staged: Number(layout.staged), plane: plane * bytes },
+    ...placesOf(tables),
+  };
+  const words = [...fieldNames.map((name) => numbers[name]), ...tableNames.flatMap((name) => tables[name])];
+  const block = memory.allocate(4 * words.length);
+  memory.heap.i32.set(words, block.address / 4);
+  return { geometry, layout, block };
+}
+
+type Tables = { readonly [T in Table]: readonly number[] };
+
+function tablesOf(channels: number, { rows, taps, phases, plane }: Layout, bytes: number): Tables {
+  const inBytes = (offsets: readonly number[]) => offsets.map((offset) => offset * bytes);
+  const ofAll = Array.from({ length: channels }, (_, c) => taps.map((tap) => tap + c * plane));
+  // Counts stay counts.
+  const ranges = phases.flatMap(({ source, target, count }) => [...inBytes([source, target]), count]);
+  return { rows: inBytes(rows), taps: inBytes(taps), allTaps: inBytes(ofAll.flat()), phases: ranges };
+}
+
+/** Where the tables begin, in bytes. */
+function placesOf(tables: Tables): { readonly [T in Table]: number } {
+  let next = fieldNames.length;
+  const places = tableNames.map((name) => {
+    const start = next;
+    next += tables[name].length;
+    return [name, 4 * start];
+  });
+  return Object.fromEntries(places);
+}
+
+function sizesOf(geometry: Geometry, layout: Layout, bytes: number) {
+  const { batch, input, output, channels, outputs, groups } = geometry;
+  const { bands } = layout;
+  const [x, y] = [product(input) * bytes, product(output) * bytes];
+  return {
+    ...{ batch, groups, channels, outputs },
+    ...{ rowCount: layout.rows.length, rowLength: output[2], tapCount: layout.taps.length },
+    ...{ xImage: groups * channels * x, xChannel: x, xPlane: x / input[0], xRow: input[2] * bytes },
+    ...{ yImage: groups * outputs * y, yChannel: y, yRow: output[2] * bytes },
+    ...{ staged: Number(layout.staged), plane: layout.plane * bytes },
     ...{ stagedDepth: layout.height * layout.pitch * bytes, stagedRow: layout.pitch * bytes },
     ...{ depthUsed: layout.depthUsed, heightUsed: layout.heightUsed },
     ...{ bandAxis: bands.axis, bandCount: bands.count, bandRows: bands.rows, bandAdvance: bands.advance },
     ...{ bandBefore: bands.before, bandFrame: bands.frame, bandStep: bands.step * bytes },
-    ...{ phaseCount: phases.length, step: geometry.stride[2] * bytes },
-    ...{ rows: place(rows, bytes), taps: place(taps, bytes), allTaps: place(allTaps, bytes) },
-    // Counts stay counts.
-    phases: place(
-      ranges.map((value, i) => (i % 3 === 2 ? value : value * bytes)),
-      1,
-    ),
+    ...{ phaseCount: layout.phases.length, step: geometry.stride[2] * bytes },
   };
-  fieldNames.forEach((name, i) => {
-    i32[first + i] = numbers[name];
-  });
-  return { geometry, layout, block };
 }
 
 const KEPT = 64;

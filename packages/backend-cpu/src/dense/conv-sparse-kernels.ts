@@ -2,7 +2,7 @@
  * The two gradients of a convolution for output gradients that are mostly zeros, as those behind max pooling and ReLU are.
  * Images and weights lie with their channels side by side: a row of a window is one run of memory. Of float32.
  */
-import { call, type FuncRef, i32, load, type Module, op } from "../wasm/emitter.ts";
+import { call, type Func, type FuncRef, i32, load, type Module, op } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
 import { type Runs, tiler } from "./conv-sparse-tiles.ts";
 import { forEachRun } from "./conv-stage.ts";
@@ -63,7 +63,7 @@ export function buildSparseWeight(m: Module, runs: Runs): void {
   const sumBytes = 16 * runs.count * runs.vectors;
   m.func("weight", params, (f, q) => {
     const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "plane", "taps");
-    const [n, output, sum] = [f.local("i32"), f.local("i32"), f.local("i32")];
+    const [n, output, sum] = f.locals("i32", 3) as [Int, Int, Int];
     shareOf(f, q, op("i32.mul", p.groups, q.parts), (unit) => {
       const group = f.let(op("i32.div_u", unit, q.parts));
       const part = f.let(op("i32.rem_u", unit, q.parts));
@@ -85,25 +85,28 @@ export function buildSparseWeight(m: Module, runs: Runs): void {
       f.set(sum, sums);
       const to = f.let(at(q.result, first, op("i32.mul", p.channels, 4 * runs.count * runs.taps)));
       const line = f.let(op("i32.shl", p.channels, 2));
-      f.for(output, first, end, 1, () => {
-        f.range(runs.count, () => {
-          f.call(turn, sum, to, line, 4 * runs.count * runs.taps, p.channels, runs.taps);
-          f.inc(sum, 16 * runs.vectors);
-          f.inc(to, 4 * runs.taps);
-        });
-        f.inc(to, op("i32.mul", op("i32.sub", p.channels, 1), 4 * runs.count * runs.taps));
-      });
+      f.for(output, first, end, 1, () => storeSums(f, turn, runs, { sum, to, line, channels: p.channels }));
     });
   });
 }
 
-/** `input`: units are images, by group; the scratch area holds an image, then a list. */
-export function buildSparseInput(m: Module, runs: Runs): void {
-  const turn = turner(m);
-  const check = checker(m);
-  const list = planeLister(m);
-  const tiles = tiler(m, runs, true);
-  const taps = runs.count * runs.taps;
+/** The sums of one output channel, which have the channels of the input side by side, to its weights. */
+function storeSums(
+  f: Func,
+  turn: Turn,
+  { count, vectors, taps }: Runs,
+  { sum, to, line, channels }: { readonly [K in "sum" | "to" | "line" | "channels"]: Int },
+): void {
+  f.range(count, () => {
+    f.call(turn, sum, to, line, 4 * count * taps, channels, taps);
+    f.inc(sum, 16 * vectors);
+    f.inc(to, 4 * taps);
+  });
+  f.inc(to, op("i32.mul", op("i32.sub", channels, 1), 4 * count * taps));
+}
+
+/** `prepare`, of weights: units are output channels. */
+function buildTurnedWeights(m: Module, turn: Turn, check: Check, taps: number): void {
   m.func("prepare", ["chunk", "chunks", "plan", "w", "packed", "table"], (f, q) => {
     const p = readPlan(f, q.plan, "groups", "channels", "outputs");
     const size = f.let(op("i32.mul", p.channels, 4 * taps));
@@ -113,6 +116,14 @@ export function buildSparseInput(m: Module, runs: Runs): void {
       f.call(check, packed, op("i32.add", packed, size), q.table);
     });
   });
+}
+
+/** `input`: units are images, by group; the scratch area holds an image, then a list. */
+export function buildSparseInput(m: Module, runs: Runs): void {
+  const [turn, check] = [turner(m), checker(m)];
+  const [list, tiles] = [planeLister(m), tiler(m, runs, true)];
+  const taps = runs.count * runs.taps;
+  buildTurnedWeights(m, turn, check, taps);
   m.func("input", params, (f, q) => {
     const p = readPlan(f, q.plan, "batch", "groups", "channels", "outputs", "plane");
     const { xChannel, taps: table } = readPlan(f, q.plan, "xChannel", "taps");

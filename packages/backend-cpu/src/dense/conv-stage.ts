@@ -11,7 +11,7 @@ import {
   shuffle,
 } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
-import { at, type Element, loadScalar, storeScalar } from "./element.ts";
+import { at, copyScalar, type Element } from "./element.ts";
 
 const stageParams = ["plan", "dense", "staged", "count", "band"] as const;
 type StageArguments = { readonly [N in (typeof stageParams)[number]]: Expr<"i32"> };
@@ -35,7 +35,7 @@ export function stager(m: Module, e: Element): Stage {
     forEachRun(f, { ...args, staged }, (run) => {
       for (const step of [1, 2] as const)
         f.if(op("i32.eq", run.step, step * e.bytes), () => copyVectors(f, e, run, step));
-      copyElements(f, e, run, (r) => storeScalar(f, e.name, r.staged, loadScalar(e.name, r.dense)));
+      copyElements(f, e, run, ({ dense, staged }) => copyScalar(f, e.name, staged, dense));
     });
   });
 }
@@ -46,7 +46,7 @@ export function unstager(m: Module, e: Element): Stage {
     const { xChannel } = readPlan(f, args.plan, "xChannel");
     f.fill(args.dense, 0, op("i32.mul", args.count, xChannel));
     forEachRun(f, args, (run) => {
-      copyElements(f, e, run, (r) => storeScalar(f, e.name, r.dense, loadScalar(e.name, r.staged)));
+      copyElements(f, e, run, ({ dense, staged }) => copyScalar(f, e.name, dense, staged));
     });
   });
 }

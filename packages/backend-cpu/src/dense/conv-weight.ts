@@ -7,7 +7,7 @@ import { type Expr, type FuncRef, i32, load, type Module, op } from "../wasm/emi
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
 import { blockBounds } from "./conv-weights.ts";
-import { at, type Element, lastDigit, loadScalar, min, partOf, shareOf, storeScalar } from "./element.ts";
+import { at, copyScalar, type Element, lastDigit, min, partOf, shareOf } from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
 import { byRows, dispatch } from "./numbered.ts";
 import { packer } from "./packer.ts";
@@ -110,7 +110,7 @@ function sumStorer(m: Module, e: Element): FuncRef<typeof storeParams, undefined
       const from = f.let(at(q.sums, output, e.bytes));
       const to = f.let(at(q.dw, output, q.dwRow));
       f.range(q.taps, () => {
-        storeScalar(f, e.name, to, loadScalar(e.name, from));
+        copyScalar(f, e.name, to, from);
         f.inc(from, q.sumsRow);
         f.inc(to, e.bytes);
       });

@@ -49,6 +49,11 @@ export function storeScalar(f: Func, name: ScalarName, address: Operand<"i32">, 
   f.store(`${name}.store`, address, value as never, offset);
 }
 
+/** Copies one element. */
+export function copyScalar(f: Func, name: ScalarName, to: Int, from: Int, toOffset = 0, fromOffset = 0): void {
+  storeScalar(f, name, to, loadScalar(name, from, fromOffset), toOffset);
+}
+
 /** `a + b` or `a * b` of one element. */
 export function combine(name: ScalarName, verb: "add" | "mul", a: Scalar | number, b: Scalar | number): Scalar {
   return op(`${name}.${verb}`, a as never, b as never);

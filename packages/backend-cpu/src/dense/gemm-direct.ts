@@ -1,9 +1,9 @@
 /** The ways without packing, for few rows or few operations: operands are read where they lie. */
 import { type Expr, type Func, type FuncRef, i32, load, type Module, op, select, when } from "../wasm/emitter.ts";
-import { at, combine, type Element, type Int, loadScalar, min, type ScalarName, storeScalar } from "./element.ts";
+import { at, combine, type Element, type Int, loadScalar, min, type ScalarName } from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
 import { bySize, inSteps } from "./numbered.ts";
-import { callByName, type Product, type ProductLocals, productParams } from "./product.ts";
+import { callByName, type Product, type ProductLocals, productParams, storeTotal } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
 const microParams = ["k", "a", "aRow", "aColumn", "b", "bRow", "c", "cRow", "add", "addRow"] as const;
@@ -168,9 +168,7 @@ export function scalarProduct(m: Module, name: ScalarName): Product {
           f.inc(a, p.aColumn);
           f.inc(b, p.bRow);
         });
-        const add = at(at(p.add, i, p.addRow), j, p.addColumn);
-        f.if(p.add, () => f.set(total, combine(name, "add", total, loadScalar(name, add))));
-        storeScalar(f, name, at(at(p.c, i, p.cRow), j, p.cColumn), total);
+        storeTotal(f, p, [i, j], total);
       });
     });
   });

@@ -1,8 +1,8 @@
 /** The way for few rows or columns that lie side by side: every element of C is the dot product of two lines. */
 import { type Expr, type Func, type FuncRef, type Local, load, type Module, op, when } from "../wasm/emitter.ts";
-import { at, combine, type Element, type Int, loadScalar, type Scalar, storeScalar, sumLanes } from "./element.ts";
+import { at, combine, type Element, type Int, loadScalar, type Scalar, sumLanes } from "./element.ts";
 import { bySize, inSteps } from "./numbered.ts";
-import { type Product, productParams } from "./product.ts";
+import { type Product, productParams, storeTotal } from "./product.ts";
 
 // biome-ignore format: one line
 const dotParams = ["k", "a", "aRow", "b", "bColumn", "c", "cRow", "cColumn", "add", "addRow", "addColumn"] as const;
@@ -40,11 +40,7 @@ function dotMicro(m: Module, e: Element, rows: number, columns: number): FuncRef
     if (together > 1) addVectors(f, lines, chains.slice(0, 1));
     const totals = joined(f, e, chains).map((sum) => f.let(sumLanes(e, sum)));
     addElements(f, lines, totals);
-    forEachCell(totals, columns, (total, i, j) => {
-      const add = at(at(p.add, i, p.addRow), j, p.addColumn);
-      f.if(p.add, () => f.set(total, combine(e.name, "add", total, loadScalar(e.name, add))));
-      storeScalar(f, e.name, at(at(p.c, i, p.cRow), j, p.cColumn), total);
-    });
+    forEachCell(totals, columns, (total, i, j) => storeTotal(f, p, [i, j], total));
   });
 }
 

@@ -6,6 +6,7 @@
 import {
   call,
   type Expr,
+  type Func,
   type FuncRef,
   i32,
   load,
@@ -138,17 +139,9 @@ function strip(m: Module, panels: number): FuncRef<typeof stripParams, undefined
 
 const multiplyParams = [
   ...sizes,
-  "n",
-  "blockRows",
-  "b",
-  "bRow",
-  "bColumn",
-  "c",
-  "cRow",
-  "add",
-  "addRow",
-  "turned",
+  ...(["n", "blockRows", "b", "bRow", "bColumn", "c", "cRow", "add", "addRow", "turned"] as const),
 ] as const;
+type Locals = { readonly [K in (typeof multiplyParams)[number]]: Int };
 
 /** `multiply`: units are blocks of rows in a group of panels, of which `n` fills each. */
 function exportMultiply(m: Module, turn: Turn): void {
@@ -163,15 +156,8 @@ function exportMultiply(m: Module, turn: Turn): void {
     const aside = f.let(op("i32.add", panels, GROUP * width * DEPTH * e.bytes));
     const pitch = f.let(select(p.turned, i32(GROUP * width * e.bytes), p.cRow));
     const [from, addRow] = [f.local("i32"), f.local("i32")];
-    shareOf(f, p, op("i32.mul", groups, blocks), (unit) => {
-      const column = f.let(op("i32.mul", op("i32.div_u", unit, blocks), GROUP * width));
-      const columns = min(f, op("i32.sub", p.n, column), GROUP * width);
-      const row = f.let(op("i32.mul", op("i32.rem_u", unit, blocks), p.blockRows));
-      const rows = min(f, op("i32.sub", p.m, row), p.blockRows);
-      const inRow = f.let(op("i32.mul", column, e.bytes));
-      const c = f.let(op("i32.add", at(p.c, row, p.cRow), inRow));
-      f.if(p.turned, () => f.set(c, aside));
-      const add = f.let(when(p.add, op("i32.add", at(p.add, row, p.addRow), inRow), 0));
+    shareOf(f, p, op("i32.mul", groups, blocks), (number) => {
+      const { column, columns, row, rows, c, add } = unitOf(f, p, { number, blocks, aside, width });
       f.set(addRow, p.addRow);
       f.for(from, 0, p.k, DEPTH, () => {
         const depth = min(f, op("i32.sub", p.k, from), DEPTH);
@@ -190,4 +176,21 @@ function exportMultiply(m: Module, turn: Turn): void {
       });
     });
   });
+}
+
+/** Which part of C a unit computes, and where: `aside` if it is transposed later. */
+function unitOf(
+  f: Func,
+  p: Locals,
+  { number, blocks, aside, width }: { readonly [K in "number" | "blocks" | "aside"]: Int } & { readonly width: number },
+) {
+  const column = f.let(op("i32.mul", op("i32.div_u", number, blocks), GROUP * width));
+  const columns = min(f, op("i32.sub", p.n, column), GROUP * width);
+  const row = f.let(op("i32.mul", op("i32.rem_u", number, blocks), p.blockRows));
+  const rows = min(f, op("i32.sub", p.m, row), p.blockRows);
+  const inRow = f.let(op("i32.mul", column, e.bytes));
+  const c = f.let(op("i32.add", at(p.c, row, p.cRow), inRow));
+  f.if(p.turned, () => f.set(c, aside));
+  const add = f.let(when(p.add, op("i32.add", at(p.add, row, p.addRow), inRow), 0));
+  return { column, columns, row, rows, c, add };
 }

@@ -1,6 +1,6 @@
 /** Copies lines of a matrix, rows of the left side or columns of the right one, into the panels that micro kernels read. */
 import { type Expr, type Func, type FuncRef, type Local, load, type Module, op, shuffle } from "../wasm/emitter.ts";
-import { at, type Element, type Int, loadScalar, storeScalar } from "./element.ts";
+import { at, copyScalar, type Element, type Int } from "./element.ts";
 
 const packParams = ["target", "source", "n", "count", "line", "step"] as const;
 export type PackParams = typeof packParams;
@@ -118,7 +118,7 @@ function packSteps(f: Func, { e, width, pitch, target, count, line, step, k, s }
   f.while(op("i32.lt_s", k, count), () => {
     const from = f.let(s);
     for (let j = 0; j < width; j++) {
-      storeScalar(f, e.name, target, loadScalar(e.name, from), j * e.bytes);
+      copyScalar(f, e.name, target, from, j * e.bytes);
       if (j < width - 1) f.inc(from, line);
     }
     f.inc(target, pitch);
@@ -133,7 +133,7 @@ function packFewer(f: Func, { e, pitch, target, count, line, step, k, s }: Packi
   f.for(k, 0, count, 1, () => {
     const [from, to] = [f.let(s), f.let(target)];
     f.range(lines, () => {
-      storeScalar(f, e.name, to, loadScalar(e.name, from));
+      copyScalar(f, e.name, to, from);
       f.inc(to, e.bytes);
       f.inc(from, line);
     });

@@ -1,5 +1,6 @@
 /** What the three ways to multiply two matrices have in common. */
-import type { Expr, Func, FuncRef, Local } from "../wasm/emitter.ts";
+import type { Expr, Func, FuncRef, Local, Operand } from "../wasm/emitter.ts";
+import { at, combine, loadScalar, type ScalarName, storeScalar } from "./element.ts";
 
 /**
  * C[m × n] = A[m × k] · B[k × n] + add. Strides are in bytes. `add` is 0, or the address of what is added: C itself to
@@ -26,6 +27,19 @@ export const productParams = [
 
 export type ProductLocals = { readonly [K in (typeof productParams)[number]]: Local<"i32"> };
 export type Product = FuncRef<typeof productParams, undefined>;
+
+/** Element (`i`, `j`) of C is `total`, and what is added. */
+export function storeTotal(
+  f: Func,
+  p: Pick<ProductLocals, "c" | "cRow" | "cColumn" | "add" | "addRow" | "addColumn">,
+  [i, j]: readonly [Operand<"i32">, Operand<"i32">],
+  total: Local<ScalarName>,
+): void {
+  const name = total.type;
+  const add = at(at(p.add, i, p.addRow), j, p.addColumn);
+  f.if(p.add, () => f.set(total, combine(name, "add", total, loadScalar(name, add))));
+  storeScalar(f, name, at(at(p.c, i, p.cRow), j, p.cColumn), total);
+}
 
 /** Calls a function with the arguments by name. */
 export function callByName<P extends readonly string[]>(
