@@ -2,7 +2,7 @@
  * Convolution as a matrix product that gathers its right side, see `conv-block.ts`. Nothing is unfolded, and weights are
  * packed once.
  */
-import { type Expr, type Func, type Module, op, when } from "../wasm/emitter.ts";
+import { type Func, type Module, op, when } from "../wasm/emitter.ts";
 import { type BlockKernel, blockKernel, rectifier, TILE_BYTES } from "./conv-block.ts";
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
@@ -49,29 +49,22 @@ export function buildForward(m: Module, e: Element, after: After): void {
     const weightRow = f.let(op("i32.mul", op("i32.mul", p.channels, p.tapCount), e.bytes));
     const planes = f.let(op("i32.add", m.scratch(), TILE_BYTES));
     const staged = f.let(pool ? at(planes, p.yChannel, mostRows) : planes);
-    const pooledPlane = f.let(op("i32.shl", op("i32.mul", q.outHeight, q.outWidth), 2));
-    const blocks = { e, kernels, base, weightRow, pool: pool && { pool, planes, pooledPlane } };
+    const planeBytes = f.let(op("i32.shl", op("i32.mul", q.outHeight, q.outWidth), 2));
+    const blocks = { e, kernels, base, weightRow, pool: pool && { pool, planes, planeBytes } };
     shareOf(f, q, op("i32.mul", op("i32.mul", images, p.bandCount), q.splits), (number) => {
-      const { split, band, ...unit } = unitOf(f, p, number);
+      const unit = unitOf(f, p, number);
       f.set(base, at(at(q.x, unit.image, p.xImage), op("i32.mul", unit.group, p.channels), p.xChannel));
       f.if(p.staged, () => {
-        f.call(stage, q.plan, base, staged, p.channels, band);
-        f.set(base, op("i32.sub", staged, op("i32.mul", band, p.bandStep)));
+        f.call(stage, q.plan, base, staged, p.channels, unit.band);
+        f.set(base, op("i32.sub", staged, op("i32.mul", unit.band, p.bandStep)));
       });
-      const [first, end] = partOf(f, p.blockCount, split, q.splits);
+      const [first, end] = partOf(f, p.blockCount, unit.split, q.splits);
       f.for(block, first, end, 1, () => convolveBlock(f, p, blocks, unit, block));
     });
   });
 }
 
-/** A band of an image's group: some rows of the output. */
-interface Unit {
-  readonly image: Int;
-  readonly group: Int;
-  readonly firstRow: Int;
-  readonly rowsEnd: Int;
-}
-
+/** A band of an image's group, and a part of the output channels. */
 function unitOf(f: Func, p: Locals, unit: Int) {
   const [split, number] = lastDigit(f, unit, p.splits);
   const band = f.let(op("i32.rem_u", number, p.bandCount));
@@ -81,6 +74,8 @@ function unitOf(f: Func, p: Locals, unit: Int) {
   const [group, image] = lastDigit(f, rest, p.groups);
   return { split, band, image, group, firstRow, rowsEnd };
 }
+
+type Unit = ReturnType<typeof unitOf>;
 
 /** How blocks are computed: to their place or, where they are pooled, to `planes`. */
 interface Blocks {
@@ -97,7 +92,7 @@ interface Pool {
   readonly pool: ReturnType<typeof planePool2>;
   readonly planes: Int;
   /** Bytes of a plane that was pooled. */
-  readonly pooledPlane: Int;
+  readonly planeBytes: Int;
 }
 
 function convolveBlock(f: Func, p: Locals, blocks: Blocks, unit: Unit, number: Int): void {
@@ -110,23 +105,11 @@ function convolveBlock(f: Func, p: Locals, blocks: Blocks, unit: Unit, number: I
   const place = at(at(at(p.y, image, p.yImage), channel, p.yChannel), firstRow, p.yRow);
   const c = f.let(pool ? pool.planes : place);
   dispatch(f, block.rows, kernels, (kernel) => f.call(kernel, p.plan, w, base, bias, c, firstRow, rowsEnd));
-  const first = at(channel, image, op("i32.mul", p.groups, p.outputs));
-  if (pool) poolBlock(f, p, pool, { c, first, rows: block.rows });
-}
-
-/** The planes of a block. */
-interface Planes {
-  readonly c: Int;
-  /** The number of the first one in the output. */
-  readonly first: Expr<"i32">;
-  readonly rows: Int;
-}
-
-function poolBlock(f: Func, p: Locals, { pool, pooledPlane }: Pool, { c, first, rows }: Planes): void {
-  const to = f.let(op("i32.mul", first, pooledPlane));
-  f.range(rows, () => {
-    f.call(pool, c, at(p.y, to, 1), at(p.indices, to, 1), p.inWidth, p.outHeight, p.outWidth);
+  if (!pool) return;
+  const to = f.let(op("i32.mul", at(channel, image, op("i32.mul", p.groups, p.outputs)), pool.planeBytes));
+  f.range(block.rows, () => {
+    f.call(pool.pool, c, at(p.y, to, 1), at(p.indices, to, 1), p.inWidth, p.outHeight, p.outWidth);
     f.inc(c, p.yChannel);
-    f.inc(to, pooledPlane);
+    f.inc(to, pool.planeBytes);
   });
 }

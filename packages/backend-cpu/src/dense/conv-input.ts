@@ -103,24 +103,20 @@ export function buildInput(m: Module, e: Element): void {
     const weights = f.let(op("i32.mul", op("i32.mul", op("i32.mul", p.outputs, p.tapCount), q.together), e.bytes));
     const products = f.let(op("i32.div_u", p.channels, q.together));
     const [row, number, channel, from] = f.locals("i32", 4) as [Int, Int, Int, Int];
-    const { staged, ...scratch } = scratchOf(f, p, m.scratch(), e, width);
+    // The scratch area: a product and the packed gradients, rows of both padded to whole tiles; then the staged image.
+    const product = f.let(op("i32.add", m.scratch(), TILE_BYTES));
+    const panelBytes = f.let(rowBytes(f.let(op("i32.mul", q.panelRows, p.rowLength)), e, width));
+    const packed = f.let(at(product, op("i32.mul", p.tapCount, q.together), panelBytes));
+    const staged = f.let(at(packed, p.outputs, panelBytes));
     const planeStep = f.let(when(p.staged, p.plane, p.xChannel));
-    const panels = { ...kernels, ...scratch, e, width, weights, products, planeStep, number, channel, from };
+    const panels = { ...kernels, e, width, product, packed, weights, products, planeStep, number, channel, from };
     shareOf(f, q, op("i32.mul", op("i32.mul", p.batch, p.groups), q.splits), (number) => {
-      const { dx, count, ...unit } = unitOf(f, p, number, products, staged);
-      f.fill(unit.planes, 0, op("i32.mul", count, planeStep));
+      const unit = unitOf(f, p, number, products, staged);
+      f.fill(unit.planes, 0, op("i32.mul", unit.count, planeStep));
       f.for(row, 0, p.rowCount, q.panelRows, () => sendPanel(f, p, panels, unit, row));
-      f.if(p.staged, () => f.call(unstage, q.plan, dx, staged, count, 0));
+      f.if(p.staged, () => f.call(unstage, q.plan, unit.dx, staged, unit.count, 0));
     });
   });
-}
-
-/** The scratch area: a product and the packed gradients, rows of both padded to whole tiles; then the staged image. */
-function scratchOf(f: Func, p: Locals, start: Expr<"i32">, e: Element, width: number) {
-  const product = f.let(op("i32.add", start, TILE_BYTES));
-  const panelBytes = f.let(rowBytes(f.let(op("i32.mul", p.panelRows, p.rowLength)), e, width));
-  const packed = f.let(at(product, op("i32.mul", p.tapCount, p.together), panelBytes));
-  return { product, packed, staged: f.let(at(packed, p.outputs, panelBytes)) };
 }
 
 /** Of a row of so many pixels, padded to tiles of some width. */
@@ -128,15 +124,7 @@ function rowBytes(pixels: Int, e: Element, width: number): Expr<"i32"> {
   return op("i32.mul", op("i32.and", op("i32.add", pixels, width - 1), -width), e.bytes);
 }
 
-/** Some products of an image's group, whose sums go to `planes`. */
-interface Unit {
-  readonly group: Int;
-  readonly first: Int;
-  readonly end: Int;
-  readonly dy: Int;
-  readonly planes: Int;
-}
-
+/** Some products of an image's group, and where their sums go: to `planes`. */
 function unitOf(f: Func, p: Locals, number: Int, products: Int, staged: Int) {
   const [split, rest] = lastDigit(f, number, p.splits);
   const [group, image] = lastDigit(f, rest, p.groups);
@@ -147,6 +135,8 @@ function unitOf(f: Func, p: Locals, number: Int, products: Int, staged: Int) {
   const dy = f.let(at(at(p.dy, image, p.yImage), op("i32.mul", group, p.outputs), p.yChannel));
   return { group, first, end, count, dx, dy, planes: f.let(when(p.staged, staged, dx)) };
 }
+
+type Unit = ReturnType<typeof unitOf>;
 
 /** What all units share. */
 interface Panels {

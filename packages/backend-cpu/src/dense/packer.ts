@@ -162,24 +162,24 @@ function storeTransposed(f: Func, e: Element, target: Int, rows: readonly Local<
   }
 }
 
+/** Lanes of two rows of four, by turns. */
+const HALVES = [
+  [0, 4, 1, 5],
+  [2, 6, 3, 7],
+] as const;
+
 /** A square of lanes, transposed. */
 function transposed(f: Func, rows: readonly Local<"v128">[]): Expr<"v128">[] {
   const [a, b, c, d] = rows as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
   if (rows.length === 2) return [shuffle(a, b, [0, 2]), shuffle(a, b, [1, 3])];
-  const interleaved = [
-    [0, 4, 1, 5],
-    [2, 6, 3, 7],
-  ].map((lanes) => [f.let(shuffle(a, b, lanes)), f.let(shuffle(c, d, lanes))]);
+  const interleaved = HALVES.map((lanes) => [f.let(shuffle(a, b, lanes)), f.let(shuffle(c, d, lanes))]);
   return interleaved.flatMap(([x, y]) => [shuffle(x!, y!, [0, 1, 4, 5]), shuffle(x!, y!, [2, 3, 6, 7])]);
 }
 
 /** Two rows of four elements, as pairs. */
 function storePairs(f: Func, target: Int, rows: readonly Local<"v128">[], { offset, pitch }: Place): void {
   const [a, b] = rows as [Local<"v128">, Local<"v128">];
-  for (const [half, lanes] of [
-    [0, 4, 1, 5],
-    [2, 6, 3, 7],
-  ].entries()) {
+  for (const [half, lanes] of HALVES.entries()) {
     const pairs = f.let(shuffle(a, b, lanes));
     for (const i of [0, 1]) f.storeLane("v128.store64_lane", target, pairs, i, offset + (2 * half + i) * pitch);
   }

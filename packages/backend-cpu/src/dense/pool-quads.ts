@@ -28,20 +28,18 @@ interface Windows extends Pointers {
   readonly below: Int;
 }
 
-interface Visitor {
-  readonly four: (windows: Windows) => void;
-  readonly one: (windows: Windows) => void;
-}
+type Visit = (windows: Windows) => void;
 
 /** All windows of a plane, row by row; what is over at the end of a row goes one by one. */
 function forEachQuad(
   f: Func,
   { inWidth, outHeight, outWidth }: Extents,
   { x: plane, y, indices }: Pointers,
-  { four, one }: Visitor,
+  four: Visit,
+  one: Visit,
 ): void {
   const [place, rest, x, below] = f.locals("i32", 4) as [Int, Int, Int, Int];
-  const next = (count: number, visit: (windows: Windows) => void): void => {
+  const next = (count: number, visit: Visit): void => {
     visit({ place, x, below, y, indices });
     f.inc(place, 2 * count);
     for (const row of [x, below]) f.inc(row, 8 * count);
@@ -102,10 +100,9 @@ export function planePool2(m: Module, relu = false): FuncRef<typeof planeParams,
     const width = f.let(op("i32x4.splat", p.inWidth));
     const sum = f.local("v128");
     const [number, largest, winner] = [f.local("f32"), f.local("f32"), f.local("i32")];
-    forEachQuad(f, p, p, {
-      four: (windows) => poolFour(f, windows, width, sum, relu),
-      one: (windows) => poolOne(f, windows, p.inWidth, { number, largest, winner }, relu),
-    });
+    const four = (windows: Windows): void => poolFour(f, windows, width, sum, relu);
+    const one = (windows: Windows): void => poolOne(f, windows, p.inWidth, [number, largest, winner], relu);
+    forEachQuad(f, p, p, four, one);
   });
 }
 
@@ -126,14 +123,14 @@ function poolFour(f: Func, windows: Windows, width: Local<"v128">, sum: Local<"v
   );
 }
 
-/** The number that is compared, the largest so far, and its place. */
-interface Contest {
-  readonly number: Local<"f32">;
-  readonly largest: Local<"f32">;
-  readonly winner: Int;
-}
-
-function poolOne(f: Func, windows: Windows, inWidth: Int, { number, largest, winner }: Contest, relu: boolean): void {
+/** Takes the largest number of a window and its place. */
+function poolOne(
+  f: Func,
+  windows: Windows,
+  inWidth: Int,
+  [number, largest, winner]: readonly [Local<"f32">, Local<"f32">, Int],
+  relu: boolean,
+): void {
   const { place, x, below, y, indices } = windows;
   see(f, largest, load("f32.load", x), relu);
   f.set(winner, place);
@@ -177,10 +174,8 @@ export function buildMaxPool2Backward(m: Module): void {
       pointers.toPlane(number);
       // A row or column that no window covers.
       f.if(op("i32.eqz", exact), () => f.fill(pointers.x, 0, planeSize));
-      forEachQuad(f, p, pointers, {
-        four: (windows) => spreadFour(f, windows, p.inWidth, distance, gradient),
-        one: (windows) => spreadOne(f, windows),
-      });
+      const four = (windows: Windows): void => spreadFour(f, windows, p.inWidth, distance, gradient);
+      forEachQuad(f, p, pointers, four, (windows) => spreadOne(f, windows));
     });
   });
 }
