@@ -62,8 +62,19 @@ type Params = { readonly [K in (typeof params)[number]]: Address };
 const scalarOf = (f: Func, tools: Tools, tree: Node, ...inputs: readonly Expr[]): Expr =>
   new Lowering(f, [tree], "scalar", tools).emit([tree], inputs)[0]!;
 
-/** Exports `along` and `abreast`, which needs 8 · COLUMNS bytes of scratch. Float totals are float64. */
-export function buildFold(m: Module, name: RunningFold, from: DType, to: DType): void {
+/** A running fold. Float totals are float64. */
+interface Running {
+  readonly source: Access;
+  readonly target: Access;
+  /** A total in scratch memory. */
+  readonly held: Access;
+  readonly start: (f: Func) => Expr;
+  /** A total with the element at an address. */
+  readonly join: (f: Func, total: Expr, at: Address) => Local;
+  readonly write: (f: Func, at: Address, total: Local) => void;
+}
+
+function running(m: Module, name: RunningFold, from: DType, to: DType): Running {
   const [source, target] = [access[from], access[to]];
   const { type } = target.decode(input(0, target.raw));
   const wide = type === "f32" ? "f64" : (type as "f64" | "i64");
@@ -71,116 +82,154 @@ export function buildFold(m: Module, name: RunningFold, from: DType, to: DType):
   const step = folds[name].step(input(0, wide), value);
   const finish = target.encode(input(0, wide));
   const tools = new Tools(m, [step, finish]);
-  const start = (f: Func): Expr => scalarOf(f, tools, constant(wide, folds[name].start));
-  const join = (f: Func, total: Expr, at: Address): Local =>
-    f.let(scalarOf(f, tools, step, total, f.let(loadScalar(source, at))));
-  const write = (f: Func, at: Address, total: Local): void =>
-    storeScalar(f, target, at, scalarOf(f, tools, finish, total));
-
-  const lines = (f: Func, p: Params, first: Expr<"i32">, count: number): void => {
-    const starts = Array.from({ length: count }, (_, k) => f.let(op("i32.mul", op("i32.add", first, k), p.size)));
-    const froms = starts.map((line) => f.let(at(p.source, line, source.bytes)));
-    const tos = starts.map((line) => f.let(at(p.target, line, target.bytes)));
-    const totals = starts.map(() => f.let(start(f)));
-    f.range(p.size, () => {
-      for (let k = 0; k < count; k++) {
-        f.set(totals[k]!, join(f, totals[k]!, froms[k]!));
-        write(f, tos[k]!, totals[k]!);
-        f.inc(froms[k]!, source.bytes);
-        f.inc(tos[k]!, target.bytes);
-      }
-    });
+  return {
+    ...{ source, target, held: { bytes: 8, raw: wide, signed: true } as Access },
+    start: (f) => scalarOf(f, tools, constant(wide, folds[name].start)),
+    join: (f, total, at) => f.let(scalarOf(f, tools, step, total, f.let(loadScalar(source, at)))),
+    write: (f, at, total) => storeScalar(f, target, at, scalarOf(f, tools, finish, total)),
   };
+}
+
+/** Exports `along` and `abreast`, which needs 8 · COLUMNS bytes of scratch. */
+export function buildFold(m: Module, name: RunningFold, from: DType, to: DType): void {
+  const fold = running(m, name, from, to);
   m.func("along", params, (f, p) => {
     shareOf(f, p, p.units, (unit) => {
       const first = f.let(op("i32.mul", unit, ABREAST));
       const left = f.let(op("i32.sub", p.lines, first));
-      const singly = (): void => f.range(left, (k) => lines(f, p, op("i32.add", first, k), 1));
-      f.if(op("i32.ge_u", left, ABREAST), () => lines(f, p, first, ABREAST), singly);
+      const singly = (): void => f.range(left, (k) => foldLines(f, p, fold, op("i32.add", first, k), 1));
+      f.if(op("i32.ge_u", left, ABREAST), () => foldLines(f, p, fold, first, ABREAST), singly);
     });
   });
   m.func("abreast", params, (f, p) => {
     const totals = f.let(m.scratch());
-    const total = f.local("i32");
-    const held = { bytes: 8, raw: wide, signed: true } as Access;
-    const begin = (columns: Address): void => {
-      f.set(total, totals);
+    sideBySide(f, p, foldRows(f, fold, totals));
+  });
+}
+
+/** Some packed lines at once. */
+function foldLines(
+  f: Func,
+  p: Params,
+  { source, target, start, join, write }: Running,
+  first: Expr<"i32">,
+  count: number,
+): void {
+  const starts = Array.from({ length: count }, (_, k) => f.let(op("i32.mul", op("i32.add", first, k), p.size)));
+  const froms = starts.map((line) => f.let(at(p.source, line, source.bytes)));
+  const tos = starts.map((line) => f.let(at(p.target, line, target.bytes)));
+  const totals = starts.map(() => f.let(start(f)));
+  f.range(p.size, () => {
+    for (let k = 0; k < count; k++) {
+      f.set(totals[k]!, join(f, totals[k]!, froms[k]!));
+      write(f, tos[k]!, totals[k]!);
+      f.inc(froms[k]!, source.bytes);
+      f.inc(tos[k]!, target.bytes);
+    }
+  });
+}
+
+/** The columns' totals lie in scratch memory. */
+function foldRows(f: Func, { source, target, held, start, join, write }: Running, totals: Address): Rows {
+  const total = f.local("i32");
+  const restart = (): void => f.set(total, totals);
+  return {
+    bytes: [source.bytes, target.bytes],
+    begin: (columns) => {
+      restart();
       f.range(columns, () => {
         storeScalar(f, held, total, start(f));
         f.inc(total, 8);
       });
-      f.set(total, totals);
-    };
-    const visit = ([from, to]: readonly Address[]): void => {
+      restart();
+    },
+    visit: ([from, to]) => {
       const sum = join(f, f.let(loadScalar(held, total)), from!);
       storeScalar(f, held, total, sum);
       write(f, to!, sum);
       f.inc(total, 8);
-    };
-    sideBySide(f, p, [source.bytes, target.bytes], begin, visit, () => f.set(total, totals));
-  });
+    },
+    endRow: restart,
+  };
 }
 
-/** Exports `along` and `abreast`, whose rows find the extremes so far in the row before. */
+interface Extreme {
+  readonly element: Access;
+  /** Whether an element takes the place of another. */
+  readonly wins: (f: Func, x: Local, best: Local) => Expr<"i32">;
+}
+
+/** Exports `along` and `abreast`. */
 export function buildExtreme(m: Module, name: RunningExtreme, dtype: DType): void {
   const element = access[dtype];
-  const { bytes } = element;
   const [x, best] = [0, 1].map((i) => element.decode(input(i, element.raw))) as [Node, Node];
   const test = extremes[name](x, best);
   const tools = new Tools(m, [test]);
-  const wins = (f: Func, a: Local, b: Local): Expr<"i32"> => scalarOf(f, tools, test, a, b) as Expr<"i32">;
+  const extreme: Extreme = { element, wins: (f, a, b) => scalarOf(f, tools, test, a, b) as Expr<"i32"> };
   m.func("along", params, (f, p) => {
     const position = f.local("i64");
-    shareOf(f, p, p.lines, (line) => {
-      const start = f.let(op("i32.mul", line, p.size));
-      const [from, to] = [p.source, p.target].map((base) => f.let(at(base, start, bytes))) as [Address, Address];
-      const index = f.let(at(p.indices, start, 8));
-      const top = f.let(loadScalar(element, from));
-      f.set(position, 0);
-      f.range(p.size, (i) => {
-        const value = f.let(loadScalar(element, from));
-        f.if(wins(f, value, top), () => {
-          f.set(top, value);
-          f.set(position, op("i64.extend_i32_u", i));
-        });
-        storeScalar(f, element, to, top);
-        f.store("i64.store", index, position);
-        f.inc(from, bytes);
-        f.inc(to, bytes);
-        f.inc(index, 8);
-      });
-    });
+    shareOf(f, p, p.lines, (line) => extremeLine(f, p, extreme, line, position));
   });
-  m.func("abreast", params, (f, p) => {
-    const [row, back] = f.locals("i32", 2) as [Address, Address];
-    const begin = (): void => {
-      f.set(row, 0);
-      f.set(back, 0);
-    };
-    const visit = ([from, to, index]: readonly Address[]): void => {
-      const value = f.let(loadScalar(element, from!));
-      const top = f.let(loadScalar(element, op("i32.sub", to!, op("i32.mul", back, bytes))));
-      const before = load("i64.load", op("i32.sub", index!, op("i32.mul", back, 8)));
-      const take = f.let(op("i32.or", op("i32.eqz", row), wins(f, value, top)));
-      storeScalar(f, element, to!, select(take, value, top));
-      f.store("i64.store", index!, select(take, op("i64.extend_i32_u", row), before));
-    };
-    sideBySide(f, p, [bytes, bytes, 8], begin, visit, () => {
-      f.inc(row, 1);
-      f.set(back, p.inner);
+  m.func("abreast", params, (f, p) => sideBySide(f, p, extremeRows(f, p, extreme)));
+}
+
+function extremeLine(f: Func, p: Params, { element, wins }: Extreme, line: Address, position: Local<"i64">): void {
+  const { bytes } = element;
+  const start = f.let(op("i32.mul", line, p.size));
+  const [from, to] = [p.source, p.target].map((base) => f.let(at(base, start, bytes))) as [Address, Address];
+  const index = f.let(at(p.indices, start, 8));
+  const top = f.let(loadScalar(element, from));
+  f.set(position, 0);
+  f.range(p.size, (i) => {
+    const value = f.let(loadScalar(element, from));
+    f.if(wins(f, value, top), () => {
+      f.set(top, value);
+      f.set(position, op("i64.extend_i32_u", i));
     });
+    storeScalar(f, element, to, top);
+    f.store("i64.store", index, position);
+    f.inc(from, bytes);
+    f.inc(to, bytes);
+    f.inc(index, 8);
   });
 }
 
-/** Up to COLUMNS neighbouring lines of one outer position, row by row: `visit` gets an element's addresses. */
-function sideBySide(
-  f: Func,
-  p: Params,
-  bytes: readonly number[],
-  begin: (columns: Address) => void,
-  visit: (places: readonly Address[]) => void,
-  endRow: () => void,
-): void {
+/** Rows find the extremes so far in the row before. */
+function extremeRows(f: Func, p: Params, { element, wins }: Extreme): Rows {
+  const { bytes } = element;
+  const [row, back] = f.locals("i32", 2) as [Address, Address];
+  const before = (at: Address, size: number): Expr<"i32"> => op("i32.sub", at, op("i32.mul", back, size));
+  return {
+    bytes: [bytes, bytes, 8],
+    begin: () => {
+      f.set(row, 0);
+      f.set(back, 0);
+    },
+    visit: ([from, to, index]) => {
+      const value = f.let(loadScalar(element, from!));
+      const top = f.let(loadScalar(element, before(to!, bytes)));
+      const take = f.let(op("i32.or", op("i32.eqz", row), wins(f, value, top)));
+      storeScalar(f, element, to!, select(take, value, top));
+      const position = op("i64.extend_i32_u", row);
+      f.store("i64.store", index!, select(take, position, load("i64.load", before(index!, 8))));
+    },
+    endRow: () => {
+      f.inc(row, 1);
+      f.set(back, p.inner);
+    },
+  };
+}
+
+/** What is done row by row, for elements of `bytes` bytes each at the places that `visit` gets. */
+interface Rows {
+  readonly bytes: readonly number[];
+  readonly begin: (columns: Address) => void;
+  readonly visit: (places: readonly Address[]) => void;
+  readonly endRow: () => void;
+}
+
+/** Up to COLUMNS neighbouring lines of one outer position. */
+function sideBySide(f: Func, p: Params, { bytes, begin, visit, endRow }: Rows): void {
   const blocks = f.let(op("i32.div_u", op("i32.add", p.inner, COLUMNS - 1), COLUMNS));
   const bases = [p.source, p.target, p.indices];
   shareOf(f, p, p.units, (unit) => {

@@ -7,7 +7,7 @@ import { type Access, access, loadPacked, storeFirst, storePacked, storeRun } fr
 import { eachRow, eachVector, type Run } from "./columns.ts";
 import type { Node } from "./expression.ts";
 import { Lowering } from "./lower.ts";
-import { keptAs, MOST_RESULTS, operands, usedBy, type Way } from "./softmax-lines.ts";
+import { type FoldTrees, keptAs, MOST_RESULTS, operands, usedBy, type Way } from "./softmax-lines.ts";
 
 type Int = Local<"i32">;
 type Vector = Local<"v128">;
@@ -54,57 +54,59 @@ function loadsOf(f: Func, { dtype, type, lanes }: Way, { x0, x1 }: Panel, trees:
   };
 }
 
-/** Four rows are folded before they meet the total. */
 function foldRows(f: Func, way: Way, panel: Panel, which: number, known: number): void {
-  const { lanes, tools, dtype, type } = way;
-  const { start, element, merge, finish, keeps } = way.trees.folds[which]!;
+  const { lanes, dtype, type } = way;
+  const fold = way.trees.folds[which]!;
+  const add = rowsAdder(f, way, panel, fold, known);
+  const near = keptAs(type);
+  mapTotals(f, way, panel, [fold.start], known);
+  const kept = f.let(panel.kept);
+  eachRow(f, panel.rows, panel.step, [panel.x0, lanes * access[dtype].bytes], (rows) => {
+    const beside = rows.map((_, i): Run => [op("i32.add", kept, op("i32.mul", panel.near, i)), lanes * near.bytes]);
+    const runs: Run[] = [[panel.scratch, 16], ...rows, ...beside];
+    eachVector(f, panel.width, lanes, runs, ([at, ...places]) => add(at!, places), [1]);
+    f.inc(kept, op("i32.mul", panel.near, rows.length));
+  });
+  mapTotals(f, way, panel, fold.finish, known);
+}
+
+/** Writes what trees make of each total in its place, and of the results behind. */
+function mapTotals(f: Func, { lanes, tools }: Way, panel: Panel, trees: readonly Node[], known: number): void {
+  const code = new Lowering(f, trees, lanes, tools);
+  const map = ([at]: readonly Int[]): void => {
+    const values = code.emit(trees, operands([], [], f.let(total(at!, known)))).map((x) => f.let(x as Expr<"v128">));
+    for (const [i, value] of values.entries()) f.store("v128.store", at!, value, (known + i) * AREA);
+  };
+  eachVector(f, panel.width, lanes, [[panel.scratch, 16]], map, [1]);
+}
+
+/** What folds a vector of each of some rows, and then meets the total; `places` are those of rows, then of what is kept. */
+function rowsAdder(
+  f: Func,
+  way: Way,
+  panel: Panel,
+  { element, merge, keeps }: FoldTrees,
+  known: number,
+): (at: Int, places: readonly Int[]) => void {
+  const { lanes, tools, type } = way;
   const code = new Lowering(f, [element], lanes, tools);
   const merging = new Lowering(f, [merge], lanes, tools);
   const joined = (a: Vector, b: Vector): Vector => f.let(merging.emit([merge], [a, b])[0] as Expr<"v128">);
   const loads = loadsOf(f, way, panel, [element]);
-  const near = keptAs(type);
-  const eachTotal = (trees: readonly Node[]): void => {
-    const code = new Lowering(f, trees, lanes, tools);
-    eachVector(
-      f,
-      panel.width,
-      lanes,
-      [[panel.scratch, 16]],
-      ([at]) => {
-        const values = code
-          .emit(trees, operands([], [], f.let(total(at!, known))))
-          .map((x) => f.let(x as Expr<"v128">));
-        for (const [i, value] of values.entries()) f.store("v128.store", at!, value, (known + i) * AREA);
-      },
-      [1],
-    );
+  return (at, places) => {
+    const results = Array.from({ length: known }, (_, i) => f.let(total(at, i)));
+    const old = f.let(total(at, known));
+    const rows = places.length / 2;
+    let values = places.slice(0, rows).map((place, i) => {
+      const near = places[rows + i]!;
+      const [xs, found] = loads(place, near);
+      const value = f.let(code.emit([element], operands(xs, results, undefined, found))[0] as Expr<"v128">);
+      if (keeps) storePacked(f, keptAs(type), lanes, near, value);
+      return value;
+    });
+    while (values.length > 1) values = values.flatMap((a, i) => (i % 2 ? [] : [joined(a, values[i + 1]!)]));
+    f.store("v128.store", at, joined(old, values[0]!), known * AREA);
   };
-  eachTotal([start]);
-  const kept = f.let(panel.kept);
-  eachRow(f, panel.rows, panel.step, [panel.x0, lanes * access[dtype].bytes], (rows) => {
-    const beside = rows.map((_, i): Run => [op("i32.add", kept, op("i32.mul", panel.near, i)), lanes * near.bytes]);
-    eachVector(
-      f,
-      panel.width,
-      lanes,
-      [[panel.scratch, 16], ...rows, ...beside],
-      ([at, ...places]) => {
-        const results = Array.from({ length: known }, (_, i) => f.let(total(at!, i)));
-        const old = f.let(total(at!, known));
-        let values = rows.map((_, i) => {
-          const [xs, found] = loads(places[i]!, places[rows.length + i]!);
-          const value = f.let(code.emit([element], operands(xs, results, undefined, found))[0] as Expr<"v128">);
-          if (keeps) storePacked(f, near, lanes, places[rows.length + i]!, value);
-          return value;
-        });
-        while (values.length > 1) values = values.flatMap((a, i) => (i % 2 ? [] : [joined(a, values[i + 1]!)]));
-        f.store("v128.store", at!, joined(old, values[0]!), known * AREA);
-      },
-      [1],
-    );
-    f.inc(kept, op("i32.mul", panel.near, rows.length));
-  });
-  eachTotal(finish);
 }
 
 function writeRows(f: Func, way: Way, panel: Panel, known: number): void {
@@ -114,38 +116,32 @@ function writeRows(f: Func, way: Way, panel: Panel, known: number): void {
   const code = new Lowering(f, [trees.output], lanes, tools);
   const loads = loadsOf(f, way, panel, [trees.output]);
   const [from, kept, target] = [f.let(panel.x0), f.let(panel.kept), f.let(panel.target)];
+  const write = ([at, place, near, target]: readonly Int[], vectors: number, left: Int): void => {
+    const values = Array.from({ length: vectors }, (_, i) => {
+      const results = Array.from({ length: known }, (_, k) => f.let(total(at!, k, i)));
+      const [xs, found] = loads(place!, near!, i);
+      return f.let(code.emit([trees.output], operands(xs, results, undefined, found))[0] as Expr<"v128">);
+    });
+    storeLeft(f, to, lanes, target!, values, left);
+  };
   f.range(panel.rows, () => {
-    const runs: Run[] = [
-      [panel.scratch, 16],
-      [from, bytes],
-      [kept, lanes * keptAs(type).bytes],
-      [target, bytes],
-    ];
-    eachVector(
-      f,
-      panel.width,
-      lanes,
-      runs,
-      ([at, place, near, target], vectors, left) => {
-        const values = Array.from({ length: vectors }, (_, i) => {
-          const results = Array.from({ length: known }, (_, k) => f.let(total(at!, k, i)));
-          const [xs, found] = loads(place!, near!, i);
-          return f.let(code.emit([trees.output], operands(xs, results, undefined, found))[0] as Expr<"v128">);
-        });
-        f.if(
-          op("i32.ge_s", left, vectors * lanes),
-          () => storeRun(f, to, lanes, target!, values),
-          () => {
-            if (vectors > 1) storePacked(f, to, lanes, target!, values[0]!);
-            const rest = vectors - 1;
-            const end = f.let(op("i32.add", target!, rest * bytes));
-            storeFirst(f, to, lanes, f.let(op("i32.sub", left, rest * lanes)), end, values[rest]!);
-          },
-        );
-      },
-      [2, 1],
-    );
+    const own: Run = [kept, lanes * keptAs(type).bytes];
+    eachVector(f, panel.width, lanes, [[panel.scratch, 16], [from, bytes], own, [target, bytes]], write, [2, 1]);
     for (const row of [from, target]) f.inc(row, panel.step);
     f.inc(kept, panel.near);
   });
+}
+
+/** Vectors of which `left` elements count, at least one of the last. */
+function storeLeft(f: Func, to: Access, lanes: 2 | 4, target: Int, values: readonly Vector[], left: Int): void {
+  const rest = values.length - 1;
+  f.if(
+    op("i32.ge_s", left, values.length * lanes),
+    () => storeRun(f, to, lanes, target, values),
+    () => {
+      if (rest > 0) storePacked(f, to, lanes, target, values[0]!);
+      const end = f.let(op("i32.add", target, rest * lanes * to.bytes));
+      storeFirst(f, to, lanes, f.let(op("i32.sub", left, rest * lanes)), end, values[rest]!);
+    },
+  );
 }

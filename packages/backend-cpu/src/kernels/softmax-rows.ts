@@ -188,21 +188,11 @@ export function writeRow(
   const pointers = starts.map(() => f.local("i32"));
   const { lanes } = way;
   for (const { step, pass } of passes) {
-    const elements = vectorsOf(way, step) * lanes;
     const writer = new StepWriter(f, way, step);
     writer.begin(total);
     for (const [i, pointer] of pointers.entries()) f.set(pointer, starts[i]!);
     f.set(left, size);
-    f.while(op("i32.ge_s", left, elements), () => {
-      f.set(some, select(op("i32.lt_s", left, BLOCK), op("i32.and", left, -elements), BLOCK));
-      const scalars = known.map((result) => extractLane(way.type, result, 0));
-      writer.begin(near);
-      const args: readonly Expr[] = [...pointers, op("i32.div_u", some, elements), ahead, near, ...scalars];
-      f.set(near, call(pass, ...(args as Int[])));
-      if (step.fold) f.set(total, writer.joined([total, near]));
-      move(f, way, pointers, some);
-      f.set(left, op("i32.sub", left, some));
-    });
+    takeRounds(f, way, { step, pass, writer }, { pointers, left, some, ahead, total, near, known });
     f.while(op("i32.ge_s", left, lanes), () => {
       writer.write(pointers, known, [total]);
       move(f, way, pointers, lanes);
@@ -212,4 +202,37 @@ export function writeRow(
     if (step.fold) known.push(...writer.emit(step.fold.finish, operands([], [], writer.merged(total))));
   }
   return known;
+}
+
+/** A line under way. */
+interface Line {
+  readonly pointers: Pointers;
+  readonly left: Int;
+  /** Elements of a block. */
+  readonly some: Int;
+  readonly ahead: Int;
+  readonly total: Vector;
+  /** The total of a block. */
+  readonly near: Vector;
+  readonly known: readonly Vector[];
+}
+
+/** Whole rounds, in blocks. */
+function takeRounds(
+  f: Func,
+  way: Way,
+  { step, pass, writer }: Passes[number] & { readonly writer: StepWriter },
+  { pointers, left, some, ahead, total, near, known }: Line,
+): void {
+  const elements = vectorsOf(way, step) * way.lanes;
+  f.while(op("i32.ge_s", left, elements), () => {
+    f.set(some, select(op("i32.lt_s", left, BLOCK), op("i32.and", left, -elements), BLOCK));
+    const scalars = known.map((result) => extractLane(way.type, result, 0));
+    writer.begin(near);
+    const args: readonly Expr[] = [...pointers, op("i32.div_u", some, elements), ahead, near, ...scalars];
+    f.set(near, call(pass, ...(args as Int[])));
+    if (step.fold) f.set(total, writer.joined([total, near]));
+    move(f, way, pointers, some);
+    f.set(left, op("i32.sub", left, some));
+  });
 }

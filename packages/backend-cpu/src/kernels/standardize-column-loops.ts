@@ -33,6 +33,11 @@ type Params = { readonly [K in (typeof params)[number]]: Int };
 
 /** `add` writes the sums of each chunk's rows, `write` the results. */
 export function buildColumns(m: Module, e: Element, name: StandardizeOp): void {
+  addSums(m, e, name);
+  addResults(m, e, name);
+}
+
+function addSums(m: Module, e: Element, name: StandardizeOp): void {
   const isBackward = name === "standardizeBackward";
   const adds = columnTerms[name];
   const shape = isBackward ? e.shape : "f64x2";
@@ -43,10 +48,10 @@ export function buildColumns(m: Module, e: Element, name: StandardizeOp): void {
     const own = f.let(at(p.sums, p.chunk, all));
     f.fill(own, 0, all);
     const sums = adds.map((_, term) => [f.let(at(own, stride, term)), 16 * parts] as const);
+    const partsOf = (pointer: Int): Local<"v128">[] =>
+      isBackward ? [f.let(load("v128.load", pointer))] : widened(f, e, load("v128.load", pointer));
     eachVector(f, p, e, [[p.tables, 16], ...sums], ({ x, g }, [origin, ...places]) => {
-      const halves = (pointer: Int) =>
-        isBackward ? [f.let(load("v128.load", pointer))] : widened(f, e, load("v128.load", pointer));
-      const [values, origins] = [halves(x), halves(origin!)];
+      const [values, origins] = [partsOf(x), partsOf(origin!)];
       const gradient = isBackward ? f.let(load("v128.load", g)) : values[0]!;
       for (const [part, value] of values.entries()) {
         const distance = f.let(op(`${shape}.sub`, value, origins[part]!));
@@ -57,13 +62,16 @@ export function buildColumns(m: Module, e: Element, name: StandardizeOp): void {
       }
     });
   });
+}
+
+function addResults(m: Module, e: Element, name: StandardizeOp): void {
+  const kept = access[e.name === "f64" ? "float64" : "float32"];
   m.func("write", params, (f, p) => {
     const tables = Array.from({ length: TABLES }, (_, row) => [f.let(at(p.tables, p.width, row)), 16] as const);
-    const kept = access[e.name === "f64" ? "float64" : "float32"];
     eachVector(f, p, e, tables, ({ x, g, y, left }, rows) => {
       const [centre, slope, shift, gain] = rows.map((row) => load("v128.load", row));
       const line = f.madd(e.shape, op(`${e.shape}.sub`, load("v128.load", x), centre!), slope!, shift!);
-      const value = f.let(isBackward ? f.madd(e.shape, load("v128.load", g), gain!, line) : line);
+      const value = f.let(name === "standardize" ? line : f.madd(e.shape, load("v128.load", g), gain!, line));
       f.if(
         op("i32.ge_s", left, e.lanes),
         () => f.store("v128.store", y, value),

@@ -45,13 +45,7 @@ export function standardizeColumns(
   const e = elements[y.dtype === "float64" ? "f64" : "f32"];
   const width = Math.ceil(columns / e.lanes) * e.lanes;
   const chunks = Math.min(2 ** 12, Math.max(Math.ceil(rows / ROWS), sizeOf(y.shape) < PARALLEL ? 1 : CHUNKS));
-  const terms = columnTerms[name].length;
-  const type = isBackward ? y.dtype : "float64";
-  const [tables, parts, sums] = [
-    temporaries.make([TABLES, width], y.dtype),
-    temporaries.make([chunks, terms * width], type),
-    temporaries.make([terms * width], type),
-  ];
+  const [tables, parts, sums] = areas(name, y, width, chunks, temporaries);
   const key = `${name} columns ${e.name}`;
   engine.module(key, (m) => buildColumns(m, e, name));
   const bases = [addressOf(x), addressOf(g), y.address, tables.address, parts.address];
@@ -60,20 +54,23 @@ export function standardizeColumns(
   setOrigins(tables, isBackward ? inputs[2]! : x, columns);
   run("add");
   folds.sum({ op: "sum", inputs: [parts], attrs: { dims: [0], keepdim: false }, outputs: [sums] }, [sums]);
+  const [table, found, weight] = [floats(tables), floats(sums), w && floats(w)];
   const moments = floats(isBackward ? inputs[2]! : viewOf(outputs[1]!));
-  const given = {
-    rows,
-    columns,
-    width,
-    eps,
-    table: floats(tables),
-    sums: floats(sums),
-    moments,
-    weight: w && floats(w),
-  };
+  const given: Columns = { rows, columns, width, eps, table, sums: found, moments, weight };
   if (isBackward) setGradients(given, ...outputs.slice(1).map((out) => floats(viewOf(out))));
   else setResults(given, b && floats(b));
   run("write");
+}
+
+/** The coefficients of columns, the sums of each chunk, and those of all. */
+function areas(name: StandardizeOp, y: Output, width: number, chunks: number, temporaries: Temporaries) {
+  const terms = columnTerms[name].length * width;
+  const type = name === "standardize" ? "float64" : y.dtype;
+  return [
+    temporaries.make([TABLES, width], y.dtype),
+    temporaries.make([chunks, terms], type),
+    temporaries.make([terms], type),
+  ] as const;
 }
 
 /** The elements of a row-major view. Do not keep them over an allocation. */

@@ -6,8 +6,9 @@
 import type { StandardizeOp } from "@dl/tensor";
 import { at, type Element, loadScalar, shareOf, storeScalar } from "../dense/element.ts";
 import { type Expr, type Func, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
-import { adder, double, SUMS_BYTES, single } from "./standardize-sums.ts";
-import { writer } from "./standardize-writes.ts";
+import type { ParamLocals } from "../wasm/func.ts";
+import { type Adder, adder, double, SUMS_BYTES, single } from "./standardize-sums.ts";
+import { type Writer, writer } from "./standardize-writes.ts";
 
 export interface Kind {
   readonly e: Element;
@@ -34,54 +35,19 @@ export function buildStandardize(m: Module, kind: Kind): void {
   const [add, write] = [adder(m, kind), writer(m, kind)];
   const { e, name, weights } = kind;
   const isBackward = name === "standardizeBackward";
-  const bySegment = weights === "segment";
-  const sumsGradients = isBackward && bySegment;
   m.func("run", params, (f, p) => {
     const segments = f.let(op("i32.div_u", p.inner, p.run));
     const bytes = f.let(op("i32.mul", p.run, e.bytes));
     const own = isBackward && weights === "element" ? ownSums(f, m.scratch(), bytes) : [];
-    const [dw, db] = [own[0] ?? p.dw, own[1] ?? p.db];
-    const totals = f.locals("f64", isBackward ? 3 : 2);
-    const [sums, segment] = [f.local("i32"), f.local("i32")];
-    const sum = (term: number): Expr<"f64"> => load("f64.load", sums, 8 * term);
-    const place = (base: Int): Expr<"i32"> => at(base, segment, bytes);
-    const weight = (base: Int): Expr<"i32"> => (bySegment ? at(base, op("i32.rem_u", segment, p.size), e.bytes) : base);
-    const eachSegment = (channel: Int, body: () => void): void => {
-      f.set(sums, m.scratch());
-      f.range(p.outer, (outer) => {
-        f.set(segment, op("i32.mul", at(channel, outer, p.channels), segments));
-        f.range(segments, () => {
-          body();
-          f.inc(segment, 1);
-          if (sumsGradients) f.inc(sums, SUMS_BYTES);
-        });
-      });
-    };
+    const walk = new Segments(f, p, kind, { segments, bytes, scratch: m.scratch() });
     shareOf(f, p, p.channels, (channel) => {
       const moments = [channel, op("i32.add", p.channels, channel)].map((i) => f.let(at(p.moments, i, e.bytes)));
       const first = at(p.x, channel, op("i32.mul", segments, bytes));
       const origin = isBackward ? f.let(double(e, loadScalar(e.name, moments[0]!))) : originOf(f, e, first);
-      for (const total of totals) f.set(total, 0);
-      eachSegment(channel, () => {
-        f.call(add, place(p.x), place(p.g), p.w, p.run, sums, origin);
-        const factor = sumsGradients ? f.let(double(e, loadScalar(e.name, weight(p.w)))) : undefined;
-        for (const [t, total] of totals.entries()) {
-          f.set(total, op("f64.add", total, factor && t > 0 ? op("f64.mul", sum(t), factor) : sum(t)));
-        }
-      });
-      const count = f.let(op("f64.mul", op("f64.convert_i32_u", p.outer), op("f64.convert_i32_u", p.inner)));
-      for (const total of totals) f.set(total, op("f64.div", total, count));
-      const variance = isBackward ? double(e, loadScalar(e.name, moments[1]!)) : spread(totals);
-      const found = coefficients(f, e, totals, f.let(variance), origin, p.eps);
-      const { centre, gain, rest, slope, shift } = found;
-      eachSegment(channel, () => {
-        const [x, g, w, b, y] = [place(p.x), place(p.g), weight(p.w), weight(p.b), place(p.y)];
-        f.call(write, x, g, w, b, y, dw, db, p.run, centre, gain, rest, slope, shift);
-        if (!sumsGradients) return;
-        const along = op("f64.mul", op("f64.sub", sum(2), op("f64.mul", totals[0]!, sum(1))), gain);
-        f.store("f64.store", at(p.dw, segment, 8), along);
-        f.store("f64.store", at(p.db, segment, 8), sum(1));
-      });
+      const means = walk.means(add, channel, origin);
+      const variance = isBackward ? double(e, loadScalar(e.name, moments[1]!)) : spread(means);
+      const found = coefficients(f, e, means, f.let(variance), origin, p.eps);
+      walk.write(write, channel, found, own);
       if (isBackward) return;
       for (const [i, value] of [found.mean, found.variance].entries()) {
         storeScalar(f, e.name, moments[i]!, single(e, value));
@@ -89,6 +55,98 @@ export function buildStandardize(m: Module, kind: Kind): void {
     });
     for (const [i, sums] of own.entries()) f.copy(at(i === 0 ? p.dw : p.db, p.chunk, bytes), sums, bytes);
   });
+}
+
+type Params = ParamLocals<typeof params>;
+
+interface Sizes {
+  /** How many segments an outer position of a channel has, and how long each is. */
+  readonly segments: Int;
+  readonly bytes: Int;
+  /** Where the sums of one segment lie, or of all of a channel if they are the gradients of weights. */
+  readonly scratch: Expr<"i32">;
+}
+
+/** The two passes over the segments of a channel. */
+class Segments {
+  readonly #f: Func;
+  readonly #p: Params;
+  readonly #kind: Kind;
+  readonly #sizes: Sizes;
+  readonly #sumsGradients: boolean;
+  readonly #totals: readonly Double[];
+  /** Of the segment that is reached: its sums, and its number. */
+  readonly #sums: Int;
+  readonly #segment: Int;
+
+  constructor(f: Func, p: Params, kind: Kind, sizes: Sizes) {
+    const isBackward = kind.name === "standardizeBackward";
+    [this.#f, this.#p, this.#kind, this.#sizes] = [f, p, kind, sizes];
+    this.#sumsGradients = isBackward && kind.weights === "segment";
+    this.#totals = f.locals("f64", isBackward ? 3 : 2);
+    [this.#sums, this.#segment] = [f.local("i32"), f.local("i32")];
+  }
+
+  /** What `coefficients` follow of. */
+  means(add: Adder, channel: Int, origin: Double): readonly Double[] {
+    const [f, p, totals] = [this.#f, this.#p, this.#totals];
+    const { e } = this.#kind;
+    for (const total of totals) f.set(total, 0);
+    this.#each(channel, () => {
+      f.call(add, this.#place(p.x), this.#place(p.g), p.w, p.run, this.#sums, origin);
+      const factor = this.#sumsGradients ? f.let(double(e, loadScalar(e.name, this.#weight(p.w)))) : undefined;
+      for (const [t, total] of totals.entries()) {
+        const sum = this.#sum(t);
+        f.set(total, op("f64.add", total, factor && t > 0 ? op("f64.mul", sum, factor) : sum));
+      }
+    });
+    const count = f.let(op("f64.mul", op("f64.convert_i32_u", p.outer), op("f64.convert_i32_u", p.inner)));
+    for (const total of totals) f.set(total, op("f64.div", total, count));
+    return totals;
+  }
+
+  /** `own`: where a chunk has its sums by element. */
+  write(write: Writer, channel: Int, found: Coefficients, own: readonly Int[]): void {
+    const [f, p] = [this.#f, this.#p];
+    const { centre, gain, rest, slope, shift } = found;
+    const [dw, db] = [own[0] ?? p.dw, own[1] ?? p.db];
+    this.#each(channel, () => {
+      const [x, g, y] = [this.#place(p.x), this.#place(p.g), this.#place(p.y)];
+      const [w, b] = [this.#weight(p.w), this.#weight(p.b)];
+      f.call(write, x, g, w, b, y, dw, db, p.run, centre, gain, rest, slope, shift);
+      if (!this.#sumsGradients) return;
+      const along = op("f64.sub", this.#sum(2), op("f64.mul", this.#totals[0]!, this.#sum(1)));
+      f.store("f64.store", at(p.dw, this.#segment, 8), op("f64.mul", along, gain));
+      f.store("f64.store", at(p.db, this.#segment, 8), this.#sum(1));
+    });
+  }
+
+  #each(channel: Int, body: () => void): void {
+    const [f, p] = [this.#f, this.#p];
+    const { segments, scratch } = this.#sizes;
+    f.set(this.#sums, scratch);
+    f.range(p.outer, (outer) => {
+      f.set(this.#segment, op("i32.mul", at(channel, outer, p.channels), segments));
+      f.range(segments, () => {
+        body();
+        f.inc(this.#segment, 1);
+        if (this.#sumsGradients) f.inc(this.#sums, SUMS_BYTES);
+      });
+    });
+  }
+
+  #sum(term: number): Expr<"f64"> {
+    return load("f64.load", this.#sums, 8 * term);
+  }
+
+  #place(base: Int): Expr<"i32"> {
+    return at(base, this.#segment, this.#sizes.bytes);
+  }
+
+  #weight(base: Int): Expr<"i32"> {
+    const { e, weights } = this.#kind;
+    return weights === "segment" ? at(base, op("i32.rem_u", this.#segment, this.#p.size), e.bytes) : base;
+  }
 }
 
 /** Apart from what other threads write, since the processor fetches ahead. */

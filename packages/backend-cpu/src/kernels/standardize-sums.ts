@@ -13,6 +13,7 @@ import {
   shuffle,
   splat,
 } from "../wasm/emitter.ts";
+import type { ParamLocals } from "../wasm/func.ts";
 import type { Kind } from "./standardize-loops.ts";
 
 type Vector = Local<"v128">;
@@ -67,12 +68,15 @@ function momentAdder(m: Module, e: Element): Adder {
       f.inc(p.x, e.bytes);
       f.inc(p.count, -1);
     });
-    for (const [t, parts] of [sums, squares].entries()) {
-      const total = f.let(parts.slice(1).reduce<Expr<"v128">>((a, b) => op("f64x2.add", a, b), parts[0]!));
-      const [low, high] = [0, 1].map((lane) => extract("f64x2.extract_lane", total, lane));
-      f.store("f64.store", p.sums, op("f64.add", low!, high!), 8 * t);
-    }
+    for (const [t, parts] of [sums, squares].entries()) f.store("f64.store", p.sums, wholeOf(f, parts), 8 * t);
   });
+}
+
+/** The sum of all lanes of some float64 vectors. */
+function wholeOf(f: Func, [first, ...others]: readonly Vector[]): Expr<"f64"> {
+  const total = f.let(others.reduce<Expr<"v128">>((a, b) => op("f64x2.add", a, b), first!));
+  const [low, high] = [0, 1].map((lane) => extract("f64x2.extract_lane", total, lane));
+  return op("f64.add", low!, high!);
 }
 
 /** A vector's elements in float64: two at a time. */
@@ -82,9 +86,9 @@ export function widened(f: Func, e: Element, vector: Expr<"v128">): Vector[] {
   return [f.let(op("f64x2.promote_low_f32x4", v)), f.let(op("f64x2.promote_low_f32x4", shuffle(v, v, [2, 3, 0, 1])))];
 }
 
-/** Σ d, Σ g and Σ d g, in blocks; where each element has a weight, gradients are multiplied by it. */
-function gradientAdder(m: Module, { e, weights }: Kind): Adder {
-  const isWeighed = weights === "element";
+/** Σ d, Σ g and Σ d g, in blocks. */
+function gradientAdder(m: Module, kind: Kind): Adder {
+  const { e } = kind;
   return m.inner("addGradients", sumParams, (f, p) => {
     const origin = f.let(single(e, p.origin));
     const everywhere = f.let(op(`${e.shape}.splat`, origin as never));
@@ -93,35 +97,56 @@ function gradientAdder(m: Module, { e, weights }: Kind): Adder {
     const sums = [0, 1, 2].map(() => f.locals("v128", 2));
     const totals = sums.map(() => f.local("f64"));
     const block = f.local("i32");
-    const add = (part: number, from: (pointer: Int) => Expr<"v128">, centre: Vector): void => {
-      const [ds, gs, products] = sums.map((pair) => pair[part]!) as [Vector, Vector, Vector];
-      const d = f.let(op(`${e.shape}.sub`, from(p.x), centre));
-      const g = f.let(isWeighed ? op(`${e.shape}.mul`, from(p.g), from(p.w)) : from(p.g));
-      f.set(ds, op(`${e.shape}.add`, ds, d));
-      f.set(gs, op(`${e.shape}.add`, gs, g));
-      f.set(products, f.madd(e.shape, d, g, products));
-    };
-    const walk = (bytes: number): void => {
-      for (const pointer of isWeighed ? [p.x, p.g, p.w] : [p.x, p.g]) f.inc(pointer, bytes);
-      f.inc(block, -bytes / e.bytes);
-    };
     f.while(p.count, () => {
       f.set(block, min(f, p.count, BLOCK));
       f.inc(p.count, op("i32.sub", 0, block));
       for (const sum of sums.flat()) f.set(sum, splat("i32x4", 0));
-      f.while(op("i32.ge_s", block, 2 * e.lanes), () => {
-        for (const part of [0, 1]) add(part, (pointer) => load("v128.load", pointer, 16 * part), everywhere);
-        walk(32);
-      });
-      f.while(block, () => {
-        add(0, (pointer) => load(e.name === "f64" ? "v128.load64_zero" : "v128.load32_zero", pointer), alone);
-        walk(e.bytes);
-      });
+      addBlock(f, p, kind, { block, sums, everywhere, alone });
       for (const [t, [a, b]] of sums.entries()) {
         const sum = sumLanes(e, f.let(op(`${e.shape}.add`, a!, b!)));
         f.set(totals[t]!, op("f64.add", totals[t]!, double(e, sum)));
       }
     });
     for (const [t, total] of totals.entries()) f.store("f64.store", p.sums, total, 8 * t);
+  });
+}
+
+interface Block {
+  /** Elements. */
+  readonly block: Int;
+  /** Two of each: their chains hide each other's latencies. */
+  readonly sums: readonly (readonly Vector[])[];
+  /** The origin in all lanes, and in the first alone. */
+  readonly everywhere: Vector;
+  readonly alone: Vector;
+}
+
+/** Where each element has a weight, gradients are multiplied by it. */
+function addBlock(
+  f: Func,
+  p: ParamLocals<typeof sumParams>,
+  { e, weights }: Kind,
+  { block, sums, everywhere, alone }: Block,
+): void {
+  const isWeighed = weights === "element";
+  const add = (part: number, from: (pointer: Int) => Expr<"v128">, centre: Vector): void => {
+    const [ds, gs, products] = sums.map((pair) => pair[part]!) as [Vector, Vector, Vector];
+    const d = f.let(op(`${e.shape}.sub`, from(p.x), centre));
+    const g = f.let(isWeighed ? op(`${e.shape}.mul`, from(p.g), from(p.w)) : from(p.g));
+    f.set(ds, op(`${e.shape}.add`, ds, d));
+    f.set(gs, op(`${e.shape}.add`, gs, g));
+    f.set(products, f.madd(e.shape, d, g, products));
+  };
+  const walk = (bytes: number): void => {
+    for (const pointer of isWeighed ? [p.x, p.g, p.w] : [p.x, p.g]) f.inc(pointer, bytes);
+    f.inc(block, -bytes / e.bytes);
+  };
+  f.while(op("i32.ge_s", block, 2 * e.lanes), () => {
+    for (const part of [0, 1]) add(part, (pointer) => load("v128.load", pointer, 16 * part), everywhere);
+    walk(32);
+  });
+  f.while(block, () => {
+    add(0, (pointer) => load(e.name === "f64" ? "v128.load64_zero" : "v128.load32_zero", pointer), alone);
+    walk(e.bytes);
   });
 }
