@@ -189,6 +189,13 @@ describe("cross entropy", () => {
       /unknown reduction "average"/,
     );
   });
+
+  it("needs a weight for each class", () => {
+    const needed = "crossEntropy: the weight needs the shape [3], one for each class, got [2]";
+    for (const target of [tensor([0, 1]), scores.softmax(1)]) {
+      expect(() => F.crossEntropy(scores, target, ones(2))).toThrow(needed);
+    }
+  });
 });
 
 describe("binary cross entropy", () => {

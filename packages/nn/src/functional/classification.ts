@@ -21,6 +21,12 @@ function checkTarget(name: string, input: Tensor, target: Tensor): void {
   }
 }
 
+/** One for each class. */
+function checkWeight(name: string, weight: Tensor | null | undefined, classes: number): void {
+  if (!weight || (weight.ndim === 1 && weight.numel() === classes)) return;
+  fail(name, `the weight needs the shape [${classes}], one for each class, got ${showShape(weight.shape)}`);
+}
+
 /** Looks at class numbers where the host can: whether any is to be ignored, and that the rest are classes. */
 function someIgnored(name: string, target: Tensor, classes: number, ignoreIndex: number): boolean {
   if (!target.backend.hostMemory) return true;
@@ -59,6 +65,7 @@ function nll(
 ): Tensor {
   checkTarget(name, input, target);
   const dim = classDim(input);
+  checkWeight(name, weight, input.shape[dim]!);
   const ignored = someIgnored(name, target, input.shape[dim]!, ignoreIndex);
   const numbers = target.to("int64");
   const kept = ignored ? numbers.ne(ignoreIndex) : null;
@@ -123,6 +130,7 @@ function soft(
 ): Tensor {
   const dim = classDim(input);
   const classes = input.shape[dim]!;
+  checkWeight("crossEntropy", weight, classes);
   const wanted = labelSmoothing > 0 ? target.mul(1 - labelSmoothing).add(labelSmoothing / classes) : target;
   const logs = logSoftmax(input, dim);
   const products = logs.mul(wanted);
