@@ -24,6 +24,7 @@ test.each([
   ["at", () => a.at(5)],
   ["set_", () => a.set_(0, ones(7))],
   ["tile", () => a.tile(-1)],
+  ["take", () => a.take(tensor([0.5]))],
   ["rand", () => rand([2], { dtype: "int64" as never })],
   ["addcmul_", () => ones(2).addcmul_(ones(3), ones(2))],
   ["scatter_", () => a.scatter_(1, zeros(2, 3, { dtype: "int64" }), b)],

@@ -6,7 +6,7 @@ import { Tensor } from "../tensor.ts";
 import { nonzero, normalized, place } from "./advanced.ts";
 import { apply } from "./apply.ts";
 import { to } from "./convert.ts";
-import { scatterInto } from "./scattering.ts";
+import { checkIndex, scatterInto } from "./scattering.ts";
 import { composite } from "./signature.ts";
 import type { ScatterReduce } from "./table.ts";
 
@@ -44,9 +44,13 @@ export const fill = composite("fill(input, value)", (input: Tensor, value: Opera
 });
 
 const flatPositions = (name: string, input: Tensor, index: Tensor): Tensor =>
-  normalized(name, to(index, "int64").reshape(-1), 0, input.numel());
+  normalized(name, checkIndex(name, index).reshape(-1), 0, input.numel());
 
-/** Elements of the flattened tensor. @see https://pytorch.org/docs/stable/generated/torch.take.html */
+/**
+ * Elements of the flattened tensor.
+ * @throws TensorError for an index that is out of range, or neither int64 nor int32
+ * @see https://pytorch.org/docs/stable/generated/torch.take.html
+ */
 export const take = composite(
   "take(input, index)",
   (input: Tensor, index: Tensor): Tensor =>
