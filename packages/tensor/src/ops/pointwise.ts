@@ -50,8 +50,9 @@ export const deg2rad = op("deg2rad(input)", (input: Tensor): Tensor => input.mul
 /** Radians to degrees. @see https://pytorch.org/docs/stable/generated/torch.rad2deg.html */
 export const rad2deg = op("rad2deg(input)", (input: Tensor): Tensor => input.mul(180 / Math.PI), "Rad2DegBackward0");
 
-/** Up to 1/2 in float64: 1/(2k + 1)!, with turns of sign. */
-const sincSeries = [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800, 1 / 6227020800, -1 / 1307674368000];
+/** The series of sin(x) / x in x², ±1 / (2k + 1)!: up to 1/2 in x, these terms and the last one are all that float64 sees. */
+const sincSeries = [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800, 1 / 6227020800];
+const sincLast = -1 / 1307674368000;
 
 /**
  * sin(πx) / (πx), 1 at 0. By its series near 0, where the quotient's derivatives are differences of large numbers.
@@ -64,7 +65,7 @@ export const sinc = composite(
     const x = (given.dtype === "float16" ? given.to("float32") : given).mul(Math.PI);
     const near = x.abs().lt(0.5);
     const square = where(near, x, 0).square();
-    const series = sincSeries.reduceRight<Tensor | number>((sum, factor) => square.mul(sum).add(factor), 0);
+    const series = sincSeries.reduceRight<Tensor | number>((sum, factor) => square.mul(sum).add(factor), sincLast);
     const far = where(near, 1, x);
     return where(near, series, far.sin().div(far)).to(given.dtype);
   },
