@@ -122,6 +122,26 @@ describe("parallel", () => {
     expect(() => threads.parallel("none", "mark", 2, [])).toThrow("there is no module none");
   });
 
+  test("parameters of a kernel may have any names", () => {
+    engine.module("names", (m) => {
+      m.func(
+        "run",
+        ["chunk", "chunks", "share", "end:f64", "most", "tag"],
+        (f, { chunk, chunks, share, end, most, tag }) => {
+          const place = f.let(op("i32.add", share, op("i32.shl", chunk, 3)));
+          const sum = op("i32.add", op("i32.add", most, tag), chunks);
+          f.store("f64.store", place, op("f64.add", end, op("f64.convert_i32_s", sum)));
+        },
+      );
+    });
+    const { address } = memory.allocate(8 * 20);
+    for (const count of [1, 2]) {
+      setNumThreads(count);
+      threads.parallel("names", "run", 20, [address, 0.5 * count, 3, 4]);
+      expect(new Set(heap.f64.subarray(address / 8, address / 8 + 20))).toEqual(new Set([27 + 0.5 * count]));
+    }
+  });
+
   test("where it is crowded, every task says so, and workers that rest take part and lose nothing", async () => {
     const own = new Engine(new Memory());
     own.module("marks", buildMarks);

@@ -29,6 +29,12 @@ interface Compiled {
   readonly columns: WasmKernel;
 }
 
+interface Parts {
+  readonly dtype: DType;
+  readonly some: Fold;
+  readonly rest: readonly Fold[];
+}
+
 /** Folds of one reading from a dtype to another, of the elements or of what a source makes of them. */
 class Fold {
   readonly #ops: readonly FoldOp[];
@@ -36,6 +42,7 @@ class Fold {
   readonly #to: DType;
   readonly #source: Source | undefined;
   readonly #compiled: Compiled;
+  #parts: Parts | undefined;
 
   constructor(ops: readonly FoldOp[], from: DType, to: DType, source?: Source) {
     [this.#ops, this.#from, this.#to, this.#source] = [ops, from, to, source];
@@ -85,13 +92,23 @@ class Fold {
     else {
       withTemporaries(first, (temporaries) => {
         const shape = plan.way === "rows" ? [kept, parts] : [kept, parts, plan.inner.size];
-        const dtype = partialDType(this.#ops[0]!, this.#to);
-        const partial = this.#ops.map(() => temporaries.make(shape, dtype)) as [Temporary, Temporary?];
-        const some = new Fold(this.#ops, this.#from, dtype, this.#source);
+        const { dtype, some, rest } = this.#ofParts();
+        const partial = rest.map(() => temporaries.make(shape, dtype)) as [Temporary, Temporary?];
         some.#launch(plan, x, [partial[0].address, apart(...partial)], kept, parts, part);
-        for (const [i, op] of this.#ops.entries()) new Fold([op], dtype, this.#to).run(partial[i]!, [1], [outs[i]!]);
+        for (const [i, fold] of rest.entries()) fold.run(partial[i]!, [1], [outs[i]!]);
       });
     }
+  }
+
+  /** What folds parts, and what folds each of the results of those further. */
+  #ofParts(): Parts {
+    const dtype = partialDType(this.#ops[0]!, this.#to);
+    this.#parts ??= {
+      dtype,
+      some: dtype === this.#to ? this : new Fold(this.#ops, this.#from, dtype, this.#source),
+      rest: this.#ops.map((op) => new Fold([op], dtype, this.#to)),
+    };
+    return this.#parts;
   }
 
   #launch(plan: FoldPlan, x: View, target: readonly [number, number], kept: number, parts: number, part: number): void {

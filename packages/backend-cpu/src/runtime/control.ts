@@ -3,7 +3,7 @@
  * workers look at while they wait, what they report, what describes the task, and each thread's share of it lie in cache
  * lines of their own.
  */
-import { CONTROL, MAX_THREADS, SHARE, THREAD_AREAS, THREAD_BYTES } from "./layout.ts";
+import { CONTROL, MAX_THREADS, SHARE, TAKEN, THREAD_AREAS, THREAD_BYTES } from "./layout.ts";
 
 /** The tag of the task. */
 export const STATE = 0;
@@ -19,8 +19,11 @@ export const ACTIVE = 36;
 export const ARGUMENTS = 37;
 /** Whether others want the cores: 1, and workers rest of themselves. */
 export const CROWDED = 38;
-/** The share of thread t is at SHARES + t · SHARE_WORDS. */
+/** The whole of a task that one thread does alone: nobody looks there. */
+export const ALONE = 48;
+/** The share of thread t is at SHARES + t · SHARE_WORDS, and how many chunks it has taken, of any share, at COUNTS + … */
 export const SHARES: number = (THREAD_AREAS + SHARE - CONTROL) / 4;
+export const COUNTS: number = (THREAD_AREAS + TAKEN - CONTROL) / 4;
 export const SHARE_WORDS: number = THREAD_BYTES / 4;
 export const CONTROL_WORDS: number = SHARES + MAX_THREADS * SHARE_WORDS;
 

@@ -3,6 +3,7 @@
  * by; emitting and compiling take milliseconds, so keys must not vary from call to call.
  */
 import { Module, type ModuleOptions } from "../wasm/emitter.ts";
+import { shareLoopOf } from "../wasm/shares.ts";
 import { detectFeatures, type Features } from "./features.ts";
 import { THREAD_AREAS } from "./layout.ts";
 import type { Memory } from "./memory.ts";
@@ -11,6 +12,12 @@ import type { Memory } from "./memory.ts";
 export type Kernel = (...args: number[]) => number;
 export type Exports<N extends string = string> = { readonly [K in N]: Kernel };
 
+/** The loop of a thread over its share of a kernel's chunks, and its number among the exports, the same in every thread. */
+export interface ShareLoop {
+  readonly run: Kernel;
+  readonly number: number;
+}
+
 /** A compiled module, as threads need it. */
 export interface Compiled {
   /** Counts from 0 in the order of compilation. */
@@ -18,8 +25,8 @@ export interface Compiled {
   readonly key: string;
   readonly module: WebAssembly.Module;
   readonly exports: Exports;
-  /** Exported functions in the order of the module, the same in every thread. */
-  readonly names: readonly string[];
+  /** By the names of kernels that are cut into chunks. */
+  readonly loops: ReadonlyMap<string, ShareLoop>;
 }
 
 export class Engine {
@@ -67,10 +74,21 @@ export class Engine {
     const env = { memory: this.memory.heap.memory, area: THREAD_AREAS };
     const instance = new WebAssembly.Instance(module, { env, math: Math as unknown as WebAssembly.ModuleImports });
     const exports = instance.exports as Exports;
-    const compiled = { id: this.#modules.size, key, module, exports, names: Object.keys(exports) };
+    const compiled = { id: this.#modules.size, key, module, exports, loops: loopsOf(exports) };
     this.#modules.set(key, compiled);
     return compiled;
   }
+}
+
+function loopsOf(exports: Exports): Map<string, ShareLoop> {
+  const names = Object.keys(exports);
+  const cut = names.filter((name) => shareLoopOf(name) in exports);
+  return new Map(
+    cut.map((name) => {
+      const loop = shareLoopOf(name);
+      return [name, { run: exports[loop]!, number: names.indexOf(loop) }];
+    }),
+  );
 }
 
 function compile(key: string, bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {

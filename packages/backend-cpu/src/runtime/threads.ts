@@ -1,14 +1,14 @@
 /**
  * Fork and join over the shared memory. A task is one exported function called for chunks 0 … n-1. Each thread has a share,
- * as many neighbouring chunks as every other, which it claims one by one, and then those of the others that nobody has
- * claimed. So a core mostly works on what the caches next to it still hold from the task before. The caller takes part, and
+ * as many neighbouring chunks as every other, which it claims one by one (in WebAssembly, see `wasm/shares.ts`), and then those
+ * of the others that nobody has claimed. So a core mostly works on what the caches next to it still hold from the task before. The caller takes part, and
  * at the end waits only for chunks that others have claimed: a worker that is asleep, busy starting or starved of a core costs
  * nothing. Which thread runs a chunk is chance, so kernels must split their work by the shapes alone and write to separate
  * places; then results do not depend on the number of threads.
  */
 import * as control from "./control.ts";
 import { watchCrowding } from "./crowding.ts";
-import type { Compiled, Engine } from "./engine.ts";
+import type { Compiled, Engine, ShareLoop } from "./engine.ts";
 import { builtin, environment } from "./host.ts";
 import { CONTROL, MAX_ARGUMENTS, MAX_THREADS, TASK_ARGUMENTS } from "./layout.ts";
 import { Scratch } from "./scratch.ts";
@@ -62,16 +62,30 @@ export class Threads {
    */
   parallel(key: string, name: string, chunks: number, args: readonly number[], scratchBytes = 0): void {
     const compiled = this.#engine.compiled(key);
+    const loop = compiled.loops.get(name);
+    if (loop === undefined || chunks > control.MAX_CHUNKS || args.length > MAX_ARGUMENTS) {
+      throw new RangeError(`parallel: cannot run ${chunks} chunks of ${key}.${name} with ${args.length} arguments.`);
+    }
     const active = Math.min(this.count, chunks);
     if (scratchBytes > 0) this.#scratch.reserve(scratchBytes, Math.max(1, active));
     if (active <= 1) {
-      const kernel = compiled.exports[name]!;
-      for (let chunk = 0; chunk < chunks; chunk++) kernel(chunk, chunks, ...args);
+      this.#work(loop, chunks, args);
       return;
     }
     this.#prepare(compiled, active);
-    this.#publish(compiled, name, chunks, args, active);
-    this.#work(compiled, name, chunks, args, active);
+    this.#publish(compiled, loop, chunks, args, active);
+    this.#share(loop, chunks, args, active);
+    if (Atomics.load(this.#words, control.FAILED) !== 0) {
+      throw new Error(`parallel: the kernel ${key}.${name} trapped in a worker.`);
+    }
+  }
+
+  /** Does all of a task. The views of memory that is not shared change as it grows. */
+  #work(loop: ShareLoop, chunks: number, args: readonly number[]): void {
+    const words = this.#engine.memory.heap.i32;
+    words[CONTROL / 4 + control.ALONE] = 0;
+    words[CONTROL / 4 + control.COUNTS] = 0;
+    loop.run(placeOf(control.ALONE), placeOf(control.COUNTS), 0, chunks, chunks, chunks, ...args);
   }
 
   /** Enough workers, and all of them have been sent the module. */
@@ -97,20 +111,14 @@ export class Threads {
   }
 
   /** Writes the task down while nothing can be claimed, then opens it, which also makes visible what was written. */
-  #publish(compiled: Compiled, name: string, chunks: number, args: readonly number[], active: number): void {
+  #publish(compiled: Compiled, loop: ShareLoop, chunks: number, args: readonly number[], active: number): void {
     const words = this.#words;
-    const kernel = compiled.names.indexOf(name);
-    if (kernel < 0 || chunks > control.MAX_CHUNKS || args.length > MAX_ARGUMENTS) {
-      throw new RangeError(
-        `parallel: cannot run ${chunks} chunks of ${compiled.key}.${name} with ${args.length} arguments.`,
-      );
-    }
     this.#tag = (this.#tag + control.CHUNK_MASK + 1) | 0;
     words[control.DONE] = 0;
     words[control.FAILED] = 0;
     words[control.TOTAL] = chunks;
     words[control.MODULE] = compiled.id;
-    words[control.FUNCTION] = kernel;
+    words[control.FUNCTION] = loop.number;
     words[control.ACTIVE] = active;
     words[control.ARGUMENTS] = args.length;
     words[control.CROWDED] = this.#crowded(this.count) ? 1 : 0;
@@ -122,25 +130,17 @@ export class Threads {
     if (Atomics.load(words, control.SLEEPERS) > 0) Atomics.notify(words, control.STATE);
   }
 
-  #work(compiled: Compiled, name: string, chunks: number, args: readonly number[], active: number): void {
+  /** Takes what there is of its own share, then of the others'; waits for what they have taken. */
+  #share({ run }: ShareLoop, chunks: number, args: readonly number[], active: number): void {
     const words = this.#words;
-    const kernel = compiled.exports[name]!;
-    let claimed = 0;
+    words[control.COUNTS] = 0;
     try {
       for (let thread = 0; thread < active; thread++) {
         const end = control.shareStart(thread + 1, chunks, active);
-        for (;;) {
-          const chunk = Atomics.add(words, shareOf(thread), 1) & control.CHUNK_MASK;
-          if (chunk >= end) break;
-          claimed++;
-          kernel(chunk, chunks, ...args);
-        }
+        run(placeOf(shareOf(thread)), placeOf(control.COUNTS), this.#tag, end, chunks, chunks, ...args);
       }
     } finally {
-      this.#join(this.#close(chunks, active) - claimed);
-    }
-    if (Atomics.load(words, control.FAILED) !== 0) {
-      throw new Error(`parallel: the kernel ${compiled.key}.${name} trapped in a worker.`);
+      this.#join(this.#close(chunks, active) - words[control.COUNTS]!);
     }
   }
 
@@ -174,6 +174,8 @@ export class Threads {
 }
 
 const shareOf = (thread: number): number => control.SHARES + thread * control.SHARE_WORDS;
+/** The address of a word. */
+const placeOf = (word: number): number => CONTROL + 4 * word;
 
 /** The main thread of a browser may not sleep: it has to spin. */
 function canWait(words: Int32Array): boolean {

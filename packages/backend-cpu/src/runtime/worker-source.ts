@@ -7,9 +7,10 @@
  * The worker never returns to its event loop while it knows all modules; when a task uses one it has not received, it
  * claims nothing, goes to get its messages and comes back.
  *
- * Where others want its core (see `crowding.ts`), it rests of itself between chunks, before the system takes the core away
- * in the middle of one, which everybody would have to wait for. Who rests gets the core back at once when his timer goes off,
- * and keeps his place beside the others; who is woken by the caller is often put on the caller's own core.
+ * Where others want its core (see `crowding.ts`), it takes one chunk at a time and rests of itself between them, before the
+ * system takes the core away in the middle of one, which everybody would have to wait for. Who rests gets the core back at once
+ * when his timer goes off, and keeps his place beside the others; who is woken by the caller is often put on the caller's own
+ * core.
  */
 import * as control from "./control.ts";
 import { CONTROL, MAX_ARGUMENTS, TASK_ARGUMENTS, THREAD_AREAS, THREAD_BYTES } from "./layout.ts";
@@ -30,7 +31,7 @@ export interface WorkerModule {
 export const workerSource = `"use strict";
 const port = typeof require === "function" ? require("node:worker_threads").parentPort : self;
 const modules = [];
-let memory, thread, words, values;
+let memory, thread, words, values, counted;
 let rested = 0;
 
 function rest() {
@@ -48,31 +49,37 @@ function idle(state) {
   rested = performance.now();
 }
 
-function execute(functions, chunk) {
-  const args = [chunk, Atomics.load(words, ${control.TOTAL})];
-  const count = Atomics.load(words, ${control.ARGUMENTS});
-  for (let i = 0; i < count; i++) args.push(values[i]);
+function execute(loop, args) {
+  words[counted] = 0;
   try {
-    functions[Atomics.load(words, ${control.FUNCTION})](...args);
+    loop(...args);
   } catch {
     Atomics.store(words, ${control.FAILED}, 1);
   }
-  Atomics.add(words, ${control.DONE}, 1);
+  if (words[counted] === 0) return;
+  Atomics.add(words, ${control.DONE}, words[counted]);
   if (Atomics.load(words, ${control.WAITING}) > 0) Atomics.notify(words, ${control.DONE});
   if (Atomics.load(words, ${control.CROWDED})) rest();
 }
 
-// What describes the task is read after the share, which is closed before it changes: who claims has read it as it was.
+// What describes the task is read between two looks at the share, which is closed before it changes: who finds it open still
+// has read it as it was. The loop claims nothing of a task that is another by then.
 function runShare(owner) {
   const share = ${control.SHARES} + owner * ${control.SHARE_WORDS};
   for (;;) {
     const state = Atomics.load(words, share);
     const [total, active] = [Atomics.load(words, ${control.TOTAL}), Atomics.load(words, ${control.ACTIVE})];
-    const chunk = state & ${control.CHUNK_MASK};
-    if (chunk >= Math.floor(((owner + 1) * total) / active) || thread >= active) return true;
+    const end = Math.floor(((owner + 1) * total) / active);
+    if ((state & ${control.CHUNK_MASK}) >= end || thread >= active) return true;
     const functions = modules[Atomics.load(words, ${control.MODULE})];
     if (functions === undefined) return false;
-    if (Atomics.compareExchange(words, share, state, state + 1) === state) execute(functions, chunk);
+    const loop = functions[Atomics.load(words, ${control.FUNCTION})];
+    const tag = state & ${~control.CHUNK_MASK};
+    const most = Atomics.load(words, ${control.CROWDED}) ? 1 : total;
+    const args = [${CONTROL} + 4 * share, ${CONTROL} + 4 * counted, tag, end, most, total];
+    const count = Atomics.load(words, ${control.ARGUMENTS});
+    for (let i = 0; i < count; i++) args.push(values[i]);
+    if ((Atomics.load(words, share) ^ tag) >>> 0 < end) execute(loop, args);
   }
 }
 
@@ -97,6 +104,7 @@ port.onmessage = ({ data }) => {
   }
   ({ memory, thread } = data);
   words = new Int32Array(memory.buffer, ${CONTROL}, ${control.CONTROL_WORDS});
+  counted = ${control.COUNTS} + thread * ${control.SHARE_WORDS};
   values = new Float64Array(memory.buffer, ${TASK_ARGUMENTS}, ${MAX_ARGUMENTS});
   setTimeout(run, 0);
 };

@@ -27,6 +27,7 @@ import {
   type ValType,
 } from "./encoding.ts";
 import { Func, type FuncRef, type ParamLocals, paramTypes } from "./func.ts";
+import { isCut, loopOverShare, loopParams, shareLoopOf } from "./shares.ts";
 import { type Expr, loadAddress } from "./values.ts";
 
 export { call, Func, type FuncRef } from "./func.ts";
@@ -113,14 +114,20 @@ export class Module {
 
   /**
    * Adds an exported function. Parameters are names, i32 unless they say otherwise (`"x:f32"`); `body` gets them as
-   * locals by name, and what it returns is the function's result. It may run several times.
+   * locals by name, and what it returns is the function's result. It may run several times. Where the first two are `chunk`
+   * and `chunks`, the loop of a thread over its share of them is exported, too.
    */
   func<const P extends readonly string[], R extends Outcome>(
     name: string,
     params: P,
     body: (f: Func, params: ParamLocals<P>) => R,
   ): FuncRef<P, ResultOf<R>> {
-    return this.#declare(name, params, body, true);
+    const ref = this.#declare(name, params, body, true);
+    if (isCut(params)) {
+      const kernel = ref as unknown as FuncRef;
+      this.#declare(shareLoopOf(name), loopParams(kernel), (f, p) => loopOverShare(f, kernel, p), true);
+    }
+    return ref;
   }
 
   /** Adds a function that only this module calls. */

@@ -11,6 +11,7 @@ export const loadOps = {
   "i32.load8_u": [0x2d, 0, "i32"],
   "i32.load16_s": [0x2e, 1, "i32"],
   "i32.load16_u": [0x2f, 1, "i32"],
+  "i32.atomic.load": [0xfe10, 2, "i32"],
   "v128.load": [0xfd00, 4, "v128"],
   "v128.load8x8_s": [0xfd01, 3, "v128"],
   "v128.load8x8_u": [0xfd02, 3, "v128"],

@@ -248,6 +248,15 @@ export function load<N extends LoadName>(name: N, address: Operand<"i32">, offse
   });
 }
 
+/** `i32.atomic.rmw.cmpxchg`: what is at `address`, a multiple of 4, which becomes `next` if that is `expected`. */
+export function compareExchange(address: Operand<"i32">, expected: Operand<"i32">, next: Operand<"i32">): Expr<"i32"> {
+  return expr("i32", (code) => {
+    pushAddress(code, asExpr("i32", address));
+    for (const operand of [expected, next]) asExpr("i32", operand).emit(code);
+    pushMemoryOp(code, 0xfe48, 2, 0);
+  });
+}
+
 /** `vector` with one lane replaced from memory. */
 export function loadLane(
   name: keyof typeof laneLoadOps,
