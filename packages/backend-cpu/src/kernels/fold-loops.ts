@@ -3,7 +3,7 @@
  * the reduced elements. What a unit computes depends on the shapes alone, so threads may share units anyhow.
  */
 import type { DType } from "@dl/tensor";
-import { shareOf } from "../dense/element.ts";
+import { partOf, shareOf } from "../dense/element.ts";
 import { call, type Expr, type Func, type FuncRef, type Local, type Module, op, shuffle } from "../wasm/emitter.ts";
 import { loadScalar, storeScalar } from "./access.ts";
 import { COLUMNS } from "./columns.ts";
@@ -47,7 +47,7 @@ export function buildFold(m: Module, names: readonly FoldOp[], folded: Folded, t
   const targets = (f: Func, p: FoldParams): I32[] => folds.map((_, i) => f.let(plus(p.target, times(p.apart, i))));
   m.func("rows", foldParams, (f, p) => {
     const places = targets(f, p);
-    shareOf(f, p, p.units, (unit) => {
+    eachUnit(f, p, (unit) => {
       for (const [i, fold] of folds.entries()) {
         foldRow(f, { ...p, target: places[i]! }, unit, fold, segments[i]!, tools);
       }
@@ -64,9 +64,41 @@ export function buildFold(m: Module, names: readonly FoldOp[], folded: Folded, t
   });
 }
 
-function foldRow(f: Func, p: FoldParams, unit: I32, fold: Fold, segment: Segment, tools: Tools): void {
-  const first = f.let(times(op("i32.rem_u", unit, p.parts), p.part));
-  const row = f.let(placeOf(p, f.let(op("i32.div_u", unit, p.parts))));
+/** A unit of rows: which part of the reduced elements, and where those of its output begin. */
+interface Unit {
+  readonly index: I32;
+  readonly part: I32;
+  readonly place: I32;
+}
+
+/** The units of a chunk; going on to the next takes no division, which for short rows would cost as much as the row. */
+function eachUnit(f: Func, p: FoldParams, body: (unit: Unit) => void): void {
+  const [index, end] = partOf(f, p.units, p.chunk, p.chunks);
+  const part = f.let(op("i32.rem_u", index, p.parts));
+  const output = f.let(op("i32.div_u", index, p.parts));
+  const place = f.let(placeOf(p, output));
+  const inner = f.let(op("i32.rem_u", output, p.kept1));
+  const back = f.let(op("i32.sub", p.keptStride0, times(p.kept1, p.keptStride1)));
+  const goOn = (counter: I32, count: I32, next: () => void): void => {
+    f.inc(counter, 1);
+    f.if(op("i32.eq", counter, count), () => {
+      f.set(counter, 0);
+      next();
+    });
+  };
+  f.while(op("i32.lt_u", index, end), () => {
+    body({ index, part, place });
+    f.inc(index, 1);
+    goOn(part, p.parts, () => {
+      f.inc(place, p.keptStride1);
+      goOn(inner, p.kept1, () => f.inc(place, back));
+    });
+  });
+}
+
+function foldRow(f: Func, p: FoldParams, unit: Unit, fold: Fold, segment: Segment, tools: Tools): void {
+  const first = f.let(times(unit.part, p.part));
+  const row = f.let(unit.place);
   const [rows, count] = [f.let(p.reduced0), f.let(p.inner)];
   const cut = (size: I32, stride: I32): void => {
     f.inc(row, times(first, stride));
@@ -86,7 +118,7 @@ function foldRow(f: Func, p: FoldParams, unit: I32, fold: Fold, segment: Segment
     });
     f.inc(row, p.reducedStride0);
   });
-  storeScalar(f, fold.to, plus(p.target, times(unit, fold.to.bytes)), scalarOf(f, fold.wideFinish, tools, total));
+  storeScalar(f, fold.to, plus(p.target, times(unit.index, fold.to.bytes)), scalarOf(f, fold.wideFinish, tools, total));
 }
 
 type Segment = FuncRef<readonly ["at", "beside", "count", "stride", "total:f64"], "f64">;
