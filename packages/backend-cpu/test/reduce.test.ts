@@ -1,4 +1,15 @@
-import { type DType, dtypes, full, ones, type ReduceOp, type Shape, scope, type Tensor } from "@dl/tensor";
+import {
+  type DType,
+  dtypes,
+  full,
+  ones,
+  type ReduceOp,
+  randn,
+  type Shape,
+  scope,
+  type Tensor,
+  tensor,
+} from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { getNumThreads, setNumThreads } from "../src/index.ts";
@@ -274,6 +285,39 @@ test("NaN wins, infinities count", () => {
       for (const dtype of ["float16", "bfloat16"] as const) check(op, plainView([41, 29], dtype, 9, rarely), dims);
     }
   }
+});
+
+describe("short rows", () => {
+  const ones = (random: () => number): number => (random() < 0.1 ? -1 : 1);
+
+  test.each(["float32", "float64", "int32", "int16", "bool"] as const)("of %s, wherever they end", (dtype) => {
+    for (const count of [1, 2, 3, 4, 5, 16, 31, 33, 63, 64, 65, 129, 511, 512, 513]) {
+      for (const rows of [1, 3, 4, 6]) {
+        for (const op of folds) check(op, plainView([rows, count], dtype, 7, op === "prod" ? ones : undefined), [1]);
+      }
+    }
+  });
+
+  test.each([5, 37, 64, 100, 300])("of equal numbers, %i of them, have equal results, and lie anywhere", (count) => {
+    const sums = (x: Tensor): number[] => [...new Set((x.sum(1) as Tensor).toArray() as number[])];
+    scope(() => {
+      const wide = randn(count + 3)
+        .expand(11, count + 3)
+        .contiguous();
+      const narrow = wide.narrow(1, 1, count);
+      expect(sums(narrow)).toHaveLength(1);
+      expect(sums(narrow.contiguous())).toEqual(sums(narrow));
+    });
+  });
+
+  test("with NaN anywhere", () => {
+    const numbers = (row: number): number[] => Array.from({ length: 21 }, (_, i) => (i === row ? Number.NaN : i));
+    const x = tensor(Array.from({ length: 21 }, (_, row) => numbers(row)));
+    const highest = (y: Tensor): number[] => scope(() => y.amax(1).toArray() as number[]);
+    expect(highest(x)).toEqual(Array(21).fill(Number.NaN));
+    expect(highest(x.narrow(1, 0, 20))).toEqual([...Array(20).fill(Number.NaN), 19]);
+    x.dispose();
+  });
 });
 
 test("the number of threads changes nothing", () => {

@@ -147,8 +147,8 @@ export function treesOf({ packed, absorb, wideStep, wideMerge, wideFinish }: Fol
 /** Adds vectors of elements to totals; what `settle` gives is NaN where an element was. */
 export interface Stepper {
   reset(): void;
-  /** The vectors of operands go to as many totals as there are steps, from the one with the number `which` on. */
-  add(operands: readonly Local<"v128">[], which: number): void;
+  /** The vectors of operands go to as many totals as there are steps, from the one with the number `which` on; of a mask's lanes. */
+  add(operands: readonly Local<"v128">[], which: number, mask?: Local<"v128">): void;
   settle(count: number): void;
 }
 
@@ -161,12 +161,13 @@ export function stepper(f: Func, { steps, lanes }: Totals, tools: Tools, totals:
   const flaws = f.locals("v128", steps[0]!.quick ? totals.length : 0);
   return {
     reset: () => flaws.forEach((flaw) => void f.set(flaw, splat("i32x4", 0))),
-    add: (operands, which) => {
+    add: (operands, which, mask) => {
       for (const [i, { trees, code }] of ways.entries()) {
         const total = totals[which + i]!;
         const [next, flaw] = code.emit(trees, [total, ...operands]) as [Expr<"v128">, Expr<"v128">?];
-        f.set(total, next);
-        if (flaw) f.set(flaws[which + i]!, op("v128.or", flaws[which + i]!, flaw));
+        f.set(total, mask ? f.choose(next, total, mask, 32) : next);
+        const seen = flaw && (mask ? op("v128.and", flaw, mask) : flaw);
+        if (seen) f.set(flaws[which + i]!, op("v128.or", flaws[which + i]!, seen));
       }
     },
     settle: (count) => {

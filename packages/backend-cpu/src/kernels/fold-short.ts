@@ -1,0 +1,127 @@
+/**
+ * Folds of short rows, as many together as a vector has lanes: each has a total of its own, and all become one vector of
+ * results. One at a time, a row of 64 elements takes longer to begin and to end than to fold.
+ */
+import {
+  type Expr,
+  type Func,
+  type FuncRef,
+  type Local,
+  type Module,
+  op,
+  select,
+  shuffle,
+  v128,
+} from "../wasm/emitter.ts";
+import { storeFirst, storePacked } from "./access.ts";
+import { type Fold, operandsAt, plus, smaller, stepper, times, vectorOf } from "./folds.ts";
+import type { Tools } from "./helpers.ts";
+import { Lowering } from "./lower.ts";
+
+type I32 = Local<"i32">;
+type Vector = Local<"v128">;
+
+/** Rows of more elements go one by one. */
+export const SHORT = 512;
+/** Vectors of a row that are added up before they meet the total of those before, where sums round. */
+const SEGMENT = 16;
+/** Vectors of a row that go by together. */
+const TOGETHER = 2;
+
+const params = ["rows", "place", "stride", "beside", "count", "target"] as const;
+export type ShortFold = FuncRef<typeof params>;
+type Params = { readonly [N in (typeof params)[number]]: I32 };
+
+/** `undefined` where elements are loaded two to a word, or folded as narrow as they are stored. */
+export function addShort(m: Module, fold: Fold, tools: Tools): ShortFold | undefined {
+  if (fold.packed.steps.length > 1 || fold.narrow) return undefined;
+  return m.inner("short", params, (f, p) => {
+    f.while(p.rows, () => {
+      const left = f.let(smaller(p.rows, fold.packed.lanes));
+      foldTogether(f, fold, tools, p, left);
+      f.inc(p.rows, op("i32.sub", 0, left));
+    });
+  }) as ShortFold;
+}
+
+/** Folds `left` rows, the last of them again where there are fewer than lanes, and goes on to the next. */
+function foldTogether(f: Func, fold: Fold, tools: Tools, p: Params, left: I32): void {
+  const { lanes, start, merge, finish } = fold.packed;
+  const code = new Lowering(f, [merge, finish], lanes, tools);
+  const join = (a: Vector, b: Vector): Vector => f.let(code.emit([merge], [a, b])[0] as Expr<"v128">);
+  const rows = rowsFrom(f, p, lanes, left);
+  const [near, far] = [f.locals("v128", lanes), f.locals("v128", fold.rounds ? lanes : 0)];
+  const first = f.let(vectorOf(f, start, lanes, tools));
+  const begin = (totals: readonly Vector[]): void => totals.forEach((total) => void f.set(total, first));
+  begin([...near, ...far]);
+  const step = stepper(f, fold.packed, tools, near);
+  step.reset();
+  addLast(f, fold, p, rows, step.add);
+  const vectors = f.let(op("i32.div_u", p.count, lanes));
+  f.while(vectors, () => {
+    const some = f.let(fold.rounds ? smaller(vectors, SEGMENT) : vectors);
+    f.inc(vectors, op("i32.sub", 0, some));
+    addVectors(f, fold, p, rows, some, step.add);
+    if (!fold.rounds) return;
+    for (const [i, total] of far.entries()) f.set(total, join(total, near[i]!));
+    begin(near);
+  });
+  step.settle(lanes);
+  const found = byRow(fold.rounds ? far.map((total, i) => join(total, near[i]!)) : near, join, f);
+  const result = f.let(code.emit([finish], [found])[0] as Expr<"v128">);
+  f.if(
+    op("i32.eq", left, lanes),
+    () => storePacked(f, fold.to, lanes, p.target, result),
+    () => storeFirst(f, fold.to, lanes, left, p.target, result),
+  );
+  f.inc(p.target, times(left, fold.to.bytes));
+}
+
+/** Where the rows begin; the next begin at `place`. */
+function rowsFrom(f: Func, { place, stride }: Params, lanes: number, left: I32): I32[] {
+  const rows = [f.let(place)];
+  for (let i = 1; i < lanes; i++) {
+    rows.push(f.let(plus(rows[i - 1]!, select(op("i32.gt_u", left, i), stride, 0))));
+  }
+  f.set(place, plus(rows.at(-1)!, stride));
+  return rows;
+}
+
+type Add = (operands: readonly Vector[], which: number, mask?: Vector) => void;
+
+/** The elements of a row that fill no vector. */
+function addLast(f: Func, fold: Fold, { count, beside }: Params, rows: readonly I32[], add: Add): void {
+  const { lanes, loaded } = fold.packed;
+  const some = f.let(op("i32.rem_u", count, lanes));
+  f.if(some, () => {
+    const numbers = lanes === 4 ? [0, 1, 2, 3] : [0, 0, 1, 1];
+    const mask = f.let(op("i32x4.lt_s", v128(Int32Array.from(numbers)), op("i32x4.splat", some)));
+    const before = f.let(times(op("i32.sub", count, some), fold.from.bytes));
+    for (const [i, row] of rows.entries()) add(operandsAt(f, fold, loaded, f.let(plus(row, before)), beside), i, mask);
+  });
+}
+
+/** `some` vectors of each row, which moves past them. */
+function addVectors(f: Func, fold: Fold, { beside }: Params, rows: readonly I32[], some: I32, add: Add): void {
+  const { loaded } = fold.packed;
+  const bytes = loaded * fold.from.bytes;
+  for (const together of [TOGETHER, 1]) {
+    f.while(op("i32.ge_u", some, together), () => {
+      for (const [i, row] of rows.entries()) {
+        for (let k = 0; k < together; k++) add(operandsAt(f, fold, loaded, row, beside, k * bytes), i);
+        f.inc(row, together * bytes);
+      }
+      f.inc(some, -together);
+    });
+  }
+}
+
+/** One vector with the total of each row, from a vector of totals for each. */
+function byRow(totals: readonly Vector[], join: (a: Vector, b: Vector) => Vector, f: Func): Vector {
+  const pairs = (a: Vector, b: Vector, one: readonly number[], other: readonly number[]): Vector =>
+    join(f.let(shuffle(a, b, one)), f.let(shuffle(a, b, other)));
+  const [a, b, c, d] = totals as [Vector, Vector, Vector?, Vector?];
+  if (!c || !d) return pairs(a, b, [0, 1, 4, 5], [2, 3, 6, 7]);
+  const [ab, cd] = [pairs(a, b, [0, 4, 1, 5], [2, 6, 3, 7]), pairs(c, d, [0, 4, 1, 5], [2, 6, 3, 7])];
+  return pairs(ab, cd, [0, 1, 4, 5], [2, 3, 6, 7]);
+}
