@@ -8,7 +8,7 @@ import { call, type Expr, type Func, type FuncRef, type Local, type Module, op, 
 import { loadScalar, storeScalar } from "./access.ts";
 import { COLUMNS } from "./columns.ts";
 import { foldColumns } from "./fold-columns.ts";
-import { addShort, SHORT, type ShortFold } from "./fold-short.ts";
+import { addShortRows } from "./fold-short.ts";
 import {
   type Fold,
   type Folded,
@@ -45,22 +45,17 @@ export function buildFold(m: Module, names: readonly FoldOp[], folded: Folded, t
   const folds = names.map((name) => foldOf(name, folded, to));
   const tools = new Tools(m, folds.flatMap(treesOf));
   const segments = folds.map((fold) => addSegment(m, fold, tools));
-  const shorts = folds.map((fold) => addShort(m, fold, tools));
+  const orShort = addShortRows(m, folds, tools);
   const targets = (f: Func, p: FoldParams): I32[] => folds.map((_, i) => f.let(plus(p.target, times(p.apart, i))));
   m.func("rows", foldParams, (f, p) => {
     const places = targets(f, p);
-    const oneByOne = (): void =>
-      eachUnit(f, p, (unit) => {
-        for (const [i, fold] of folds.entries()) {
-          foldRow(f, { ...p, target: places[i]! }, unit, fold, segments[i]!, tools);
-        }
-      });
-    const together = (): void => foldShort(f, p, folds, shorts as ShortFold[], places);
+    const foldUnit = (unit: Unit): void => {
+      for (const [i, fold] of folds.entries()) {
+        foldRow(f, { ...p, target: places[i]! }, unit, fold, segments[i]!, tools);
+      }
+    };
     // Where nothing is kept, the numbers by which units are told are 0.
-    f.if(p.units, () => {
-      if (shorts.includes(undefined)) oneByOne();
-      else f.if(isShort(f, p, folds[0]!), together, oneByOne);
-    });
+    f.if(p.units, () => orShort(f, p, places, () => eachUnit(f, p, foldUnit)));
   });
   m.func("columns", foldParams, (f, p) => {
     const totals = f.let(m.scratch());
@@ -71,27 +66,6 @@ export function buildFold(m: Module, names: readonly FoldOp[], folded: Folded, t
       }
     });
   });
-}
-
-/** Whether rows are short, packed, whole, and as far from each other as the first two. */
-function isShort(f: Func, p: FoldParams, { from }: Fold): Expr<"i32"> {
-  const single = [p.parts, p.reduced0, p.reduced1].map((count) => op("i32.eq", count, 1));
-  const conditions = [
-    ...single,
-    op("i32.eq", p.kept1, p.units),
-    op("i32.eq", p.innerStride, from.bytes),
-    op("i32.le_u", p.inner, SHORT),
-  ];
-  return f.let(conditions.reduce((all, condition) => op("i32.and", all, condition)));
-}
-
-function foldShort(f: Func, p: FoldParams, folds: readonly Fold[], shorts: readonly ShortFold[], targets: I32[]): void {
-  const [index, end] = partOf(f, p.units, p.chunk, p.chunks);
-  const [rows, place] = [op("i32.sub", end, index), placeOf(p, index)];
-  for (const [i, short] of shorts.entries()) {
-    const target = plus(targets[i]!, times(index, folds[i]!.to.bytes));
-    f.call(short as FuncRef<ShortFold["params"], undefined>, rows, place, p.keptStride1, p.beside, p.inner, target);
-  }
 }
 
 /** A unit of rows: which part of the reduced elements, and where those of its output begin. */

@@ -2,6 +2,8 @@
  * Folds of short rows, as many together as a vector has lanes: each has a total of its own, and all become one vector of
  * results. One at a time, a row of 64 elements takes longer to begin and to end than to fold.
  */
+
+import { partOf } from "../dense/element.ts";
 import {
   type Expr,
   type Func,
@@ -14,7 +16,7 @@ import {
   v128,
 } from "../wasm/emitter.ts";
 import { storeFirst, storePacked } from "./access.ts";
-import { type Fold, operandsAt, plus, smaller, stepper, times, vectorOf } from "./folds.ts";
+import { type Fold, type FoldParams, operandsAt, placeOf, plus, smaller, stepper, times, vectorOf } from "./folds.ts";
 import type { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
 
@@ -22,18 +24,54 @@ type I32 = Local<"i32">;
 type Vector = Local<"v128">;
 
 /** Rows of more elements go one by one. */
-export const SHORT = 512;
+const SHORT = 512;
 /** Vectors of a row that are added up before they meet the total of those before, where sums round. */
 const SEGMENT = 16;
 /** Vectors of a row that go by together. */
 const TOGETHER = 2;
 
 const params = ["rows", "place", "stride", "beside", "count", "target"] as const;
-export type ShortFold = FuncRef<typeof params>;
 type Params = { readonly [N in (typeof params)[number]]: I32 };
+type ShortFold = FuncRef<typeof params, undefined>;
+
+type OrElse = (f: Func, p: FoldParams, targets: readonly I32[], otherwise: () => void) => void;
+
+/** Gives what folds the rows of a chunk so, if they are short, and does what is told `otherwise`. */
+export function addShortRows(m: Module, folds: readonly Fold[], tools: Tools): OrElse {
+  const shorts = folds.flatMap((fold) => addShort(m, fold, tools) ?? []);
+  return (f, p, targets, otherwise) => {
+    if (shorts.length < folds.length) otherwise();
+    else f.if(isShort(f, p, folds[0]!), () => foldChunk(f, p, folds, shorts, targets), otherwise);
+  };
+}
+
+/** Whether rows are short, packed, whole, and as far from each other as the first two. */
+function isShort(f: Func, p: FoldParams, { from }: Fold): Expr<"i32"> {
+  const conditions = [
+    ...[p.parts, p.reduced0, p.reduced1].map((count) => op("i32.eq", count, 1)),
+    op("i32.eq", p.kept1, p.units),
+    op("i32.eq", p.innerStride, from.bytes),
+    op("i32.le_u", p.inner, SHORT),
+  ];
+  return f.let(conditions.reduce((all, condition) => op("i32.and", all, condition)));
+}
+
+function foldChunk(
+  f: Func,
+  p: FoldParams,
+  folds: readonly Fold[],
+  shorts: readonly ShortFold[],
+  targets: readonly I32[],
+): void {
+  const [index, end] = partOf(f, p.units, p.chunk, p.chunks);
+  for (const [i, short] of shorts.entries()) {
+    const target = plus(targets[i]!, times(index, folds[i]!.to.bytes));
+    f.call(short, op("i32.sub", end, index), placeOf(p, index), p.keptStride1, p.beside, p.inner, target);
+  }
+}
 
 /** `undefined` where elements are loaded two to a word, or folded as narrow as they are stored. */
-export function addShort(m: Module, fold: Fold, tools: Tools): ShortFold | undefined {
+function addShort(m: Module, fold: Fold, tools: Tools): ShortFold | undefined {
   if (fold.packed.steps.length > 1 || fold.narrow) return undefined;
   return m.inner("short", params, (f, p) => {
     f.while(p.rows, () => {
