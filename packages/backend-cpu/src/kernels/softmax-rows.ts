@@ -32,6 +32,8 @@ function vectorsOf({ type }: Way, { element }: Step): number {
 const LONG = 16;
 /** Elements after which totals begin anew, so that sums are no long chains. */
 const BLOCK = 1024;
+/** Elements of a line that go vector by vector: calls of the passes would take longer. */
+const SHORT = 64;
 
 /** What one pass over a line computes: an element that may be stored, and the total with it. */
 interface Step {
@@ -217,7 +219,7 @@ interface Line {
   readonly known: readonly Vector[];
 }
 
-/** Whole rounds, in blocks. */
+/** Whole rounds of a long line, in blocks. */
 function takeRounds(
   f: Func,
   way: Way,
@@ -225,7 +227,7 @@ function takeRounds(
   { pointers, left, some, ahead, total, near, known }: Line,
 ): void {
   const elements = vectorsOf(way, step) * way.lanes;
-  f.while(op("i32.ge_s", left, elements), () => {
+  const takeBlock = (): void => {
     f.set(some, select(op("i32.lt_s", left, BLOCK), op("i32.and", left, -elements), BLOCK));
     const scalars = known.map((result) => extractLane(way.type, result, 0));
     writer.begin(near);
@@ -234,5 +236,6 @@ function takeRounds(
     if (step.fold) f.set(total, writer.joined([total, near]));
     move(f, way, pointers, some);
     f.set(left, op("i32.sub", left, some));
-  });
+  };
+  f.if(op("i32.gt_s", left, SHORT), () => f.while(op("i32.ge_s", left, elements), takeBlock));
 }
