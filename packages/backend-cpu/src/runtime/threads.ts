@@ -1,10 +1,10 @@
 /**
  * Fork and join over the shared memory. A task is one exported function called for chunks 0 … n-1. Each thread has a share,
- * as many neighbouring chunks as every other, which it claims one by one (in WebAssembly, see `wasm/shares.ts`), and then those
- * of the others that nobody has claimed. So a core mostly works on what the caches next to it still hold from the task before. The caller takes part, and
- * at the end waits only for chunks that others have claimed: a worker that is asleep, busy starting or starved of a core costs
- * nothing. Which thread runs a chunk is chance, so kernels must split their work by the shapes alone and write to separate
- * places; then results do not depend on the number of threads.
+ * as many neighbouring chunks as every other, which it claims one by one (in WebAssembly, see `wasm/shares.ts`), and then
+ * those of the others that nobody has claimed. So a core mostly works on what the caches next to it still hold from the task
+ * before. The caller takes part, and at the end waits only for chunks that others have claimed: a worker that is asleep, busy
+ * starting or starved of a core costs nothing. Which thread runs a chunk is chance, so kernels must split their work by the
+ * shapes alone and write to separate places; then results do not depend on the number of threads.
  */
 import * as control from "./control.ts";
 import { watchCrowding } from "./crowding.ts";
