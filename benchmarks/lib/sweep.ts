@@ -85,7 +85,8 @@ const reductions: Rows = [
     single,
     `softmax(cube, 1); log_softmax(x, 0); logsumexp(x, 0); logcumsumexp(x, 1); nansum(x); nanmean(x, 1); median(x)
     median(x, 1); dist(x, y); quantile(x, 0.3, 1); histc(x, 100); kthvalue(x, 5, 1); renorm(x, 2, 0, 5); trapz(x)
-    equal(x, x); allclose(x, x)`,
+    equal(x, x); allclose(x, x); sum(x.view(-1, 16), 1); sum(x.view(-1, 64), 1); amax(x.view(-1, 16), 1)
+    softmax(x.view(-1, 16), 1); sum(x.narrow(0, 0, 32), 1)`,
   ],
   [["float32", "int64", "uint8", "bool"], "any(x, 1); all(x, 0); count_nonzero(x)"],
   [["int64"], "mode(picks, 1)"],

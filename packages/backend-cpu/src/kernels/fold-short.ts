@@ -2,22 +2,12 @@
  * Folds of short rows, as many together as a vector has lanes: each has a total of its own, and all become one vector of
  * results. One at a time, a row of 64 elements takes longer to begin and to end than to fold.
  */
-
 import { partOf } from "../dense/element.ts";
-import {
-  type Expr,
-  type Func,
-  type FuncRef,
-  type Local,
-  type Module,
-  op,
-  select,
-  shuffle,
-  v128,
-} from "../wasm/emitter.ts";
+import { type Expr, type Func, type FuncRef, type Local, type Module, op, select, shuffle } from "../wasm/emitter.ts";
 import { storeFirst, storePacked } from "./access.ts";
 import { type Fold, type FoldParams, operandsAt, placeOf, plus, smaller, stepper, times, vectorOf } from "./folds.ts";
 import type { Tools } from "./helpers.ts";
+import { firstLanes } from "./lanes.ts";
 import { Lowering } from "./lower.ts";
 
 type I32 = Local<"i32">;
@@ -41,19 +31,19 @@ export function addShortRows(m: Module, folds: readonly Fold[], tools: Tools): O
   const shorts = folds.flatMap((fold) => addShort(m, fold, tools) ?? []);
   return (f, p, targets, otherwise) => {
     if (shorts.length < folds.length) otherwise();
-    else f.if(isShort(f, p, folds[0]!), () => foldChunk(f, p, folds, shorts, targets), otherwise);
+    else f.if(isShort(p, folds[0]!), () => foldChunk(f, p, folds, shorts, targets), otherwise);
   };
 }
 
 /** Whether rows are short, packed, whole, and as far from each other as the first two. */
-function isShort(f: Func, p: FoldParams, { from }: Fold): Expr<"i32"> {
+function isShort(p: FoldParams, { from }: Fold): Expr<"i32"> {
   const conditions = [
     ...[p.parts, p.reduced0, p.reduced1].map((count) => op("i32.eq", count, 1)),
     op("i32.eq", p.kept1, p.units),
     op("i32.eq", p.innerStride, from.bytes),
     op("i32.le_u", p.inner, SHORT),
   ];
-  return f.let(conditions.reduce((all, condition) => op("i32.and", all, condition)));
+  return conditions.reduce((all, condition) => op("i32.and", all, condition));
 }
 
 function foldChunk(
@@ -132,8 +122,7 @@ function addLast(f: Func, fold: Fold, { count, beside }: Params, rows: readonly 
   const { lanes, loaded } = fold.packed;
   const some = f.let(op("i32.rem_u", count, lanes));
   f.if(some, () => {
-    const numbers = lanes === 4 ? [0, 1, 2, 3] : [0, 0, 1, 1];
-    const mask = f.let(op("i32x4.lt_s", v128(Int32Array.from(numbers)), op("i32x4.splat", some)));
+    const mask = f.let(firstLanes(some, lanes));
     const before = f.let(times(op("i32.sub", count, some), fold.from.bytes));
     for (const [i, row] of rows.entries()) add(operandsAt(f, fold, loaded, f.let(plus(row, before)), beside), i, mask);
   });

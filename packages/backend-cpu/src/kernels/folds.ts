@@ -147,7 +147,10 @@ export function treesOf({ packed, absorb, wideStep, wideMerge, wideFinish }: Fol
 /** Adds vectors of elements to totals; what `settle` gives is NaN where an element was. */
 export interface Stepper {
   reset(): void;
-  /** The vectors of operands go to as many totals as there are steps, from the one with the number `which` on; of a mask's lanes. */
+  /**
+   * The vectors of operands go to as many totals as there are steps, from the one with the number `which` on. If there is a
+   * mask, only its lanes count.
+   */
   add(operands: readonly Local<"v128">[], which: number, mask?: Local<"v128">): void;
   settle(count: number): void;
 }

@@ -2,7 +2,7 @@
  * How many elements of a tree are computed at once, and what the instructions for its nodes are called. Lanes follow from
  * the tree alone, so an element's result never depends on where it stands.
  */
-import { type Expr, extract, op, replace } from "../wasm/emitter.ts";
+import { type Expr, extract, op, replace, v128 } from "../wasm/emitter.ts";
 import { instructionNames } from "../wasm/values.ts";
 import { conversionOf, vectorConversions } from "./conversions.ts";
 import { type Node, type NodeType, type NumberType, widthOf } from "./expression.ts";
@@ -83,4 +83,10 @@ export function replaceLane(type: NodeType, vector: Expr<"v128">, lane: number, 
   if (type === "f32") return replace("f32x4.replace_lane", vector, lane, value as Expr<"f32">);
   if (type === "i64") return replace("i64x2.replace_lane", vector, lane, value as Expr<"i64">);
   return replace("i32x4.replace_lane", vector, lane, value as Expr<"i32">);
+}
+
+/** A mask of the first `count` lanes. */
+export function firstLanes(count: Expr<"i32">, lanes: 2 | 4): Expr<"v128"> {
+  const numbers = lanes === 4 ? [0, 1, 2, 3] : [0, 0, 1, 1];
+  return op("i32x4.lt_s", v128(new Int32Array(numbers)), op("i32x4.splat", count));
 }

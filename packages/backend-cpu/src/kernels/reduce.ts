@@ -29,6 +29,7 @@ interface Compiled {
   readonly columns: WasmKernel;
 }
 
+/** What folds parts, the dtype of their results, and what folds each of those further. */
 interface Parts {
   readonly dtype: DType;
   readonly some: Fold;
@@ -92,7 +93,8 @@ class Fold {
     else {
       withTemporaries(first, (temporaries) => {
         const shape = plan.way === "rows" ? [kept, parts] : [kept, parts, plan.inner.size];
-        const { dtype, some, rest } = this.#ofParts();
+        this.#parts ??= this.#makeParts();
+        const { dtype, some, rest } = this.#parts;
         const partial = rest.map(() => temporaries.make(shape, dtype)) as [Temporary, Temporary?];
         some.#launch(plan, x, [partial[0].address, apart(...partial)], kept, parts, part);
         for (const [i, fold] of rest.entries()) fold.run(partial[i]!, [1], [outs[i]!]);
@@ -100,15 +102,10 @@ class Fold {
     }
   }
 
-  /** What folds parts, and what folds each of the results of those further. */
-  #ofParts(): Parts {
+  #makeParts(): Parts {
     const dtype = partialDType(this.#ops[0]!, this.#to);
-    this.#parts ??= {
-      dtype,
-      some: dtype === this.#to ? this : new Fold(this.#ops, this.#from, dtype, this.#source),
-      rest: this.#ops.map((op) => new Fold([op], dtype, this.#to)),
-    };
-    return this.#parts;
+    const some = dtype === this.#to ? this : new Fold(this.#ops, this.#from, dtype, this.#source);
+    return { dtype, some, rest: this.#ops.map((op) => new Fold([op], dtype, this.#to)) };
   }
 
   #launch(plan: FoldPlan, x: View, target: readonly [number, number], kept: number, parts: number, part: number): void {

@@ -10,11 +10,10 @@ import {
   op,
   select,
   shuffle,
-  v128,
 } from "../wasm/emitter.ts";
 import { type Access, access, loadPacked, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
-import { collect, extractLane } from "./lanes.ts";
+import { collect, extractLane, firstLanes } from "./lanes.ts";
 import { Lowering } from "./lower.ts";
 import { type FoldTrees, keptAs, operands, usedBy, type Way } from "./softmax-lines.ts";
 
@@ -129,7 +128,7 @@ class StepWriter {
     else if (this.#step.fold.keeps) this.#store(near, kept!, results, left);
     for (const [vector, [, next]] of values.entries()) {
       const total = totals[vector]!;
-      if (next) this.#f.set(total, left ? op("v128.bitselect", next, total, lanesBelow(left, this.#way.lanes)) : next);
+      if (next) this.#f.set(total, left ? op("v128.bitselect", next, total, firstLanes(left, this.#way.lanes)) : next);
     }
   }
 
@@ -164,11 +163,6 @@ function move(f: Func, { dtype, type }: Way, pointers: Pointers, elements: Expr<
     const bytes = bytesOf(i);
     f.inc(pointer, typeof elements === "number" ? elements * bytes : op("i32.mul", elements, bytes));
   }
-}
-
-function lanesBelow(count: Int, lanes: 2 | 4): Expr<"v128"> {
-  const numbers = lanes === 4 ? [0, 1, 2, 3] : [0, 0, 1, 1];
-  return op("i32x4.lt_s", v128(new Int32Array(numbers)), op("i32x4.splat", count));
 }
 
 function splatOf({ type }: Way, value: Local): Expr<"v128"> {

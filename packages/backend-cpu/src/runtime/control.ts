@@ -21,7 +21,7 @@ export const ARGUMENTS = 37;
 export const CROWDED = 38;
 /** The whole of a task that one thread does alone: nobody looks there. */
 export const ALONE = 48;
-/** The share of thread t is at SHARES + t · SHARE_WORDS, and how many chunks it has taken, of any share, at COUNTS + … */
+/** The share of thread t is at SHARES + t · SHARE_WORDS; at COUNTS + t · SHARE_WORDS, how many chunks it has taken of any share. */
 export const SHARES: number = (THREAD_AREAS + SHARE - CONTROL) / 4;
 export const COUNTS: number = (THREAD_AREAS + TAKEN - CONTROL) / 4;
 export const SHARE_WORDS: number = THREAD_BYTES / 4;

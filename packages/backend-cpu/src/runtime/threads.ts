@@ -58,7 +58,8 @@ export class Threads {
    * Calls `name` of the module `key` as `name(chunk, chunks, ...args)` for every chunk, on as many threads as there are.
    * Each running call has a scratch area of `scratchBytes` to itself.
    *
-   * @throws if there are more than 4096 chunks or 32 arguments, or if the kernel traps.
+   * @throws RangeError if `name` is not cut into chunks, or there are more than 4096 of them or 32 arguments; and if the
+   * kernel traps.
    */
   parallel(key: string, name: string, chunks: number, args: readonly number[], scratchBytes = 0): void {
     const compiled = this.#engine.compiled(key);
