@@ -2,7 +2,16 @@
 // which is most of the time that a short program takes to begin. Browsers' bundlers get the modules: they leave out more.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { preparedSource } from "./prepare.mjs";
 import { packages } from "./workspace.mjs";
+
+/** @type {import("esbuild").Plugin} */
+const preparedKernels = {
+  name: "prepared kernels",
+  setup({ onLoad }) {
+    onLoad({ filter: /backend-cpu\/dist\/runtime\/prepared\.js$/ }, () => ({ contents: preparedSource() }));
+  },
+};
 
 for (const { folder, manifest } of packages.filter(({ manifest }) => !manifest.private)) {
   const outdir = `${folder}/dist/bundle`;
@@ -19,12 +28,13 @@ for (const { folder, manifest } of packages.filter(({ manifest }) => !manifest.p
     platform: "node",
     target: "node20.19",
     sourcemap: true,
+    plugins: [preparedKernels],
     logLevel: "warning",
   });
   for (const name of readdirSync(outdir, { recursive: true, encoding: "utf8" })) {
     if (!name.endsWith(".js")) continue;
     const file = `${outdir}/${name}`;
-    writeFileSync(file, underOwnNames(readFileSync(file, "utf8")));
+    writeFileSync(file, inAscii(underOwnNames(readFileSync(file, "utf8"))));
   }
 }
 
@@ -36,4 +46,13 @@ for (const { folder, manifest } of packages.filter(({ manifest }) => !manifest.p
 function underOwnNames(text) {
   const renamed = text.matchAll(/^var (\w+) = class _\1\b/gm);
   return [...renamed].reduce((now, [, name]) => now.replace(new RegExp(`\\b_${name}\\b`, "g"), String(name)), text);
+}
+
+/**
+ * Comments are all that esbuild does not escape; a file with one letter beyond ASCII is held, and read, in twice the bytes.
+ *
+ * @param {string} text
+ */
+function inAscii(text) {
+  return text.replace(/[^\p{ASCII}]/gu, "?");
 }

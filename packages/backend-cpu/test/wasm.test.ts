@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { describe, expect, test } from "vitest";
 import { Engine } from "../src/runtime/engine.ts";
+import type { Features } from "../src/runtime/features.ts";
 import { Memory } from "../src/runtime/memory.ts";
 import {
   call,
@@ -213,6 +214,22 @@ describe("functions", () => {
       });
       expect([f(2), f(5)]).toEqual([2, 3]);
     }
+  });
+
+  test("a prepared module is taken as it is, by engines that it was written for", () => {
+    const features = { simd: true, relaxedSimd: true, joinedVectors: false };
+    const { options } = new Engine(new Memory(), features);
+    const written = new Module(options);
+    written.func("f", [], () => i32(1));
+    const known = { options, bytes: (key: string) => (key === "one" ? written.bytes() : undefined) };
+    const two = (m: Module) => void m.func("f", [], () => i32(2));
+    const numbers = (own: Features, keys: readonly string[]) => {
+      const taker = new Engine(new Memory(), own, known);
+      return keys.map((key) => taker.module<"f">(key, two).f());
+    };
+    expect(numbers(features, ["one", "other", "one"])).toEqual([1, 2, 1]);
+    expect(numbers({ ...features, relaxedSimd: false }, ["one", "other"])).toEqual([2, 2]);
+    expect(numbers({ ...features, joinedVectors: true }, ["one"])).toEqual([2]);
   });
 
   test("an invalid module is refused with its key and the function's name", () => {

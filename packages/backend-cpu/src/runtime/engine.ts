@@ -7,6 +7,7 @@ import { shareLoopOf } from "../wasm/shares.ts";
 import { detectFeatures, type Features } from "./features.ts";
 import { THREAD_AREAS } from "./layout.ts";
 import type { Memory } from "./memory.ts";
+import { type Prepared, prepared } from "./prepared.ts";
 
 /** A kernel: numbers in (addresses and sizes in i32, the rest as declared), at most one number out. */
 export type Kernel = (...args: number[]) => number;
@@ -34,10 +35,11 @@ export class Engine {
   readonly features: Features;
   /** What all modules are built for. */
   readonly options: ModuleOptions;
+  readonly #prepared: Prepared | undefined;
   readonly #modules = new Map<string, Compiled>();
 
   /** @throws if the host lacks WebAssembly SIMD. */
-  constructor(memory: Memory, features: Features = detectFeatures()) {
+  constructor(memory: Memory, features: Features = detectFeatures(), known: Prepared = prepared) {
     if (!features.simd) {
       throw new Error(
         "cpu: this host has no WebAssembly SIMD. Remedy: Node 20 or newer, or a browser of 2023 or newer.",
@@ -48,6 +50,7 @@ export class Engine {
     const { shared, wide } = memory.heap;
     // V8 does not join vectors over wide memory.
     this.options = { shared, wide, relaxed: features.relaxedSimd, joined: features.joinedVectors && !wide };
+    this.#prepared = isFor(this.options, known.options) ? known : undefined;
   }
 
   /**
@@ -68,9 +71,7 @@ export class Engine {
   }
 
   #compile(key: string, build: (m: Module) => void): Compiled {
-    const writer = new Module(this.options);
-    build(writer);
-    const module = compile(key, writer.bytes());
+    const module = compile(key, this.#prepared?.bytes(key) ?? this.#write(build));
     const env = { memory: this.memory.heap.memory, area: THREAD_AREAS };
     const instance = new WebAssembly.Instance(module, { env, math: Math as unknown as WebAssembly.ModuleImports });
     const exports = instance.exports as Exports;
@@ -78,6 +79,17 @@ export class Engine {
     this.#modules.set(key, compiled);
     return compiled;
   }
+
+  #write(build: (m: Module) => void): Uint8Array<ArrayBuffer> {
+    const writer = new Module(this.options);
+    build(writer);
+    return writer.bytes();
+  }
+}
+
+function isFor(own: ModuleOptions, other: ModuleOptions | undefined): boolean {
+  const names: readonly (keyof ModuleOptions)[] = ["shared", "wide", "relaxed", "joined"];
+  return other !== undefined && names.every((name) => own[name] === other[name]);
 }
 
 function loopsOf(exports: Exports): Map<string, ShareLoop> {
