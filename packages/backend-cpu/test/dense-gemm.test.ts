@@ -35,6 +35,16 @@ describe("gemm", () => {
     fc.assert(fc.property(problems, check), { numRuns: 40 });
   });
 
+  test("agrees with three loops where few steps make a big C", () => {
+    const sizes = fc.record({
+      m: fc.integer({ min: 16, max: 70 }),
+      n: fc.integer({ min: 90, max: 1100 }),
+      k: fc.integer({ min: 1, max: 9 }),
+    });
+    const flat = fc.tuple(problem(1, ["f32", "f64"]), sizes).map(([p, size]): Problem => ({ ...p, ...size, count: 1 }));
+    fc.assert(fc.property(flat, check), { numRuns: 40 });
+  });
+
   test("agrees with three loops where a matrix that lies by columns meets a vector", () => {
     const rows = fc.tuple(problem(300, ["f32", "f64"]), fc.integer({ min: 90, max: 1100 }));
     const vectors = rows.map(([p, m]): Problem => ({ ...p, m, n: 1, transposeA: true, gap: 0 }));
@@ -68,6 +78,7 @@ describe("gemm", () => {
     { multiply: gemm, sizes: [370, 40, 2700] },
     { multiply: gemm, sizes: [64, 64, 64] },
     { multiply: gemm, sizes: [7, 700, 300] },
+    { multiply: gemm, sizes: [500, 700, 3] },
     { multiply: multiplyTogether as typeof gemm, sizes: [300, 310, 290] },
   ] as const)("gives the same bits on one thread and on several", async ({ multiply, sizes: [m, n, k] }) => {
     const noise = (length: number) => {

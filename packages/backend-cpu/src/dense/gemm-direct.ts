@@ -1,8 +1,19 @@
 /** The ways without packing, for few rows or few operations: operands are read where they lie. */
-import { type Expr, type Func, type FuncRef, i32, load, type Module, op, select, when } from "../wasm/emitter.ts";
+import {
+  type Expr,
+  type Func,
+  type FuncRef,
+  i32,
+  load,
+  type Module,
+  op,
+  select,
+  splat,
+  when,
+} from "../wasm/emitter.ts";
 import { at, combine, type Element, type Int, loadScalar, min, type ScalarName } from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
-import { bySize, inSteps } from "./numbered.ts";
+import { bySize, dispatch, inSteps, type Numbered } from "./numbered.ts";
 import { callByName, type Product, type ProductLocals, productParams, storeTotal } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
@@ -27,9 +38,16 @@ function directMicro(m: Module, e: Element, tile: Tile): FuncRef<typeof microPar
 const axpyParams = ["vectors", "a", "aRow", "aColumn", "b", "bRow", "c", "cRow"] as const;
 type Axpy = FuncRef<typeof axpyParams, undefined>;
 
-/** Adds `steps` rows of B, each times its element of A, to `rows` rows of C: reads B as it streams from memory. */
-function axpyMicro(m: Module, e: Element, rows: number, steps: number): Axpy {
-  return m.inner(`axpy${rows}x${steps}`, axpyParams, (f, p) => {
+interface Rows {
+  readonly rows: number;
+  readonly steps: number;
+  /** What C has does not count. */
+  readonly begins: boolean;
+}
+
+/** Adds `steps` rows of B, each times its element of A, to `rows` rows of C, or of zeros: reads B as it streams from memory. */
+function axpyMicro(m: Module, e: Element, { rows, steps, begins }: Rows): Axpy {
+  return m.inner(`${begins ? "ax" : "axpy"}${rows}x${steps}`, axpyParams, (f, p) => {
     const factors = Array.from({ length: rows }, (_, i) => {
       const a = f.let(at(p.a, i, p.aRow));
       return Array.from({ length: steps }, (_, s) => f.let(load(e.loadSplat, at(a, s, p.aColumn))));
@@ -41,7 +59,7 @@ function axpyMicro(m: Module, e: Element, rows: number, steps: number): Axpy {
       for (const [s, vector] of vectors.entries()) f.set(vector, load("v128.load", op("i32.add", p.c, fromC[s]!)));
       for (const [i, row] of factors.entries()) {
         const c = i === 0 ? p.c : f.let(at(p.c, i, p.cRow));
-        f.set(sum, load("v128.load", c));
+        f.set(sum, begins ? splat(e.shape, 0) : load("v128.load", c));
         for (const [s, factor] of row.entries()) f.set(sum, f.madd(e.shape, factor, vectors[s]!, sum));
         f.store("v128.store", c, sum);
       }
@@ -53,37 +71,58 @@ function axpyMicro(m: Module, e: Element, rows: number, steps: number): Axpy {
 
 /** Columns of C whose rows stay in the nearest cache while B goes by. */
 const BAND = 512;
+/** Rows of C that do so, too. */
+const NEAR_ROWS = 16;
 
-/** For so few rows that B is read from memory for each operation: a few of its rows at a time, for all rows of C. */
-function fewRows(m: Module, e: Element): Product {
-  const kernels = bySize([4, 1], (steps) => bySize([2, 1], (rows) => axpyMicro(m, e, rows, steps)));
-  return m.inner("few", productParams, (f, p) => {
-    const [i, j, k] = f.locals("i32", 3) as [Int, Int, Int];
+/**
+ * For few rows, where B is read from memory for each operation, or few steps, where C is written so: a few rows of B at a
+ * time, for all rows of C that are near.
+ */
+function byRowsOfB(m: Module, e: Element): Product {
+  const near = nearByRowsOfB(m, e);
+  return m.inner("byRowsOfB", productParams, (f, p) => {
+    const [i, j] = f.locals("i32", 2) as [Int, Int];
     const columns = f.let(op("i32.and", p.n, -e.lanes));
     f.for(j, 0, columns, BAND, () => {
-      const width = min(f, op("i32.sub", columns, j), BAND);
-      const vectors = f.let(op("i32.div_u", width, e.lanes));
-      const [c, add] = [f.let(at(p.c, j, e.bytes)), f.let(at(p.add, j, e.bytes))];
-      startRows(f, p, c, add, f.let(op("i32.mul", width, e.bytes)));
-      inSteps(f, k, 0, p.k, kernels, (micros) => {
-        const [a, b] = [f.let(at(p.a, k, p.aColumn)), f.let(at(at(p.b, k, p.bRow), j, e.bytes))];
-        inSteps(f, i, 0, p.m, micros, (micro) => {
-          f.call(micro, vectors, at(a, i, p.aRow), p.aRow, p.aColumn, b, p.bRow, at(c, i, p.cRow), p.cRow);
-        });
+      const [n, b] = [min(f, op("i32.sub", columns, j), BAND), f.let(at(p.b, j, e.bytes))];
+      f.for(i, 0, p.m, NEAR_ROWS, () => {
+        const [a, c] = [at(p.a, i, p.aRow), at(at(p.c, i, p.cRow), j, e.bytes)];
+        const add = when(p.add, at(at(p.add, i, p.addRow), j, e.bytes), 0);
+        callByName(f, near, { ...p, m: min(f, op("i32.sub", p.m, i), NEAR_ROWS), n, a, b, c, add });
       });
     });
   });
 }
 
-/** Puts what is added, or zeros, into some bytes of all rows. */
-function startRows(f: Func, p: ProductLocals, c: Int, add: Int, bytes: Int): void {
-  const [to, from] = [f.let(c), f.let(add)];
+/** Four steps at a time; nothing to add to is taken care of by the first one to four. */
+function nearByRowsOfB(m: Module, e: Element): Product {
+  const kernels = (most: readonly number[], begins: boolean) =>
+    bySize(most, (steps) => bySize([2, 1], (rows) => axpyMicro(m, e, { rows, steps, begins })));
+  const [begin, go] = [kernels([4, 3, 2, 1], true), kernels([4, 1], false)];
+  return m.inner("near", productParams, (f, p) => {
+    const [i, k] = f.locals("i32", 2) as [Int, Int];
+    const vectors = f.let(op("i32.div_u", p.n, e.lanes));
+    const multiply = (micros: Numbered<Axpy>): void => {
+      const [a, b] = [f.let(at(p.a, k, p.aColumn)), f.let(at(p.b, k, p.bRow))];
+      inSteps(f, i, 0, p.m, micros, (micro) => {
+        f.call(micro, vectors, at(a, i, p.aRow), p.aRow, p.aColumn, b, p.bRow, at(p.c, i, p.cRow), p.cRow);
+      });
+    };
+    const start = (): void => {
+      const steps = f.let(op("i32.add", op("i32.and", op("i32.sub", p.k, 1), 3), 1));
+      dispatch(f, steps, begin, multiply);
+      f.set(k, steps);
+    };
+    f.if(p.add, () => copyRows(f, p, op("i32.mul", p.n, e.bytes)), start);
+    inSteps(f, k, k, p.k, go, multiply);
+  });
+}
+
+/** Puts what is added into all rows. */
+function copyRows(f: Func, p: ProductLocals, bytes: Expr<"i32">): void {
+  const [to, from] = [f.let(p.c), f.let(p.add)];
   f.range(p.m, () => {
-    f.if(
-      p.add,
-      () => f.copy(to, from, bytes),
-      () => f.fill(to, 0, bytes),
-    );
+    f.copy(to, from, bytes);
     f.inc(to, p.cRow);
     f.inc(from, p.addRow);
   });
@@ -93,20 +132,23 @@ function startRows(f: Func, p: ProductLocals, c: Int, add: Int, bytes: Int): voi
 export const CACHED_BYTES = 48 * 1024;
 /** With fewer columns, reading rows of B as they lie takes too many calls. */
 const NARROW = 96;
+/** With fewer steps, writing C takes longest; dots of so few are slower than reading B row by row. */
+export const SHORT = 8;
 /** Where V8 joins vectors, tiles are faster unless rows of B are so far apart that they share a few places of the caches. */
 const FAR = 4096;
 
 /** Rows of B, of C and of `add` are contiguous; `k` ≥ 1. */
 export function directProduct(m: Module, e: Element, scalar: Product): Product {
-  const few = fewRows(m, e);
+  const streamed = byRowsOfB(m, e);
   const tiled = tiledProduct(m, e);
   return m.inner("direct", productParams, (f, p) => {
     const cached = f.let(op("i32.le_u", op("i32.mul", p.n, p.k), CACHED_BYTES / e.bytes));
     const far = op("i32.ge_s", p.bRow, m.options.joined ? FAR : 0);
-    const streams = op("i32.and", op("i32.eqz", cached), op("i32.and", op("i32.ge_s", p.n, NARROW), far));
+    const comes = op("i32.or", op("i32.eqz", cached), op("i32.lt_s", p.k, SHORT));
+    const streams = op("i32.and", comes, op("i32.and", op("i32.ge_s", p.n, NARROW), far));
     f.if(
       op("i32.or", op("i32.lt_s", p.m, 4), streams),
-      () => callByName(f, few, p),
+      () => callByName(f, streamed, p),
       () => callByName(f, tiled, { ...p, depth: cached }),
     );
     const done = f.let(op("i32.and", p.n, -e.lanes));

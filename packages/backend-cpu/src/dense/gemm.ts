@@ -2,7 +2,7 @@
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import { bytesPerElement, elements, type FloatName, type ScalarName } from "./element.ts";
-import { CACHED_BYTES } from "./gemm-direct.ts";
+import { CACHED_BYTES, SHORT } from "./gemm-direct.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
 import { depthOf, multiplyPanels, packedScratch } from "./gemm-panels.ts";
 import { asSparse, multiplySparse } from "./gemm-sparse.ts";
@@ -73,8 +73,6 @@ const UNIT = 2 ** 9;
 const GOOD_BLOCK = 480;
 /** With fewer rows, packing B costs more than it saves. */
 const FEW_ROWS = 16;
-/** Dots of fewer steps are slower than reading B row by row. */
-const SHORT = 8;
 /** With few rows, columns that one thread takes at least: it reads rows of B as they lie. */
 const FEW_COLUMNS = 128;
 
@@ -184,7 +182,7 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, batch, accumulate, bias
   const dots = small || product.n < FEW_ROWS;
   const s = bytesPerElement[type];
   // Columns that do not fill a vector are slow as they lie.
-  const direct = small || ((n * s) % 16 === 0 && n * k * s <= CACHED_BYTES);
+  const direct = small || ((n * s) % 16 === 0 && (n * k * s <= CACHED_BYTES || k < SHORT));
   const short = k < SHORT && !product.transposed && b.columnStride === 1;
   const adds = accumulate || bias !== undefined;
   const lines = isUnit(product.a.columnStride, k) && isUnit(product.b.rowStride, k);
@@ -220,7 +218,8 @@ interface Grid {
 
 /**
  * Halves the longer side of the blocks until there are a few of them, then as long as they stay big enough for packing to
- * pay. One thread alone has nobody to share with, and packs rows once.
+ * pay. One thread alone has nobody to share with, and packs rows once. Where B is read as it lies, rows are halved first:
+ * blocks side by side share pages of C, and each core fetches ahead what the other one writes.
  */
 function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
   if (threads.count === 1 && mode === PACKED) {
@@ -235,12 +234,13 @@ function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
     const rows = Math.ceil(m / blockRows);
     const columns = Math.ceil(n / blockColumns);
     const units = rows * columns * batch;
-    const half = Math.max(blockRows, blockColumns) / 2;
+    const acrossRows = blockRows > blockColumns || (mode === DIRECT && blockRows >= 2 * FEW_ROWS);
+    const half = (acrossRows ? blockRows : blockColumns) / 2;
     const wanted = half >= GOOD_BLOCK ? 64 : half >= smallest ? 4 : 0;
     if (units >= wanted || work / units < SHARE) {
       return { rows, columns, blockRows, blockColumns, chunks: chunksOf(work, units) };
     }
-    if (blockRows > blockColumns) blockRows = roundUp(half, 30);
+    if (acrossRows) blockRows = roundUp(half, 30);
     else blockColumns = roundUp(half, 16);
   }
 }
