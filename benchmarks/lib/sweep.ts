@@ -189,7 +189,10 @@ const gradients: Rows = [
 
 const products: Rows = [
   [both, [64, 128, 256, 512].map((n) => `mm(a_${n}_${n}, b_${n}_${n})`).join("\n")],
-  [both, "mv(x, row); mm(a_128_784, b_784_512); mm(a_1_784, b_784_512); mm(a_2048_32, b_32_2048); mm(a_2048_1, b_1_2048)"],
+  [
+    both,
+    "mv(x, row); mm(a_128_784, b_784_512); mm(a_1_784, b_784_512); mm(a_2048_32, b_32_2048); mm(a_2048_1, b_1_2048)",
+  ],
   [
     single,
     `mm(a_32_2048, b_2048_32); bmm(many_a, many_b); baddbmm(many_c, many_a, many_b); matmul(many_a, b_64_128)
