@@ -17,7 +17,7 @@ export function preparedSource() {
   return `const modules = ${JSON.stringify(Object.fromEntries(alike))};
 export const prepared = {
   options: ${JSON.stringify(one.options)},
-  bytes: (key) => Object.hasOwn(modules, key) ? Buffer.from(modules[key], "base64") : undefined,
+  bytes: (key) => Object.hasOwn(modules, key) ? globalThis.Buffer?.from(modules[key], "base64") : undefined,
 };
 `;
 }
