@@ -55,8 +55,8 @@ export function buildRandom(m: Module, dtype: DType, distribution: Distribution)
 
 /** What one step gives. */
 function addGroup(m: Module, dtype: DType, distribution: Distribution) {
-  const trees = dtype === "float64" ? doubles : singles(dtype);
-  const tools = new Tools(m, Object.values(trees));
+  const trees = treesOf(dtype, distribution);
+  const tools = new Tools(m, [trees.uniform, trees.encode, ...trees.normals]);
   const writeNumbers = dtype === "float64" ? writeDoubles : writeSingles(dtype);
   const write = distribution === "words" ? writeWords : writeNumbers;
   return m.inner("group", ["target", "counter:i64", "key0", "key1"], (f, p) => {
@@ -120,39 +120,33 @@ function transposed(f: Func, a: Vector, b: Vector, c: Vector, d: Vector): Vector
 interface Trees {
   /** From words to [0, 1). */
   readonly uniform: Node;
-  /** From two uniform numbers to two normal ones (Box and Muller). */
-  readonly cosine: Node;
-  readonly sine: Node;
   readonly encode: Node;
-  readonly [name: string]: Node;
+  /** From two uniform numbers to two normal ones (Box and Muller), if such are wanted. */
+  readonly normals: readonly Node[];
 }
 
-function normalOf(type: "f32" | "f64"): Pick<Trees, "cosine" | "sine"> {
+function treesOf(dtype: DType, distribution: Distribution): Trees {
+  const isWide = dtype === "float64";
+  const type = isWide ? "f64" : "f32";
+  const encode = isWide ? input(0, type) : access[dtype].encode(input(0, type));
+  return { uniform: isWide ? uniform64 : uniform32, encode, normals: distribution === "normal" ? normalsOf(type) : [] };
+}
+
+const uniform32 = mul(convert(shrUnsigned(input(0, "i32"), 8), "f32"), 2 ** -24);
+const uniform64 = mul(
+  add(mul(convert(shrUnsigned(input(0, "i32"), 5), "f64"), 2 ** 26), convert(shrUnsigned(input(1, "i32"), 6), "f64")),
+  2 ** -53,
+);
+
+function normalsOf(type: "f32" | "f64"): Node[] {
   const [a, b] = [input(0, type), input(1, type)];
   const dtype = type === "f32" ? "float32" : "float64";
   const radius = sqrt(mul(unary.log(sub(1, a), dtype), -2));
   const angle = mul(b, 2 * Math.PI);
   const { cosine, sine } =
     type === "f32" ? sineAndCosine(angle) : { cosine: unary.cos(angle, dtype), sine: unary.sin(angle, dtype) };
-  return { cosine: mul(radius, cosine), sine: mul(radius, sine) };
+  return [mul(radius, cosine), mul(radius, sine)];
 }
-
-function singles(dtype: DType): Trees {
-  return {
-    uniform: mul(convert(shrUnsigned(input(0, "i32"), 8), "f32"), 2 ** -24),
-    ...normalOf("f32"),
-    encode: access[dtype].encode(input(0, "f32")),
-  };
-}
-
-const doubles: Trees = {
-  uniform: mul(
-    add(mul(convert(shrUnsigned(input(0, "i32"), 5), "f64"), 2 ** 26), convert(shrUnsigned(input(1, "i32"), 6), "f64")),
-    2 ** -53,
-  ),
-  ...normalOf("f64"),
-  encode: input(0, "f64"),
-};
 
 type Write = (
   f: Func,
@@ -181,17 +175,16 @@ function writeSingles(dtype: DType): Write {
     function normals(first: number): Vector[] {
       const [x, y] = [uniform[first]!, uniform[first + 1]!];
       const [a, b] = [f.let(shuffle(x, y, [0, 2, 4, 6])), f.let(shuffle(x, y, [1, 3, 5, 7]))];
-      const [even, odd] = run([trees.cosine, trees.sine], a, b) as [Vector, Vector];
+      const [even, odd] = run(trees.normals, a, b) as [Vector, Vector];
       return [f.let(shuffle(even, odd, [0, 4, 1, 5])), f.let(shuffle(even, odd, [2, 6, 3, 7]))];
     }
   };
 }
 
-const writeDoubles: Write = (f, words, target, distribution, trees, tools) => {
-  const normals = [trees.cosine, trees.sine];
+const writeDoubles: Write = (f, words, target, distribution, { uniform: tree, normals }, tools) => {
   words.forEach((row, i) => {
     const [first, second] = [f.let(shuffle(row, row, [0, 2, 0, 2])), f.let(shuffle(row, row, [1, 3, 1, 3]))];
-    const vector = new Lowering(f, [trees.uniform], 2, tools).emit([trees.uniform], [first, second])[0];
+    const vector = new Lowering(f, [tree], 2, tools).emit([tree], [first, second])[0];
     const uniform = f.let(vector as Expr<"v128">);
     if (distribution === "uniform") f.store("v128.store", target, uniform, 16 * i);
     else {
