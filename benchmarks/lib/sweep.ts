@@ -65,7 +65,8 @@ const layouts: Rows = [
     single,
     `cat([x, y]); stack([x, y]); flip(x, [0]); tile(row, [4096]); rot90(square); triu(square); trace(square)
     diag(square); diag_embed(column); outer(row, row); turned.flip(0); even.contiguous(); diff(x); add(strided, y)
-    turned.sum(0); turned.sum(1); strided.sum(1); even.exp(); turned.amax(1); mul(turned, turned); x.repeat(1, 2)`,
+    turned.sum(0); turned.sum(1); strided.sum(1); even.exp(); turned.amax(1); mul(turned, turned); x.repeat(1, 2)
+    add(x.view(-1, 64), channel); mul(x.view(-1, 64), x.view(-1, 64).narrow(1, 0, 1)); x.view(-1, 64).narrow(1, 0, 50).contiguous()`,
   ],
   [["float64", "int64"], "add(turned, 0)"],
 ];

@@ -137,6 +137,22 @@ describe("layouts that matter for speed", () => {
     agree("sub", [x, y], {}, [{ shape: [96, 128], dtype: "float32" }]);
   });
 
+  test.each(allDTypes)("short rows of %s", (dtype) => {
+    for (const run of [9, 16, 23, 50, 68, 515]) {
+      const shape = [11, run];
+      const wide = plainView([11, run + 3], dtype, 11, counts);
+      const part: Spec = { ...wide, shape, offset: 2 };
+      const row: Spec = { ...plainView([run], dtype, 12, counts), shape, strides: [0, 1] };
+      const column: Spec = { ...plainView([11], dtype, 13, counts), shape, strides: [1, 0] };
+      for (const other of [part, row, column]) {
+        agree("maximum", [part, other], {}, [{ shape, dtype }]);
+        agree("eq", [other, part], {}, [{ shape, dtype: "bool" }]);
+      }
+      agree("copy", [part], {}, [{ shape, dtype }]);
+      agree("maximum", [column, row], {}, [{ shape, dtype }]);
+    }
+  });
+
   const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]; // biome-ignore format: one line
   test.each(orders)("copies of dimensions in order %i %i %i", (...order) => {
     for (const sizes of [

@@ -18,7 +18,7 @@ import { isVector, loadScalar, loadStrided, storeScalar, storeStrided } from "./
 import { addFunction, type Building, type Formula, type Pattern, type Procedure, stepOf } from "./formula.ts";
 import { Tools } from "./helpers.ts";
 import { Lowering } from "./lower.ts";
-import { addPacked } from "./packed-loops.ts";
+import { addPacked, type Runs } from "./packed-loops.ts";
 import { waysOf } from "./ways.ts";
 
 /** Words of a plan: the header, then four for each operand, then the outer dimensions, innermost first. */
@@ -27,17 +27,20 @@ export const PLAN_MIDDLE = 1;
 export const PLAN_OUTER = 2;
 export const PLAN_OPERANDS = 4;
 
+/** Elements of a run that does not take much longer than the call of a function for it. */
+const SHORT = 512;
+
 export function buildElementwise(m: Module, what: Formula, pattern: Pattern): void {
   const building = { m, what, pattern, tools: new Tools(m, [what.root]) };
-  const flat = addFlat(building);
-  addFlatTask(building, flat);
-  addRowsTask(m, addRows(m, what.inputs.length + 1, pattern, flat));
+  const runs = addRuns(building);
+  addFlatTask(building, runs.flat);
+  addRowsTask(m, addRows(m, what.inputs.length + 1, pattern, runs));
 }
 
-function addFlat(building: Building): Procedure {
+function addRuns(building: Building): Runs {
   const { what, pattern } = building;
-  if (!isVector(what.lanes)) return addScalar(building);
-  if (pattern === "strided") return addStrided(building, what.lanes);
+  if (!isVector(what.lanes)) return { flat: addScalar(building) };
+  if (pattern === "strided") return { flat: addStrided(building, what.lanes) };
   return addPacked(building, waysOf(what, what.lanes), pattern);
 }
 
@@ -107,7 +110,7 @@ function smaller(a: Local<"i32">, b: Local<"i32">): Expr<"i32"> {
 }
 
 /** `rows(plan, from, to)`: runs number `from` to `to`. Only the outer dimensions cost divisions, once per middle loop. */
-function addRows(m: Module, operands: number, pattern: Pattern, flat: FuncRef): FuncRef {
+function addRows(m: Module, operands: number, pattern: Pattern, { flat, short }: Runs): FuncRef {
   return m.func("rows", ["plan", "from", "to"], (f, { plan, from, to }) => {
     const word = (index: number): Local<"i32"> => f.let(load("i32.load", plan, 4 * index));
     const [run, middle, outerRank] = [word(PLAN_RUN), word(PLAN_MIDDLE), word(PLAN_OUTER)];
@@ -116,6 +119,13 @@ function addRows(m: Module, operands: number, pattern: Pattern, flat: FuncRef): 
     const bases = pointers.map((_, k) => f.let(loadAddress(plan, 4 * (PLAN_OPERANDS + 4 * k))));
     const [strides, steps] = [part(2), part(3)];
     const [outer, first, count] = f.locals("i32", 3) as [Local<"i32">, Local<"i32">, Local<"i32">];
+    const runEach = (): void =>
+      f.while(count, () => {
+        const args = pattern === "strided" ? pointers.flatMap((pointer, k) => [pointer, strides[k]!]) : pointers;
+        f.call(flat, ...args, run);
+        for (const [k, pointer] of pointers.entries()) f.inc(pointer, steps[k]!);
+        f.inc(count, -1);
+      });
     f.while(op("i32.lt_u", from, to), () => {
       f.set(outer, op("i32.div_u", from, middle));
       f.set(first, op("i32.sub", from, op("i32.mul", outer, middle)));
@@ -125,12 +135,9 @@ function addRows(m: Module, operands: number, pattern: Pattern, flat: FuncRef): 
         f.set(pointer, op("i32.add", bases[k]!, op("i32.mul", first, steps[k]!)));
       }
       addOuterOffsets(f, plan, operands, outer, outerRank, pointers);
-      f.while(count, () => {
-        const args = pattern === "strided" ? pointers.flatMap((pointer, k) => [pointer, strides[k]!]) : pointers;
-        f.call(flat as FuncRef<readonly string[], undefined>, ...args, run);
-        for (const [k, pointer] of pointers.entries()) f.inc(pointer, steps[k]!);
-        f.inc(count, -1);
-      });
+      if (short) {
+        f.if(op("i32.le_u", run, SHORT), () => f.call(short, ...pointers, ...steps, run, count), runEach);
+      } else runEach();
     });
     return undefined;
   });

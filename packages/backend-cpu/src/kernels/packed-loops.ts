@@ -13,7 +13,17 @@ import {
 } from "../wasm/emitter.ts";
 import { addBulk, addZeros } from "./bulk.ts";
 import { addFunction, type Building, type Procedure, stepOf } from "./formula.ts";
-import { addPartial, addRounds, isCheap, isMove, LINE, type Rounds, type Run, vectorsOf } from "./packed-rounds.ts";
+import {
+  addPartial,
+  addRounds,
+  addShortRows,
+  isCheap,
+  isMove,
+  LINE,
+  type Rounds,
+  type Run,
+  vectorsOf,
+} from "./packed-rounds.ts";
 import type { Ways } from "./ways.ts";
 
 type Int = Local<"i32">;
@@ -22,6 +32,13 @@ type Int = Local<"i32">;
 const BLOCK = 1024;
 /** Elements that are computed with patches where some of a block need them: others may be near. */
 const CAREFUL = 4 * BLOCK;
+
+export interface Runs {
+  /** One run. */
+  readonly flat: Procedure;
+  /** Rows of short runs, see `addShortRows`. */
+  readonly short?: Procedure;
+}
 
 /** The leaves that a run is made of. */
 interface Loops {
@@ -40,12 +57,14 @@ interface Loops {
  * some: loops without branches are faster, and one test does for many vectors. What is written in place cannot be read
  * again, so it is computed with patches at once.
  */
-export function addPacked(building: Building, ways: Ways, pattern: Run): Procedure {
+export function addPacked(building: Building, ways: Ways, pattern: Run): Runs {
   const { what } = building;
   const isPatched = ways.quick.signs.length > 0;
   const loops = addLoops(building, ways, pattern, isPatched);
   const { wide, moved, quick, single, partial } = loops;
-  return addFunction(building, "flat", (f, pointers, _, count) => {
+  const isSimple = isCheap(what) && !isPatched && !ways.quick.paired && pattern[0] !== "reversed";
+  const short = isSimple ? addShortRows(building, ways.quick, pattern, partial) : undefined;
+  const flat = addFunction(building, "flat", (f, pointers, _, count) => {
     if (isMove(what) && pattern[0] === "packed") addBulk(f, pointers, count, what.output, moved);
     if (isMove(what) && pattern[0] === "repeated") addZeros(f, pointers, count, what.output);
     const walk = walkOf(f, building, pattern, pointers, count);
@@ -55,6 +74,7 @@ export function addPacked(building: Building, ways: Ways, pattern: Run): Procedu
     walk.rounds(single, moved);
     f.if(count, () => f.call(partial, ...pointers, count));
   });
+  return short ? { flat, short } : { flat };
 }
 
 function addLoops(building: Building, ways: Ways, pattern: Run, isPatched: boolean): Loops {

@@ -1,6 +1,7 @@
 /** Loops over vectors of runs without strides: whole rounds of several, and what fills none. */
 import { type Expr, type Func, type FuncRef, i32, type Local, op } from "../wasm/emitter.ts";
 import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storeRun } from "./access.ts";
+import type { Node } from "./expression.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
 import type { VectorLanes } from "./lanes.ts";
 import { Lowering } from "./lower.ts";
@@ -38,31 +39,91 @@ export function vectorsOf({ what, m }: Building, way: Way): number {
 
 /** `count` rounds. */
 export function addRounds(building: Building, way: Way, pattern: Run, vectors: number): Rounds {
-  const { what, tools } = building;
-  const { moved, lanes, roots } = way;
-  return addFunction(building, `by${vectors * moved}`, (f, pointers, _, count) => {
+  const { what } = building;
+  return addFunction(building, `by${vectors * way.moved}`, (f, pointers, _, count) => {
     const notes = notesOf(way);
-    const trees = [...roots, ...notes.map(({ tree }) => tree)];
-    const lowering = new Lowering(f, trees, lanes, tools);
-    const load = loader(f, building, way, pattern, pointers);
+    const round = roundOf(f, building, way, pattern, pointers, notes.map(({ tree }) => tree)); // biome-ignore format: one line
     // Short chains for cheap formulas, few registers for long ones.
     const chains = Array.from({ length: isCheap(what) ? vectors : 1 }, () => notes.map(({ begin }) => begin(f)));
     f.while(count, () => {
-      for (const group of groupsOf(building, moved, vectors)) {
-        const found = group.map(load).map((xs) => lowering.emit(trees, xs).map((x) => f.let(x as Expr<"v128">)));
-        for (const [vector, values] of found.entries()) {
-          for (const [k, sum] of chains[vector % chains.length]!.entries()) sum.add(values[roots.length + k]!);
-        }
-        const results = found.flatMap((values) => values.slice(0, roots.length));
-        storeRun(f, what.output, fitting(what.output, moved), pointers.at(-1)!, results, group[0]);
-      }
-      for (const [i, pointer] of pointers.entries()) {
-        if (pattern[i] !== "repeated") f.inc(pointer, vectors * moved * stepOf(building, i));
-      }
+      round(vectors, (vector, noted) => {
+        for (const [k, sum] of chains[vector % chains.length]!.entries()) sum.add(noted[k]!);
+      });
       f.inc(count, -1);
     });
     return chains.flat().reduce<Expr<"i32">>((all, sum) => op("i32.or", all, sum.mask()), i32(0));
   });
+}
+
+/**
+ * `short(inputs…, output, from one row to the next for each of them, elements of a run, rows)`: to call a function for each
+ * run takes as long as a short one. For cheap formulas, whose nested loops need few registers.
+ */
+export function addShortRows(building: Building, way: Way, pattern: Run, partial: Procedure): Procedure {
+  const { m, what } = building;
+  const names = [...what.inputs.map((_, i) => `x${i}`), "out"];
+  const params = [...names, ...names.map((name) => `${name}Row`), "run", "rows"];
+  return m.inner("short", params, (f, locals: Readonly<Record<string, Int>>) => {
+    const [pointers, run, rows] = [names.map((name) => locals[name]!), locals["run"]!, locals["rows"]!];
+    const steps = names.map((name) => locals[`${name}Row`]!);
+    const rest = f.let(op("i32.and", run, way.moved - 1));
+    const done = names.map((_, i) => f.let(op("i32.mul", op("i32.sub", run, rest), stepOf(building, i))));
+    const ends = pointers.map((pointer, i) => f.let(op("i32.add", pointer, done[i]!)));
+    const skips = steps.map((step, i) => f.let(op("i32.sub", step, done[i]!)));
+    const vectors = f.let(op("i32.div_u", run, way.moved));
+    const left = f.locals("i32", 2) as [Int, Int];
+    const repeat = (counter: Int, count: Expr<"i32">, body: () => void): void => {
+      f.set(counter, count);
+      f.while(counter, () => {
+        body();
+        f.inc(counter, -1);
+      });
+    };
+    repeat(left[0], rows, () => {
+      const round = roundOf(f, building, way, pattern, pointers);
+      repeat(left[1], op("i32.div_u", vectors, WIDE), () => round(WIDE));
+      repeat(left[1], op("i32.and", vectors, WIDE - 1), () => round(1));
+      for (const [i, pointer] of pointers.entries()) f.inc(pointer, skips[i]!);
+    });
+    // A call within those loops would slow them down.
+    f.if(rest, () =>
+      repeat(rows, rows, () => {
+        f.call(partial, ...ends, rest);
+        for (const [i, end] of ends.entries()) f.inc(end, steps[i]!);
+      }),
+    );
+  });
+}
+
+/** Vectors of a short row that are computed together. */
+const WIDE = 4;
+
+type Round = (vectors: number, note?: (vector: number, values: readonly Vector[]) => void) => void;
+
+/** What computes the next vectors, and of each what more there is to note, and moves on. What is repeated is loaded at once. */
+function roundOf(
+  f: Func,
+  building: Building,
+  way: Way,
+  pattern: Run,
+  pointers: readonly Int[],
+  noted: readonly Node[] = [],
+): Round {
+  const { output } = building.what;
+  const trees = [...way.roots, ...noted];
+  const lowering = new Lowering(f, trees, way.lanes, building.tools);
+  const load = loader(f, building, way, pattern, pointers);
+  return (vectors, note) => {
+    for (const group of groupsOf(building, way.moved, vectors)) {
+      const found = group.map(load).map((xs) => lowering.emit(trees, xs).map((x) => f.let(x as Expr<"v128">)));
+      for (const [vector, values] of found.entries()) note?.(vector, values.slice(way.roots.length));
+      const results = found.flatMap((values) => values.slice(0, way.roots.length));
+      storeRun(f, output, fitting(output, way.moved), pointers.at(-1)!, results, group[0]);
+    }
+    for (const [i, pointer] of pointers.entries()) {
+      if (pattern[i] !== "repeated") f.inc(pointer, vectors * way.moved * stepOf(building, i));
+    }
+  };
 }
 
 /**
