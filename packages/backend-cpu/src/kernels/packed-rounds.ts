@@ -72,26 +72,28 @@ export function addShortRows(building: Building, way: Way, pattern: Run, partial
     const skips = steps.map((step, i) => f.let(op("i32.sub", step, done[i]!)));
     const vectors = f.let(op("i32.div_u", run, way.moved));
     const left = f.locals("i32", 2) as [Int, Int];
-    const repeat = (counter: Int, count: Expr<"i32">, body: () => void): void => {
-      f.set(counter, count);
-      f.while(counter, () => {
-        body();
-        f.inc(counter, -1);
-      });
-    };
-    repeat(left[0], rows, () => {
+    countDown(f, left[0], rows, () => {
       const round = roundOf(f, building, way, pattern, pointers);
-      repeat(left[1], op("i32.div_u", vectors, WIDE), () => round(WIDE));
-      repeat(left[1], op("i32.and", vectors, WIDE - 1), () => round(1));
+      countDown(f, left[1], op("i32.div_u", vectors, WIDE), () => round(WIDE));
+      countDown(f, left[1], op("i32.and", vectors, WIDE - 1), () => round(1));
       for (const [i, pointer] of pointers.entries()) f.inc(pointer, skips[i]!);
     });
     // A call within those loops would slow them down.
     f.if(rest, () =>
-      repeat(rows, rows, () => {
+      countDown(f, rows, rows, () => {
         f.call(partial, ...ends, rest);
         for (const [i, end] of ends.entries()) f.inc(end, steps[i]!);
       }),
     );
+  });
+}
+
+/** Runs `body` so many times. */
+function countDown(f: Func, counter: Int, count: Expr<"i32">, body: () => void): void {
+  f.set(counter, count);
+  f.while(counter, () => {
+    body();
+    f.inc(counter, -1);
   });
 }
 
