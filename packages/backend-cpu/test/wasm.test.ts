@@ -229,7 +229,6 @@ describe("functions", () => {
     };
     expect(numbers(features, ["one", "other", "one"])).toEqual([1, 2, 1]);
     expect(numbers({ ...features, relaxedSimd: false }, ["one", "other"])).toEqual([2, 2]);
-    expect(numbers({ ...features, joinedVectors: true }, ["one"])).toEqual([2]);
   });
 
   test("an invalid module is refused with its key and the function's name", () => {
