@@ -70,6 +70,23 @@ function errorOf(shape: ConvShape, { x, w, y }: { x: Tensor; w: Tensor; y: Tenso
 
 describe("convolution by tiles", () => {
   test.each([
+    [1, 200, 200],
+    [2, 40, 72],
+  ])("in %s dimensions, in steps of two", (dimensions, side, channels) => {
+    const stepping = shapes(dimensions, side, channels).map(
+      (shape): ConvShape => ({
+        ...shape,
+        kernel: shape.kernel.map(() => 3),
+        stride: shape.input.map((_, i) => (shape.dilation[i] === 1 ? 2 : 1)),
+      }),
+    );
+    fc.assert(
+      fc.property(stepping, (shape) => check({ type: "f32", shape })),
+      { numRuns: 8 },
+    );
+  });
+
+  test.each([
     [1, 200, 70],
     [2, 22, 36],
     [3, 9, 32],
@@ -102,21 +119,25 @@ describe("convolution by tiles", () => {
       [9, 14, 14],
       [3, 3, 3],
     ],
-  ])("errors of %s with a kernel of %s are no larger than those of sums in order", (input, kernel) => {
-    const shape = plain(input, kernel);
-    const tiled = run(shape);
-    expect(tiled.isDone).toBe(true);
-    const { y, x, w } = tiled;
-    const error = errorOf(shape, tiled);
-    // One output channel at a time is too little for tiles.
-    const few = { ...shape, outChannels: 1 };
-    const [outputs, taps] = [sizes({ type: "f32", shape: few }).y, w.values.length / shape.outChannels];
-    expect(outputs * shape.outChannels).toBe(y.values.length);
-    const direct = { x, w, y: tensor("f32", outputs, 0) };
-    expect(convTiled(geometryOf("f32", few), "store", { x: 0, w: 0, bias: 0, y: 0 })).toBe(false);
-    convForward("f32", few, { x: x.address, w: w.address, y: direct.y.address });
-    expect(error).toBeLessThan(1.1 * errorOf(few, { ...direct, w: { ...w, values: w.values.subarray(0, taps) } }));
-  });
+    [[41, 32], [3, 3], { inChannels: 128, outChannels: 96, stride: [2, 2] }],
+  ] as [number[], number[], Partial<ConvShape>?][])(
+    "errors of %s with a kernel of %s are no larger than those of sums in order",
+    (input, kernel, other) => {
+      const shape = { ...plain(input, kernel), ...other };
+      const tiled = run(shape);
+      expect(tiled.isDone).toBe(true);
+      const { y, x, w } = tiled;
+      const error = errorOf(shape, tiled);
+      // One output channel at a time is too little for tiles.
+      const few = { ...shape, outChannels: 1 };
+      const [outputs, taps] = [sizes({ type: "f32", shape: few }).y, w.values.length / shape.outChannels];
+      expect(outputs * shape.outChannels).toBe(y.values.length);
+      const direct = { x, w, y: tensor("f32", outputs, 0) };
+      expect(convTiled(geometryOf("f32", few), "store", { x: 0, w: 0, bias: 0, y: 0 })).toBe(false);
+      convForward("f32", few, { x: x.address, w: w.address, y: direct.y.address });
+      expect(error).toBeLessThan(1.1 * errorOf(few, { ...direct, w: { ...w, values: w.values.subarray(0, taps) } }));
+    },
+  );
 
   test.each([
     [[2000], [3]],

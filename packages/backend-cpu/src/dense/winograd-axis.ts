@@ -16,9 +16,12 @@ export interface Axis {
   readonly weight: Matrix;
   /** Of as many as there are products, for each output. */
   readonly output: Matrix;
+  /** Elements of the input from one output to the next. */
+  readonly step: number;
 }
 
 const THREE: Axis = {
+  step: 1,
   input: [
     [1, 0, -1, 0],
     [0, 1, 1, 0],
@@ -38,6 +41,7 @@ const THREE: Axis = {
 };
 
 const TWO: Axis = {
+  step: 1,
   input: [
     [1, -1, 0],
     [0, 1, 0],
@@ -55,7 +59,33 @@ const TWO: Axis = {
 };
 
 /** An axis along which the kernel has one tap: outputs go one by one. */
-const ONE: Axis = { input: [[1]], weight: [[1]], output: [[1]] };
+const ONE: Axis = { step: 1, input: [[1]], weight: [[1]], output: [[1]] };
+
+/**
+ * In steps of two, the outer taps meet every second element, as a kernel of two would, and the middle one those between: five
+ * products for two outputs instead of six.
+ */
+const STEPPING: Axis = {
+  step: 2,
+  input: [
+    [1, 0, -1, 0, 0],
+    [0, 0, 1, 0, 0],
+    [0, 0, -1, 0, 1],
+    [0, 1, 0, 0, 0],
+    [0, 0, 0, 1, 0],
+  ],
+  weight: [
+    [1, 0, 0],
+    [1, 0, 1],
+    [0, 0, 1],
+    [0, 1, 0],
+    [0, 1, 0],
+  ],
+  output: [
+    [1, 1, 0, 1, 0],
+    [0, 1, 1, 0, 1],
+  ],
+};
 
 const padded = (row: readonly number[], before: number, length: number): number[] => {
   const result = new Array<number>(length).fill(0);
@@ -68,6 +98,7 @@ function joined(a: Axis, b: Axis): Axis {
   const [taps, window] = [a.weight[0]!.length, a.input[0]!.length];
   const [allTaps, whole] = [taps + b.weight[0]!.length, window + b.weight[0]!.length];
   return {
+    step: 1,
     input: [...a.input.map((row) => padded(row, 0, whole)), ...b.input.map((row) => padded(row, taps, whole))],
     weight: [...a.weight.map((row) => padded(row, 0, allTaps)), ...b.weight.map((row) => padded(row, taps, allTaps))],
     output: a.output.map((row, i) => [...row, ...b.output[i]!]),
@@ -76,8 +107,13 @@ function joined(a: Axis, b: Axis): Axis {
 
 const axes: Readonly<Record<number, Axis>> = { 1: ONE, 2: TWO, 3: THREE, 4: joined(TWO, TWO), 5: joined(THREE, TWO) };
 
-/** For a kernel of so many taps, if there is one. */
-export const axisOf = (taps: number): Axis | undefined => axes[taps];
+/** For a kernel of so many taps that takes such steps, if there is one. */
+export function axisOf(taps: number, step: number): Axis | undefined {
+  return step === 1 ? axes[taps] : step === 2 && taps === 3 ? STEPPING : undefined;
+}
+
+/** How many elements of the input lie from one tile to the next. */
+export const advanceOf = ({ output, step }: Axis): number => output.length * step;
 
 /** How many elements of the input two outputs, or one, see. */
 export const windowOf = ({ input }: Axis): number => input[0]!.length;

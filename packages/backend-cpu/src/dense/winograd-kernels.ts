@@ -10,6 +10,7 @@ import { at, ceilDiv, elements, type Int, lastDigit, min, partOf, shareOf } from
 import { type Micro, packedMicro } from "./gemm-kernels.ts";
 import { byRows, dispatch, type Numbered } from "./numbered.ts";
 import { tilesFor } from "./tiles.ts";
+import { advanceOf } from "./winograd-axis.ts";
 import {
   type Axes,
   buildWeights,
@@ -182,11 +183,18 @@ function spreadGroups(f: Func, p: SizeLocals & { readonly x: Int }, kernels: Ker
   const { axes, spread, vectors } = kernels;
   const channels = f.let(op("i32.div_u", p.channels, p.depth));
   forEachGroup(f, p, kernels, unit, ({ column, tileRow, z, image, inPanel }) => {
-    const y = op("i32.mul", tileRow, axes.rows.output.length);
+    const y = op("i32.mul", tileRow, advanceOf(axes.rows));
     const x = at(at(at(p.x, image, p.xImage), z, p.xPlane), y, p.xRow);
     f.call(
       spread,
-      ...([at(x, column, 8 * GROUP), p.xChannel, p.xPlane, p.xRow, channels, p.depth] as const),
+      ...([
+        at(x, column, 4 * GROUP * advanceOf(axes.columns)),
+        p.xChannel,
+        p.xPlane,
+        p.xRow,
+        channels,
+        p.depth,
+      ] as const),
       ...([inPanel(unit.windows, unit.windowBytes), unit.productStep, i32(16 * vectors)] as const),
     );
   });

@@ -18,7 +18,7 @@ import { blockBounds } from "./conv-weights.ts";
 import { at, type Int, shareOf } from "./element.ts";
 import { largestOfQuad } from "./pool-quads.ts";
 import { tilesFor } from "./tiles.ts";
-import { type Axis, type Matrix, windowOf } from "./winograd-axis.ts";
+import { type Axis, advanceOf, type Matrix, windowOf } from "./winograd-axis.ts";
 
 /** Tiles in a group. */
 export const GROUP = 4;
@@ -162,9 +162,10 @@ export function windowSpreader(m: Module, axes: Axes): FuncRef<typeof spreadPara
 
 /** Of one plane: rows are combined as they lie, and then fall apart into the columns of all four windows. */
 function planeSpreader(f: Func, p: Spread, { rows, columns }: Axes): (x: Int) => void {
-  const width = windowOf(columns);
+  const [width, advance] = [windowOf(columns), advanceOf(columns)];
   const starts = f.locals("i32", windowOf(rows));
-  const [raw, lanes] = [f.locals("v128", Math.ceil((2 * GROUP + width - 2) / 4)), f.locals("v128", width)];
+  const raw = f.locals("v128", Math.ceil(((GROUP - 1) * advance + width) / 4));
+  const lanes = f.locals("v128", width);
   const to = f.local("i32");
   return (x) => {
     f.set(to, p.to);
@@ -174,7 +175,9 @@ function planeSpreader(f: Func, p: Spread, { rows, columns }: Axes): (x: Int) =>
         const total = combined("f32x4", row, (i) => load("v128.load", starts[i]!, 16 * j));
         f.set(vector, total);
       }
-      for (const [i, lane] of lanes.entries()) f.set(lane, everySecond(raw, lanes, i));
+      for (const [i, lane] of lanes.entries()) {
+        f.set(lane, advance === 4 ? everyFourth(raw, i) : everySecond(raw, lanes, i));
+      }
       for (const column of columns.input) {
         const value = combined("f32x4", column, (i) => lanes[i]!);
         f.store("v128.store", to, value);
@@ -190,6 +193,14 @@ function everySecond(raw: readonly Local<"v128">[], lanes: readonly Local<"v128"
   if (from < 2) return shuffle(raw[0]!, raw[1]!, places);
   const last = places[3]!;
   return shuffle(lanes[from - 2]!, raw[last >> 2]!, [1, 2, 3, 4 + (last & 3)]);
+}
+
+/** Elements `from`, `from` + 4 … of a row. */
+function everyFourth(raw: readonly Local<"v128">[], from: number): Expr<"v128"> {
+  const [first, lane] = [from >> 2, from & 3];
+  const [a, b, c, d] = raw.slice(first, first + 4) as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
+  const both = [lane, 4 + lane, lane, 4 + lane];
+  return shuffle(shuffle(a, b, both), shuffle(c, d, both), [0, 1, 4, 5]);
 }
 
 const collectParams = [

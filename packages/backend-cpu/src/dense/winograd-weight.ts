@@ -1,6 +1,6 @@
 /** The gradient of a convolution's weights by tiles of neighbouring outputs, of float32. */
 import { engine, memory, threads } from "../runtime/index.ts";
-import type { Geometry } from "./conv-geometry.ts";
+import { type Geometry, product } from "./conv-geometry.ts";
 import { once } from "./remember.ts";
 import { tilesFor } from "./tiles.ts";
 import { axesOf } from "./winograd.ts";
@@ -78,7 +78,7 @@ function costOf(g: Geometry, axes: Axes, { tiles, parts, splits }: Sums): number
 
 const planOf = once((g: Geometry): Plan | null => {
   const axes = axesOf(g);
-  if (!axes) return null;
+  if (!axes || product(g.stride) > 1) return null;
   const { vectors } = tilesFor(engine.options).wide;
   const sums = sumsOf(g, axes, vectors);
   if (!(costOf(g, axes, sums) <= MOST_LEFT)) return null;

@@ -6,7 +6,7 @@ import { type Geometry, product } from "./conv-geometry.ts";
 import { blocksOf } from "./conv-plan.ts";
 import { once } from "./remember.ts";
 import { tilesFor } from "./tiles.ts";
-import { axisOf, windowOf } from "./winograd-axis.ts";
+import { advanceOf, axisOf, windowOf } from "./winograd-axis.ts";
 import { buildTiled, type Frame, frameNames, panelBytes, type Sizes, sizeNames } from "./winograd-kernels.ts";
 import { type Axes, EDGE_BYTES, GAP, GROUP, productsOf } from "./winograd-transforms.ts";
 
@@ -45,8 +45,8 @@ interface Tiling {
 /** How tiles of a convolution share products, if they can. */
 export function axesOf({ type, groups, kernel, stride, dilation }: Geometry): Axes | undefined {
   const [, height, width] = kernel;
-  const isPlain = groups === 1 && product(stride) * product(dilation) === 1;
-  const [rows, columns] = [axisOf(height), axisOf(width)];
+  const isPlain = groups === 1 && stride[0] * product(dilation) === 1;
+  const [rows, columns] = [axisOf(height, stride[1]), axisOf(width, stride[2])];
   return type === "f32" && isPlain && rows && columns && width > 1 ? { rows, columns } : undefined;
 }
 
@@ -58,8 +58,8 @@ function tilingOf(g: Geometry): Tiling | undefined {
   const rowGroups = Math.ceil(g.output[2] / (2 * GROUP));
   const seen = [
     g.output[0] + g.kernel[0] - 1,
-    (tileRows - 1) * rows.output.length + windowOf(rows),
-    4 * Math.ceil((2 * GROUP * rowGroups + windowOf(columns) - 2) / 4),
+    (tileRows - 1) * advanceOf(rows) + windowOf(rows),
+    4 * Math.ceil(((GROUP * rowGroups - 1) * advanceOf(columns) + windowOf(columns)) / 4),
   ] as const;
   const framed = seen.some((size, i) => g.before[i]! > 0 || size > g.input[i]!);
   const groups = g.output[0] * tileRows * rowGroups;
@@ -113,7 +113,7 @@ function planOf(g: Geometry, after: After): Plan | null {
   const { axes } = tiling;
   // Windows of two rows are pooled where tiles have two.
   if (pools(after) && (g.output[0] > 1 || axes.rows.output.length === 1)) return null;
-  const key = `conv:tiled:${after}:${g.kernel[1]}x${g.kernel[2]}`;
+  const key = `conv:tiled:${after}:${g.kernel[1]}x${g.kernel[2]}:${axes.rows.step}x${axes.columns.step}`;
   engine.module(key, (m) => buildTiled(m, axes, after));
   const { sizes, frame } = sizesOf(g, tiling, after);
   const fitting = frame ? Math.floor(FRAME_BYTES / sizes.xImage) : g.batch;
