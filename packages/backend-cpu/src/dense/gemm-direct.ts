@@ -94,7 +94,7 @@ function byRowsOfB(m: Module, e: Element): Product {
   });
 }
 
-/** Four steps at a time; nothing to add to is taken care of by the first one to four. */
+/** Four steps at a time. Where nothing is added to, the first one to four write C anew, so that it is not cleared before. */
 function nearByRowsOfB(m: Module, e: Element): Product {
   const kernels = (most: readonly number[], begins: boolean) =>
     bySize(most, (steps) => bySize([2, 1], (rows) => axpyMicro(m, e, { rows, steps, begins })));

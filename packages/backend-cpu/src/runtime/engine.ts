@@ -50,7 +50,7 @@ export class Engine {
     const { shared, wide } = memory.heap;
     // V8 does not join vectors over wide memory.
     this.options = { shared, wide, relaxed: features.relaxedSimd, joined: features.joinedVectors && !wide };
-    this.#prepared = isFor(this.options, known.options) ? known : undefined;
+    this.#prepared = JSON.stringify(known.options) === JSON.stringify(this.options) ? known : undefined;
   }
 
   /**
@@ -85,11 +85,6 @@ export class Engine {
     build(writer);
     return writer.bytes();
   }
-}
-
-function isFor(own: ModuleOptions, other: ModuleOptions | undefined): boolean {
-  const names: readonly (keyof ModuleOptions)[] = ["shared", "wide", "relaxed", "joined"];
-  return other !== undefined && names.every((name) => own[name] === other[name]);
 }
 
 function loopsOf(exports: Exports): Map<string, ShareLoop> {
