@@ -52,8 +52,7 @@ class CpuBackend implements Backend {
     const isLong = length >= LONG;
     const mayWait = isLong || call.op === "conv" || call.op === "relu";
     if (mayWait && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
-      const later = (): CpuStorage | undefined => deferParts(this, call, length) ?? defer(this, call, length);
-      const waiting = waitFor(this, call, length, launch) ?? (isLong ? later() : undefined);
+      const waiting = waitFor(this, call, length, launch) ?? (isLong ? waitLonger(this, call, length) : undefined);
       if (waiting) return [waiting];
     }
     const storage = new CpuStorage(this, dtype, length);
@@ -125,6 +124,10 @@ class CpuBackend implements Backend {
     launch(call, outputs);
     return outputs.map(({ storage }) => storage);
   }
+}
+
+function waitLonger(backend: Backend, call: KernelCall, length: number): CpuStorage | undefined {
+  return deferParts(backend, call, length) ?? defer(backend, call, length);
 }
 
 function launch(call: KernelCall, outputs: readonly Output[]): void {

@@ -13,7 +13,7 @@ export interface Pending {
   leave?(source: CpuStorage): boolean;
 }
 
-/** Readers of one storage from which on it is looked for those that the collector took. */
+/** Readers of one storage from which on it is looked, as often as they double, for those that the collector took. */
 const MANY_READERS = 16;
 
 /**
@@ -27,7 +27,7 @@ class Ticket {
 }
 
 const tickets: Ticket[] = [];
-const none: ReadonlySet<WeakRef<Ticket>> = new Set();
+const none: readonly WeakRef<Ticket>[] = [];
 
 /** What a kernel makes of the elements before it works with them: once it does so again, it is kept until they change. */
 export interface Prepared {
@@ -40,8 +40,8 @@ export interface Prepared {
 class Waiting {
   pending: Pending | null = null;
   ticket: Ticket | null = null;
-  /** What waits and reads the storage. */
-  readers: Set<WeakRef<Ticket>> | null = null;
+  /** What waits and reads the storage, the last ones last: they mostly go first. A set would be laid out anew again and again. */
+  readers: WeakRef<Ticket>[] | null = null;
   exposed = false;
   prepared: Prepared | null = null;
 }
@@ -91,11 +91,12 @@ export class CpuStorage extends Storage {
    */
   settleReaders(writers?: ReadonlySet<CpuStorage>): void {
     const readers = this.#waiting?.readers;
-    for (const reference of readers ?? none) {
+    // Who is computed takes himself off the list.
+    for (const reference of readers?.length ? [...readers] : none) {
       const holder = reference.deref()?.holder;
       if (holder && writers?.has(holder)) continue;
       if (holder && !holder.pending?.leave?.(this)) void holder.block;
-      readers!.delete(reference);
+      this.#removeReader(reference);
     }
     // Readers prepare it as it was.
     this.#forgetPrepared();
@@ -164,11 +165,21 @@ export class CpuStorage extends Storage {
   }
 
   #addReader(reader: WeakRef<Ticket>): void {
-    const readers = (this.#extra.readers ??= new Set());
-    if (readers.size >= MANY_READERS) {
-      for (const each of readers) if (each.deref() === undefined) readers.delete(each);
+    const waiting = this.#extra;
+    waiting.readers ??= [];
+    const { length } = waiting.readers;
+    if (length >= MANY_READERS && (length & (length - 1)) === 0) {
+      waiting.readers = waiting.readers.filter((each) => each.deref() !== undefined);
     }
-    readers.add(reader);
+    if (!waiting.readers.includes(reader)) waiting.readers.push(reader);
+  }
+
+  #removeReader(reader: WeakRef<Ticket>): void {
+    const readers = this.#waiting?.readers;
+    const at = readers?.lastIndexOf(reader) ?? -1;
+    if (at < 0) return;
+    const last = readers!.pop()!;
+    if (at < readers!.length) readers![at] = last;
   }
 
   #compute(): Block {
@@ -191,7 +202,7 @@ export class CpuStorage extends Storage {
     const waiting = this.#waiting!;
     const [pending, ticket] = [waiting.pending!, waiting.ticket!];
     for (const source of pending.sources) {
-      source.#waiting?.readers?.delete(ticket.reference);
+      source.#removeReader(ticket.reference);
       source.release();
     }
     waiting.pending = null;

@@ -6,7 +6,7 @@ type Int = Local<"i32">;
 
 /** Bytes from which the engine's own copying is faster than vectors that are not full, and than those that are. */
 const BULK = 2 ** 8;
-export const BULK_FULL = 2 ** 14;
+const BULK_FULL = 2 ** 14;
 /** Bytes that it copies at once: of more it keeps the caches free, which is slower. */
 const PIECE = 2 ** 18;
 

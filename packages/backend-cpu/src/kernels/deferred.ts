@@ -45,50 +45,58 @@ const LOOKED_UP = 16;
 /** Fused formulas that are compiled at most. */
 const MOST_KERNELS = 512;
 
-/** An op that waits. */
+/** An op that waits. Long results come between others that sweep the caches, so to make one touches little memory. */
 class Deferred implements Pending {
   readonly kernel: Elementwise;
-  readonly inputs: readonly KernelInput[];
-  readonly sources: CpuStorage[];
+  readonly inputs: KernelInput[] = [];
+  readonly sources: CpuStorage[] = [];
   /** Nodes of a formula that takes over all that waits below. */
   work = 0;
   /** Whether some of them have exceptions. */
   isPatched = false;
   readonly #shape: readonly number[];
-  /** What that formula reads, numbers by what they are called. */
-  #reads: ReadonlySet<CpuStorage | string> = new Set();
+  /** What that formula reads, each once, numbers by what they are called. */
+  #reads: (CpuStorage | string)[] = [];
   /** How many ops read it while it waits. */
   #readers = 0;
 
   constructor(kernel: Elementwise, inputs: readonly KernelInput[], shape: readonly number[]) {
     this.kernel = kernel;
-    this.inputs = inputs.map(seen);
     this.#shape = shape;
-    this.sources = inputs.flatMap((x) => (typeof x === "number" ? [] : [x.storage as CpuStorage]));
+    for (const x of inputs) {
+      this.inputs.push(seen(x));
+      if (typeof x !== "number") this.sources.push(x.storage as CpuStorage);
+    }
     this.#measure();
-    const first = this.#first();
-    for (const source of first) void source.block;
-    if (first.length > 0) this.#measure();
-    for (const pending of this.#waiting()) pending.#readers++;
+    if (this.#computeFirst()) this.#measure();
+    for (const { pending } of this.sources) if (pending instanceof Deferred) pending.#readers++;
   }
 
-  /** The sources that are computed first: all where it would be too long, and where what is long can be looked up then. */
-  #first(): readonly CpuStorage[] {
+  /** Computes all sources where it would be too long, and those that are long and can be looked up; whether there were any. */
+  #computeFirst(): boolean {
     const { weight } = this.kernel.what;
     const isOfHalf = this.#isOfHalf();
     const most = Math.min(weight, this.work - weight) > CHEAP && !isOfHalf ? MOST_OF_TWO : MOST_WORK;
-    if (this.work > most || this.#reads.size >= MOST_OPERANDS) return this.sources;
     const [x, y] = this.sources;
-    if (weight >= LOOKED_UP && !y && !isOfHalf && areHalves(x?.dtype, this.kernel.output)) return this.sources;
-    const isLookedUp = (below: unknown): boolean =>
-      below instanceof Deferred && below.work >= LOOKED_UP && below.#isOfHalf();
-    return isOfHalf ? [] : this.sources.filter(({ pending }) => isLookedUp(pending));
+    const isAlone = weight >= LOOKED_UP && !y && !isOfHalf && areHalves(x?.dtype, this.kernel.output);
+    const isAll = this.work > most || this.#reads.length >= MOST_OPERANDS || isAlone;
+    let some = false;
+    for (const source of this.sources) {
+      const { pending } = source;
+      const isLookedUp = pending instanceof Deferred && pending.work >= LOOKED_UP && pending.#isOfHalf();
+      if (!isAll && (isOfHalf || !isLookedUp)) continue;
+      void source.block;
+      some = true;
+    }
+    return some;
   }
 
   /** Whether it makes a 16-bit number of one alone. */
   #isOfHalf(): boolean {
-    const [source, other] = [...this.#reads].filter((x) => typeof x !== "string");
-    return !other && areHalves(source?.dtype, this.kernel.output);
+    const { output } = this.kernel;
+    if (!areHalves(output, output)) return false;
+    const [source, other] = this.#reads.filter((x) => typeof x !== "string");
+    return !other && areHalves(source?.dtype, output);
   }
 
   #waiting(): Deferred[] {
@@ -96,15 +104,27 @@ class Deferred implements Pending {
   }
 
   #measure(): void {
-    const waiting = this.#waiting();
-    const ready = this.sources.filter(({ pending }) => !(pending instanceof Deferred));
-    const { kernel } = this;
-    const numbers = this.inputs.flatMap((x, i) =>
-      typeof x !== "number" || isKnown(kernel, x) ? [] : [nameOf(x, kernel.inputs[i]!)],
-    );
-    this.work = waiting.reduce((sum, { work }) => sum + work - 1, Math.max(2, kernel.what.weight));
-    this.isPatched = kernel.what.isPatched || waiting.some(({ isPatched }) => isPatched);
-    this.#reads = new Set([...ready, ...numbers, ...waiting.flatMap((below) => [...below.#reads])]);
+    const { kernel, inputs } = this;
+    this.work = Math.max(2, kernel.what.weight);
+    this.isPatched = kernel.what.isPatched;
+    this.#reads = [];
+    for (let i = 0; i < inputs.length; i++) {
+      const x = inputs[i]!;
+      if (typeof x !== "number") this.#readFrom(x.storage as CpuStorage);
+      else if (!isKnown(kernel, x)) this.#read(nameOf(x, kernel.inputs[i]!));
+    }
+  }
+
+  #readFrom(source: CpuStorage): void {
+    const { pending } = source;
+    if (!(pending instanceof Deferred)) return this.#read(source);
+    this.work += pending.work - 1;
+    this.isPatched ||= pending.isPatched;
+    for (const each of pending.#reads) this.#read(each);
+  }
+
+  #read(what: CpuStorage | string): void {
+    if (!this.#reads.includes(what)) this.#reads.push(what);
   }
 
   /** Whether an op over `view` can compute it on the way. */
@@ -350,14 +370,24 @@ function fuse(
   chain.add(last, inputs);
   const { steps } = chain;
   if (steps.length < 2 || chain.inputs.length >= MOST_OPERANDS) return undefined;
-  const key = steps.map(({ kernel, operands }) => `${kernel.name} ${kernel.inputs} (${operands})`).join(" ");
+  const key = shortNameOf(steps);
   const known = kernels.get(key) ?? { kernel: undefined };
   if (!kernels.has(key)) {
     if (kernels.size < MOST_KERNELS) kernels.set(key, known);
     if (!instead) return undefined;
   }
-  if (known.kernel === undefined) known.kernel = fusedKernel(key, chain);
+  if (known.kernel === undefined) known.kernel = fusedKernel(chain);
   return known.kernel === null ? undefined : { kernel: known.kernel, inputs: chain.inputs };
+}
+
+/** What says of a chain all that matters, for now. */
+function shortNameOf(steps: readonly Step[]): string {
+  let name = "";
+  for (const { kernel, operands } of steps) {
+    name += `${kernel.id}(`;
+    for (const operand of operands) name += `${operand},`;
+  }
+  return name;
 }
 
 /** What an element costs: nodes, by how many elements are computed at once. */
@@ -366,7 +396,8 @@ function costOf({ what: { weight, lanes } }: Elementwise): number {
 }
 
 /** `null` where the chain as a whole takes fewer elements at once than its ops do, and that costs more than passes over memory. */
-function fusedKernel(name: string, { steps, inputs }: Chain): Elementwise | null {
+function fusedKernel({ steps, inputs }: Chain): Elementwise | null {
+  const name = steps.map(({ kernel, operands }) => `${kernel.name} ${kernel.inputs} (${operands})`).join(" ");
   const types = inputs.map((_, i) => {
     const reader = steps.find(({ operands }) => operands.includes(i))!;
     return reader.kernel.inputs[reader.operands.indexOf(i)]!;

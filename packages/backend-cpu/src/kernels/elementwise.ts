@@ -26,6 +26,8 @@ const numbers = memory.allocate(8 * 2 * MOST_OPERANDS);
 /** Of the operands of the call that is being launched, the output last; as WebAssembly sees them. */
 const addresses = new (heap.wide ? Float64Array : Int32Array)(MOST_OPERANDS);
 
+let made = 0;
+
 interface Variant {
   readonly key: string;
   readonly flat: WasmKernel;
@@ -35,6 +37,8 @@ interface Variant {
 /** One formula for operands of given dtypes, and the loops compiled for it so far. */
 export class Elementwise {
   readonly name: string;
+  /** No other has it. */
+  readonly id: number = made++;
   readonly inputs: readonly DType[];
   readonly output: DType;
   /** The tree over decoded elements. */

@@ -3,7 +3,7 @@ import type { DType } from "@dl/tensor";
 import { at } from "../dense/element.ts";
 import { type Expr, type Func, i32, load, type Module, op, select } from "../wasm/emitter.ts";
 import { access, loadPacked, loadScalar, storePacked, storeScalar } from "./access.ts";
-import { BULK_FULL, copyBulk } from "./bulk.ts";
+import { copyBulk } from "./bulk.ts";
 import { add } from "./expression.ts";
 import { type Address, combined, eachPart, indexAt, moves, type Params, walkParams } from "./indexing-loops.ts";
 import { lanesOf } from "./lanes.ts";
@@ -74,6 +74,12 @@ function adderOf(m: Module, dtype: DType): RowWriter {
   };
 }
 
+/**
+ * Bytes from which the engine's own copying is faster: it has wider vectors, so more of the next row is under way while this
+ * one is written. Rows that lie side by side are fetched ahead anyhow.
+ */
+const LONG_ROW = 2 ** 11;
+
 /** Vectors, the last of which may overlap; single elements where there is not even one; the engine's own copying of long rows. */
 function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Address): void {
   const end = f.let(op("i32.add", to, width));
@@ -87,7 +93,7 @@ function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Addr
   };
   const singly = (): void => eachSingle(f, [to, from], end, bytes, () => moves[bytes]!(f, to, from));
   const inBulk = (): void => copyBulk(f, to, from, f.let(width));
-  f.if(op("i32.ge_u", width, BULK_FULL), inBulk, () => f.if(op("i32.lt_u", width, 16), singly, inVectors));
+  f.if(op("i32.ge_u", width, LONG_ROW), inBulk, () => f.if(op("i32.lt_u", width, 16), singly, inVectors));
 }
 
 /** Vectors of a row that go by together: first all are loaded, then all are stored. */
