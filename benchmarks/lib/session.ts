@@ -18,11 +18,14 @@ export interface Session {
 /** The seconds for one case: a work with many of them measures each more briefly. */
 const budgetOf = (seconds: number, cases: number): number => Math.max(seconds / 4, Math.min(seconds, 12 / cases));
 
+/** Warm-up by measuring: what runs once in a step of 5 ms is compiled after a thousand of them, a fifth of a short training. */
+const WARMER = 3;
+
 /** Warm-up and measuring. A row of the sweep is measured as briefly as can be, but engines take a tenth of a second to compile. */
 function budgets(quick: boolean, cases: readonly Case[]): Pick<Spec, "warm" | "budget"> {
   if (cases.some(({ call }) => call)) return quick ? { warm: 0.02, budget: 0.02 } : { warm: 0.15, budget: 0.06 };
   const seconds = quick ? 0.1 : budgetOf(1.2, cases.length);
-  return { warm: seconds, budget: seconds };
+  return { warm: quick ? seconds : WARMER * seconds, budget: seconds };
 }
 
 const specOf = (session: Session, work: string, cases: readonly Case[], threads: number): Spec => ({
