@@ -22,7 +22,7 @@ import type { Output } from "./kernel.ts";
 import { collect, lanesOf } from "./lanes.ts";
 import { MOST_OPERANDS } from "./plan.ts";
 import { launch, pointwiseOf } from "./pointwise.ts";
-import { build, type Step, stored, ZERO, zeroOf } from "./steps.ts";
+import { build, isKnown, nameOf, type Step, shortNameOf, stored, ZERO, zeroOf } from "./steps.ts";
 import { areHalves } from "./tabulated.ts";
 
 /** Elements from which an op waits: fewer lie in the nearest caches anyway. */
@@ -117,10 +117,12 @@ class Deferred implements Pending {
 
   #readFrom(source: CpuStorage): void {
     const { pending } = source;
-    if (!(pending instanceof Deferred)) return this.#read(source);
-    this.work += pending.work - 1;
-    this.isPatched ||= pending.isPatched;
-    for (const each of pending.#reads) this.#read(each);
+    if (!(pending instanceof Deferred)) this.#read(source);
+    else {
+      this.work += pending.work - 1;
+      this.isPatched ||= pending.isPatched;
+      for (const each of pending.#reads) this.#read(each);
+    }
   }
 
   #read(what: CpuStorage | string): void {
@@ -305,12 +307,6 @@ function waits(x: KernelInput): boolean {
   return typeof x !== "number" && (x.storage as CpuStorage).pending !== null;
 }
 
-const nameOf = (x: number, dtype: DType): string => `${Object.is(x, -0) ? "-0" : x} ${dtype}`;
-
-/** Comparisons and choices often have that, and give the same whether it is known or not; of 0 and -0 a minimum need not. */
-const isKnown = ({ name, output }: Elementwise, x: KernelInput): boolean =>
-  Object.is(x, 0) && (output === "bool" || name === "where");
-
 /** A chain as it is found: what it reads, and what it does with that. */
 class Chain {
   readonly inputs: KernelInput[] = [];
@@ -378,16 +374,6 @@ function fuse(
   }
   if (known.kernel === undefined) known.kernel = fusedKernel(chain);
   return known.kernel === null ? undefined : { kernel: known.kernel, inputs: chain.inputs };
-}
-
-/** What says of a chain all that matters, for now. */
-function shortNameOf(steps: readonly Step[]): string {
-  let name = "";
-  for (const { kernel, operands } of steps) {
-    name += `${kernel.id}(`;
-    for (const operand of operands) name += `${operand},`;
-  }
-  return name;
 }
 
 /** What an element costs: nodes, by how many elements are computed at once. */

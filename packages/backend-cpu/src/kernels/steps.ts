@@ -13,6 +13,23 @@ export interface Step {
   readonly operands: readonly number[];
 }
 
+/** What a number is called among what a chain reads. */
+export const nameOf = (x: number, dtype: DType): string => `${Object.is(x, -0) ? "-0" : x} ${dtype}`;
+
+/** Comparisons and choices often have that, and give the same whether it is known or not; of 0 and -0 a minimum need not. */
+export const isKnown = ({ name, output }: Elementwise, x: unknown): boolean =>
+  Object.is(x, 0) && (output === "bool" || name === "where");
+
+/** What says of a chain all that matters, for this process. */
+export function shortNameOf(steps: readonly Step[]): string {
+  let name = "";
+  for (const { kernel, operands } of steps) {
+    name += `${kernel.id}(`;
+    for (const operand of operands) name += `${operand},`;
+  }
+  return name;
+}
+
 export function zeroOf(dtype: DType): Node {
   const { raw, decode } = access[dtype];
   return decode(constant(raw, 0));
