@@ -91,8 +91,9 @@ export class CpuStorage extends Storage {
    */
   settleReaders(writers?: ReadonlySet<CpuStorage>): void {
     const readers = this.#waiting?.readers;
-    // Who is computed takes himself off the list.
+    // In their order, so that none repeats what one before it makes. Who is computed takes himself off the list.
     for (const reference of readers?.length ? [...readers] : none) {
+      if (!readers!.includes(reference)) continue;
       const holder = reference.deref()?.holder;
       if (holder && writers?.has(holder)) continue;
       if (holder && !holder.pending?.leave?.(this)) void holder.block;
@@ -178,8 +179,7 @@ export class CpuStorage extends Storage {
     const readers = this.#waiting?.readers;
     const at = readers?.lastIndexOf(reader) ?? -1;
     if (at < 0) return;
-    const last = readers!.pop()!;
-    if (at < readers!.length) readers![at] = last;
+    readers!.splice(at, 1);
   }
 
   #compute(): Block {

@@ -78,8 +78,8 @@ class Deferred implements Pending {
     const isOfHalf = this.#isOfHalf();
     const most = Math.min(weight, this.work - weight) > CHEAP && !isOfHalf ? MOST_OF_TWO : MOST_WORK;
     const [x, y] = this.sources;
-    const isAlone = weight >= LOOKED_UP && !y && !isOfHalf && areHalves(x?.dtype, this.kernel.output);
-    const isAll = this.work > most || this.#reads.length >= MOST_OPERANDS || isAlone;
+    const isLookedUpAlone = weight >= LOOKED_UP && !y && !isOfHalf && areHalves(x?.dtype, this.kernel.output);
+    const isAll = this.work > most || this.#reads.length >= MOST_OPERANDS || isLookedUpAlone;
     let some = false;
     for (const source of this.sources) {
       const { pending } = source;
