@@ -18,7 +18,7 @@ export interface Session {
 /** The seconds for one case: a work with many of them measures each more briefly. */
 const budgetOf = (seconds: number, cases: number): number => Math.max(seconds / 4, Math.min(seconds, 12 / cases));
 
-/** Warm-up by measuring: what runs once in a step of 5 ms is compiled after a thousand of them, a fifth of a short training. */
+/** So many times as long as it measures, it warms up: engines compile what runs once in a step after hundreds of steps. */
 const WARMER = 3;
 
 /** Warm-up and measuring. A row of the sweep is measured as briefly as can be, but engines take a tenth of a second to compile. */
