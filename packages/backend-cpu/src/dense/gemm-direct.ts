@@ -14,7 +14,7 @@ import {
 import { at, combine, type Element, type Int, loadScalar, min, type ScalarName } from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
 import { bySize, dispatch, inSteps, type Numbered } from "./numbered.ts";
-import { callByName, type Product, type ProductLocals, productParams, storeTotal } from "./product.ts";
+import { callByName, type Product, productParams, storeTotal } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
 const microParams = ["k", "a", "aRow", "aColumn", "b", "bRow", "c", "cRow", "add", "addRow"] as const;
@@ -73,22 +73,31 @@ function axpyMicro(m: Module, e: Element, { rows, steps, begins }: Rows): Axpy {
 const BAND = 512;
 /** Rows of C that do so, too. */
 const NEAR_ROWS = 16;
+/** What a thread keeps of C. */
+export const nearBytes = (bytes: number): number => NEAR_ROWS * BAND * bytes;
 
 /**
  * For few rows, where B is read from memory for each operation, or few steps, where C is written so: a few rows of B at a
- * time, for all rows of C that are near.
+ * time, for all rows of C that are near. What goes by often is kept in the thread's own memory: caches fetch ahead what lies
+ * behind it in C, which other threads write.
  */
 function byRowsOfB(m: Module, e: Element): Product {
   const near = nearByRowsOfB(m, e);
   return m.inner("byRowsOfB", productParams, (f, p) => {
     const [i, j] = f.locals("i32", 2) as [Int, Int];
     const columns = f.let(op("i32.and", p.n, -e.lanes));
+    const scratch = f.let(m.scratch());
+    const short = f.let(op("i32.lt_s", p.k, SHORT));
     f.for(j, 0, columns, BAND, () => {
       const [n, b] = [min(f, op("i32.sub", columns, j), BAND), f.let(at(p.b, j, e.bytes))];
+      const bytes = f.let(op("i32.mul", n, e.bytes));
       f.for(i, 0, p.m, NEAR_ROWS, () => {
-        const [a, c] = [at(p.a, i, p.aRow), at(at(p.c, i, p.cRow), j, e.bytes)];
+        const c = f.let(at(at(p.c, i, p.cRow), j, e.bytes));
         const add = when(p.add, at(at(p.add, i, p.addRow), j, e.bytes), 0);
-        callByName(f, near, { ...p, m: min(f, op("i32.sub", p.m, i), NEAR_ROWS), n, a, b, c, add });
+        const block = { ...p, m: min(f, op("i32.sub", p.m, i), NEAR_ROWS), n, a: at(p.a, i, p.aRow), b, add };
+        const kept = { ...block, c: select(short, c, scratch), cRow: f.let(select(short, p.cRow, bytes)) };
+        callByName(f, near, kept);
+        f.if(op("i32.eqz", short), () => copyRows(f, { ...block, c, add: scratch, addRow: bytes }, bytes));
       });
     });
   });
@@ -119,7 +128,11 @@ function nearByRowsOfB(m: Module, e: Element): Product {
 }
 
 /** Puts what is added into all rows. */
-function copyRows(f: Func, p: ProductLocals, bytes: Expr<"i32">): void {
+function copyRows(
+  f: Func,
+  p: { readonly [K in "m" | "c" | "cRow" | "add" | "addRow"]: Expr<"i32"> },
+  bytes: Expr<"i32">,
+): void {
   const [to, from] = [f.let(p.c), f.let(p.add)];
   f.range(p.m, () => {
     f.copy(to, from, bytes);

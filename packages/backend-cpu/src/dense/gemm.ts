@@ -2,7 +2,7 @@
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import { bytesPerElement, elements, type FloatName, type ScalarName } from "./element.ts";
-import { CACHED_BYTES, SHORT } from "./gemm-direct.ts";
+import { CACHED_BYTES, nearBytes, SHORT } from "./gemm-direct.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
 import { depthOf, multiplyPanels, packedScratch } from "./gemm-panels.ts";
 import { asSparse, multiplySparse } from "./gemm-sparse.ts";
@@ -139,7 +139,11 @@ function multiplyUnits(type: ScalarName, call: GemmCall, product: Product, batch
     call.c.address, cRow * s, cColumn * s,
     add, addRow * s, addColumn * s,
   ];
-  const scratch = packed ? packedScratch(packed, [grid.blockRows, grid.blockColumns, call.k], depth) : 0;
+  const scratch = packed
+    ? packedScratch(packed, [grid.blockRows, grid.blockColumns, call.k], depth)
+    : mode === DIRECT
+      ? nearBytes(s)
+      : 0;
   try {
     threads.parallel(moduleOf(type), "gemm", grid.chunks, args, scratch);
   } finally {

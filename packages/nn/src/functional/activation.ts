@@ -177,10 +177,10 @@ export const mish = composite(
   "MishBackward0",
 );
 
-/** (x + 3) / 6 between 0 and 1, with a slope where `sloped` says so. */
+/** (x + 3) / 6 between 0 and 1, with a slope where `sloped` says so. Products with 1/6 are several times as fast as quotients. */
 function ramp(x: Tensor, sloped: () => Tensor): Tensor {
   const height = relu6(x.detach().add(3));
-  return (x.requiresGrad ? where(sloped(), x.add(3), height) : height).div(6);
+  return (x.requiresGrad ? where(sloped(), x.add(3), height) : height).mul(1 / 6);
 }
 
 /** (x + 3) / 6 between 0 and 1, which it is beyond −3 and 3. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html */
