@@ -81,7 +81,7 @@ const LONG = 2 ** 16;
 const FEW = 64;
 const PART = 2 ** 14;
 /** So do others that are worth it and so narrow that one thread would multiply them, in few parts. */
-const WORTH = 2 ** 23;
+const WORTH = 2 ** 20;
 const NARROW = 64;
 const PARTS = 8;
 
