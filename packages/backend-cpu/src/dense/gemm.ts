@@ -6,6 +6,7 @@ import { CACHED_BYTES, nearBytes, SHORT } from "./gemm-direct.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
 import { depthOf, multiplyPanels, packedScratch } from "./gemm-panels.ts";
 import { asSparse, multiplySparse } from "./gemm-sparse.ts";
+import { tilesFor } from "./tiles.ts";
 
 /** A matrix in memory. Strides are in elements, and may be 0 or negative; swap them to transpose. */
 export interface MatrixView {
@@ -75,6 +76,10 @@ const GOOD_BLOCK = 480;
 const FEW_ROWS = 16;
 /** With few rows, columns that one thread takes at least: it reads rows of B as they lie. */
 const FEW_COLUMNS = 128;
+/** Half a side from which on blocks of so many multiply-adds are halved all the same. */
+const SHORT_BLOCK = 40;
+const MUCH = 2 ** 20;
+const { rows: tileRows } = tilesFor(engine.options).wide;
 
 /**
  * C = A · B (+ C, or + bias). Integers wrap around. C must not overlap with A, B or the biases.
@@ -228,7 +233,7 @@ interface Grid {
 function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
   if (threads.count === 1 && mode === PACKED) {
     const rows = Math.ceil(m / NEAR_ROWS);
-    return { rows, columns: 1, blockRows: roundUp(m / rows, 30), blockColumns: n, chunks: 1 };
+    return { rows, columns: 1, blockRows: roundUp(m / rows, tileRows), blockColumns: n, chunks: 1 };
   }
   const work = (m * n * k + UNIT) * batch;
   const smallest = mode === PACKED ? 64 : mode === DIRECT && m < FEW_ROWS ? FEW_COLUMNS : 16;
@@ -240,11 +245,12 @@ function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
     const units = rows * columns * batch;
     const acrossRows = blockRows > blockColumns || (mode === DIRECT && blockRows >= 2 * FEW_ROWS);
     const half = (acrossRows ? blockRows : blockColumns) / 2;
-    const wanted = half >= GOOD_BLOCK ? 64 : half >= smallest ? 4 : 0;
+    const pays = half >= smallest || (half >= SHORT_BLOCK && work / units >= MUCH);
+    const wanted = half >= GOOD_BLOCK ? 64 : pays ? 4 : 0;
     if (units >= wanted || work / units < SHARE) {
       return { rows, columns, blockRows, blockColumns, chunks: chunksOf(work, units) };
     }
-    if (acrossRows) blockRows = roundUp(half, 30);
+    if (acrossRows) blockRows = roundUp(half, tileRows);
     else blockColumns = roundUp(half, 16);
   }
 }
@@ -257,7 +263,7 @@ function chunksOf(work: number, units: number): number {
   return Math.max(1, Math.min(units, 256, Math.floor(work / FORK), count * each));
 }
 
-/** To whole tiles, see `tiles.ts` (30 = 6 · 5). */
+/** To whole tiles. */
 function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
