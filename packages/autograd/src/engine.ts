@@ -19,7 +19,7 @@ import { differentiate, refuseNaN } from "./anomaly.ts";
 import { fitTo } from "./broadcast.ts";
 import type { Gradient } from "./derivatives/rule.ts";
 import { Heap } from "./heap.ts";
-import { AccumulateGrad, alias, replaceGrad } from "./leaf.ts";
+import { AccumulateGrad, alias } from "./leaf.ts";
 import type { Arrival, Blank, Node, Wanted } from "./node.ts";
 
 /** A gradient asked for by the caller, instead of in `.grad`. */
@@ -178,7 +178,7 @@ function changed(hook: GradHook, grad: Tensor): Tensor {
 }
 
 function retain(tensor: Tensor, grad: Tensor): void {
-  replaceGrad(tensor, tensor.grad === null ? grad.clone() : tensor.grad.add(grad));
+  tensor.grad = tensor.grad === null ? grad.clone() : tensor.grad.add(grad);
 }
 
 function dispose(grads: Arrival["grads"]): void {

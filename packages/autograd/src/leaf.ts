@@ -1,5 +1,5 @@
 /** The end of the graph: a leaf's gradient is added to its `.grad`. */
-import { apply, applyInPlace, clearGradients, isContiguous, Tensor } from "@dl/tensor";
+import { apply, applyInPlace, isContiguous, Tensor } from "@dl/tensor";
 import type { Gradient } from "./derivatives/rule.ts";
 import { type Edge, Node } from "./node.ts";
 
@@ -22,19 +22,13 @@ export class AccumulateGrad extends Node {
     const { leaf } = this;
     const before = leaf.grad;
     if (!leaf.requiresGrad) grad.dispose();
-    else if (before === null) leaf.grad = owned(grad, leaf).keep();
+    else if (before === null) leaf.grad = owned(grad, leaf);
     else {
-      if (createGraph) replaceGrad(leaf, before.add(grad));
+      if (createGraph) leaf.grad = before.add(grad);
       else applyInPlace("add", [before, grad], before);
       grad.dispose();
     }
   }
-}
-
-/** The old gradient is the enclosing scope's, or the garbage collector's, as when it is dropped. */
-export function replaceGrad(tensor: Tensor, grad: Tensor): void {
-  clearGradients([tensor]);
-  tensor.grad = grad.keep();
 }
 
 /** `grad` itself where it is row-major and alone in its memory, else a copy; row-major where the leaf is. */

@@ -25,6 +25,37 @@ describe("backward", () => {
     expect(first!.toArray()).toEqual([2, 2]);
   });
 
+  test("a gradient that is dropped is freed by the scope, unless it is another tensor's by then", () => {
+    const [x, y] = [randn([1000]), randn([1000])].map((t) => t.requiresGrad_()) as [Tensor, Tensor];
+    const before = memory().bytes;
+    for (let i = 0; i < 3; i++) {
+      scope(() => {
+        x.square().sum().backward();
+        x.grad = null;
+      });
+      expect(memory().bytes).toBe(before);
+    }
+    scope(() => {
+      x.square().sum().backward();
+      y.grad = x.grad;
+      x.grad = null;
+    });
+    expect(y.grad!.equal(x.detach().mul(2))).toBe(true);
+  });
+
+  test("a gradient that is set outlives the scope; what is kept anyway does so after it is dropped, too", () => {
+    const [x, y] = [leaf(1, 2), leaf(3, 4).keep()];
+    scope(() => {
+      x.grad = tensor([5, 6]).to("float32");
+    });
+    expect(x.grad!.toArray()).toEqual([5, 6]);
+    scope(() => {
+      x.grad = y;
+      x.grad = null;
+    });
+    expect(y.toArray()).toEqual([3, 4]);
+  });
+
   test("passes a graph once, unless it is retained", () => {
     const x = leaf(1, 2);
     const y = x.square().sum();

@@ -2,18 +2,26 @@ import { noGrad } from "./recorder.ts";
 import { state } from "./state.ts";
 import type { Tensor } from "./tensor.ts";
 
-/**
- * Drops the gradients of `tensors`, or fills them with zeros: what `zeroGrad` of modules and optimizers does. A dropped
- * gradient is freed by the innermost scope, or by the garbage collector where there is none, since someone may hold it.
- */
+/** A gradient outlives scopes as long as it is the gradient of a tensor. */
+export function holdGradient(grad: Tensor | null): void {
+  if (grad === null || (grad.kept && grad.holders === 0)) return;
+  grad.kept = true;
+  grad.holders++;
+}
+
+/** Then it is freed by the innermost scope, or by the garbage collector where there is none, since someone may hold it. */
+export function dropGradient(grad: Tensor | null): void {
+  if (grad === null || grad.holders === 0 || --grad.holders > 0) return;
+  grad.kept = false;
+  state.scope?.push(grad);
+}
+
+/** Drops the gradients of `tensors`, or fills them with zeros: what `zeroGrad` of modules and optimizers does. */
 export function clearGradients(tensors: Iterable<Tensor>, setToNone: boolean = true): void {
   for (const tensor of tensors) {
     const { grad } = tensor;
     if (grad === null) continue;
-    if (setToNone) {
-      tensor.grad = null;
-      grad.kept = false;
-      state.scope?.push(grad);
-    } else noGrad(() => grad.detach().zero_());
+    if (setToNone) tensor.grad = null;
+    else noGrad(() => grad.detach().zero_());
   }
 }

@@ -3,7 +3,7 @@ import type { Backend, Storage, View } from "./backend.ts";
 import "./dispose.ts";
 import { type DType, isFloat } from "./dtype.ts";
 import { fail, showShape, TensorError } from "./errors.ts";
-import { clearGradients } from "./gradients.ts";
+import { dropGradient, holdGradient } from "./gradients.ts";
 import type { Methods } from "./methods.ts";
 import { type BackwardOptions, type GradNode, needRecorder } from "./recorder.ts";
 import { isContiguous, normalizeDim, type Shape, sameShape, sizeOf } from "./shape.ts";
@@ -29,6 +29,8 @@ export class Tensor<D extends DType = DType> implements View {
   readonly dtype: D;
   /** @internal Survives scopes: parameters, gradients, optimizer state. */
   kept = false;
+  /** @internal Of how many tensors it is the gradient, if nothing else keeps it. */
+  holders = 0;
   /** @internal Functions that make a changed copy of it may change it instead. */
   isTarget = false;
   /** @internal The tensor that this one is a differentiable view of. */
@@ -103,7 +105,10 @@ export class Tensor<D extends DType = DType> implements View {
     if (grad && (grad.dtype !== this.dtype || !sameShape(grad.shape, this.shape))) {
       fail("grad", `needs ${this.dtype} ${showShape(this.shape)}, got ${grad.dtype} ${showShape(grad.shape)}`);
     }
+    const before = this.#grad;
     this.#grad = grad;
+    holdGradient(grad as never);
+    dropGradient(before as never);
   }
 
   /** The recorded call that made this tensor, `null` for leaves. */
@@ -214,7 +219,7 @@ export class Tensor<D extends DType = DType> implements View {
     if (state.traceDisposal) this.#disposedAt = new Error("disposed").stack;
     storage.release();
     this.#node?.drop();
-    if (this.grad !== null) clearGradients([this as never]);
+    if (this.#grad !== null) this.grad = null;
   }
 
   /** Whether {@link dispose} was called. */
