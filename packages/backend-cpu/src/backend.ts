@@ -56,7 +56,12 @@ class CpuBackend implements Backend {
       if (waiting) return [waiting];
     }
     const storage = new CpuStorage(this, dtype, length);
-    launch(call, [{ storage, address: storage.block.address, shape, dtype }]);
+    try {
+      launch(call, [{ storage, address: storage.block.address, shape, dtype }]);
+    } catch (error) {
+      discard(storage);
+      throw error;
+    }
     return [storage];
   }
 
@@ -117,13 +122,26 @@ class CpuBackend implements Backend {
   }
 
   #runAll(call: KernelCall): readonly Storage[] {
-    const outputs = call.outputs.map(({ shape, dtype }): Output => {
-      const storage = new CpuStorage(this, dtype, sizeOf(shape));
-      return { storage, address: storage.block.address, shape, dtype };
-    });
-    launch(call, outputs);
-    return outputs.map(({ storage }) => storage);
+    const storages: CpuStorage[] = [];
+    try {
+      const outputs = call.outputs.map(({ shape, dtype }): Output => {
+        const storage = new CpuStorage(this, dtype, sizeOf(shape));
+        storages.push(storage);
+        return { storage, address: storage.block.address, shape, dtype };
+      });
+      launch(call, outputs);
+      return storages;
+    } catch (error) {
+      storages.forEach(discard);
+      throw error;
+    }
   }
+}
+
+/** Frees what nobody has got yet. */
+function discard(storage: CpuStorage): void {
+  storage.retain();
+  storage.release();
 }
 
 function waitLonger(backend: Backend, call: KernelCall, length: number): CpuStorage | undefined {

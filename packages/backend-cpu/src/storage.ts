@@ -117,7 +117,13 @@ export class CpuStorage extends Storage {
 
   /** Waits for something else, made of what it waited for so far. */
   replace(make: (before: CpuStorage) => Pending): void {
-    this.waitFor(make(new CpuStorage(this.backend, this.dtype, this.length, this.pending)));
+    const before = new CpuStorage(this.backend, this.dtype, this.length, this.pending);
+    before.retain();
+    try {
+      this.waitFor(make(before));
+    } finally {
+      before.release();
+    }
   }
 
   /** Waits for `pending` instead, which gives the same elements. */

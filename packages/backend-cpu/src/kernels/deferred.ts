@@ -340,7 +340,6 @@ class Chain {
   }
 
   #input(x: View): number {
-    void (x.storage as CpuStorage).block;
     const found = this.inputs.findIndex((y) => typeof y !== "number" && isSame(x, y));
     return found >= 0 ? found : this.inputs.push(x) - 1;
   }
@@ -362,6 +361,7 @@ function fuse(
   inputs: readonly KernelInput[],
   instead: boolean = false,
 ): { kernel: Elementwise; inputs: KernelInput[] } | undefined {
+  settleOthers(inputs);
   const chain = new Chain();
   chain.add(last, inputs);
   const { steps } = chain;
@@ -374,6 +374,16 @@ function fuse(
   }
   if (known.kernel === undefined) known.kernel = fusedKernel(chain);
   return known.kernel === null ? undefined : { kernel: known.kernel, inputs: chain.inputs };
+}
+
+/** What a chain cannot take over is computed before any of it is gathered: that may settle parts of it, and free what they read. */
+function settleOthers(inputs: readonly KernelInput[]): void {
+  for (const x of inputs) {
+    if (typeof x === "number") continue;
+    const { pending } = x.storage as CpuStorage;
+    if (pending instanceof Deferred && pending.suits(x)) settleOthers(pending.inputs);
+    else void (x.storage as CpuStorage).block;
+  }
 }
 
 /** What an element costs: nodes, by how many elements are computed at once. */

@@ -66,9 +66,11 @@ const shaped = (x: KernelInput, shape: View["shape"]): KernelInput => (typeof x 
 
 export const gather: Kernel<"gather"> = (call, [out]) => {
   const [y, index] = call.inputs as readonly [View, View];
+  // What it waits for may be made of y, which then frees what its parts are.
+  settle([index]);
   const isAlong = (y.storage as CpuStorage).pending !== null && call.attrs.dim === y.shape.length - 1;
   const parts = isAlong && FEW * sizeOf(index.shape) <= sizeOf(y.shape) ? partsOf(y) : undefined;
-  settle(parts ? [index] : [y, index]);
+  if (!parts) settle([y]);
   pick(parts ? { ...call, inputs: [parts[0], index] } : call, [out!]);
   if (parts) elements.launch([viewOf(out!), ...parts.slice(1).map((x) => shaped(x, out!.shape))], out!);
 };

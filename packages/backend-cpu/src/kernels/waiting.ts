@@ -225,7 +225,8 @@ function winnersBeforeRelu(backend: Backend, { inputs: [gradient, y] }: KernelCa
   if (!pooled || y.offset !== 0 || !isContiguous(y.shape, y.strides)) return undefined;
   const { values, version, positions } = pooled;
   const call = waitingCall(gradient, "maxPoolBackward");
-  if (!call || (call.inputs[1] as View).storage !== positions || values.storage.version !== version) return undefined;
+  const isAsItWas = values.storage.version === version && !(values.storage as CpuStorage).isExposed;
+  if (!call || (call.inputs[1] as View).storage !== positions || !isAsItWas) return undefined;
   const [winners, places] = call.inputs as readonly [View, View];
   const inputs = [winners, values];
   const [storage] = backend.run({ op: "reluBackward", inputs, attrs: {}, outputs: [values] });

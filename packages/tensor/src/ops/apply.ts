@@ -5,6 +5,7 @@ import { fail, showShape } from "../errors.ts";
 import { explainShortage } from "../exhausted.ts";
 import type { Operand } from "../recorder.ts";
 import { getBackend } from "../registry.ts";
+import { tidy } from "../scope.ts";
 import { type Shape, sameShape, stridesOf } from "../shape.ts";
 import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
@@ -59,6 +60,7 @@ export function applyAll<K extends KernelOp | FusedOp>(
   const results = new Array<Tensor>(storages.length);
   for (let i = 0; i < storages.length; i++) results[i] = wrap(storages[i]!, plan.outputs[i]!, plan.order);
   if (recording(plan.inputs)) state.recorder!.record(op, plan.inputs, attrs, results);
+  disposeMade(plan.inputs, inputs);
   return results;
 }
 
@@ -88,7 +90,10 @@ export function applyInPlace<K extends KernelOp | FusedOp>(
   checkWritable(op, target);
   const plan = planCall(op, inputs, attrs, target);
   checkFits(op, plan.outputs[0]!, target);
-  if (plan.outputs[0]!.dtype !== target.dtype) return throughCopy(op, inputs, target, attrs);
+  if (plan.outputs[0]!.dtype !== target.dtype) {
+    disposeMade(plan.inputs, inputs);
+    return throughCopy(op, inputs, target, attrs);
+  }
   const views = plan.views.map((view) => apart(view, target));
   const recorder = recording(plan.inputs) || recording([target, target.base ?? target]) ? state.recorder : null;
   const before = recorder?.beforeInPlace(op, plan.inputs, attrs, target);
@@ -96,12 +101,20 @@ export function applyInPlace<K extends KernelOp | FusedOp>(
   const place = plan.order === undefined ? target : reordered(target, plan.order);
   target.storage.backend.runInto(walked(call, plan.order), place);
   target.storage.version++;
+  disposeMade(views, plan.views);
   if (before) {
     const recorded = plan.inputs.map((input) => (input === target ? before : input));
     recorder!.recordInPlace(op, recorded, attrs, target, before);
     before.dispose();
   }
+  disposeMade(plan.inputs, inputs);
   return target;
+}
+
+/** Frees what stands in the place of what was given. */
+function disposeMade(made: readonly KernelInput[], given: readonly KernelInput[]): void {
+  if (made === given) return;
+  for (let i = 0; i < made.length; i++) if (made[i] !== given[i]) (made[i] as Tensor).dispose();
 }
 
 /** Another view of `input`'s memory. */
@@ -246,8 +259,10 @@ function throughCopy<K extends KernelOp | FusedOp>(
   target: Tensor,
   attrs: Attrs<K>,
 ): Tensor {
-  const result = apply("cast", [apply(op, inputs, attrs)], { dtype: target.dtype });
-  return applyInPlace("copy", [result], target);
+  return tidy(() => {
+    const result = apply("cast", [apply(op, inputs, attrs)], { dtype: target.dtype });
+    return applyInPlace("copy", [result], target);
+  });
 }
 
 /** Inputs that overlap the target without being the same view are copied first. */
