@@ -24,7 +24,7 @@ export type Closure = () => Tensor | number;
 
 /**
  * The base of all optimizers. A new one overrides {@link update} (one parameter at a time), {@link updateGroup} or `step`.
- * @throws TensorError for no parameters, for one in two groups, and for a group without a required option
+ * @throws TensorError for no parameters, for one in two groups, and for a group's option that is not among `defaults`
  * @see https://pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
  * @example
  * class SignSGD extends Optimizer {
@@ -57,6 +57,11 @@ export abstract class Optimizer {
       fail(this.constructor.name, `takes tensors, or groups { params, … }, got a ${typeof group}`);
     }
     const params = isTensor(group.params) ? [group.params] : [...group.params];
+    const names = ["params", ...Object.keys(this.defaults), "initialLr"];
+    for (const key of Object.keys(group)) {
+      if (names.includes(key)) continue;
+      fail(this.constructor.name, `unknown option ${JSON.stringify(key)} of a group`, `It takes ${names.join(", ")}`);
+    }
     const known = new Set(this.paramGroups.flatMap((one) => one.params));
     for (const param of params) {
       if (!isTensor(param)) fail(this.constructor.name, "a parameter is no tensor");

@@ -230,6 +230,19 @@ describe("parameter groups", () => {
     expect(optimizer.paramGroups.map(({ lr }) => lr)).toEqual([1e-3, 1]);
   });
 
+  it("refuse options that the optimizer does not have", () => {
+    const group = (options: object) => [{ params: [leaf(1)], ...options }];
+    const names = "params, lr, betas, eps, weightDecay, amsgrad, maximize, initialLr";
+    expect(() => new AdamW(group({ weight_decay: 0 }), { weightDecay: 0.5 })).toThrow(
+      `AdamW: unknown option "weight_decay" of a group. It takes ${names}`,
+    );
+    expect(() => new SGD(group({ learningRate: 1 }), 0.1)).toThrow(/unknown option "learningRate" of a group/);
+    expect(() => new Adam([leaf(1)]).addParamGroup({ params: leaf(2), decay: 1 })).toThrow(/unknown option "decay"/);
+    // What a schedule writes down may be given, as for a run that goes on.
+    const [first] = new SGD(group({ initialLr: 1, momentum: 0.5 }), 0.1).paramGroups;
+    expect(new SGD([first!], 1).paramGroups[0]).toMatchObject({ initialLr: 1, momentum: 0.5, lr: 0.1 });
+  });
+
   it("refuse what cannot be optimized", () => {
     const x = leaf(1);
     expect(() => new SGD(randn(2, 2), 0.1)).toThrow("SGD: takes a list of parameters, got one tensor. Pass [x]");
@@ -255,6 +268,13 @@ describe("state dicts", () => {
     expect(groups).toEqual([
       expect.objectContaining({ lr: 1e-3, weight_decay: 0.1, betas: [0.9, 0.999], params: [0] }),
     ]);
+  });
+
+  it("of others may hold options that the optimizer does not have", () => {
+    const optimizer = new SGD([leaf(1)], 0.1);
+    const { state, param_groups: groups } = optimizer.stateDict();
+    optimizer.loadStateDict({ state, param_groups: [{ ...groups[0]!, foreach: null, fused: null, lr: 0.5 }] });
+    expect(optimizer.paramGroups[0]!.lr).toBe(0.5);
   });
 
   it("must match the groups", () => {
