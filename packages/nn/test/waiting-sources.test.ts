@@ -86,7 +86,7 @@ test("what was pooled is looked at as backward finds it, whoever wrote there", (
   const gradient = (write: boolean): Tensor => {
     w.grad = null;
     const pooled = F.maxPool2d(F.relu(F.conv2d(x, w)), 2);
-    if (write) pooled.detach().numpy().data.fill(0);
+    if (write) (pooled.detach().numpy().data as Float32Array).fill(0);
     pooled.mul(ones(pooled.shape)).sum().backward();
     return w.grad!;
   };
