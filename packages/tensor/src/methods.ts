@@ -13,6 +13,7 @@ import * as gathering from "./ops/gathering.ts";
 import * as indexing from "./ops/indexing.ts";
 import * as inplace from "./ops/inplace.ts";
 import * as joining from "./ops/joining.ts";
+import { kindsOf } from "./ops/kinds.ts";
 import * as library from "./ops/library.ts";
 import * as linalg from "./ops/linalg.ts";
 import type * as older from "./ops/matrix/older.ts";
@@ -186,8 +187,12 @@ for (const module of modules) {
 }
 for (const name of Object.keys({ ...unaryOps, ...binaryOps }) as InPlaceRow[]) {
   if (`${name}_` in inplace || !(name in Tensor.prototype)) continue;
-  method(`${name}_`, function (other?: Operand) {
-    return applyInPlace(name, other === undefined ? [this] : [this, other], this);
+  const checkKinds = kindsOf(name, `${name}_`);
+  const isUnary = name in unaryOps;
+  method(`${name}_`, function (other: Operand) {
+    const operands = isUnary ? [this] : [this, other];
+    checkKinds(operands);
+    return applyInPlace(name, operands, this);
   });
 }
 method("where", function (condition: Tensor, other: Operand) {

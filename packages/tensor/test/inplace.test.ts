@@ -35,6 +35,48 @@ test("what does not fit is refused, and the target stays as it was", () => {
   expect(x.toArray()).toEqual([1, 2]);
 });
 
+test("dtypes that a function refuses are refused in place too", () => {
+  const [floats, wholes, bools] = [floatTensor([1, 2.5]), tensor([6, 4]), tensor([true, false])];
+  for (const name of ["bitwiseAnd_", "bitwiseOr_", "bitwiseXor_", "bitwiseLeftShift_", "bitwiseRightShift_"] as const) {
+    expect(() => floats[name](2)).toThrow(`${name}: needs whole numbers`);
+    expect(() => wholes[name](2.5)).toThrow(`${name}: needs whole numbers`);
+  }
+  expect(() => floats.gcd_(floats)).toThrow("gcd_: needs whole numbers");
+  expect(() => floats.bitwiseNot_()).toThrow("bitwiseNot_: needs whole numbers");
+  expect(() => tensor([3], { dtype: "uint8" }).pow_(-1)).toThrow("pow_: needs a float dtype");
+  expect(() => wholes.hypot_(wholes)).toThrow("hypot_: needs a float dtype");
+  for (const name of ["neg_", "abs_", "floor_", "relu_"] as const) {
+    expect(() => bools[name]()).toThrow(`${name}: bool tensors have no arithmetic`);
+  }
+  expect(() => bools.sub_(bools)).toThrow("sub_: bool tensors do not subtract");
+  expect([floats, wholes, bools].map((x) => x.toArray())).toEqual([
+    [1, 2.5],
+    [6, 4],
+    [true, false],
+  ]);
+  expect(bools.bitwiseXor_(tensor([true, true])).toArray()).toEqual([false, true]);
+  expect(wholes.gcd_(tensor([4, 6])).toArray()).toEqual([2, 2]);
+});
+
+test("what is no operand is refused by name, with the function and in place", () => {
+  const binary = ["mul", "pow", "fmod", "remainder", "floorDivide", "maximum", "atan2", "copysign"] as const;
+  const logical = ["eq", "lt", "logicalAnd"] as const;
+  for (const dtype of ["float32", "int64"] as const) {
+    const x = tensor([1, 2], { dtype });
+    for (const name of [...binary, ...logical]) {
+      for (const call of [name, `${name}_`] as const) {
+        expect(() => x[call](undefined as never), call).toThrow(new RegExp(`^${name}_?: needs tensors.* undefined`));
+        expect(() => x[call]([1, 2] as never), call).toThrow(new RegExp(`^${name}_?: needs tensors`));
+      }
+    }
+    for (const value of [undefined, null, [1, 2], "1", ones(2)]) {
+      expect(() => x.fill_(value as never)).toThrow("fill_: needs a number or a 0-d tensor, got");
+    }
+    expect(x.toArray()).toEqual([1, 2]);
+    expect(x.fill_(tensor(3, { dtype })).toArray()).toEqual([3, 3]);
+  }
+});
+
 test("triangles in place are those of a new tensor, whatever rows they leave alone", () => {
   for (const [rows, columns] of [
     [3, 5],

@@ -173,7 +173,7 @@ function areAlike(inputs: readonly Operand[]): boolean {
   for (let i = 1; i < inputs.length; i++) {
     const x = inputs[i]!;
     const fits =
-      typeof x === "number" ? isFloat(dtype) : x.dtype === dtype && x.backend === backend && sameShape(x.shape, shape);
+      typeof x === "number" ? isFloat(dtype) : x?.dtype === dtype && x.backend === backend && sameShape(x.shape, shape);
     if (!fits) return false;
   }
   return true;

@@ -1,10 +1,11 @@
 /** Element-wise functions of two operands, which broadcast. The dtypes of two tensors must agree; some take numbers. */
-import { type DType, isFloat, isWhole } from "../dtype.ts";
+import type { DType } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { limit } from "./coerce.ts";
+import { kindsOf } from "./kinds.ts";
 import { labelled } from "./labels.ts";
 import { scaled } from "./scaling.ts";
 import { type OpFunction, op } from "./signature.ts";
@@ -23,43 +24,14 @@ type Both = (input: Tensor, other: Tensor) => Tensor;
 type First = (input: Tensor, other: Operand) => Tensor;
 type Either = (input: Operand, other: Operand) => Tensor;
 
-const whole = new Set<BinaryOp>([
-  "gcd",
-  "bitwiseAnd",
-  "bitwiseOr",
-  "bitwiseXor",
-  "bitwiseLeftShift",
-  "bitwiseRightShift",
-]);
-const numeric = new Set<BinaryOp>([
-  "pow",
-  "floorDivide",
-  "remainder",
-  "fmod",
-  "gcd",
-  "bitwiseLeftShift",
-  "bitwiseRightShift",
-]);
-
-/** Bits are those of whole numbers, which have no negative powers; bools have no powers and no division. */
-function checkKinds(name: BinaryOp, operands: readonly Operand[]): void {
-  const floats = (x: Operand): boolean => (typeof x === "number" ? !isWhole(x) : isFloat(x.dtype));
-  if (whole.has(name) && operands.some(floats)) fail(name, "needs whole numbers", 'Cast with .to("int64")');
-  if (numeric.has(name) && operands.every((x) => typeof x !== "number" && x.dtype === "bool")) {
-    fail(name, "bool tensors have no arithmetic", "Cast to an integer dtype");
-  }
-  const negative = name === "pow" && typeof operands[1] === "number" && operands[1] < 0;
-  if ((negative || name === "hypot") && !operands.some(floats)) {
-    fail(name, "needs a float dtype", 'Cast with .to("float32")');
-  }
-}
-
 /** PyTorch wants tensors on both sides, on the left, or on either: `needed` says which arguments must be. */
 function binary(name: BinaryOp, needed: (input: Operand, other: Operand) => boolean): Either {
+  const checkKinds = kindsOf(name);
   const call: Either = (input, other) => {
     if (!needed(input, other)) failOperands(name, input, other);
-    checkKinds(name, [input, other]);
-    return apply(name, [input, other]);
+    const operands = [input, other];
+    checkKinds(operands);
+    return apply(name, operands);
   };
   Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, { names: name === "pow" ? ["input", "exponent"] : ["input", "other"] });
@@ -144,13 +116,10 @@ export const add = op(
     apply("add", [input, scaled("add", input, other, alpha)]),
 );
 
+const checkSub = kindsOf("sub");
 /** input − alpha · other. @see https://pytorch.org/docs/stable/generated/torch.sub.html */
 export const sub = op("sub(input, other, alpha?)", (input: Operand, other: Operand, alpha: number = 1): Tensor => {
-  for (const operand of [input, other]) {
-    if (typeof operand !== "number" && operand.dtype === "bool") {
-      fail("sub", "bool tensors do not subtract", "Use logicalXor, or cast to an integer dtype");
-    }
-  }
+  checkSub([input, other]);
   return apply("sub", [input, scaled("sub", input, other, alpha)]);
 });
 

@@ -1,9 +1,9 @@
 /** Element-wise functions of one tensor. Whole numbers are computed in the default float dtype where the maths needs it. */
-import { isFloat } from "../dtype.ts";
 import { fail } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { to } from "./convert.ts";
+import { kindsOf } from "./kinds.ts";
 import { labelled } from "./labels.ts";
 import { composite } from "./signature.ts";
 import type { UnaryOp } from "./table.ts";
@@ -11,43 +11,34 @@ import type { UnaryOp } from "./table.ts";
 export type Unary = (input: Tensor) => Tensor;
 
 function unary(name: UnaryOp): Unary {
-  const call: Unary = (input) => apply(name, [input]);
-  Object.defineProperty(call, "name", { value: name });
-  return call;
-}
-
-/** Arithmetic that means nothing for bools. */
-function numeric(name: UnaryOp): Unary {
+  const checkKinds = kindsOf(name);
   const call: Unary = (input) => {
-    if (input.dtype === "bool")
-      fail(name, "bool tensors have no arithmetic", "Use logicalNot, or cast to an integer dtype");
-    return apply(name, [input]);
+    const operands = [input];
+    checkKinds(operands);
+    return apply(name, operands);
   };
   Object.defineProperty(call, "name", { value: name });
   return call;
 }
 
 /** −x. @see https://pytorch.org/docs/stable/generated/torch.neg.html */
-export const neg: Unary = numeric("neg");
+export const neg: Unary = unary("neg");
 /** |x|. @see https://pytorch.org/docs/stable/generated/torch.abs.html */
-export const abs: Unary = numeric("abs");
+export const abs: Unary = unary("abs");
 /** −1, 0 or 1. @see https://pytorch.org/docs/stable/generated/torch.sign.html */
 export const sign: Unary = unary("sign");
 /** The largest whole number ≤ x. @see https://pytorch.org/docs/stable/generated/torch.floor.html */
-export const floor: Unary = numeric("floor");
+export const floor: Unary = unary("floor");
 /** The smallest whole number ≥ x. @see https://pytorch.org/docs/stable/generated/torch.ceil.html */
-export const ceil: Unary = numeric("ceil");
+export const ceil: Unary = unary("ceil");
 /** x without its fraction. @see https://pytorch.org/docs/stable/generated/torch.trunc.html */
-export const trunc: Unary = numeric("trunc");
+export const trunc: Unary = unary("trunc");
 /** max(x, 0). @see https://pytorch.org/docs/stable/generated/torch.relu.html */
-export const relu: Unary = numeric("relu");
+export const relu: Unary = unary("relu");
 /** x². @see https://pytorch.org/docs/stable/generated/torch.square.html */
 export const square: Unary = (input) => apply("square", [input.dtype === "bool" ? to(input, "int64") : input]);
 /** Every bit flipped; logical not for bool. @see https://pytorch.org/docs/stable/generated/torch.bitwise_not.html */
-export const bitwiseNot: Unary = (input) => {
-  if (isFloat(input.dtype)) fail("bitwiseNot", `needs whole numbers or bools, got ${input.dtype}`);
-  return apply("bitwiseNot", [input]);
-};
+export const bitwiseNot: Unary = unary("bitwiseNot");
 /** √x. @see https://pytorch.org/docs/stable/generated/torch.sqrt.html */
 export const sqrt: Unary = unary("sqrt");
 /** 1 / √x. @see https://pytorch.org/docs/stable/generated/torch.rsqrt.html */

@@ -10,6 +10,7 @@ import { div } from "./arithmetic.ts";
 import { limit } from "./coerce.ts";
 import { clamp } from "./composite.ts";
 import { to } from "./convert.ts";
+import { kindsOf } from "./kinds.ts";
 import { scaled } from "./scaling.ts";
 import { op } from "./signature.ts";
 
@@ -26,12 +27,12 @@ export const add_ = op(
     applyInPlace("add", [input, scaled("add", input, other, alpha)], input),
 );
 
+const checkKinds = kindsOf("sub");
 /** Subtracts alpha · other. */
-export const sub_ = op(
-  "sub_(input, other, alpha?)",
-  (input: Tensor, other: Operand, alpha: number = 1): Tensor =>
-    applyInPlace("sub", [input, scaled("sub", input, other, alpha)], input),
-);
+export const sub_ = op("sub_(input, other, alpha?)", (input: Tensor, other: Operand, alpha: number = 1): Tensor => {
+  checkKinds([input, other]);
+  return applyInPlace("sub", [input, scaled("sub", input, other, alpha)], input);
+});
 
 const divided = written(div);
 /** Divides by other; `roundingMode` "trunc" or "floor" rounds. @see https://pytorch.org/docs/stable/generated/torch.Tensor.div_.html */
@@ -57,12 +58,16 @@ export function copy_(input: Tensor, src: Tensor): Tensor {
 }
 
 /**
- * One value everywhere.
+ * One value everywhere: a number, or that of a 0-d tensor.
  * @throws TensorError for a number that a whole-number dtype does not have
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
  */
 export const fill_ = op("fill_(input, value)", (input: Tensor, value: Operand | boolean): Tensor => {
-  if (value instanceof Tensor) return copy_(input, value);
+  if (value instanceof Tensor && value.ndim === 0) return copy_(input, value);
+  if (value instanceof Tensor || !["number", "boolean", "bigint"].includes(typeof value)) {
+    const got = value instanceof Tensor ? `a tensor ${showShape(value.shape)}` : JSON.stringify(value);
+    fail("fill_", `needs a number or a 0-d tensor, got ${got}`);
+  }
   const { shape, dtype } = input;
   return applyInPlace("full", [], input, { shape, dtype, value: Number(inRange("fill_", value, dtype)) });
 });
