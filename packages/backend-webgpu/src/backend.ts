@@ -118,15 +118,15 @@ export class WebGPUBackend implements Backend {
   }
 
   async read(view: View): Promise<TypedArray> {
-    const { regions, done } = this.#prepareRead(view);
-    if (regions.length === 0) return fromWords(new ArrayBuffer(0), view.dtype);
+    const cell = this.#hold(view);
+    if (!cell) return fromWords(new ArrayBuffer(0), view.dtype);
     try {
-      const [data, status] = await this.#readback.read(regions);
+      const [data, status] = await this.#readback.read(this.#regionsOf(cell, view));
       return this.#finishRead(data!, status, view.dtype);
     } catch (error) {
       throw this.#explain(error);
     } finally {
-      done();
+      this.#engine.release(cell);
     }
   }
 
@@ -160,34 +160,39 @@ export class WebGPUBackend implements Backend {
   }
 
   #readNow(view: View, pump: Pump): TypedArray {
-    const { regions, done } = this.#prepareRead(view);
-    if (regions.length === 0) return fromWords(new ArrayBuffer(0), view.dtype);
+    const cell = this.#hold(view);
+    if (!cell) return fromWords(new ArrayBuffer(0), view.dtype);
     try {
-      const [data, status] = this.#readback.readSync(regions, pump);
+      const [data, status] = this.#readback.readSync(this.#regionsOf(cell, view), pump);
       return this.#finishRead(data!, status, view.dtype);
     } catch (error) {
       throw this.#explain(error);
     } finally {
-      done();
+      this.#engine.release(cell);
     }
   }
 
   /** What to copy back: the window itself where it is contiguous, a row-major copy of it else. */
-  #prepareRead(view: View): { readonly regions: readonly Region[]; readonly done: () => void } {
+  #hold(view: View): Cell | undefined {
     this.#check();
     const length = sizeOf(view.shape);
-    if (length === 0) return { regions: [], done: reportNothing };
+    if (length === 0) return undefined;
     const source = viewOf(view);
     const straight = isContiguous(source.shape, source.strides);
-    const cell = straight
-      ? source.cell
-      : this.#engine.express("copy", ([x]) => x!, [source], view.dtype, view.dtype, length);
-    this.#engine.retain(cell);
+    const engine = this.#engine;
+    return engine.retain(
+      straight ? source.cell : engine.express("copy", ([x]) => x!, [source], view.dtype, view.dtype, length),
+    );
+  }
+
+  /** Where in memory that is, and the status beside it. */
+  #regionsOf(cell: Cell, view: View): readonly Region[] {
     const block = this.#engine.materialize(cell);
-    const regions: Region[] = [{ block, offset: straight ? source.offset * 4 : 0, bytes: length * 4 }];
+    const offset = cell === slotOf(view).cell ? view.offset * 4 : 0;
+    const regions: Region[] = [{ block, offset, bytes: sizeOf(view.shape) * 4 }];
     const status = this.#engine.status.block;
     if (status) regions.push({ block: status, offset: 0, bytes: statusBytes });
-    return { regions, done: () => this.#engine.release(cell) };
+    return regions;
   }
 
   #finishRead(data: ArrayBuffer, status: ArrayBuffer | undefined, dtype: DType): TypedArray {

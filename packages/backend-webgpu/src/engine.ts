@@ -59,15 +59,13 @@ export class Engine {
 
   /** Remembers an element-wise call. */
   express(key: string, row: Row, inputs: readonly Operand[], computes: DType, dtype: DType, length: number): Cell {
+    for (const input of inputs) if (typeof input === "number") checkNumber(input, computes);
     this.settle(inputs, maxLeaves);
     let size = 1;
     let leaves = 0;
     const seen = new Set<Cell>();
     for (const input of inputs) {
-      if (typeof input === "number") {
-        checkNumber(input, computes);
-        continue;
-      }
+      if (typeof input === "number") continue;
       this.retain(input.cell);
       if (seen.has(input.cell)) continue;
       seen.add(input.cell);

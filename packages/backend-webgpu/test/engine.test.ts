@@ -25,6 +25,16 @@ const free = (...views: View[]): void => {
   }
 };
 
+onDevice("errors", () => {
+  test("a number that does not fit leaves nothing held", () => {
+    const { bytes } = webgpu.memory();
+    const x = upload({ dtype: "int64", data: [1, 2], shape: [2] });
+    expect(() => map("add", x, 2 ** 40)).toThrow("keeps int64 in 32 bits");
+    free(x);
+    expect(webgpu.memory().bytes).toBe(bytes);
+  });
+});
+
 onDevice("fusion", () => {
   test("a chain is one launch, when it is read", async () => {
     const [x, y] = [floats(noise(1000)), floats(noise(1000, 2))];

@@ -1,6 +1,6 @@
 import { createWebGPU, useWebGPU } from "@dl/backend-webgpu";
 import { devices, getBackend, registerBackend, tensor } from "@dl/tensor";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { raw, floats as upload, viewOn } from "./both.ts";
 import { onDevice, webgpu } from "./device.ts";
 
@@ -11,6 +11,18 @@ test("without an adapter: how to get one", async () => {
   await expect(useWebGPU({ gpu: blind })).rejects.toThrow(
     /webgpu: no adapter.*VK_ICD_FILENAMES.*--enable-unsafe-webgpu/,
   );
+});
+
+test.each([
+  ["refuses", "ERR_DLOPEN_FAILED", "webgpu: npm's webgpu does not load: Error: refuses. In Node: npm install webgpu"],
+  ["is missing", "ERR_MODULE_NOT_FOUND", "webgpu: this runtime has no WebGPU. In Node: npm install webgpu"],
+])("npm's webgpu %s: the error says so", async (what, code, message) => {
+  const create = (): never => {
+    throw Object.assign(new Error(what), { code });
+  };
+  onTestFinished(() => vi.doUnmock("webgpu"));
+  vi.doMock("webgpu", () => ({ create }));
+  await expect(useWebGPU()).rejects.toThrow(message);
 });
 
 onDevice("opening", () => {
@@ -47,6 +59,19 @@ onDevice("opening", () => {
     passing.release();
     expect(own.allocate("float32", 110_000).length).toBe(110_000);
     expect(hold.length).toBe(100_000);
+    own.destroy();
+  });
+
+  test("a read that finds no memory holds nothing afterwards", async () => {
+    const { create } = await import("webgpu");
+    const own = await createWebGPU({ gpu: create([]), memoryLimit: 2 ** 20 });
+    const x = own.allocate("float32", 130_000);
+    x.retain();
+    const others = own.allocate("float32", 110_000);
+    await expect(own.read(viewOn(x, { shape: [2, 65_000], strides: [1, 2] }))).rejects.toThrow("out of memory");
+    x.release();
+    expect(own.memory().bytes).toBe(448 * 2 ** 10);
+    expect(others.length).toBe(110_000);
     own.destroy();
   });
 });
