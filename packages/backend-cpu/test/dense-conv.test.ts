@@ -1,7 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ConvShape, convForward, convInput, convWeight } from "../src/dense/conv.ts";
+import type { Geometry } from "../src/dense/conv-geometry.ts";
+import { PlanCache } from "../src/dense/conv-plan.ts";
 import type { FloatName } from "../src/dense/element.ts";
+import type { Block } from "../src/runtime/block.ts";
+import { memory } from "../src/runtime/index.ts";
 import { check, sizes, tensor } from "./dense-conv-check.ts";
 import { onOneAndThree } from "./on-threads.ts";
 
@@ -42,6 +46,20 @@ const seed: ConvShape = {
     dilation: [1, 1],
   },
 };
+
+test("the plans that are kept are those of the shapes used last", () => {
+  const cache = new PlanCache<{ readonly plans: readonly { readonly block: Block }[] }>();
+  const made: number[] = [];
+  const shapes = Array.from({ length: 66 }, () => ({}) as Geometry);
+  const use = (i: number) =>
+    cache.get(shapes[i]!, () => {
+      made.push(i);
+      return { plans: [{ block: memory.allocate(4) }] };
+    });
+  for (let i = 0; i < 64; i++) use(i);
+  for (const i of [0, 64, 0, 2, 65, 1]) use(i);
+  expect(made.slice(64)).toEqual([64, 65, 1]);
+});
 
 describe("convolution and its adjoints", () => {
   test("one dimension", () => {

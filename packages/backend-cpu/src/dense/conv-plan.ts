@@ -149,15 +149,17 @@ export class PlanCache<P extends { readonly plans: readonly { readonly block: Bl
   readonly #kept = new Map<Geometry, P>();
 
   get(key: Geometry, make: () => P): P {
-    const known = this.#kept.get(key);
-    if (known !== undefined) return known;
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size >= KEPT && oldest !== undefined) {
-      for (const plan of this.#kept.get(oldest)!.plans) memory.release(plan.block);
-      this.#kept.delete(oldest);
-    }
-    const made = make();
-    this.#kept.set(key, made);
-    return made;
+    const found = this.#kept.get(key);
+    if (found) this.#kept.delete(key);
+    else if (this.#kept.size >= KEPT) this.#dropOldest();
+    const plans = found ?? make();
+    this.#kept.set(key, plans);
+    return plans;
+  }
+
+  #dropOldest(): void {
+    const [[key, { plans }]] = [...this.#kept] as [[Geometry, P]];
+    for (const { block } of plans) memory.release(block);
+    this.#kept.delete(key);
   }
 }
