@@ -50,7 +50,7 @@ class CpuBackend implements Backend {
     const { shape, dtype } = call.outputs[0]!;
     const length = sizeOf(shape);
     const isLong = length >= LONG;
-    const mayWait = isLong || call.op === "conv" || call.op === "relu";
+    const mayWait = (isLong && length < 2 ** 32) || call.op === "conv" || call.op === "relu"; // counted in 32 bits
     if (mayWait && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
       const waiting = waitFor(this, call, length, launch) ?? (isLong ? waitLonger(this, call, length) : undefined);
       if (waiting) return [waiting];

@@ -320,6 +320,17 @@ describe("short rows", () => {
   });
 });
 
+test("as many elements as a view can have", () => {
+  scope(() =>
+    expect(
+      ones([1], { dtype: "float64" })
+        .expand(2 ** 32 - 1)
+        .sum()
+        .item(),
+    ).toBe(2 ** 32 - 1),
+  );
+});
+
 test("the number of threads changes nothing", () => {
   const fraction = (random: () => number): number => random() - 0.5;
   const x = plainView([300, 700], "float32", 1, fraction);

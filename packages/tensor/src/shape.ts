@@ -84,12 +84,19 @@ export function normalizeDims(op: string, dims: number | readonly number[] | nul
   return rank === 0 ? [] : found.sort((a, b) => a - b);
 }
 
+/** Views that repeat memory may have more elements than it has bytes, but folds of them count in 32 bits. */
+const maxSize = 2 ** 32 - 1;
+
 export function checkShape(op: string, shape: Shape): Shape {
   if (!Array.isArray(shape)) fail(op, `the shape is ${String(shape)}, needs a list of sizes`, "Write [2, 3]");
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       fail(op, `sizes must be whole numbers ≥ 0, got ${showShape(shape)}`);
     }
+  }
+  const size = sizeOf(shape);
+  if (size > maxSize) {
+    fail(op, `${showShape(shape)} has ${size} elements, kernels count to ${maxSize}`, "Split the work into parts");
   }
   return shape;
 }

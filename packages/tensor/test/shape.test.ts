@@ -52,6 +52,17 @@ test("a contiguous tensor is one whose strides are row-major, sizes of 1 aside",
   expect(stridesOf([2, 3, 4])).toEqual([12, 4, 1]);
 });
 
+test("views have no more elements than kernels can count", () => {
+  expect(
+    zeros(1)
+      .expand(2 ** 16, 2 ** 16 - 1)
+      .numel(),
+  ).toBe(2 ** 32 - 2 ** 16);
+  const message = "has 4294967296 elements, kernels count to 4294967295. Split the work into parts";
+  expect(() => zeros(1).expand(2 ** 32)).toThrow(`expand: [4294967296] ${message}`);
+  expect(() => zeros(1).asStrided([2 ** 16, 2 ** 16], [0, 0])).toThrow(`asStrided: [65536, 65536] ${message}`);
+});
+
 test("sizes that cannot be are refused with both of them", () => {
   expect(() => arange(6).view(4, -1)).toThrow("view: shape [4, -1] is for multiples of 4 elements, shape [6] has 6");
   expect(() => arange(6).view(-1, -1)).toThrow("only one size");
