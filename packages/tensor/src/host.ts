@@ -39,7 +39,7 @@ export function toFloat16(value: number): number {
   if (size >= 65520) return sign | 0x7c00;
   if (size < 2 ** -25) return sign;
   const exponent = Math.max(Math.floor(Math.log2(size)), -14);
-  const unit = 2 ** (Math.max(exponent, -14) - 10);
+  const unit = 2 ** (exponent - 10);
   const steps = roundHalfEven(size / unit);
   // A carry out of the fraction runs into the exponent, which is what rounding up to the next binade needs.
   return sign | (exponent === -14 && steps < 1024 ? steps : ((exponent + 15) << 10) + (steps - 1024));
