@@ -17,7 +17,8 @@ export interface Output extends Place {
 
 /**
  * Reads the inputs of a call, which may be strided, and writes its outputs: row-major memory that overlaps with no input.
- * The element-wise families alone also write strided outputs, and over an input that is the very same view.
+ * The element-wise families alone also write strided outputs, and over an input that is the very same view; in place,
+ * `scatter`, `indexAdd` and `indexCopy` find their first input at the output's address.
  */
 export type Kernel<K extends KernelOp | FusedOp> = (call: KernelCall<K>, outputs: readonly Output[]) => void;
 

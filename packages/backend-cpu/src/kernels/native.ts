@@ -22,7 +22,10 @@ export interface NativeCall<K extends KernelOp | FusedOp = KernelOp | FusedOp> {
   readonly memory: { readonly buffer: ArrayBufferLike };
   /** Numbers stand for 0-d arrays of the other operands' dtype. */
   readonly inputs: readonly (NativeView | number)[];
-  /** Row-major and apart from all inputs; of element-wise ops, any view, which may be that of an input. */
+  /**
+   * Row-major and apart from all inputs; of element-wise ops, any view, which may be that of an input; of `scatter`,
+   * `indexAdd` and `indexCopy` perhaps at the address of the first input.
+   */
   readonly outputs: readonly NativeView[];
 }
 
