@@ -3,6 +3,12 @@
  * back only after it ran: so it is asked where much was forgotten, or where its last run is so long ago that another
  * one does not show. What it found is told between macrotasks, hence the promises.
  */
+interface Vm {
+  runInNewContext(code: string): unknown;
+  createContext(sandbox: object, options: { microtaskMode: "afterEvaluate" }): object;
+  Script: new (code: string) => { runInContext(context: object): unknown };
+}
+
 interface Host {
   gc?: () => void;
   process?: { getBuiltinModule?(name: string): unknown };
@@ -18,6 +24,8 @@ const much = 192 * 2 ** 20;
 /** Less than this always is. Between them, collections take at most a part of the time. */
 const little = 8 * 2 ** 20;
 const part = 1 / 32;
+/** More than this costs more to take from the system than a collection does, which may take half of the time. */
+const fresh = 64 * 2 ** 20;
 /** V8 tells one FinalizationRegistry a macrotask, ours among others. Where there is no setImmediate, they are long. */
 const turns = host.setImmediate ? 16 : 4;
 
@@ -52,6 +60,26 @@ export class Pressure {
     return bytes > Math.max(much, this.#held() / 4) || bytes > (this.#limit() - this.#baseline) / 2;
   }
 
+  /** Whether looking for what was forgotten is cheaper than going on to take memory from the system. */
+  get isFelt(): boolean {
+    const { bytes } = this;
+    if (bytes > (this.#limit() - this.#baseline) / 2) return true;
+    return bytes > Math.max(fresh, this.#held() / 4) && this.#cost <= host.performance.now() - this.#ended;
+  }
+
+  /**
+   * For a loop that never lets other tasks run: a collection at once, where the host can. `find` looks for what weak
+   * references have lost, those that were made since the last task included.
+   */
+  collectNow(find: () => void): void {
+    const collect = collectorOfNow();
+    if (collect === null) return;
+    const start = host.performance.now();
+    collect();
+    find();
+    this.#settle(start);
+  }
+
   /** For the time between two steps: a collection where one is due, `undefined` where none is. */
   relieve(): Promise<void> | undefined {
     if (this.#running !== null) return this.#running;
@@ -74,10 +102,14 @@ export class Pressure {
     const start = host.performance.now();
     collectGarbage();
     for (let turn = 0; turn < turns; turn++) await macrotask();
+    this.#settle(start);
+    this.#running = null;
+  }
+
+  #settle(start: number): void {
     this.#baseline = this.#held();
     this.#ended = host.performance.now();
     this.#cost = this.#ended - start;
-    this.#running = null;
   }
 }
 
@@ -90,21 +122,41 @@ function macrotask(): Promise<void> {
 }
 
 let collector: (() => void) | null | undefined;
+let collectorNow: (() => void) | null | undefined;
 
 function collectGarbage(): void {
   if (collector === undefined) collector = findCollector();
   collector?.();
 }
 
+const nodeModule = (name: string): unknown => host.process?.getBuiltinModule?.(name);
+
 /** In Node `gc` can be had at run time: a context that is made while the flag is set has it. */
 function findCollector(): (() => void) | null {
   if (host.gc) return host.gc;
-  const load = host.process?.getBuiltinModule;
-  const v8 = load?.("node:v8") as { setFlagsFromString(flags: string): void } | undefined;
-  const vm = load?.("node:vm") as { runInNewContext(code: string): unknown } | undefined;
+  const v8 = nodeModule("node:v8") as { setFlagsFromString(flags: string): void } | undefined;
+  const vm = nodeModule("node:vm") as Vm | undefined;
   if (!v8 || !vm) return null;
   v8.setFlagsFromString("--expose-gc");
   const gc = vm.runInNewContext("typeof gc === 'function' ? gc : null") as (() => void) | null;
   v8.setFlagsFromString("--no-expose-gc");
   return gc && (() => gc());
+}
+
+/**
+ * An engine keeps what weak references were made to, or asked for, until a task's microtasks are done. Those of a context
+ * that has its own are done when its script is.
+ */
+function collectorOfNow(): (() => void) | null {
+  if (collectorNow !== undefined) return collectorNow;
+  if (collector === undefined) collector = findCollector();
+  const gc = collector;
+  const vm = nodeModule("node:vm") as Vm | undefined;
+  if (!gc || !vm) return (collectorNow = null);
+  const context = vm.createContext({}, { microtaskMode: "afterEvaluate" });
+  const script = new vm.Script("0");
+  return (collectorNow = () => {
+    script.runInContext(context);
+    gc();
+  });
 }

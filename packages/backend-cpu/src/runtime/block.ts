@@ -9,6 +9,8 @@ export class Span {
   readonly sizeClass: number;
   /** Bytes in blocks that are in use. */
   live = 0;
+  /** What the registry watches: the block, or the page. */
+  target: WeakRef<object> | null = null;
 
   constructor(address: number, bytes: number, sizeClass: number) {
     this.address = address;

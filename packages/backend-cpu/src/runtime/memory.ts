@@ -62,6 +62,10 @@ export class Memory {
   /** Blocks in use, by size class. */
   readonly #held: Uint32Array = new Uint32Array(CLASS_COUNT);
   readonly #registry: FinalizationRegistry<Span>;
+  /** Those that it watches. */
+  readonly #watched = new Set<Span>();
+  /** Whether so much came from the system that {@link findForgotten} is worth its time. */
+  isFelt = false;
 
   constructor({ heap = new Heap(), limit = Number.POSITIVE_INFINITY }: MemoryOptions = {}) {
     this.heap = heap;
@@ -130,8 +134,20 @@ export class Memory {
     this.#peak = this.#live;
   }
 
+  /**
+   * Looks at once for what was forgotten, for loops that never let other tasks run. Only for where nobody works with an
+   * address whose block he does not hold any more.
+   */
+  findForgotten(): void {
+    this.isFelt = false;
+    this.pressure.collectNow(() => {
+      for (const span of [...this.#watched]) if (span.target!.deref() === undefined) this.#recover(span);
+    });
+  }
+
   #fresh(sizeClass: number): Block {
     this.pressure.relieveSoon();
+    this.isFelt ||= this.pressure.isFelt;
     const bytes = sizeOf(sizeClass);
     if (bytes <= SMALL) return this.#freshSlot(sizeClass, bytes);
     const span = new Span(this.#carve(bytes), bytes, sizeClass);
@@ -140,15 +156,21 @@ export class Memory {
 
   #blockOver(span: Span): Block {
     const block = new Block(span.address, span.sizeClass, span, null);
-    this.#registry.register(block, span, block);
+    this.#watch(block, span);
     return block;
+  }
+
+  #watch(target: object, span: Span): void {
+    span.target = new WeakRef(target);
+    this.#watched.add(span);
+    this.#registry.register(target, span, target);
   }
 
   #freshSlot(sizeClass: number, bytes: number): Block {
     let page = this.#openPages[sizeClass] ?? null;
     if (page === null || page.used + bytes > PAGE) {
       page = new Page(new Span(this.#freePages.pop() ?? this.#carve(PAGE), PAGE, sizeClass));
-      this.#registry.register(page, page.span, page);
+      this.#watch(page, page.span);
       this.#openPages[sizeClass] = page;
     }
     const block = new Block(page.span.address + page.used, sizeClass, page.span, page);
@@ -201,9 +223,10 @@ export class Memory {
     return address;
   }
 
-  #dissolve(target: object, { address, bytes }: Span): Gap {
+  #dissolve(target: object, span: Span): Gap {
     this.#registry.unregister(target);
-    return { address, bytes };
+    this.#watched.delete(span);
+    return { address: span.address, bytes: span.bytes };
   }
 
   #emptyPages(): Set<Page> {
@@ -235,14 +258,14 @@ export class Memory {
     return total;
   }
 
-  /** The collector found that nobody has the block, or any block of the page. */
+  /** The collector found that nobody has the block, or any block of the page. It may tell what was found before. */
   #recover(span: Span): void {
+    if (!this.#watched.delete(span)) return;
     const blockBytes = sizeOf(span.sizeClass);
     this.#live -= span.live;
     this.#held[span.sizeClass]! -= span.live / blockBytes;
-    span.live = 0;
     if (blockBytes <= SMALL) this.#freePages.push(span.address);
-    else this.#free[span.sizeClass]!.push(this.#blockOver(span));
+    else this.#free[span.sizeClass]!.push(this.#blockOver(new Span(span.address, span.bytes, span.sizeClass)));
   }
 
   #exhausted(needed: number): never {
