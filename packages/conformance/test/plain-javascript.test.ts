@@ -1,6 +1,6 @@
 import "@dl/autograd";
 import "@dl/backend-cpu";
-import { F, Parameter } from "@dl/nn";
+import { Conv2d, F, Parameter } from "@dl/nn";
 import * as dl from "@dl/tensor";
 import { expect, it } from "vitest";
 
@@ -25,4 +25,41 @@ it.each<[string, () => unknown, string]>([
 ])("%s says what it got and needs where it is given no tensor", (_, call, message) => {
   expect(call).toThrow(dl.TensorError);
   expect(call).toThrow(message);
+});
+
+const image = dl.ones(1, 1, 3, 3);
+const rows: Loose[] = [dl.tensor([[0]]), x];
+it.each<[string, () => unknown, string]>([
+  ["conv2d", () => f.conv2d(image, image, { padding: "full" }), 'unknown padding "full". Use "same" or "valid"'],
+  [
+    "Conv2d",
+    () => new (Conv2d as Loose)(1, 1, 3, { padding: "full" }),
+    'unknown padding "full". Use "same" or "valid"',
+  ],
+  [
+    "Conv2d",
+    () => new (Conv2d as Loose)(1, 1, 3, { paddingMode: "mirror" }),
+    'unknown paddingMode "mirror". Use "zeros", "reflect", "replicate" or "circular"',
+  ],
+  [
+    "gridSample",
+    () => f.gridSample(image, dl.zeros(1, 2, 2, 2), { paddingMode: "replicate" }),
+    'unknown paddingMode "replicate". Use "zeros", "border" or "reflection"',
+  ],
+  ["gridSample", () => f.gridSample(image, dl.zeros(1, 2, 2, 2), { mode: "cubic" }), 'unknown mode "cubic"'],
+  ["embeddingBag", () => f.embeddingBag(...rows, { mode: "avg" }), 'unknown mode "avg". Use "mean", "sum" or "max"'],
+  [
+    "searchsorted",
+    () => t.searchsorted(dl.arange(3), 1, { side: "Right" }),
+    'unknown side "Right". Use "left" or "right"',
+  ],
+  [
+    "pad",
+    () => f.pad(image, [1, 1], "edge"),
+    'unknown mode "edge". Use "constant", "reflect", "replicate" or "circular"',
+  ],
+  ["cdist", () => t.cdist(x, x, -1), "needs p ≥ 0, got -1"],
+])("%s names what there is", (name, call, message) => {
+  expect(call).toThrow(dl.TensorError);
+  expect(call).toThrow(`${name}: ${message}`);
 });

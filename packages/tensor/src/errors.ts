@@ -10,6 +10,13 @@ export function fail(op: string, problem: string, remedy?: string): never {
   throw new TensorError(`${op}: ${problem}${remedy ? `. ${remedy}` : ""}`);
 }
 
+/** Throws unless `value` is one of the names that there are. */
+export function checkName(op: string, what: string, value: unknown, names: readonly string[]): void {
+  if (names.includes(value as string)) return;
+  const known = names.map((name) => `"${name}"`);
+  fail(op, `unknown ${what} "${value}"`, `Use ${known.slice(0, -1).join(", ")} or ${known.at(-1)}`);
+}
+
 /**
  * The same error, told of `op`: what an operation calls in turn is its own affair. Errors of other classes speak of
  * other things, such as memory.

@@ -1,9 +1,10 @@
 /** What the convolutions of all ranks do with their arguments. */
-import { apply, fail, showShape, type Tensor } from "@dl/tensor";
+import { apply, checkName, fail, showShape, type Tensor } from "@dl/tensor";
 import { batchwise, each, type Size } from "./sizes.ts";
 import { throughFloat64 } from "./whole.ts";
 
 export type Padding = Size | "same" | "valid";
+export const namedPaddings: readonly string[] = ["same", "valid"];
 export type ConvArguments = [
   input: Tensor,
   weight: Tensor,
@@ -21,6 +22,7 @@ export function convolve(
   const name = `conv${rank}d`;
   const kernel = checkWeight(name, weight, rank);
   checkBias(name, bias, weight.shape[0]!);
+  if (typeof padding === "string") checkName(name, "padding", padding, namedPaddings);
   const [step, spread] = [each(name, "stride", stride, rank), each(name, "dilation", dilation, rank)];
   const sides = padding === "same" ? sameSides(name, kernel, step, spread) : null;
   const even = sides?.every(([before, after]) => before === after) ?? true;

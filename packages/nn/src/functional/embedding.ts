@@ -2,6 +2,7 @@
 import {
   apply,
   arange,
+  checkName,
   composite,
   fail,
   fromArray,
@@ -138,6 +139,7 @@ function checkBags(
   perSampleWeights: Tensor | null | undefined,
   mode: BagMode,
 ): void {
+  checkName("embeddingBag", "mode", mode, ["mean", "sum", "max"]);
   if (input.ndim === 2 && offsets) fail("embeddingBag", "a 2-d input has one bag a row", "Leave offsets out");
   if (input.ndim === 1 && !offsets) fail("embeddingBag", "a 1-d input needs offsets");
   if (perSampleWeights && mode !== "sum") fail("embeddingBag", `perSampleWeights need mode "sum", got "${mode}"`);

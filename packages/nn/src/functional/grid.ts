@@ -1,6 +1,7 @@
 /** Sampling at points of a grid that the user computes: differentiable in the image and in the points. */
 import {
   apply,
+  checkName,
   composite,
   fail,
   linspace,
@@ -146,13 +147,13 @@ export const gridSample = composite(
       );
     }
     if (mode === "bicubic" && rank !== 2) fail("gridSample", "bicubic needs a 4-d input");
-    const sampler =
-      samplers[mode] ?? fail("gridSample", `unknown mode "${mode}"`, 'Use "bilinear", "nearest" or "bicubic"');
+    checkName("gridSample", "mode", mode, Object.keys(samplers));
+    checkName("gridSample", "paddingMode", paddingMode, ["zeros", "border", "reflection"]);
     const sizes = input.shape.slice(2);
     const corners = alignCorners ?? false;
     // Points name the last dimension first.
     const positions = sizes.map((size, axis) => unnormalize(grid.select(-1, rank - 1 - axis), size, corners));
-    return sampler(input, positions, (x, axis) => settle(x, sizes[axis]!, paddingMode, corners));
+    return samplers[mode](input, positions, (x, axis) => settle(x, sizes[axis]!, paddingMode, corners));
   },
 );
 

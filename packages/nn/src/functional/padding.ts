@@ -1,5 +1,5 @@
 /** Borders: a constant, mirrored, repeated or wrapped around. */
-import { apply, composite, fail, labelled, showShape, type Tensor } from "@dl/tensor";
+import { apply, checkName, composite, fail, labelled, showShape, type Tensor } from "@dl/tensor";
 import { indexTensor } from "./positions.ts";
 
 export type PaddingMode = "constant" | "reflect" | "replicate" | "circular";
@@ -37,9 +37,7 @@ export const pad = composite(
     if (amounts.length % 2 !== 0 || amounts.length > 2 * input.ndim) {
       fail("pad", `needs up to ${input.ndim} pairs for ${showShape(input.shape)}, got ${showShape(amounts)}`);
     }
-    if (mode !== "constant" && !(mode in sources)) {
-      fail("pad", `unknown mode "${mode}"`, 'Use "constant", "reflect", "replicate" or "circular"');
-    }
+    checkName("pad", "mode", mode, ["constant", ...Object.keys(sources)]);
     const pairs = input.shape.map((_, dim): [number, number] => {
       const at = 2 * (input.ndim - 1 - dim);
       return [amounts[at] ?? 0, amounts[at + 1] ?? 0];

@@ -1,5 +1,5 @@
 /** One step of each recurrent network: a table for the sequence layers, and the cells as layers of their own. */
-import { type Arguments, fail, readArguments, showShape, type Tensor, zeros } from "@dl/tensor";
+import { type Arguments, checkName, fail, readArguments, showShape, type Tensor, zeros } from "@dl/tensor";
 import * as F from "../functional/index.ts";
 import { uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
@@ -134,9 +134,7 @@ export class RNNCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Te
       RNNCell,
       args,
     );
-    if (nonlinearity !== "tanh" && nonlinearity !== "relu") {
-      fail("RNNCell", `unknown nonlinearity "${nonlinearity as string}"`, 'Use "tanh" or "relu"');
-    }
+    checkName("RNNCell", "nonlinearity", nonlinearity, ["tanh", "relu"]);
     super(cells[nonlinearity], inputSize, hiddenSize, bias, at);
     this.nonlinearity = nonlinearity;
   }

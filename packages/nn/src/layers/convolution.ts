@@ -1,6 +1,6 @@
 /** Convolutions and their transposes: a family owns arguments, printing and `forward`, a layer says its rank. */
-import { type Arguments, fail, type Shape, type Tensor } from "@dl/tensor";
-import type { Padding } from "../functional/convolve.ts";
+import { type Arguments, checkName, fail, type Shape, type Tensor } from "@dl/tensor";
+import { namedPaddings, type Padding } from "../functional/convolve.ts";
 import * as F from "../functional/index.ts";
 import { each, type Size } from "../functional/sizes.ts";
 import { Module } from "../module.ts";
@@ -58,6 +58,7 @@ abstract class AnyConv<In extends readonly unknown[]> extends Module<In, Tensor>
     this.outChannels = outChannels;
     this.kernelSize = each(name, "kernelSize", kernelSize, rank);
     this.stride = each(name, "stride", settings.stride ?? 1, rank);
+    if (typeof padding === "string") checkName(name, "padding", padding, namedPaddings);
     this.padding = typeof padding === "string" ? padding : each(name, "padding", padding, rank, 0);
     this.dilation = each(name, "dilation", settings.dilation ?? 1, rank);
     this.outputPadding = each(name, "outputPadding", settings.outputPadding ?? 0, rank, 0);
@@ -126,6 +127,7 @@ abstract class Conv extends AnyConv<[input: Tensor]> {
 
   constructor(...args: Arguments<typeof convNames, ConvArguments>) {
     super(new.target, convNames, args);
+    checkName(new.target.name, "paddingMode", this.paddingMode, ["zeros", "reflect", "replicate", "circular"]);
   }
 
   weightShape(inChannels: number): Shape {

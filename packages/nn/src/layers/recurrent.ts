@@ -1,5 +1,5 @@
 /** Recurrent layers: stacks of cells run over a sequence, in one direction or in both. */
-import { type Arguments, cat, fail, readArguments, showShape, stack, type Tensor, zeros } from "@dl/tensor";
+import { type Arguments, cat, checkName, fail, readArguments, showShape, stack, type Tensor, zeros } from "@dl/tensor";
 import * as F from "../functional/index.ts";
 import { uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
@@ -182,7 +182,7 @@ export class RNN extends Recurrent<[input: Tensor, hx?: Tensor | null], [output:
 
   constructor(...args: Arguments<typeof RNN.names, RNNArguments>) {
     const [a, b, c, d, e, f, g, nonlinearity = "tanh", ...at] = readArguments<RNNArguments>(RNN, args);
-    if (!(nonlinearity in cells)) fail("RNN", `unknown nonlinearity "${nonlinearity}"`, 'Use "tanh" or "relu"');
+    checkName("RNN", "nonlinearity", nonlinearity, ["tanh", "relu"]);
     super("RNN", cells[nonlinearity], [a, b, c, d, e, f, g] as RecurrentArguments, 0, at);
     this.nonlinearity = nonlinearity;
   }

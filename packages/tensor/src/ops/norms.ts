@@ -94,6 +94,7 @@ export const cdist = composite(
     if (input.ndim < 2 || x2.ndim < 2 || input.shape.at(-1) !== x2.shape.at(-1)) {
       fail("cdist", `needs [..., n, m] and [..., k, m], got ${showShape(input.shape)} and ${showShape(x2.shape)}`);
     }
+    if (!(p >= 0)) fail("cdist", `needs p ≥ 0, got ${p}`);
     if (
       p === 2 &&
       isFloat(input.dtype) &&

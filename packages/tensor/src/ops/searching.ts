@@ -1,7 +1,7 @@
 /** Answers that depend on the order or equality of elements. They are found on the host, so these ops read their input. */
 
 import { dtypes, isFloat } from "../dtype.ts";
-import { fail, showShape } from "../errors.ts";
+import { checkName, fail, showShape } from "../errors.ts";
 import { normalizeDim, sizeOf } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { nonzero as positionsOf } from "./advanced.ts";
@@ -71,6 +71,7 @@ export const searchsorted = composite(
     side: "left" | "right" | null = null,
     sorter: Tensor | null = null,
   ): Tensor => {
+    if (side !== null) checkName("searchsorted", "side", side, ["left", "right"]);
     const wanted = values instanceof Tensor ? values : tensor(values, { dtype: input.dtype, device: input.device });
     checkRows(input, wanted);
     const rows = (sorter ? input.gather(-1, sorter) : input).detach();

@@ -1,5 +1,5 @@
 /** Several tensors put side by side in NumPy's ways, taken apart again, and combined with each other. */
-import { fail, showShape } from "../errors.ts";
+import { checkName, fail, showShape } from "../errors.ts";
 import { tidy } from "../scope.ts";
 import { broadcastShapes as broadcastTwo, type Shape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -130,7 +130,7 @@ export function meshgrid(...args: readonly (Tensor | Tensors | MeshgridOptions)[
   const axes = listOf(args.filter((arg) => !isOptions(arg)) as unknown as Variadic);
   const wrong = axes.find((x) => x.ndim > 1);
   if (wrong) fail("meshgrid", `needs vectors, got ${showShape(wrong.shape)}`);
-  if (indexing !== "ij" && indexing !== "xy") fail("meshgrid", `unknown indexing "${indexing}"`, 'Use "ij" or "xy"');
+  checkName("meshgrid", "indexing", indexing, ["ij", "xy"]);
   const swap = indexing === "xy" && axes.length > 1;
   const ordered = swap ? [axes[1]!, axes[0]!, ...axes.slice(2)] : axes;
   const shape = ordered.map((x) => x.numel());
