@@ -14,23 +14,20 @@ import {
   type View,
 } from "@dl/tensor";
 import { CpuStorage, type Pending } from "../storage.ts";
-import { access } from "./access.ts";
 import { casts, convert } from "./copy.ts";
-import { Elementwise, putNumber } from "./elementwise.ts";
-import { input, type Node, numberAt } from "./expression.ts";
+import { Elementwise } from "./elementwise.ts";
 import type { Output } from "./kernel.ts";
-import { collect, lanesOf } from "./lanes.ts";
 import { MOST_OPERANDS } from "./plan.ts";
 import { launch, pointwiseOf } from "./pointwise.ts";
-import { build, isKnown, nameOf, type Step, shortNameOf, stored, ZERO, zeroOf } from "./steps.ts";
+import { build, isKnown, nameOf, type Step, shortNameOf, ZERO } from "./steps.ts";
 import { areHalves } from "./tabulated.ts";
 
 /** Elements from which an op waits: fewer lie in the nearest caches anyway. */
 export const LONG = 2 ** 15;
 /** Nodes of a formula that costs less than a pass over memory: it is repeated rather than its result written. */
-const CHEAP = 8;
+export const CHEAP = 8;
 /** The same where it is read by one who alone holds it: hardly anybody will ask for it again. */
-const ALONE = 5 * CHEAP;
+export const ALONE: number = 5 * CHEAP;
 /** What a pass over memory costs, by {@link costOf}. */
 const PASS = CHEAP / 4;
 /** Nodes of a fused formula at most. */
@@ -46,7 +43,7 @@ const LOOKED_UP = 16;
 const MOST_KERNELS = 512;
 
 /** An op that waits. Long results come between others that sweep the caches, so to make one touches little memory. */
-class Deferred implements Pending {
+export class Deferred implements Pending {
   readonly kernel: Elementwise;
   readonly inputs: KernelInput[] = [];
   readonly sources: CpuStorage[] = [];
@@ -183,68 +180,6 @@ export function waitingSource(view: View, name: UnaryOp): View | undefined {
   return pending.inputs[0] as View;
 }
 
-/** A packed view or two of one shape and dtype, and what becomes of the elements that are loaded. */
-export interface Source {
-  readonly view: View;
-  readonly beside: View | undefined;
-  readonly name: string;
-  readonly element: (...xs: readonly Node[]) => Node;
-}
-
-/**
- * What the elements of `x` are computed from while they wait, if that is one packed view or two and costs less than to write
- * them: for kernels that load elements into as many lanes, and read each only once.
- */
-export function lookThrough(x: View): Source | undefined {
-  const { pending, isShared } = x.storage as CpuStorage;
-  const most = isShared ? CHEAP : ALONE;
-  if (!(pending instanceof Deferred && pending.work <= most && pending.suits(x))) return undefined;
-  const found = pending.inputs.some(waits) ? fuse(pending.kernel, pending.inputs, true) : pending;
-  if (!found) return undefined;
-  const { kernel } = found;
-  const inputs: readonly KernelInput[] = found.inputs;
-  const [view, beside, ...rest] = viewsOf(inputs);
-  if (!view || rest.length > 0 || !inputs.every((y, i) => mayBeLoaded(y, kernel.inputs[i]!, view))) return undefined;
-  if (pending.work > CHEAP && view.dtype !== x.dtype) return undefined;
-  // How masks are counted makes no difference.
-  const { lanes } = kernel.what;
-  const suits = x.dtype === "bool" ? lanes !== "scalar" : lanes === lanesOf(input(0, access[x.dtype].raw));
-  if (!suits || !isSameInScalars(kernel)) return undefined;
-  for (const { storage } of [view, beside ?? view]) void (storage as CpuStorage).block;
-  const operands = inputs.map((y, i) =>
-    isView(y) ? Number(y !== view && !isSame(y, view)) : numberNode(y, i, kernel),
-  );
-  const element = (...xs: readonly Node[]): Node =>
-    stored(kernel, kernel.build(...operands.map((operand) => (typeof operand === "number" ? xs[operand]! : operand))));
-  const names = operands.map((operand) => (typeof operand === "number" ? "xy"[operand] : operand.op));
-  return { view, beside, name: `${kernel.name} ${names}`, element };
-}
-
-/** Each once. */
-function viewsOf(inputs: readonly KernelInput[]): View[] {
-  const views = inputs.filter(isView);
-  return views.filter((x, i) => views.findIndex((y) => isSame(x, y)) === i);
-}
-
-/** Packed elements of one dtype, and numbers: 0 is part of the formula, others stand in memory. */
-function mayBeLoaded(x: KernelInput, dtype: DType, { dtype: wanted }: View): boolean {
-  if (isView(x)) return dtype === wanted && isContiguous(x.shape, x.strides);
-  return Object.is(x, 0) || dtype === "float32" || dtype === "float64";
-}
-
-function numberNode(x: number, slot: number, { inputs }: Elementwise): Node {
-  const dtype = inputs[slot]!;
-  if (Object.is(x, 0)) return zeroOf(dtype);
-  return numberAt(access[dtype].raw as "f32" | "f64", putNumber(MOST_OPERANDS + slot, dtype, x));
-}
-
-const isView = (x: KernelInput): x is View => typeof x !== "number";
-
-/** Vectors may round products and sums together. */
-function isSameInScalars({ what }: Elementwise): boolean {
-  return [...collect([what.root])].every(({ op }) => op !== "fma" && op !== "patch");
-}
-
 /** Lets a whole tensor that waits wait for what is done to it, too. */
 export function deferInto(call: KernelCall, target: View): boolean {
   const storage = target.storage as CpuStorage;
@@ -303,7 +238,7 @@ function launchFused(kernel: Elementwise, inputs: readonly KernelInput[], out: O
   }
 }
 
-function waits(x: KernelInput): boolean {
+export function waits(x: KernelInput): boolean {
   return typeof x !== "number" && (x.storage as CpuStorage).pending !== null;
 }
 
@@ -345,7 +280,7 @@ class Chain {
   }
 }
 
-function isSame(x: View, y: View): boolean {
+export function isSame(x: View, y: View): boolean {
   return x.storage === y.storage && x.offset === y.offset && sameShape(x.strides, y.strides);
 }
 
@@ -356,7 +291,7 @@ const kernels = new Map<string, { kernel: Elementwise | null | undefined }>();
  * One kernel for an op and what its inputs wait for. A chain that is met for the first time is not worth compiling, unless
  * its kernel is `instead` of others.
  */
-function fuse(
+export function fuse(
   last: Elementwise,
   inputs: readonly KernelInput[],
   instead: boolean = false,
