@@ -24,7 +24,8 @@ export type Closure = () => Tensor | number;
 
 /**
  * The base of all optimizers. A new one overrides {@link update} (one parameter at a time), {@link updateGroup} or `step`.
- * @throws TensorError for no parameters, for one in two groups, and for a group's option that is not among `defaults`
+ * @throws TensorError for no parameters, for one in two groups, for a group without a required option, and for one that has an
+ * option by its name in Python
  * @see https://pytorch.org/docs/stable/optim.html#torch.optim.Optimizer
  * @example
  * class SignSGD extends Optimizer {
@@ -57,10 +58,9 @@ export abstract class Optimizer {
       fail(this.constructor.name, `takes tensors, or groups { params, … }, got a ${typeof group}`);
     }
     const params = isTensor(group.params) ? [group.params] : [...group.params];
-    const names = ["params", ...Object.keys(this.defaults), "initialLr"];
     for (const key of Object.keys(group)) {
-      if (names.includes(key)) continue;
-      fail(this.constructor.name, `unknown option ${JSON.stringify(key)} of a group`, `It takes ${names.join(", ")}`);
+      const name = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+      if (name !== key && name in this.defaults) fail(this.constructor.name, `a group has ${key}`, `Call it ${name}`);
     }
     const known = new Set(this.paramGroups.flatMap((one) => one.params));
     for (const param of params) {
