@@ -24,7 +24,8 @@ export function backward(
   gradTensors: readonly (Tensor | null)[] = [],
   options: BackwardOptions = {},
 ): void {
-  const { createGraph = false, retainGraph = createGraph, inputs } = options;
+  const { createGraph = false, inputs } = options;
+  const retainGraph = options.retainGraph ?? createGraph;
   if (inputs?.length === 0) fail("backward", "inputs is an empty list", "Leave it out to reach every leaf");
   const targets = inputs?.map((input) => needNode("backward", input));
   for (const input of inputs ?? []) input.retainGrad();

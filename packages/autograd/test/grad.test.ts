@@ -16,6 +16,16 @@ describe("backward", () => {
     expect(x.grad!.toArray()).toEqual([1, 1]);
   });
 
+  test("takes its arguments by position and by name", () => {
+    const x = leaf(3);
+    const y = x.square();
+    y.backward(null, true);
+    y.backward({ retainGraph: true });
+    y.backward(floatTensor([2]), { inputs: [x] });
+    expect(x.grad!.toArray()).toEqual([24]);
+    expect(() => y.backward(null, { retain_graph: true } as never)).toThrow('unknown option "retain_graph"');
+  });
+
   test("adds to the same gradient tensor, which keeps its identity", () => {
     const x = leaf(1, 2);
     x.sum().backward();

@@ -105,9 +105,11 @@ class CpuBackend implements Backend {
   }
 
   hostMemory(storage: Storage): TypedArray {
-    const own = storage as CpuStorage;
-    own.expose();
-    return own.raw;
+    return (storage as CpuStorage).raw;
+  }
+
+  expose(storage: Storage): void {
+    (storage as CpuStorage).expose();
   }
 
   memory(): MemoryReport {

@@ -2,6 +2,7 @@
 import { type Arguments, fail, type Generator, permutation, readArguments } from "@dl/tensor";
 import type { Collated } from "./collate.ts";
 import { checkIndex, Dataset, IterableDataset } from "./dataset.ts";
+import { asDataset, type Source } from "./fetch.ts";
 import type { Stream } from "./options.ts";
 
 /**
@@ -16,8 +17,9 @@ export class Subset<T> extends Dataset<T> {
   readonly indices: ArrayLike<number>;
   override readonly getBatch?: (indices: readonly number[]) => Collated<T> | Promise<Collated<T>>;
 
-  constructor(dataset: Dataset<T>, indices: ArrayLike<number>) {
+  constructor(source: Source<T>, indices: ArrayLike<number>) {
     super();
+    const dataset = asDataset(source);
     this.dataset = dataset;
     this.indices = indices;
     if (dataset.getBatch) this.getBatch = (at) => dataset.getBatch!(at.map((index) => this.#inner(index)));
@@ -49,12 +51,12 @@ export class ConcatDataset<T> extends Dataset<T> {
   /** Where each data set ends. */
   readonly cumulativeSizes: readonly number[];
 
-  constructor(datasets: readonly Dataset<T>[]) {
+  constructor(sources: readonly Source<T>[]) {
     super();
-    if (datasets.length === 0) fail("ConcatDataset", "needs at least one data set, got none");
+    if (sources.length === 0) fail("ConcatDataset", "needs at least one data set, got none");
     let end = 0;
-    this.datasets = datasets;
-    this.cumulativeSizes = datasets.map(({ length }) => (end += length));
+    this.datasets = sources.map(asDataset);
+    this.cumulativeSizes = this.datasets.map(({ length }) => (end += length));
   }
 
   get length(): number {
@@ -151,11 +153,12 @@ export type Parts<T, L extends readonly number[]> = { -readonly [K in keyof L]: 
  * [train.length, test.length]; // 8 2
  */
 export function randomSplit<T, const L extends readonly number[]>(
-  dataset: Dataset<T>,
+  source: Source<T>,
   lengths: L,
   ...args: Arguments<["generator"], SplitArguments>
 ): Parts<T, L> {
   const [generator] = readArguments<SplitArguments>({ name: "randomSplit", names: ["generator"] }, args);
+  const dataset = asDataset(source);
   const sizes = splitSizes(dataset.length, lengths);
   const order = permutation(dataset.length, generator ?? undefined);
   return sizes.map((size, i) => {

@@ -5,8 +5,11 @@ import type { Stream } from "./options.ts";
 
 type Collate<T, B> = (samples: T[]) => B;
 
+/** A data set, or a list of its samples. */
+export type Source<T> = Dataset<T> | readonly T[];
+
 /** A list is a data set too. */
-export function asDataset<T>(source: Dataset<T> | readonly T[]): Dataset<T> {
+export function asDataset<T>(source: Source<T>): Dataset<T> {
   if (!Array.isArray(source)) return source as Dataset<T>;
   return { length: source.length, get: (index) => source[index] as T };
 }

@@ -177,3 +177,13 @@ describe("randomSplit", () => {
     expect(() => randomSplit(new Numbers(10), [10.5, -0.5])).toThrow("Give whole lengths");
   });
 });
+
+it("cuts and joins lists as it does data sets", () => {
+  const letters = ["a", "b", "c", "d"];
+  expect(new Subset(letters, [2, 0]).get(0)).toBe("c");
+  const joined = new ConcatDataset([letters, new Subset(letters, [3])]);
+  expect([joined.length, joined.get(4)]).toEqual([5, "d"]);
+  const [train, test] = randomSplit(letters, [3, 1]);
+  const drawn = [0, 1, 2].map((i) => train.get(i));
+  expect([...drawn, test.get(0)].sort()).toEqual(letters);
+});

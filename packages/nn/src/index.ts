@@ -14,7 +14,7 @@ export * as init from "./init.ts";
 export * from "./layers/index.ts";
 export type { LoadOptions, LoadReport, StateDict } from "./load.ts";
 export * as metrics from "./metrics/index.ts";
-export { Module, type RegisterBufferOptions } from "./module.ts";
+export { Module } from "./module.ts";
 export { Parameter } from "./parameter.ts";
 export type { ModuleTarget } from "./target.ts";
 export * as utils from "./utils.ts";

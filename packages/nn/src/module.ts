@@ -1,4 +1,14 @@
-import { clearGradients, type DType, isFloat, noGrad, scope, Tensor } from "@dl/tensor";
+import {
+  type Arguments,
+  clearGradients,
+  type DType,
+  isFloat,
+  noGrad,
+  readArguments,
+  scope,
+  Tensor,
+  type ZeroGradArguments,
+} from "@dl/tensor";
 import { checkField, holdTensor, refuseTensor } from "./fields.ts";
 import { type Anything, Hooked } from "./hooked.ts";
 import { byName, type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
@@ -9,9 +19,22 @@ import { ROLE, type Role } from "./role.ts";
 import { adoptAll, type ModuleTarget, readTarget } from "./target.ts";
 import { find, gather, nested, unique } from "./tree.ts";
 
-export interface RegisterBufferOptions {
-  /** Whether state dicts hold it. */
-  readonly persistent?: boolean;
+/** What walks take by position or by name. */
+type Prefix = Arguments<["prefix"], [prefix?: string]>;
+type Recursion = Arguments<["recurse"], [recurse?: boolean]>;
+type Naming = Arguments<["prefix", "recurse"], [prefix?: string, recurse?: boolean]>;
+
+function recursion(name: string, args: Recursion): boolean {
+  const [recurse = true] = readArguments<[boolean?]>({ name, names: ["recurse"] }, args);
+  return recurse;
+}
+
+function namings(name: string, args: Naming): [prefix: string, recurse: boolean] {
+  const [prefix = "", recurse = true] = readArguments<[string?, boolean?]>(
+    { name, names: ["prefix", "recurse"] },
+    args,
+  );
+  return [prefix, recurse];
 }
 
 // biome-ignore lint/correctness/noUnusedVariables: an interface must repeat the parameters of the class that it completes.
@@ -64,9 +87,11 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    *   }
    * }
    */
-  registerBuffer(name: string, value: Tensor | null, options: RegisterBufferOptions = {}): void {
+  registerBuffer(name: string, value: Tensor | null, ...args: Arguments<["persistent"], [persistent?: boolean]>): void {
+    const call = { name: "registerBuffer", names: ["persistent"] };
+    const [persistent = true] = readArguments<[persistent?: boolean]>(call, args);
     checkField("registerBuffer", this, name, value, Tensor);
-    this.#buffers.set(name, options.persistent ?? true);
+    this.#buffers.set(name, persistent);
     holdTensor(this, name);
     Object.assign(this, { [name]: value });
   }
@@ -144,33 +169,36 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * {@link Module.modules} with their names: `""`, `"layer1"`, `"layer1.0"`…
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_modules
    */
-  namedModules(prefix: string = ""): [name: string, module: Module][] {
+  namedModules(...args: Prefix): [name: string, module: Module][] {
+    const [prefix = ""] = readArguments<[string?]>({ name: "namedModules", names: ["prefix"] }, args);
     return unique(nested<Module>(this, prefix));
   }
 
   /** All parameters, of children too; shared ones once. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.parameters */
-  parameters(recurse: boolean = true): Parameter[] {
-    return this.namedParameters("", recurse).map(([, parameter]) => parameter);
+  parameters(...args: Recursion): Parameter[] {
+    return this.namedParameters("", recursion("parameters", args)).map(([, parameter]) => parameter);
   }
 
   /**
    * {@link Module.parameters} with the names that state dicts use.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_parameters
    */
-  namedParameters(prefix: string = "", recurse: boolean = true): [name: string, parameter: Parameter][] {
+  namedParameters(...args: Naming): [name: string, parameter: Parameter][] {
+    const [prefix, recurse] = namings("namedParameters", args);
     return unique(gather<Module, Parameter>(this, prefix, recurse, (module) => module.ownParameters()));
   }
 
   /** All buffers, of children too. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.buffers */
-  buffers(recurse: boolean = true): Tensor[] {
-    return this.namedBuffers("", recurse).map(([, buffer]) => buffer);
+  buffers(...args: Recursion): Tensor[] {
+    return this.namedBuffers("", recursion("buffers", args)).map(([, buffer]) => buffer);
   }
 
   /**
    * {@link Module.buffers} with the names that state dicts use.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.named_buffers
    */
-  namedBuffers(prefix: string = "", recurse: boolean = true): [name: string, buffer: Tensor][] {
+  namedBuffers(...args: Naming): [name: string, buffer: Tensor][] {
+    const [prefix, recurse] = namings("namedBuffers", args);
     return unique(gather<Module, Tensor>(this, prefix, recurse, (module) => module.ownBuffers()));
   }
 
@@ -203,12 +231,13 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
 
   /**
    * Parameters and persistent buffers by name, under PyTorch's names; they share memory with the module.
-   * @param prefix stands before each name as it is
+   * `prefix` stands before each name as it is.
    * @throws TensorError for two fields of one name, such as `convA` and `conv_a`
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
    * @example await save(model.stateDict(), "model.safetensors");
    */
-  stateDict(prefix: string = ""): StateDict {
+  stateDict(...args: Prefix): StateDict {
+    const [prefix = ""] = readArguments<[string?]>({ name: "stateDict", names: ["prefix"] }, args);
     const state = (module: Module): Iterable<readonly [string, Tensor]> => [
       ...module.ownParameters(),
       ...module.ownBuffers(true),
@@ -322,8 +351,8 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   }
 
   /** Drops all gradients, or fills them with zeros. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.zero_grad */
-  zeroGrad(options: { readonly setToNone?: boolean } = {}): void {
-    clearGradients(this.parameters(), options.setToNone);
+  zeroGrad(...args: ZeroGradArguments): void {
+    clearGradients(this.parameters(), ...args);
   }
 
   /** What is printed between the parentheses. */

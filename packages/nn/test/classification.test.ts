@@ -1,6 +1,6 @@
 import "@dl/autograd";
 import "@dl/backend-cpu";
-import { ones, randn, type Tensor, tensor } from "@dl/tensor";
+import { ones, rand, randn, type Tensor, tensor } from "@dl/tensor";
 import { describe, expect, it } from "vitest";
 import { functional as F } from "../src/index.ts";
 
@@ -76,4 +76,11 @@ describe("binary cross entropy", () => {
       expect(() => F.binaryCrossEntropy(given, ones(4))).toThrow(`must lie in [0, 1], got ${wrong}`);
     }
   });
+});
+
+it("looks at class numbers without taking their memory for the user's", () => {
+  const classes = tensor([0, 2, 1]);
+  F.crossEntropy(rand(3, 4), classes);
+  F.embeddingBag(classes, rand(4, 2), tensor([0, 1]));
+  expect(classes.storage).toMatchObject({ isExposed: false });
 });

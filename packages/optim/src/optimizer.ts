@@ -1,4 +1,13 @@
-import { clearGradients, enableGrad, fail, isTensor, noGrad, scope, type Tensor } from "@dl/tensor";
+import {
+  clearGradients,
+  enableGrad,
+  fail,
+  isTensor,
+  noGrad,
+  scope,
+  type Tensor,
+  type ZeroGradArguments,
+} from "@dl/tensor";
 import { print } from "./print.ts";
 import { exportState, importState, type OptimizerState } from "./state-dict.ts";
 
@@ -46,6 +55,9 @@ export abstract class Optimizer {
   constructor(params: Params, defaults: Readonly<Record<string, unknown>>) {
     this.defaults = defaults;
     if (isTensor(params)) fail(this.constructor.name, "takes a list of parameters, got one tensor", "Pass [x]");
+    if (typeof (params as Iterable<unknown>)?.[Symbol.iterator] !== "function") {
+      fail(this.constructor.name, "takes a list of parameters, or of groups", "Pass model.parameters()");
+    }
     const given = [...(params as Iterable<unknown>)];
     if (given.length === 0) fail(this.constructor.name, "got an empty list of parameters", "Pass model.parameters()");
     const groups = given.every(isTensor) ? [{ params: given }] : (given as { params: Tensor[] }[]);
@@ -55,7 +67,11 @@ export abstract class Optimizer {
   /** Adds parameters with options of their own; missing options are the defaults. */
   addParamGroup(group: { readonly params: Tensor | Iterable<Tensor>; readonly [option: string]: unknown }): void {
     if (typeof group !== "object" || group.params === undefined) {
-      fail(this.constructor.name, `takes tensors, or groups { params, … }, got a ${typeof group}`);
+      fail(
+        this.constructor.name,
+        `takes tensors, or groups { params, … }, got a ${typeof group}`,
+        "Pass model.parameters()",
+      );
     }
     const params = isTensor(group.params) ? [group.params] : [...group.params];
     for (const key of Object.keys(group)) {
@@ -73,8 +89,8 @@ export abstract class Optimizer {
   }
 
   /** Drops the gradients, or fills them with zeros. @see https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html */
-  zeroGrad({ setToNone = true }: { readonly setToNone?: boolean } = {}): void {
-    for (const { params } of this.paramGroups) clearGradients(params, setToNone);
+  zeroGrad(...args: ZeroGradArguments): void {
+    for (const { params } of this.paramGroups) clearGradients(params, ...args);
   }
 
   /**

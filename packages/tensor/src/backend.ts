@@ -109,8 +109,10 @@ export interface Backend {
   read(view: View): Promise<TypedArray>;
   /** The same where the host can wait. Always a fresh array. */
   readSync?(view: View): TypedArray;
-  /** The storage's own memory, where the host can address it. */
+  /** The storage's own memory, where the host can address it: to be used at once, and written only while nobody else knows it. */
   hostMemory?(storage: Storage): TypedArray;
+  /** The user gets that memory, and may write it unseen from now on. */
+  expose?(storage: Storage): void;
   /** Launches what is pending. */
   flush?(): void;
   memory(): MemoryReport;

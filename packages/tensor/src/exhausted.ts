@@ -53,7 +53,7 @@ function remedy({ needed, limit, largest = limit, raise }: Shortage): string {
   if (needed > largest && largest < limit) return `One tensor holds ${readable(largest)} at most. ${parts}`;
   if (needed > limit) return `${parts}${raised}`;
   return (
-    "In a loop that never awaits, put scope(() => …) around each step, since forgotten tensors are found between " +
+    "In a loop that never awaits, put scope(() => …) around each step, since forgotten tensors may be found between " +
     `macrotasks only; else free results with using or dispose(), await reclaim() between steps, make the batch smaller${raised}`
   );
 }

@@ -1,3 +1,4 @@
+import { type Arguments, readArguments } from "./ops/signature.ts";
 import { noGrad } from "./recorder.ts";
 import { state } from "./state.ts";
 import type { Tensor } from "./tensor.ts";
@@ -16,8 +17,12 @@ export function dropGradient(grad: Tensor | null): void {
   state.scope?.push(grad);
 }
 
-/** Drops the gradients of `tensors`, or fills them with zeros: what `zeroGrad` of modules and optimizers does. */
-export function clearGradients(tensors: Iterable<Tensor>, setToNone: boolean = true): void {
+/** What `zeroGrad` of modules and optimizers takes. */
+export type ZeroGradArguments = Arguments<["setToNone"], [setToNone?: boolean]>;
+
+/** What it does: drops the gradients of `tensors`, or fills them with zeros. */
+export function clearGradients(tensors: Iterable<Tensor>, ...args: ZeroGradArguments): void {
+  const [setToNone = true] = readArguments<[boolean?]>({ name: "zeroGrad", names: ["setToNone"] }, args);
   for (const tensor of tensors) {
     const { grad } = tensor;
     if (grad === null) continue;

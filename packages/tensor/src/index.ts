@@ -28,7 +28,7 @@ export {
 export { checkName, fail, showShape, TensorError } from "./errors.ts";
 export { failExhausted, type Shortage } from "./exhausted.ts";
 export { formatTensor, getPrintOptions, type PrintOptions, setPrintOptions } from "./format.ts";
-export { clearGradients } from "./gradients.ts";
+export { clearGradients, type ZeroGradArguments } from "./gradients.ts";
 export { convert, decode, encode, fromBfloat16, fromFloat16, type Scalar, toBfloat16, toFloat16 } from "./host.ts";
 export { type FloatInfo, finfo, type IntInfo, iinfo } from "./limits.ts";
 export { type Arithmetic, type Methods, Tensor } from "./methods.ts";
@@ -112,4 +112,4 @@ export {
   stridesOf,
 } from "./shape.ts";
 export { version } from "./state.ts";
-export { type GradHook, isTensor, needTensor, setTraceDisposal } from "./tensor.ts";
+export { type BackwardArguments, type GradHook, isTensor, needTensor, setTraceDisposal } from "./tensor.ts";

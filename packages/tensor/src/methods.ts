@@ -178,6 +178,13 @@ function method(name: string, body: (this: Tensor, ...args: never[]) => unknown)
   Object.defineProperty(Tensor.prototype, name, { value: body, writable: true, configurable: true });
 }
 
+/** A method that PyTorch has as a field: who assigns to it would lose the method, and change nothing. */
+function refuseAssignment(name: string, remedy: string): void {
+  const own = Tensor.prototype[name as "data"];
+  const refuse = (): never => fail(name, "is a method, not a field to assign to", remedy);
+  Object.defineProperty(Tensor.prototype, name, { get: () => own, set: refuse, configurable: true });
+}
+
 for (const module of modules) {
   for (const [name, fn] of Object.entries(module) as [string, (...args: unknown[]) => unknown][]) {
     method(name, function (this: Tensor, ...args: unknown[]) {
@@ -198,6 +205,7 @@ for (const name of Object.keys({ ...unaryOps, ...binaryOps }) as InPlaceRow[]) {
 method("where", function (condition: Tensor, other: Operand) {
   return arithmetic.where(condition, this, other);
 });
+refuseAssignment("data", "Write noGrad(() => x.copy_(values))");
 Object.defineProperty(Tensor.prototype, "T", {
   get(this: Tensor) {
     return this.permute(this.shape.map((_, dim) => this.ndim - 1 - dim));

@@ -32,11 +32,11 @@ export type Operand = Tensor | number;
 
 export interface BackwardOptions {
   /** Keep what the graph saved, so that backward may pass again. */
-  readonly retainGraph?: boolean;
+  readonly retainGraph?: boolean | null | undefined;
   /** Record the backward pass itself, for higher derivatives. Implies `retainGraph`. */
-  readonly createGraph?: boolean;
+  readonly createGraph?: boolean | undefined;
   /** Accumulate into these leaves only. */
-  readonly inputs?: readonly Tensor[];
+  readonly inputs?: readonly Tensor[] | null | undefined;
 }
 
 export interface Recorder {

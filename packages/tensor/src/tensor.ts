@@ -5,7 +5,8 @@ import { type DType, isFloat } from "./dtype.ts";
 import { fail, showShape, TensorError } from "./errors.ts";
 import { dropGradient, holdGradient } from "./gradients.ts";
 import type { Methods } from "./methods.ts";
-import { type BackwardOptions, type GradNode, needRecorder } from "./recorder.ts";
+import { type Arguments, readArguments } from "./ops/signature.ts";
+import { type GradNode, needRecorder } from "./recorder.ts";
 import { isContiguous, normalizeDim, type Shape, sameShape, sizeOf } from "./shape.ts";
 import { state } from "./state.ts";
 
@@ -13,6 +14,14 @@ export interface Tensor<D extends DType = DType> extends Methods<D> {}
 
 /** What a hook may do to a gradient: look, or replace it. */
 export type GradHook = (grad: Tensor) => Tensor | undefined | void;
+
+const backwardCall = { name: "backward", names: ["gradient", "retainGraph", "createGraph", "inputs"] } as const;
+export type BackwardArguments = [
+  gradient?: Tensor | null,
+  retainGraph?: boolean | null,
+  createGraph?: boolean,
+  inputs?: readonly Tensor[] | null,
+];
 
 /**
  * An n-dimensional array on a device. Made by {@link tensor}, {@link zeros} and friends, never by `new`.
@@ -184,15 +193,14 @@ export class Tensor<D extends DType = DType> implements View {
 
   /**
    * Accumulates the gradient of this tensor into the leaves it was computed from.
-   * @param gradient of the same shape; may be left out for a single element
+   * The `gradient` has its shape, and may be left out for a single element; `retainGraph`, `createGraph` and `inputs` are
+   * those of {@link BackwardOptions}.
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
    * @example ones(2, { requiresGrad: true }).sum().backward({ retainGraph: true });
    */
-  backward(gradient?: Tensor | null, options?: BackwardOptions): void;
-  backward(options: BackwardOptions & { readonly gradient?: Tensor | null }): void;
-  backward(first: Tensor | (BackwardOptions & { readonly gradient?: Tensor | null }) | null = null, more = {}): void {
-    const { gradient, ...options } = first === null || first instanceof Tensor ? { gradient: first, ...more } : first;
-    needRecorder("backward").backward([this as never], [gradient ?? null], options);
+  backward(...args: Arguments<typeof backwardCall.names, BackwardArguments>): void {
+    const [gradient = null, retainGraph, createGraph, inputs] = readArguments<BackwardArguments>(backwardCall, args);
+    needRecorder("backward").backward([this as never], [gradient], { retainGraph, createGraph, inputs });
   }
 
   /** Keeps the gradient of a tensor that is no leaf in `.grad`. */

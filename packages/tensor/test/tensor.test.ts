@@ -29,6 +29,28 @@ test("dtypes follow the data, or are given", () => {
   expect(() => tensor([1], { dtype: "float" as never })).toThrow('unknown dtype "float"');
 });
 
+test("rows may be typed arrays, which give the dtype", () => {
+  const rows = tensor([new Float32Array([1, 2]), new Float32Array([3, 4])]);
+  expect([rows.dtype, rows.toArray()]).toEqual([
+    "float32",
+    [
+      [1, 2],
+      [3, 4],
+    ],
+  ]);
+  expect(tensor([[new BigInt64Array([5n])]], { dtype: "float64" }).toArray()).toEqual([[[5]]]);
+  expect(tensor([new Uint8Array(0)]).shape).toEqual([1, 0]);
+  const ragged = (): Tensor => tensor([new Float32Array(2), new Float32Array(3)]);
+  expect(ragged).toThrow("the list at [1] has 3 elements where its first sibling has 2");
+  expect(() => tensor([new Uint16Array(2)])).toThrow("is no number");
+});
+
+test("methods that PyTorch has as fields are not assigned to", () => {
+  const x = zeros(2);
+  expect(() => Object.assign(x, { data: zeros(2) })).toThrow("data: is a method");
+  expect(typeof x.data).toBe("function");
+});
+
 test("ragged lists name the place and both lengths", () => {
   expect(() =>
     tensor([

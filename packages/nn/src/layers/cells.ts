@@ -64,6 +64,15 @@ export const cells: { readonly tanh: Cell; readonly relu: Cell; readonly lstm: C
   },
 };
 
+const callNames = ["input", "hx"] as const;
+
+/** What recurrent layers and their cells are called with: what comes in, and what they know before. */
+export type WithState<S> = Arguments<typeof callNames, [input: Tensor, hx?: S | null]>;
+
+export function readState<S>(module: Module, args: WithState<S>): [input: Tensor, hx?: S | null] {
+  return readArguments({ name: module.getName(), names: callNames }, args);
+}
+
 abstract class RNNCellBase<In extends readonly unknown[], Out> extends Module<In, Out> {
   readonly inputSize: number;
   readonly hiddenSize: number;
@@ -125,7 +134,7 @@ export type RNNCellArguments = [
 ];
 
 /** One step of {@link RNN}: [N, inputSize] and the hidden state → the next. @see https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html */
-export class RNNCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Tensor> {
+export class RNNCell extends RNNCellBase<WithState<Tensor>, Tensor> {
   static readonly names = ["inputSize", "hiddenSize", "bias", "nonlinearity", ...placement] as const;
   readonly nonlinearity: "tanh" | "relu";
 
@@ -139,7 +148,8 @@ export class RNNCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Te
     this.nonlinearity = nonlinearity;
   }
 
-  forward(input: Tensor, hx?: Tensor | null): Tensor {
+  forward(...args: WithState<Tensor>): Tensor {
+    const [input, hx] = readState<Tensor>(this, args);
     return this.step(cells[this.nonlinearity], input, hx ? [hx] : null)[0]!;
   }
 
@@ -152,7 +162,7 @@ const cellNames = ["inputSize", "hiddenSize", "bias", ...placement] as const;
 export type CellArguments = [inputSize: number, hiddenSize: number, bias?: boolean, ...Placement];
 
 /** One step of {@link GRU}. @see https://pytorch.org/docs/stable/generated/torch.nn.GRUCell.html */
-export class GRUCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Tensor> {
+export class GRUCell extends RNNCellBase<WithState<Tensor>, Tensor> {
   static readonly names: typeof cellNames = cellNames;
 
   constructor(...args: Arguments<typeof cellNames, CellArguments>) {
@@ -160,7 +170,8 @@ export class GRUCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Te
     super(cells.gru, inputSize, hiddenSize, bias, at);
   }
 
-  forward(input: Tensor, hx?: Tensor | null): Tensor {
+  forward(...args: WithState<Tensor>): Tensor {
+    const [input, hx] = readState<Tensor>(this, args);
     return this.step(cells.gru, input, hx ? [hx] : null)[0]!;
   }
 }
@@ -168,7 +179,7 @@ export class GRUCell extends RNNCellBase<[input: Tensor, hx?: Tensor | null], Te
 export type LSTMState = [hidden: Tensor, cell: Tensor];
 
 /** One step of {@link LSTM}. @see https://pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html */
-export class LSTMCell extends RNNCellBase<[input: Tensor, hx?: LSTMState | null], LSTMState> {
+export class LSTMCell extends RNNCellBase<WithState<LSTMState>, LSTMState> {
   static readonly names: typeof cellNames = cellNames;
 
   constructor(...args: Arguments<typeof cellNames, CellArguments>) {
@@ -176,7 +187,8 @@ export class LSTMCell extends RNNCellBase<[input: Tensor, hx?: LSTMState | null]
     super(cells.lstm, inputSize, hiddenSize, bias, at);
   }
 
-  forward(input: Tensor, hx?: LSTMState | null): LSTMState {
+  forward(...args: WithState<LSTMState>): LSTMState {
+    const [input, hx] = readState<LSTMState>(this, args);
     return [...this.step(cells.lstm, input, hx ?? null)] as LSTMState;
   }
 }

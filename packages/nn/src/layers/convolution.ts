@@ -1,8 +1,8 @@
 /** Convolutions and their transposes: a family owns arguments, printing and `forward`, a layer says its rank. */
-import { type Arguments, checkName, fail, type Shape, type Tensor } from "@dl/tensor";
+import { type Arguments, checkName, fail, readArguments, type Shape, type Tensor } from "@dl/tensor";
 import { namedPaddings, type Padding } from "../functional/convolve.ts";
 import * as F from "../functional/index.ts";
-import { each, type Size } from "../functional/sizes.ts";
+import { checkCounts, each, type Size } from "../functional/sizes.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { python } from "../repr.ts";
@@ -51,6 +51,7 @@ abstract class AnyConv<In extends readonly unknown[]> extends Module<In, Tensor>
     super();
     const settings = readNamed<Settings>({ name, names }, args);
     const { inChannels, outChannels, kernelSize, padding = 0, groups = 1, device, dtype } = settings;
+    checkCounts(name, { inChannels, outChannels });
     if (!(groups > 0) || inChannels % groups !== 0 || outChannels % groups !== 0) {
       fail(name, `${inChannels} and ${outChannels} channels do not both divide into ${groups} groups`);
     }
@@ -221,7 +222,10 @@ export type ConvTransposeArguments = [
 
 const transposes = { 1: F.convTranspose1d, 2: F.convTranspose2d, 3: F.convTranspose3d } as const;
 
-abstract class ConvTranspose extends AnyConv<[input: Tensor, outputSize?: readonly number[]]> {
+const transposeCall = { name: "ConvTranspose", names: ["input", "outputSize"] } as const;
+export type ConvTransposeInput = [input: Tensor, outputSize?: readonly number[] | null];
+
+abstract class ConvTranspose extends AnyConv<Arguments<typeof transposeCall.names, ConvTransposeInput>> {
   static readonly names: typeof transposeNames = transposeNames;
   declare readonly padding: readonly number[];
 
@@ -237,7 +241,8 @@ abstract class ConvTranspose extends AnyConv<[input: Tensor, outputSize?: readon
   }
 
   /** `outputSize`: the spatial sizes wanted, where the stride leaves several possible. */
-  forward(input: Tensor, outputSize?: readonly number[]): Tensor {
+  forward(...args: Arguments<typeof transposeCall.names, ConvTransposeInput>): Tensor {
+    const [input, outputSize] = readArguments<ConvTransposeInput>(transposeCall, args);
     const { weight, bias, stride, padding, groups, dilation } = this;
     const transpose = transposes[this.kernelSize.length as Rank];
     const extra = outputSize ? this.#outputPadding(input, outputSize) : this.outputPadding;

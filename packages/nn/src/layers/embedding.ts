@@ -1,6 +1,7 @@
 /** Tables of vectors. */
 import { type Arguments, fail, noGrad, readArguments, scope, showShape, type Tensor } from "@dl/tensor";
 import * as F from "../functional/index.ts";
+import { checkCounts } from "../functional/sizes.ts";
 import { normal_ } from "../init.ts";
 import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
@@ -82,6 +83,7 @@ export class Embedding extends Module<[input: Tensor], Tensor> {
     super();
     const [rows, width, paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false, sparse = false, given, ...at] =
       readArguments<EmbeddingArguments>(Embedding, args);
+    checkCounts("Embedding", { numEmbeddings: rows, embeddingDim: width });
     this.numEmbeddings = rows;
     this.embeddingDim = width;
     this.paddingIdx = paddingRow("Embedding", paddingIdx, rows);
@@ -144,11 +146,11 @@ export type EmbeddingBagArguments = [
   ...Placement,
 ];
 
+const bagCall = { name: "EmbeddingBag", names: ["input", "offsets", "perSampleWeights"] } as const;
+export type EmbeddingBagInput = [input: Tensor, offsets?: Tensor | null, perSampleWeights?: Tensor | null];
+
 /** The mean, sum or maximum of bags of rows. @see https://pytorch.org/docs/stable/generated/torch.nn.EmbeddingBag.html */
-export class EmbeddingBag extends Module<
-  [input: Tensor, offsets?: Tensor | null, perSampleWeights?: Tensor | null],
-  Tensor
-> {
+export class EmbeddingBag extends Module<Arguments<typeof bagCall.names, EmbeddingBagInput>, Tensor> {
   static readonly names = [
     "numEmbeddings",
     "embeddingDim",
@@ -189,6 +191,7 @@ export class EmbeddingBag extends Module<
       paddingIdx,
       ...at
     ] = readArguments<EmbeddingBagArguments>(EmbeddingBag, args);
+    checkCounts("EmbeddingBag", { numEmbeddings: rows, embeddingDim: width });
     this.numEmbeddings = rows;
     this.embeddingDim = width;
     this.maxNorm = maxNorm ?? null;
@@ -206,7 +209,8 @@ export class EmbeddingBag extends Module<
     fillTable(this.weight, this.paddingIdx);
   }
 
-  forward(input: Tensor, offsets?: Tensor | null, perSampleWeights?: Tensor | null): Tensor {
+  forward(...args: Arguments<typeof bagCall.names, EmbeddingBagInput>): Tensor {
+    const [input, offsets, perSampleWeights] = readArguments<EmbeddingBagInput>(bagCall, args);
     const { weight, maxNorm, normType, scaleGradByFreq, mode, sparse, includeLastOffset, paddingIdx } = this;
     return F.embeddingBag(
       input,

@@ -26,6 +26,7 @@ export {
   type LSTMState,
   RNNCell,
   type RNNCellArguments,
+  type WithState,
 } from "./cells.ts";
 export {
   BCELoss,
@@ -50,6 +51,7 @@ export {
   ConvTranspose2d,
   ConvTranspose3d,
   type ConvTransposeArguments,
+  type ConvTransposeInput,
 } from "./convolution.ts";
 export * from "./distance.ts";
 export * from "./dropout.ts";

@@ -1,6 +1,7 @@
 /** Layers that multiply by a weight. */
 import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
 import * as F from "../functional/index.ts";
+import { checkCounts } from "../functional/sizes.ts";
 import { calculateFanInAndFanOut, kaimingUniform_, uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
@@ -28,6 +29,7 @@ export class Linear extends Module<[input: Tensor], Tensor> {
   constructor(...args: Arguments<typeof Linear.names, LinearArguments>) {
     super();
     const [inFeatures, outFeatures, bias = true, device, dtype] = readArguments<LinearArguments>(Linear, args);
+    checkCounts("Linear", { inFeatures, outFeatures });
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.weight = parameter([outFeatures, inFeatures], device, dtype);

@@ -1,7 +1,7 @@
 /** Batch, instance, layer and group norm. */
 import { type Arguments, fail, noGrad, readArguments, type Shape, showShape, type Tensor } from "@dl/tensor";
 import * as F from "../functional/index.ts";
-import { layoutOf } from "../functional/sizes.ts";
+import { checkCounts, layoutOf } from "../functional/sizes.ts";
 import { ones_, zeros_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
@@ -39,6 +39,7 @@ abstract class ChannelNorm extends Module<[input: Tensor], Tensor> {
     const owner = { name, names: normNames };
     const [numFeatures, eps = 1e-5, momentum = 0.1, affine = usual, track = usual, device, dtype] =
       readArguments<NormArguments>(owner, args);
+    checkCounts(name, { numFeatures });
     this.numFeatures = numFeatures;
     this.eps = eps;
     this.momentum = momentum;

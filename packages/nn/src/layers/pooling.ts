@@ -205,7 +205,10 @@ export type MaxUnpoolArguments = [kernelSize: Size, stride?: Size | null, paddin
 const unpools = { 1: F.maxUnpool1d, 2: F.maxUnpool2d, 3: F.maxUnpool3d } as const;
 type Rank = keyof typeof unpools;
 
-abstract class MaxUnpool extends Module {
+const unpoolCall = { name: "MaxUnpool", names: ["input", "indices", "outputSize"] } as const;
+export type MaxUnpoolInput = [input: Tensor, indices: Tensor, outputSize?: readonly number[] | null];
+
+abstract class MaxUnpool extends Module<Arguments<typeof unpoolCall.names, MaxUnpoolInput>, Tensor> {
   static readonly names: typeof unpoolNames = unpoolNames;
   /** @internal How many dimensions are pooled. */
   declare static readonly rank: Rank;
@@ -223,7 +226,8 @@ abstract class MaxUnpool extends Module {
   }
 
   /** `indices`: the positions that pooling gave; `outputSize`: the size before it, where several are possible. */
-  forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
+  forward(...args: Arguments<typeof unpoolCall.names, MaxUnpoolInput>): Tensor {
+    const [input, indices, outputSize] = readArguments<MaxUnpoolInput>(unpoolCall, args);
     const unpool = unpools[this.kernelSize.length as Rank];
     return unpool(input, indices, this.kernelSize, this.stride, this.padding, outputSize);
   }

@@ -1,11 +1,12 @@
 /** Recurrent layers: stacks of cells run over a sequence, in one direction or in both. */
 import { type Arguments, cat, checkName, fail, readArguments, showShape, stack, type Tensor, zeros } from "@dl/tensor";
 import * as F from "../functional/index.ts";
+import { checkCounts } from "../functional/sizes.ts";
 import { uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { describe, float } from "../repr.ts";
-import { type Cell, type CellWeights, cells, type LSTMState } from "./cells.ts";
+import { type Cell, type CellWeights, cells, type LSTMState, readState, type WithState } from "./cells.ts";
 import { initialize, type Placement, parameter, placement } from "./placement.ts";
 
 const names = ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"] as const;
@@ -37,6 +38,7 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
     super();
     const [inputSize, hiddenSize, numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false] =
       settings;
+    checkCounts(name, { inputSize: settings[0], hiddenSize: settings[1] });
     if (!(dropout >= 0 && dropout <= 1)) fail(name, `dropout must lie in [0, 1], got ${dropout}`);
     if (!(projSize >= 0 && projSize < hiddenSize)) fail(name, `projSize must lie in [0, hiddenSize), got ${projSize}`);
     this.inputSize = inputSize;
@@ -176,7 +178,7 @@ export type RNNArguments = [...RecurrentArguments, nonlinearity?: RecurrentNonli
  * h' = tanh(W x + U h), or relu: sequences [L, N, inputSize] ([N, L, …] with `batchFirst`) → outputs and final states.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.RNN.html
  */
-export class RNN extends Recurrent<[input: Tensor, hx?: Tensor | null], [output: Tensor, hidden: Tensor]> {
+export class RNN extends Recurrent<WithState<Tensor>, [output: Tensor, hidden: Tensor]> {
   static readonly names = [...names, "nonlinearity", ...placement] as const;
   readonly nonlinearity: RecurrentNonlinearity;
 
@@ -187,7 +189,8 @@ export class RNN extends Recurrent<[input: Tensor, hx?: Tensor | null], [output:
     this.nonlinearity = nonlinearity;
   }
 
-  forward(input: Tensor, hx?: Tensor | null): [output: Tensor, hidden: Tensor] {
+  forward(...args: WithState<Tensor>): [output: Tensor, hidden: Tensor] {
+    const [input, hx] = readState<Tensor>(this, args);
     const [output, [hidden]] = this.run(input, hx ? [hx] : null);
     return [output, hidden!];
   }
@@ -196,7 +199,7 @@ export class RNN extends Recurrent<[input: Tensor, hx?: Tensor | null], [output:
 export type GRUArguments = [...RecurrentArguments, ...Placement];
 
 /** Gated recurrent units (Cho et al., 2014). @see https://pytorch.org/docs/stable/generated/torch.nn.GRU.html */
-export class GRU extends Recurrent<[input: Tensor, hx?: Tensor | null], [output: Tensor, hidden: Tensor]> {
+export class GRU extends Recurrent<WithState<Tensor>, [output: Tensor, hidden: Tensor]> {
   static readonly names = [...names, ...placement] as const;
 
   constructor(...args: Arguments<typeof GRU.names, GRUArguments>) {
@@ -204,7 +207,8 @@ export class GRU extends Recurrent<[input: Tensor, hx?: Tensor | null], [output:
     super("GRU", cells.gru, [a, b, c, d, e, f, g] as RecurrentArguments, 0, at);
   }
 
-  forward(input: Tensor, hx?: Tensor | null): [output: Tensor, hidden: Tensor] {
+  forward(...args: WithState<Tensor>): [output: Tensor, hidden: Tensor] {
+    const [input, hx] = readState<Tensor>(this, args);
     const [output, [hidden]] = this.run(input, hx ? [hx] : null);
     return [output, hidden!];
   }
@@ -220,7 +224,7 @@ export type LSTMArguments = [...RecurrentArguments, projSize?: number, ...Placem
  * const [output, [hidden, cell]] = lstm(rand(3, 7, 10));
  * [output.shape, hidden.shape, cell.shape]; // [3, 7, 20] [1, 3, 20] [1, 3, 20]
  */
-export class LSTM extends Recurrent<[input: Tensor, hx?: LSTMState | null], [output: Tensor, state: LSTMState]> {
+export class LSTM extends Recurrent<WithState<LSTMState>, [output: Tensor, state: LSTMState]> {
   static readonly names = [...names, "projSize", ...placement] as const;
 
   constructor(...args: Arguments<typeof LSTM.names, LSTMArguments>) {
@@ -228,7 +232,8 @@ export class LSTM extends Recurrent<[input: Tensor, hx?: LSTMState | null], [out
     super("LSTM", cells.lstm, [a, b, c, d, e, f, g] as RecurrentArguments, projSize, at);
   }
 
-  forward(input: Tensor, hx?: LSTMState | null): [output: Tensor, state: LSTMState] {
+  forward(...args: WithState<LSTMState>): [output: Tensor, state: LSTMState] {
+    const [input, hx] = readState<LSTMState>(this, args);
     const [output, state] = this.run(input, hx ?? null);
     return [output, state as LSTMState];
   }

@@ -16,6 +16,7 @@ export abstract class LRScheduler {
   #lastLrs: number[] = [];
 
   constructor(optimizer: Optimizer, lastEpoch: number = -1) {
+    if (!optimizer?.paramGroups) fail(new.target.name, "the first argument is the optimizer", "Pass one");
     this.optimizer = optimizer;
     for (const group of optimizer.paramGroups) {
       if (lastEpoch === -1) group.initialLr ??= group.lr;

@@ -6,7 +6,7 @@ import { decode } from "../host.ts";
 import { getBackend } from "../registry.ts";
 import { type Shape, stridesOf } from "../shape.ts";
 import { state } from "../state.ts";
-import { Tensor } from "../tensor.ts";
+import { needTensor, Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import type { Nested } from "./creation.ts";
 import { rawData, readNow } from "./reading.ts";
@@ -147,6 +147,7 @@ export function numpy(input: Tensor): NDArray {
   }
   if (input.requiresGrad) fail("numpy", "the tensor requires grad", "Use .detach().numpy()");
   storage.retain(); // and never released: the array's end is the collector's to find
+  backend.expose?.(storage);
   const data = lend(storage);
   if (!(data.buffer instanceof ArrayBuffer)) return { data, shape, stride, offset };
   let latest = data;
@@ -172,6 +173,7 @@ function lend(storage: Storage): TypedArray {
 
 /** Whether both have the same shape and elements. @see https://pytorch.org/docs/stable/generated/torch.equal.html */
 export function equal(input: Tensor, other: Tensor): boolean {
+  needTensor("equal", other);
   if (input.shape.length !== other.shape.length || input.shape.some((size, d) => size !== other.shape[d])) return false;
   return inNameOf("equal", () => Boolean(input.eq(other).all().item()));
 }

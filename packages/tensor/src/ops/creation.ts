@@ -14,6 +14,9 @@ import { isOptions } from "./signature.ts";
 /** A number, or lists of lists of numbers of equal lengths. */
 export type Nested = Scalar | readonly Nested[];
 
+/** The same, with rows as typed arrays. */
+export type Rows = Nested | TypedArray | readonly Rows[];
+
 export interface TensorOptions<D extends DType = DType> {
   readonly dtype?: D | undefined;
   readonly device?: string | undefined;
@@ -27,16 +30,13 @@ export interface TensorOptions<D extends DType = DType> {
  * @see https://pytorch.org/docs/stable/generated/torch.tensor.html
  * @example tensor([[1, 2], [3, 4]], { dtype: "float64" })
  */
-export function tensor<D extends DType = DType>(
-  data: Nested | TypedArray | Tensor,
-  options: TensorOptions<D> = {},
-): Tensor<D> {
+export function tensor<D extends DType = DType>(data: Rows | Tensor, options: TensorOptions<D> = {}): Tensor<D> {
   if (data instanceof Tensor) return finish(data.detach().clone().to(options) as Tensor<D>, options);
   if (ArrayBuffer.isView(data)) return fromArray(data as TypedArray, [data.length], options);
-  const shape = shapeOf(data);
+  const { shape, own } = measure(data as Rows);
   const flat: Scalar[] = [];
-  flatten(data, shape, 0, [], flat);
-  const dtype = options.dtype ?? guess(flat);
+  flatten(data as Rows, shape, 0, [], flat);
+  const dtype = options.dtype ?? own ?? guess(flat);
   checkDType("tensor", dtype);
   const raw = new dtypes[dtype].array(flat.length);
   const checked = isFloat(dtype) ? flat : flat.map((value) => inRange("tensor", value, dtype));
@@ -48,15 +48,12 @@ export function tensor<D extends DType = DType>(
  * {@link tensor} of lists and arrays; a tensor stays itself where nothing changes, with its history.
  * @see https://pytorch.org/docs/stable/generated/torch.as_tensor.html
  */
-export function asTensor<D extends DType = DType>(
-  data: Nested | TypedArray | Tensor,
-  options: TensorOptions<D> = {},
-): Tensor<D> {
+export function asTensor<D extends DType = DType>(data: Rows | Tensor, options: TensorOptions<D> = {}): Tensor<D> {
   return data instanceof Tensor ? (data.to(options) as Tensor<D>) : tensor(data, options);
 }
 
 /** A float32 tensor from lists or a typed array, as `torch.FloatTensor`. */
-export function floatTensor(data: Nested | TypedArray, options: Omit<TensorOptions, "dtype"> = {}): Tensor<"float32"> {
+export function floatTensor(data: Rows, options: Omit<TensorOptions, "dtype"> = {}): Tensor<"float32"> {
   return tensor(data, { ...options, dtype: "float32" });
 }
 
@@ -101,20 +98,29 @@ export function finish<D extends DType>(made: Tensor<D>, { requiresGrad }: Tenso
   return made;
 }
 
-function shapeOf(data: Nested): number[] {
+function isList(data: unknown): data is readonly Rows[] {
+  return Array.isArray(data) || byArray.has((data as object | undefined)?.constructor);
+}
+
+/** The sizes of the lists that come first, and the dtype of the innermost one where that is a typed array. */
+function measure(data: Rows): { shape: number[]; own: DType | undefined } {
   const shape: number[] = [];
-  for (let inner: Nested | undefined = data; Array.isArray(inner); inner = inner[0]) shape.push(inner.length);
-  return shape;
+  let own: DType | undefined;
+  for (let inner: Rows | undefined = data; isList(inner); inner = inner[0]) {
+    shape.push(inner.length);
+    own = byArray.get(inner.constructor);
+  }
+  return { shape, own };
 }
 
 /** Appends all elements to `out`; `place` says where in the lists it is. */
-function flatten(data: Nested, shape: Shape, depth: number, place: number[], out: Scalar[]): void {
-  if (depth === shape.length && !Array.isArray(data)) {
+function flatten(data: Rows, shape: Shape, depth: number, place: number[], out: Scalar[]): void {
+  if (depth === shape.length && !isList(data)) {
     if (!isScalar(data)) failNoNumber(data, place.slice(0, depth));
     out.push(data);
     return;
   }
-  const list = Array.isArray(data) ? (data as readonly Nested[]) : undefined;
+  const list = isList(data) ? data : undefined;
   if (list?.length !== shape[depth]) failRagged(place.slice(0, depth), shape[depth], list?.length);
   for (let i = 0; i < list!.length; i++) {
     place[depth] = i;

@@ -114,6 +114,7 @@ function spell(input: Tensor, index: readonly Index[]): Exclude<Index, "...">[] 
   const dots = index.filter((item) => item === "...").length;
   if (dots > 1) fail("at", 'at most one "..." can stand for the rest');
   const rest = Array.from({ length: missing }, () => [] as readonly number[]);
+  index.forEach(needIndex);
   const full = dots === 0 ? [...index, ...rest] : index.flatMap((item) => (item === "..." ? rest : [item]));
   return full.map(plain) as Exclude<Index, "...">[];
 }
@@ -123,6 +124,15 @@ function plain(item: Index): Index {
   const single =
     item instanceof Tensor && item.ndim === 0 && dtypes[item.dtype].kind !== "float" && item.backend.readSync;
   return single ? item.item() : item;
+}
+
+function needIndex(item: Index, i: number): void {
+  if (item === null || item === "..." || !["string", "undefined"].includes(typeof item)) return;
+  fail(
+    "at",
+    `index ${i} is ${JSON.stringify(item)}`,
+    'Slices are [start, stop, step], "..." stands for all that is left',
+  );
 }
 
 function consumed(item: Index): number {

@@ -85,6 +85,7 @@ export function bmm(input: Tensor, mat2: Tensor): Tensor {
 
 /** [n, m] × [m]. @see https://pytorch.org/docs/stable/generated/torch.mv.html */
 export function mv(input: Tensor, vec: Tensor): Tensor {
+  needTensor("mv", vec);
   needRank("mv", input, 2);
   needRank("mv", vec, 1);
   return product("mv", input, vec);
@@ -92,6 +93,7 @@ export function mv(input: Tensor, vec: Tensor): Tensor {
 
 /** The inner product of two vectors. @see https://pytorch.org/docs/stable/generated/torch.dot.html */
 export function dot(input: Tensor, tensor: Tensor): Tensor {
+  needTensor("dot", tensor);
   needRank("dot", input, 1);
   needRank("dot", tensor, 1);
   if (input.dtype !== tensor.dtype)

@@ -17,8 +17,10 @@ export const indexFill = composite(
     if (value instanceof Tensor && value.ndim > 0)
       fail("indexFill", `needs a 0-d value, got ${showShape(value.shape)}`);
     const content = value instanceof Tensor ? to(value, input.dtype) : input.newFull([], value);
-    const shape = input.ndim === 0 ? [] : input.shape.with(normalizeDim("indexFill", dim, input.ndim), index.numel());
-    return input.indexCopy(dim, index, content.expand(shape));
+    if (input.ndim === 0) return input.indexCopy(dim, index, content);
+    const at = normalizeDim("indexFill", dim, input.ndim);
+    const places = normalized("indexFill", index, at, input.shape[at]!);
+    return input.indexCopy(at, places, content.expand(input.shape.with(at, index.numel())));
   },
   "IndexFillBackward0",
 );

@@ -1,6 +1,6 @@
 /** Moments and counts of elements. */
 
-import { isFloat } from "../dtype.ts";
+import { type DType, isFloat } from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { state } from "../state.ts";
 import type { Tensor } from "../tensor.ts";
@@ -46,9 +46,9 @@ export const stdMean = composite(
 
 /** The sum without NaN. @see https://pytorch.org/docs/stable/generated/torch.nansum.html */
 export const nansum = composite(
-  "nansum(input, dim?, keepdim?)",
-  (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor =>
-    (isFloat(input.dtype) ? where(input.isnan(), 0, input) : input).sum(dim, keepdim),
+  "nansum(input, dim?, keepdim?, dtype?)",
+  (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor =>
+    (isFloat(input.dtype) ? where(input.isnan(), 0, input) : input).sum(dim, keepdim, dtype),
   "NansumBackward0",
 );
 
