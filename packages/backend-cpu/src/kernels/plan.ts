@@ -77,12 +77,8 @@ class Walk {
     if (rank < 2) return;
     const [rows, columns] = [this.#sizes[rank - 2]!, this.#sizes[rank - 1]!];
     if (rows < 2 * TILE || columns < 2 * TILE || rows % TILE !== 0 || columns % TILE !== 0) return;
-    this.#sizes.splice(rank - 2, 2, rows / TILE, columns / TILE, TILE, TILE);
-    for (const strides of this.#strides) {
-      const [down, across] = [strides[rank - 2]!, strides[rank - 1]!];
-      strides.splice(rank - 2, 2, down * TILE, across * TILE, down, across);
-    }
-    this.#rank += 2;
+    this.#append(rank - 2, rows, TILE);
+    this.#append(rank - 1, columns, TILE);
   }
 
   /** Runs along the innermost dimension that is long, a part of it at a time, where those along the last are short. */
@@ -95,14 +91,7 @@ class Walk {
     const dim = sizes.findLastIndex((size) => size >= enough);
     const size = sizes[dim]!;
     const part = size > LONG && size % LONG === 0 ? LONG : size;
-    this.#sizes.splice(dim, 1, size / part);
-    this.#sizes.splice(rank, 0, part);
-    for (const strides of this.#strides) {
-      const stride = strides[dim]!;
-      strides[dim] = stride * part;
-      strides.splice(rank, 0, stride);
-    }
-    this.#rank++;
+    this.#append(dim, size, part);
   }
 
   /** Writes the plan down for operands at `addresses` and gives its address. It holds until the next one is written. */
@@ -126,6 +115,19 @@ class Walk {
       for (let k = 0; k < this.#operands; k++) words[to++] = this.#strides[k]![dim]!;
     }
     return block.address;
+  }
+
+  /** Goes along `part` elements of a dimension innermost, and along the rest of its `size` where it was. */
+  #append(dim: number, size: number, part: number): void {
+    const rank = this.#rank++;
+    this.#sizes[dim] = size / part;
+    this.#sizes[rank] = part;
+    for (let k = 0; k < this.#operands; k++) {
+      const strides = this.#strides[k]!;
+      const stride = strides[dim]!;
+      strides[dim] = stride * part;
+      strides[rank] = stride;
+    }
   }
 
   #joins(to: number, dim: number, size: number): boolean {
