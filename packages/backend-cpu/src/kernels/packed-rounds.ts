@@ -3,7 +3,7 @@ import { type Expr, type Func, type FuncRef, i32, type Local, op } from "../wasm
 import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
 import { addFunction, type Building, type Formula, type Layout, type Procedure, stepOf } from "./formula.ts";
-import type { VectorLanes } from "./lanes.ts";
+import { collect, type VectorLanes } from "./lanes.ts";
 import { Lowering } from "./lower.ts";
 import { REGISTERS } from "./registers.ts";
 import { SPLIT } from "./split.ts";
@@ -30,11 +30,17 @@ export function isMove({ inputs, output, root }: Formula): boolean {
  * Others take two where the engine joins them, else four; one where something unusual is noted beside, if registers are
  * scarce: V8 notes it at the end of the round, and keeps all that it is made of until then.
  */
-export function vectorsOf({ what, m }: Building, way: Way): number {
+export function vectorsOf(building: Building, way: Way): number {
+  const { what, m } = building;
   if (isMove(what) && !m.options.joined) return 8;
   if (isCheap(what)) return what.split ? Math.max(4, LINE / (SPLIT * what.output.bytes)) : 4;
-  if (m.options.joined) return 2;
+  if (isJoined(building)) return 2;
   return way.signs.length > 0 && registersOfWay(way) > REGISTERS - 4 ? 1 : 4;
+}
+
+/** Whether the engine joins the vectors of a formula; what looks numbers up, one by one, it does not. */
+function isJoined({ what, m }: Building): boolean {
+  return m.options.joined === true && ![...collect([what.root])].some(({ op }) => op === "column" || op === "lookup");
 }
 
 /** `count` rounds. */
@@ -133,9 +139,9 @@ function roundOf(
  * so that the engine can join vectors. Where it does not, a long formula stores each vector before it loads the next: side
  * by side, they would not fit the registers.
  */
-function groupsOf({ what, m }: Building, moved: number, vectors: number): number[][] {
+function groupsOf(building: Building, moved: number, vectors: number): number[][] {
   const places = Array.from({ length: vectors }, (_, vector) => vector * moved);
-  const inTurn = !isCheap(what) && !m.options.joined;
+  const inTurn = !isCheap(building.what) && !isJoined(building);
   return inTurn ? places.map((at) => [at]) : [places];
 }
 

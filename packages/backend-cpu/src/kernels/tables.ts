@@ -4,8 +4,8 @@ import type { Node } from "./expression.ts";
 
 /** What `lookup` finds; a table may have more rows, for those that begin later. */
 export const ROWS = 256;
-/** What `column` finds, and the bytes of two float32 numbers. */
-export const MANY_ROWS = 4096;
+/** What `column` finds, and the bytes of two float32 numbers: together half of a core's fastest memory. */
+export const MANY_ROWS = 2048;
 export const WORD_PAIR = 8;
 export const ROW_BYTES = 16;
 
