@@ -1,5 +1,5 @@
 /** Gradients as values, instead of in `.grad`. */
-import { fail, type Tensor, zerosLike } from "@dl/tensor";
+import { type Arguments, fail, readArguments, type Tensor, zerosLike } from "@dl/tensor";
 import { needNode, nodesTo, run } from "./backward.ts";
 import type { Capture } from "./engine.ts";
 import { slotOf } from "./leaf.ts";
@@ -17,6 +17,18 @@ export interface GradOptions {
   /** Give zeros for them. */
   readonly materializeGrads?: boolean | undefined;
 }
+
+const names = ["gradOutputs", "retainGraph", "createGraph", "onlyInputs", "allowUnused", "materializeGrads"] as const;
+
+/** {@link GradOptions} by position; `onlyInputs` is for PyTorch's callers. */
+export type GradArguments = [
+  gradOutputs?: Tensor | readonly (Tensor | null)[] | null,
+  retainGraph?: boolean | null,
+  createGraph?: boolean,
+  onlyInputs?: boolean,
+  allowUnused?: boolean | null,
+  materializeGrads?: boolean,
+];
 
 export type OneOrMore<T> = T | readonly T[];
 
@@ -36,13 +48,21 @@ export function grad(
   inputs: OneOrMore<Tensor>,
   options: GradOptions & { readonly allowUnused: true; readonly materializeGrads?: false },
 ): (Tensor | null)[];
-export function grad(outputs: OneOrMore<Tensor>, inputs: OneOrMore<Tensor>, options?: GradOptions): Tensor[];
 export function grad(
   outputs: OneOrMore<Tensor>,
   inputs: OneOrMore<Tensor>,
-  options: GradOptions = {},
+  ...args: Arguments<typeof names, GradArguments>
+): Tensor[];
+export function grad(
+  outputs: OneOrMore<Tensor>,
+  inputs: OneOrMore<Tensor>,
+  ...args: readonly unknown[]
 ): (Tensor | null)[] {
-  const { createGraph = false, retainGraph = createGraph, gradOutputs = [] } = options;
+  const [gradOutputs, retain, createGraph = false, , allowUnused, materializeGrads] = readArguments<GradArguments>(
+    { name: "grad", names },
+    args,
+  );
+  const retainGraph = retain ?? createGraph;
   const [roots, wanted] = [listOf(outputs), listOf(inputs)];
   const found: (Tensor | null)[] = wanted.map(() => null);
   const captures = new Map<Node, Capture[]>();
@@ -52,8 +72,8 @@ export function grad(
     captures.set(node, [...(captures.get(node) ?? []), { slot: slotOf(input), take }]);
   }
   const needed = nodesTo(roots, new Set(captures.keys()));
-  run("grad", roots, listOf(gradOutputs), { createGraph, retainGraph, accumulate: false, needed, captures });
-  return found.map((g, i) => g ?? unused(i, wanted[i]!, options));
+  run("grad", roots, listOf(gradOutputs ?? []), { createGraph, retainGraph, accumulate: false, needed, captures });
+  return found.map((g, i) => g ?? unused(i, wanted[i]!, { allowUnused: allowUnused ?? false, materializeGrads }));
 }
 
 function unused(index: number, input: Tensor, { allowUnused, materializeGrads }: GradOptions): Tensor | null {

@@ -258,6 +258,14 @@ describe("leaves", () => {
   });
 });
 
+test("grad takes its options by position, too, and refuses what it does not know", () => {
+  const x = leaf(1, 2, 3);
+  expect(grad(x.square().sum(), x, floatTensor(10))[0]!.toArray()).toEqual([20, 40, 60]);
+  const [first] = grad(x.pow(3).sum(), x, null, true, true);
+  expect(grad(first!.sum(), x)[0]!.toArray()).toEqual([6, 12, 18]);
+  expect(() => grad(x.sum(), x, { createGrph: true } as never)).toThrow('grad: unknown option "createGrph"');
+});
+
 describe("grad", () => {
   test("gives gradients as values, in the order of the inputs, repeated ones too", () => {
     const [x, w] = [leaf(1, 2), leaf(3, 4)];

@@ -1,5 +1,5 @@
 /** Data sets made of others: cut, joined, side by side. */
-import { type Arguments, fail, type Generator, permutation, readArguments } from "@dl/tensor";
+import { type Arguments, fail, type Generator, isTensor, permutation, readArguments, type Tensor } from "@dl/tensor";
 import type { Collated } from "./collate.ts";
 import { checkIndex, Dataset, IterableDataset } from "./dataset.ts";
 import { asDataset, type Source } from "./fetch.ts";
@@ -17,11 +17,11 @@ export class Subset<T> extends Dataset<T> {
   readonly indices: ArrayLike<number>;
   override readonly getBatch?: (indices: readonly number[]) => Collated<T> | Promise<Collated<T>>;
 
-  constructor(source: Source<T>, indices: ArrayLike<number>) {
+  constructor(source: Source<T>, indices: ArrayLike<number> | Tensor) {
     super();
     const dataset = asDataset(source);
     this.dataset = dataset;
-    this.indices = indices;
+    this.indices = isTensor(indices) ? (indices.flatten().toArray() as number[]) : indices;
     if (dataset.getBatch) this.getBatch = (at) => dataset.getBatch!(at.map((index) => this.#inner(index)));
   }
 

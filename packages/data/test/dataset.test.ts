@@ -181,6 +181,7 @@ describe("randomSplit", () => {
 it("cuts and joins lists as it does data sets", () => {
   const letters = ["a", "b", "c", "d"];
   expect(new Subset(letters, [2, 0]).get(0)).toBe("c");
+  expect(new Subset(letters, tensor([true, false, true, false]).nonzero()).get(1)).toBe("c");
   const joined = new ConcatDataset([letters, new Subset(letters, [3])]);
   expect([joined.length, joined.get(4)]).toEqual([5, "d"]);
   const [train, test] = randomSplit(letters, [3, 1]);

@@ -1,5 +1,5 @@
 /** Calls that hooks may see and change, forward and backward. */
-import type { Tensor } from "@dl/tensor";
+import { fail, type Tensor } from "@dl/tensor";
 import { type BackwardHook, watchGradients } from "./backward-hooks.ts";
 import { Callable } from "./callable.ts";
 import { type ForwardHook, type ForwardPreHook, Hooks, type Removable } from "./hooks.ts";
@@ -23,6 +23,7 @@ export abstract class Hooked<In extends readonly unknown[] = Anything, Out = Any
 
   /** @internal */
   override invoke(input: unknown[]): unknown {
+    if (!this.forward) fail(this.constructor.name, "has no forward", "Write forward(x) { … } in the class");
     if (!this[WATCHED]) return this.forward(...(input as unknown as In));
     let args = input;
     for (const hook of this.#before) {

@@ -1,11 +1,14 @@
 /** Gradients limited, parameters as one vector. */
-import { cat, composite, fail, noGrad, op, scope, stack, type Tensor, tidy, zeros } from "@dl/tensor";
+import { cat, composite, fail, isTensor, noGrad, op, scope, stack, type Tensor, tidy, zeros } from "@dl/tensor";
 import { lpNorm } from "./functional/distance.ts";
 
 export * as rnn from "./sequences.ts";
 
 function gradientsOf(parameters: Tensor | Iterable<Tensor>): Tensor[] {
-  const list = "storage" in parameters ? [parameters] : [...parameters];
+  if (!isTensor(parameters) && typeof parameters?.[Symbol.iterator] !== "function") {
+    fail("gradients", "needs tensors", "Pass model.parameters()");
+  }
+  const list = isTensor(parameters) ? [parameters] : [...parameters];
   return list.flatMap(({ grad }) => (grad ? [grad] : []));
 }
 

@@ -84,3 +84,24 @@ describe("a layer made without what it needs", () => {
     ["BatchNorm2d: numFeatures is undefined", () => new nn.BatchNorm2d(undefined as never)],
   ])("says so: %s", (message, make) => expect(make).toThrow(message));
 });
+
+describe("what is no state, no tensor or no module", () => {
+  const x = rand(5, 2, 3);
+  const state = rand(1, 2, 4);
+
+  it("is refused by recurrent layers", () => {
+    expect(() => new nn.LSTM(3, 4)(x, state as never)).toThrow("LSTM: hx must be a list of 2 tensors");
+    expect(() => new nn.LSTMCell(3, 4)(x.at(0), state.at(0) as never)).toThrow("LSTMCell: hx must be a list of 2");
+    expect(() => new nn.GRU(3, 4)(x, [state, state] as never)).toThrow("GRU: hx must be a tensor");
+  });
+
+  it("is named elsewhere", () => {
+    expect(() => nn.utils.clipGradNorm_(new nn.Linear(2, 2) as never, 1)).toThrow("Pass model.parameters()");
+    class Empty extends nn.Module {
+      declare forward: never;
+    }
+    const call = new Empty() as unknown as (x: Tensor) => Tensor;
+    expect(() => call(x)).toThrow("Empty: has no forward");
+    expect(() => x.to({ memoryFormat: "channels_last" } as never)).toThrow('to: unknown option "memoryFormat"');
+  });
+});

@@ -235,7 +235,8 @@ Object.defineProperty(Tensor.prototype, Symbol.iterator, {
 });
 Object.defineProperty(Tensor.prototype, Symbol.toPrimitive, {
   value(this: Tensor, hint: string) {
-    return hint === "number" ? this.item() : this.toString();
+    const isNumber = hint === "number" || (hint === "default" && this.numel() === 1 && this.backend.readSync);
+    return isNumber ? this.item() : this.toString();
   },
 });
 Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), {

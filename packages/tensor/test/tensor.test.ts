@@ -312,3 +312,10 @@ test("the version is the package's", () => {
   const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
   expect(version).toBe(manifest.version);
 });
+
+test("a single element adds up as a number", () => {
+  const loss = tensor(2.5) as unknown as number;
+  expect([1 + loss, loss > 2, `${loss}`]).toEqual([3.5, true, "tensor(2.5000)"]);
+  expect(`x: ${ones(2)}`).toBe("x: tensor([1., 1.])");
+  expect((ones(2) as unknown as string) + 1).toBe("tensor([1., 1.])1");
+});

@@ -1,5 +1,5 @@
 /** One step of each recurrent network: a table for the sequence layers, and the cells as layers of their own. */
-import { type Arguments, checkName, fail, readArguments, showShape, type Tensor, zeros } from "@dl/tensor";
+import { type Arguments, checkName, fail, isTensor, readArguments, showShape, type Tensor, zeros } from "@dl/tensor";
 import * as F from "../functional/index.ts";
 import { uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
@@ -73,6 +73,12 @@ export function readState<S>(module: Module, args: WithState<S>): [input: Tensor
   return readArguments({ name: module.getName(), names: callNames }, args);
 }
 
+/** Throws unless there are so many tensors: one state is easily taken for two, and two for one. */
+export function checkStates(name: string, given: readonly Tensor[], count: number): void {
+  if (given.length === count && Array.isArray(given) && given.every(isTensor)) return;
+  fail(name, `hx must be ${count === 1 ? "a tensor" : `a list of ${count} tensors`}`);
+}
+
 abstract class RNNCellBase<In extends readonly unknown[], Out> extends Module<In, Out> {
   readonly inputSize: number;
   readonly hiddenSize: number;
@@ -106,6 +112,7 @@ abstract class RNNCellBase<In extends readonly unknown[], Out> extends Module<In
     const batched = input.ndim === 2;
     const x = batched ? input : input.unsqueeze(0);
     const wanted = [x.shape[0]!, this.hiddenSize];
+    if (given) checkStates(this.getName(), given, cell.states);
     const state = Array.from({ length: cell.states }, (_, i) => {
       const one = given?.[i] ?? zeros(wanted, { dtype: x.dtype as "float32", device: x.device });
       return one.ndim === 1 ? one.unsqueeze(0) : one;

@@ -6,7 +6,7 @@ import { uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { describe, float } from "../repr.ts";
-import { type Cell, type CellWeights, cells, type LSTMState, readState, type WithState } from "./cells.ts";
+import { type Cell, type CellWeights, cells, checkStates, type LSTMState, readState, type WithState } from "./cells.ts";
 import { initialize, type Placement, parameter, placement } from "./placement.ts";
 
 const names = ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"] as const;
@@ -117,6 +117,7 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
   #states(sequence: Tensor, given: RecurrentState | null): RecurrentState {
     const rows = this.numLayers * this.#directions.length;
     const sizes = [this.projSize || this.hiddenSize, this.hiddenSize];
+    if (given) checkStates(this.getName(), given, this.#cell.states);
     return Array.from({ length: this.#cell.states }, (_, i) => {
       const wanted = [rows, sequence.shape[1]!, sizes[i]!];
       const state = given?.[i] ?? zeros(wanted, { dtype: sequence.dtype as "float32", device: sequence.device });

@@ -79,6 +79,7 @@ export class ReduceLROnPlateau {
 
   /** @param metrics what is watched, such as the loss on held-out data */
   step(metrics: number | Tensor): void {
+    if (metrics == null) fail("ReduceLROnPlateau", "step needs the metric", "Pass the loss: scheduler.step(loss)");
     const metric = typeof metrics === "number" ? metrics : metrics.item();
     this.lastEpoch++;
     if (this.#isBetter(metric)) {

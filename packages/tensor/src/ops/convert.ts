@@ -46,12 +46,14 @@ export function to(input: Tensor, target: string | Tensor | ToOptions, ...rest: 
   return copy && cast === input ? clone(input) : cast;
 }
 
+const options: readonly string[] = ["dtype", "device", "copy", "nonBlocking"] satisfies (keyof ToOptions)[];
+
 function parseCall(target: string | Tensor | ToOptions, rest: ToRest<DType>): ToOptions {
   const items: readonly unknown[] = rest;
   const dtype = items.find((item) => typeof item === "string") as DType | undefined;
   const [, copy] = items.filter((item) => typeof item === "boolean");
-  const options = items.find((item) => isOptions(item)) as ToOptions | undefined;
-  return { ...parseTarget(target), ...(dtype && { dtype }), copy, ...options };
+  const named = items.find((item) => isOptions(item)) as ToOptions | undefined;
+  return { ...parseTarget(target), ...(dtype && { dtype }), copy, ...(named && parseTarget(named)) };
 }
 
 function parseTarget(target: string | Tensor | ToOptions): ToOptions {
@@ -59,6 +61,8 @@ function parseTarget(target: string | Tensor | ToOptions): ToOptions {
     return Object.hasOwn(dtypes, target) ? { dtype: target as DType } : { device: target };
   if (target instanceof Tensor) return { dtype: target.dtype, device: target.device };
   if (!isOptions(target)) fail("to", "needs a dtype, a device, a tensor or options");
+  const unknown = Object.keys(target).find((key) => !options.includes(key));
+  if (unknown !== undefined) fail("to", `unknown option "${unknown}"`, `It takes ${options.join(", ")}`);
   if ((target as ToOptions).dtype) checkDType("to", (target as { dtype: string }).dtype);
   return target;
 }
