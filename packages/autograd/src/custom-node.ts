@@ -63,6 +63,8 @@ export class CustomNode extends Node {
     this.#context = context;
     this.#outputs = outputs.map(({ shape, dtype, device }) => ({ shape, dtype, device }));
     this.edges = args.map((arg) => (isTensor(arg) ? edgeTo(arg) : null));
+    // First: outputs that are saved remember which they are.
+    for (const [slot, output] of outputs.entries()) output.outputIndex = slot;
     this.#saved = context.toSave.map((x) => x && save(x, x.storage.version, outputs.includes(x)));
     context.toSave.length = 0;
     this.number();

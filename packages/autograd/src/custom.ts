@@ -57,9 +57,7 @@ export function customFunction<
     const outputs = list.map((output) => ownHandle(output, args));
     const node = new CustomNode(spec as unknown as Derivative, context, args, outputs);
     for (const [i, output] of outputs.entries()) {
-      if (!isFloat(output.dtype) || context.constants.has(list[i]!)) continue;
-      output.node = node;
-      output.outputIndex = i;
+      if (isFloat(output.dtype) && !context.constants.has(list[i]!)) output.node = node;
     }
     return (Array.isArray(made) ? outputs : outputs[0]) as R;
   };

@@ -1,6 +1,7 @@
 /** The recorder that fills the core's slot: hangs nodes on results, and keeps histories in step with what is written. */
 import {
   type Attrs,
+  type Derivative,
   type GradHook,
   isFloat,
   noGrad,
@@ -12,6 +13,7 @@ import {
 import { afterPass, backward } from "./backward.ts";
 import { derivatives } from "./derivatives/index.ts";
 import type { Rule } from "./derivatives/rule.ts";
+import { Given } from "./given.ts";
 import { alias } from "./leaf.ts";
 import type { Node } from "./node.ts";
 import { Operation, readsOf } from "./operation.ts";
@@ -26,6 +28,19 @@ export const tape: Recorder = {
     const rule = rules.get(op) as Rule<K>;
     const result = outputs[0]!;
     if (rule.wrt.length > 0 && isFloat(result.dtype)) result.node = new Operation(op, rule, inputs, attrs, outputs);
+  },
+
+  recordWith(
+    derivative: Derivative,
+    inputs: readonly Tensor[],
+    outputs: readonly Tensor[],
+    kept: readonly Tensor[],
+  ): void {
+    const node = new Given(derivative, inputs, outputs, kept);
+    for (const output of outputs) {
+      output.base = null;
+      output.node = node;
+    }
   },
 
   beforeInPlace<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, target: Tensor): Tensor {

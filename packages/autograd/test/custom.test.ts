@@ -167,6 +167,19 @@ test("a function that is differentiable once says so instead of giving zeros", (
   expect(() => grad(first!.sum(), x)).toThrow("SquareBackward: its backward is marked as differentiable once");
 });
 
+test("every saved output leads back to itself", () => {
+  const both = customFunction({
+    forward(context, x: Tensor) {
+      const outputs = [x.square(), x.exp()] as const;
+      context.saveForBackward(x, outputs[1]);
+      return outputs;
+    },
+    backward: ({ savedTensors: [x, e] }, first, second) => first.mul(x!.mul(2)).add(second.mul(e!)),
+  });
+  const x = tensor([0.3, 1.2], { dtype: "float64", requiresGrad: true });
+  expect(gradgradcheck((y) => both(y)[1], x)).toBe(true);
+});
+
 test("backward is checked: how many gradients, and of what shape", () => {
   const giving = (result: Tensor | Tensor[]) =>
     customFunction({ forward: (_, x: Tensor) => x.mul(1), backward: () => result });

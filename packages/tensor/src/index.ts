@@ -73,6 +73,7 @@ export { Pressure } from "./pressure.ts";
 export * from "./random.ts";
 export {
   type BackwardOptions,
+  type Derivative,
   enableGrad,
   GradGuard,
   type GradNode,

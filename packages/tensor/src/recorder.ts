@@ -39,9 +39,31 @@ export interface BackwardOptions {
   readonly inputs?: readonly Tensor[] | null | undefined;
 }
 
+/** A derivative that a call brings along, where the op table has no row for it: values that the host computes. */
+export interface Derivative {
+  /** As PyTorch names the function: `LinalgInvEx` is printed as `LinalgInvExBackward0`. */
+  readonly name: string;
+  /**
+   * From the gradients of the outputs, `null` where none came, to those of the inputs; `wanted` tells which are used. Written
+   * with tensor functions of what was kept, so that it can itself be differentiated.
+   */
+  readonly vjp: (
+    grads: readonly (Tensor | null)[],
+    kept: readonly Tensor[],
+    wanted: readonly boolean[],
+  ) => readonly (Tensor | null)[];
+}
+
 export interface Recorder {
   /** Hangs a node for this call on its outputs. Called only when gradients are on and some input requires one. */
   record<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, outputs: readonly Tensor[]): void;
+  /** Like `record`, for a call with a derivative of its own. `kept`: inputs and outputs that it reads. */
+  recordWith(
+    derivative: Derivative,
+    inputs: readonly Tensor[],
+    outputs: readonly Tensor[],
+    kept: readonly Tensor[],
+  ): void;
   /**
    * `target` with its history, before `op` writes into it: another handle of its memory, or a copy where the derivative
    * needs the old values.

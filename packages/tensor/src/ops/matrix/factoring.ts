@@ -1,9 +1,10 @@
 /** Cholesky and QR. */
 import { fail } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
+import { cat } from "../joining.ts";
 import { composite } from "../signature.ts";
 import { blockOf, productsOn } from "./block.ts";
-import { batchOf, changeOf, checkMatrices, followed, matricesOf } from "./expand.ts";
+import { batchOf, checkMatrices, matricesOf, recorded, shared } from "./recorded.ts";
 import { basis, Reflections, triangulate } from "./reflections.ts";
 import { solveTriangular } from "./solving.ts";
 import { cholesky as factor } from "./triangles.ts";
@@ -28,25 +29,16 @@ export const cholesky = composite(
       if (!factor(matrix, products)) fail("cholesky", "a matrix is not positive definite");
       return matrix.data;
     });
-    const value = batchOf(parts, A, [n, n]).triu().mT;
-    const change = changeOf(A);
-    const lower = change ? value.matmul(correction(value, change)) : value;
+    const lower = batchOf(parts, A, [n, n]).triu().mT;
+    recorded("LinalgCholeskyEx", [A], [lower], [lower], ([g], [l]) => {
+      // L⁻ᵀ Φ(Lᵀ G) L⁻¹, with Φ the lower half
+      const inside = solveTriangular(l, lowerHalf(l.mT.matmul(g)), false, false);
+      return [shared(solveTriangular(l.mT, inside, true))];
+    });
     return upper ? lower.mT : lower;
   },
   "LinalgCholeskyExBackward0",
 );
-
-/** chol(I + S) = I + ΦS − Φ(ΦS ΦSᵀ) + …, with S the change seen through L, and Φ the lower half. */
-function correction(value: Tensor, change: Tensor): Tensor {
-  const symmetric = change.add(change.mT).div(2);
-  const s = solveTriangular(value, solveTriangular(value, symmetric, false).mT, false);
-  const first = lowerHalf(s);
-  const identity = value
-    .matmul(value.mT)
-    .mul(0)
-    .add(value.newOnes(value.shape.at(-1)!).diag());
-  return identity.add(first).sub(lowerHalf(first.matmul(first.mT)));
-}
 
 /** Orthonormal columns and a triangle. */
 export type QR = [Q: Tensor, R: Tensor] & { readonly Q: Tensor; readonly R: Tensor };
@@ -79,23 +71,31 @@ export const qr = composite(
       A,
       [columns, rows],
     ).mT.narrow(-2, 0, size);
-    const change = changeOf(A);
-    const [Q, R] = change
-      ? followed<[Tensor, Tensor]>([whole, triangle], ([q, r]) => step(q, r, change))
-      : [whole.clone(), triangle.clone()];
+    const [Q, R] = [whole.clone(), triangle.clone()];
+    recorded("LinalgQr", [A], [Q, R], [Q, R], ([gQ, gR], [q, r]) => [slopeOf(q, r, gQ, gR)]);
     const shown = mode === "r" ? Q.newEmpty(0) : Q;
     return Object.assign([shown, R] as [Tensor, Tensor], { Q: shown, R });
   },
   "LinalgQrBackward0",
 );
 
-/** The differential: with M = Qᵀ D R⁻¹, Q turns by its antisymmetric part and R takes the rest. */
-function step(q: Tensor, r: Tensor, change: Tensor): [Tensor, Tensor] {
+/** Q is square where R is wide: what is beyond R's triangle is Qᵀ A there. */
+function slopeOf(q: Tensor, r: Tensor, gQ: Tensor | null, gR: Tensor | null): Tensor {
   const [size, columns] = r.shape.slice(-2) as [number, number];
-  if (q.shape.at(-2) !== size && columns > size) fail("qr", "the complete Q has no derivative", 'Use "reduced"');
-  const square = r.narrow(-1, 0, Math.min(size, columns));
-  const moved = solveTriangular(square.mT, change.narrow(-1, 0, Math.min(size, columns)).mT, false).mT;
-  const m = q.mT.matmul(moved);
-  const turn = m.tril(-1).sub(m.tril(-1).mT);
-  return [q.matmul(turn).add(moved.sub(q.matmul(m))), q.mT.matmul(change).sub(turn.matmul(r))];
+  if (size > columns) fail("qr", "the complete Q has no derivative", 'Use "reduced"');
+  if (size === columns) return squareSlope(q, r, gQ, gR);
+  const parts = [size, columns - size];
+  const [square, rest] = r.split(parts, -1) as [Tensor, Tensor];
+  const [gSquare, gRest] = (gR ?? r.mul(0)).split(parts, -1) as [Tensor, Tensor];
+  const beyond = q.matmul(rest).matmul(gRest.mT);
+  return cat([squareSlope(q, square, gQ ? gQ.add(beyond) : beyond, gSquare), q.matmul(gRest)], -1);
+}
+
+/** (Q S + G_Q) R⁻ᵀ, with S symmetric and above its diagonal G_R Rᵀ − Qᵀ G_Q. */
+function squareSlope(q: Tensor, r: Tensor, gQ: Tensor | null, gR: Tensor | null): Tensor {
+  const turn = gQ?.mT.matmul(q).mT;
+  const seen = gR ? gR.matmul(r.mT) : turn!.neg();
+  const half = gR && turn ? seen.sub(turn) : seen;
+  const moved = q.matmul(half.triu().add(half.triu(1).mT));
+  return solveTriangular(r.mT, gQ ? moved.add(gQ) : moved, false, false);
 }

@@ -2,9 +2,12 @@
 import { fail, showShape } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
 import { composite } from "../signature.ts";
+import { type Block, type Products, turned } from "./block.ts";
 import { qr as decompose, type QR } from "./factoring.ts";
+import { checkMatrices, matricesOf, recorded } from "./recorded.ts";
 import * as solutions from "./solutions.ts";
-import { inv, solve, solveTriangular } from "./solving.ts";
+import { aligned, identities, solutionOf, solveTriangular } from "./solving.ts";
+import { solveLower, solveUpper } from "./triangles.ts";
 import * as values from "./values.ts";
 
 /** A = U diag(S) Vᵀ: V itself, where `linalg.svd` gives its transpose. */
@@ -27,17 +30,34 @@ export const qr = composite(
 );
 
 /** The lower factor. The other triangle does not count, but gets the derivative that PyTorch gives it. */
-function factorOf(input: Tensor, upper: boolean): Tensor {
-  const lower = upper ? input.mT : input;
+function lowerOf(factor: Tensor, upper: boolean): Tensor {
+  const lower = upper ? factor.mT : factor;
   return lower.sub(lower.detach().triu(1));
+}
+
+/** From the gradient of A = L Lᵀ to that of L, or of its transpose. */
+function factorSlope(g: Tensor, factor: Tensor, upper: boolean): Tensor {
+  const slope = g.add(g.mT).matmul(lowerOf(factor, upper));
+  return upper ? slope.mT : slope;
+}
+
+/** L⁻ᵀ L⁻¹ B for B. */
+function substituteTwice(l: Block, b: Block, products: Products): void {
+  solveLower(l, b, false, products);
+  solveUpper(turned(l), b, false, products);
 }
 
 /** A⁻¹ from its Cholesky factor. @see https://pytorch.org/docs/stable/generated/torch.cholesky_inverse.html */
 export const choleskyInverse = composite(
   "choleskyInverse(input, upper?)",
   (input: Tensor, upper: boolean = false): Tensor => {
-    const root = inv(factorOf(input, upper));
-    return root.mT.matmul(root);
+    const name = "choleskyInverse";
+    checkMatrices(name, input, true);
+    const lower = upper ? input.mT : input;
+    const inverse = solutionOf(name, lower, identities(input), input.shape.at(-1)!, substituteTwice);
+    return recorded("CholeskyInverse", [input], [inverse], [input, inverse], ([g], [l, x]) => [
+      factorSlope(x.matmul(g).matmul(x).neg(), l, upper),
+    ])[0];
   },
 );
 
@@ -45,9 +65,15 @@ export const choleskyInverse = composite(
 export const choleskySolve = composite(
   "choleskySolve(input, input2, upper?)",
   (input: Tensor, input2: Tensor, upper: boolean = false): Tensor => {
-    if (input.ndim < 2) fail("choleskySolve", `needs matrices, got ${showShape(input.shape)}`);
-    const lower = factorOf(input2, upper);
-    return solve(lower.mT, solve(lower, input));
+    const name = "choleskySolve";
+    checkMatrices(name, input2, true);
+    const [factor, b] = aligned(name, input2, input);
+    const lower = upper ? factor.mT : factor;
+    const value = solutionOf(name, lower, matricesOf(b, name), b.shape.at(-1)!, substituteTwice, false);
+    return recorded("CholeskySolve", [b, factor], [value], [factor, value], ([g], [l, x], [, wantsFactor]) => {
+      const side = choleskySolve(g, l, upper);
+      return [side, wantsFactor ? factorSlope(side.matmul(x.mT).neg(), l, upper) : null];
+    })[0];
   },
 );
 

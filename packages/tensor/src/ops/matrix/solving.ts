@@ -1,11 +1,13 @@
 /** Linear systems, inverses, determinants. */
 import { fail, showShape } from "../../errors.ts";
+import { tidy } from "../../scope.ts";
 import { broadcastShapes, sameShape, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { eye } from "../creation.ts";
+import { tensor } from "../creation.ts";
+import { stack } from "../joining.ts";
 import { composite } from "../signature.ts";
-import { type Block, blockOf, identity, type Products, productsOn } from "./block.ts";
-import { batchOf, changeOf, checkMatrices, matricesOf } from "./expand.ts";
+import { type Block, identity, type Products, productsOn } from "./block.ts";
+import { batchOf, checkMatrices, isWanted, matricesOf, recorded } from "./recorded.ts";
 import { eliminate, solveLower, solveUpper } from "./triangles.ts";
 
 /** Turns B into X with A X = B, and uses A up. */
@@ -17,11 +19,14 @@ const solveAny: Solver = (a, b, products) => {
   solveUpper(a, b, false, products);
 };
 
-const solveUnder: Solver = (a, b, products) => solveLower(a, b, false, products);
-const solveAbove: Solver = (a, b, products) => solveUpper(a, b, false, products);
+/** With triangles, whose other halves do not count. */
+const substitute =
+  (upper: boolean, unit: boolean): Solver =>
+  (a, b, products) =>
+    (upper ? solveUpper : solveLower)(a, b, unit, products);
 
 /** Constant solutions for sides that are used up, each with so many columns: of singular triangles too, unless `strict`. */
-function solutionOf(
+export function solutionOf(
   name: string,
   A: Tensor,
   sides: readonly Block[],
@@ -40,11 +45,10 @@ function solutionOf(
   return batchOf(parts, A, [A.shape.at(-1)!, columns]);
 }
 
-/** Constant inverses. */
-function inverseValue(name: string, A: Tensor, solver: Solver = solveAny): Tensor {
+/** Ones on the diagonals of as many matrices as A has. */
+export function identities(A: Tensor): Block[] {
   const n = A.shape.at(-1)!;
-  const ones = Array.from({ length: sizeOf(A.shape.slice(0, -2)) }, () => identity(n, n));
-  return solutionOf(name, A, ones, n, solver);
+  return Array.from({ length: sizeOf(A.shape.slice(0, -2)) }, () => identity(n, n));
 }
 
 /**
@@ -52,19 +56,11 @@ function inverseValue(name: string, A: Tensor, solver: Solver = solveAny): Tenso
  * @throws TensorError for a singular matrix
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv.html
  */
-export const inv = composite(
-  "inv(A)",
-  (A: Tensor): Tensor => {
-    checkMatrices("inv", A, true);
-    const value = inverseValue("inv", A);
-    const change = changeOf(A);
-    if (!change) return value;
-    // (A₀ + D)⁻¹ = X − X D X + X D X D X − …
-    const first = value.matmul(change).matmul(value);
-    return value.sub(first).add(first.matmul(change).matmul(value));
-  },
-  "LinalgInvExBackward0",
-);
+export const inv = composite("inv(A)", (A: Tensor): Tensor => {
+  checkMatrices("inv", A, true);
+  const inverse = solutionOf("inv", A, identities(A), A.shape.at(-1)!, solveAny);
+  return recorded("LinalgInvEx", [A], [inverse], [inverse], ([g], [x]) => [x.mT.matmul(g).matmul(x.mT).neg()])[0];
+});
 
 /**
  * X with A X = B (or X A = B if `left` is false); B may hold vectors.
@@ -82,18 +78,21 @@ export const solve = composite(
   "LinalgSolveExBackward0",
 );
 
-function solveLeft(A: Tensor, B: Tensor, solver: Solver = solveAny): Tensor {
-  const n = A.shape.at(-1)!;
-  if (B.shape.at(-2) !== n)
-    fail("solve", `needs [n, n] and [n, k], got ${showShape(A.shape)} and ${showShape(B.shape)}`);
-  const batch = broadcastShapes("solve", A.shape.slice(0, -2), B.shape.slice(0, -2));
-  const [a, b] = [A, B].map((x) => x.expand([...batch, ...x.shape.slice(-2)])) as [Tensor, Tensor];
-  const value = solutionOf("solve", a, matricesOf(b, "solve"), b.shape.at(-1)!, solver, solver === solveAny);
-  if (!changeOf(A) && !changeOf(B)) return value;
-  const inverse = inverseValue("solve", a, solver);
-  // Each step of X ← X + A₀⁻¹ (B − A X) makes one more derivative right.
-  const once = value.add(inverse.matmul(b.sub(a.matmul(value))));
-  return once.add(inverse.matmul(b.sub(a.matmul(once))));
+/** Matrices and sides of one batch. */
+export function aligned(name: string, A: Tensor, B: Tensor): [A: Tensor, B: Tensor] {
+  if (B.shape.at(-2) !== A.shape.at(-1))
+    fail(name, `needs [n, n] and [n, k], got ${showShape(A.shape)} and ${showShape(B.shape)}`);
+  const batch = broadcastShapes(name, A.shape.slice(0, -2), B.shape.slice(0, -2));
+  return [A, B].map((x) => x.expand([...batch, ...x.shape.slice(-2)])) as [Tensor, Tensor];
+}
+
+function solveLeft(A: Tensor, B: Tensor): Tensor {
+  const [a, b] = aligned("solve", A, B);
+  const value = solutionOf("solve", a, matricesOf(b, "solve"), b.shape.at(-1)!, solveAny);
+  return recorded("LinalgSolveEx", [a, b], [value], [a, value], ([g], [m, x], [wantsA]) => {
+    const side = solveLeft(m.mT, g);
+    return [wantsA ? side.matmul(x.mT).neg() : null, side];
+  })[0];
 }
 
 /** {@link solve} with a triangular matrix, whose other half does not count. @see https://pytorch.org/docs/stable/generated/torch.linalg.solve_triangular.html */
@@ -101,13 +100,22 @@ export const solveTriangular = composite(
   "solveTriangular(A, B, upper, left?, unitriangular?)",
   (A: Tensor, B: Tensor, upper: boolean, left: boolean = true, unitriangular: boolean = false): Tensor => {
     checkMatrices("solveTriangular", A, true);
-    const offset = unitriangular ? 1 : 0;
-    const half = upper ? A.triu(offset) : A.tril(-offset);
-    const whole = unitriangular ? half.add(eye(A.shape.at(-1)!, { dtype: A.dtype, device: A.device })) : half;
-    const solver = upper === left ? solveAbove : solveUnder;
-    return left ? solveLeft(whole, B, solver) : solveLeft(whole.mT, B.mT, solver).mT;
+    return left ? substituted(A, B, upper, unitriangular) : substituted(A.mT, B.mT, !upper, unitriangular).mT;
   },
+  "LinalgSolveTriangularBackward0",
 );
+
+function substituted(A: Tensor, B: Tensor, upper: boolean, unit: boolean): Tensor {
+  const name = "solveTriangular";
+  const [a, b] = aligned(name, A, B);
+  const value = solutionOf(name, a, matricesOf(b, name), b.shape.at(-1)!, substitute(upper, unit), false);
+  const offset = unit ? 1 : 0;
+  return recorded("LinalgSolveTriangular", [a, b], [value], [a, value], ([g], [m, x], [wantsA]) => {
+    const side = substituted(m.mT, g, !upper, unit);
+    const whole = wantsA ? side.matmul(x.mT).neg() : null;
+    return [whole && (upper ? whole.triu(offset) : whole.tril(-offset)), side];
+  })[0];
+}
 
 interface Determinants {
   readonly sign: Tensor;
@@ -140,19 +148,14 @@ export type SignLogDet = [sign: Tensor, logabsdet: Tensor] & { readonly sign: Te
 /** The determinant's sign and the logarithm of its size. @see https://pytorch.org/docs/stable/generated/torch.linalg.slogdet.html */
 export const slogdet = composite("slogdet(A)", (A: Tensor): SignLogDet => {
   checkMatrices("slogdet", A, true);
-  const { sign, logabsdet: value } = determinants("slogdet", A);
-  const change = changeOf(A);
-  let logabsdet = value;
-  if (change) {
-    // log det(A₀ + D) = log det A₀ + tr E − tr E² / 2 + …, with E = A₀⁻¹ D
-    const e = inverseValue("slogdet", A).matmul(change);
-    logabsdet = value.add(traces(e)).sub(traces(e.matmul(e)).div(2));
-  }
+  const { sign, logabsdet } = determinants("slogdet", A);
+  recorded("LinalgSlogdet", [A], [logabsdet], [A], ([g], [a]) => [spread(g).mul(inv(a).mT)]);
   return Object.assign([sign, logabsdet] as [Tensor, Tensor], { sign, logabsdet });
 });
 
-function traces(x: Tensor): Tensor {
-  return x.diagonal(0, -2, -1).sum(-1);
+/** One number for all elements of a matrix. */
+function spread(x: Tensor): Tensor {
+  return x.unsqueeze(-1).unsqueeze(-1);
 }
 
 /** The determinant. @see https://pytorch.org/docs/stable/generated/torch.linalg.det.html */
@@ -160,37 +163,33 @@ export const det = composite("det(A)", (A: Tensor): Tensor => {
   checkMatrices("det", A, true);
   const { sign, logabsdet } = determinants("det", A);
   const value = sign.mul(logabsdet.exp());
-  const change = changeOf(A);
-  if (!change) return value;
-  if (sign.eq(0).any().item()) return value.add(traces(adjugates(A).matmul(change)));
-  const e = inverseValue("det", A).matmul(change);
-  const first = traces(e);
-  return value.mul(
-    first.add(1).add(
-      first
-        .square()
-        .sub(traces(e.matmul(e)))
-        .div(2),
-    ),
-  );
+  const isSingular = isWanted(A) && Boolean(sign.eq(0).any().item());
+  return recorded("LinalgDet", [A], [value], [A, value], ([g], [a, y]) => [
+    isSingular ? spread(g).mul(cofactors(a)) : spread(g.mul(y)).mul(inv(a).mT),
+  ])[0];
 });
 
-/** Transposed cofactors: the derivative of a determinant, also where it is zero. */
-function adjugates(A: Tensor): Tensor {
+/** A determinant's derivative, also where it is zero: for each element the signed determinant of the other rows and columns. */
+function cofactors(A: Tensor): Tensor {
   const n = A.shape.at(-1)!;
-  const products = productsOn(A.backend);
-  const parts = matricesOf(A, "det").map(({ data }) =>
-    Float64Array.from({ length: n * n }, (_, at) => cofactor(data, n, at % n, Math.floor(at / n), products)),
-  );
-  return batchOf(parts, A, [n, n]);
-}
-
-function cofactor(matrix: Float64Array, n: number, row: number, column: number, products: Products): number {
-  const minor = matrix.filter((_, at) => Math.floor(at / n) !== row && at % n !== column);
-  const sign = eliminate(blockOf(minor, n - 1, n - 1), null, products);
-  let product: number = (row + column) % 2 === 0 ? sign : -sign;
-  for (let i = 0; i < n - 1; i++) product *= minor[i * n]!;
-  return product;
+  const others = Array.from({ length: n }, (_, i) => Array.from({ length: n - 1 }, (_, k) => k + Number(k >= i)));
+  const [lines, ...each] = [others.flat(), ...others].map((list) => tensor(list, { dtype: "int64", device: A.device }));
+  const rows = each.map((rest, i) => {
+    const row = tidy(() =>
+      det(
+        A.indexSelect(-2, rest)
+          .indexSelect(-1, lines!)
+          .unflatten(-1, [n, n - 1])
+          .movedim(-2, -3),
+      ),
+    );
+    const signs = tensor(
+      others.map((_, j) => (-1) ** (i + j)),
+      { dtype: A.dtype, device: A.device },
+    );
+    return row.mul(signs);
+  });
+  return stack(rows, -2);
 }
 
 /** The logarithm of the determinant; NaN where it is negative. @see https://pytorch.org/docs/stable/generated/torch.logdet.html */

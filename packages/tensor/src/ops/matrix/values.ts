@@ -5,7 +5,7 @@ import { where } from "../arithmetic.ts";
 import { cat } from "../joining.ts";
 import { composite } from "../signature.ts";
 import { productsOn } from "./block.ts";
-import { batchOf, changeOf, checkMatrices, followed, matricesOf } from "./expand.ts";
+import { batchOf, checkMatrices, isWanted, matricesOf, recorded, shared } from "./recorded.ts";
 import { eighOf, svdOf } from "./spectrum.ts";
 
 /** Ascending eigenvalues and eigenvectors as columns. */
@@ -14,27 +14,31 @@ export type Eigen = [eigenvalues: Tensor, eigenvectors: Tensor] & {
   readonly eigenvectors: Tensor;
 };
 
-/** Of one triangle, mirrored. */
-function symmetric(A: Tensor, UPLO: "L" | "U"): Tensor {
-  const lower = UPLO === "L" ? A.detach().tril() : A.detach().triu().mT;
-  return lower.add(lower.tril(-1).mT);
+/** Of one triangle, mirrored. Both share the gradient, as in PyTorch. */
+function symmetric(A: Tensor): Tensor {
+  const lower = A.detach().tril();
+  const value = lower.add(lower.tril(-1).mT);
+  return isWanted(A) ? value.add(shared(A.sub(A.detach()))) : value;
 }
 
-/** The change of a symmetric matrix, shared by both triangles as PyTorch does. */
-function symmetricChange(A: Tensor): Tensor | null {
-  const change = changeOf(A);
-  return change ? change.add(change.mT).div(2) : null;
+/** The sum of gradients, of which some may not have come. */
+function total(...parts: readonly (Tensor | null | undefined)[]): Tensor {
+  return parts.filter((part) => part != null).reduce((sum, part) => sum.add(part));
 }
 
 /** Eigenvalues of symmetric matrices, from one triangle, and orthonormal eigenvectors. @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html */
 export const eigh = composite("eigh(A, UPLO?)", (A: Tensor, UPLO: "L" | "U" = "L"): Eigen => {
   const [values, vectors] = eigenOf("eigh", A, UPLO, true);
-  const change = symmetricChange(A);
-  const [eigenvalues, eigenvectors] = change
-    ? followed<[Tensor, Tensor]>([values, vectors!], ([w, v]) => turned(w, v, change))
-    : [values, vectors!];
-  return Object.assign([eigenvalues, eigenvectors] as [Tensor, Tensor], { eigenvalues, eigenvectors });
+  recorded("LinalgEigh", [A], [values, vectors!], [values, vectors!], ([gW, gV], [w, v]) => [eigenSlope(w, v, gW, gV)]);
+  return Object.assign([values, vectors!] as [Tensor, Tensor], { eigenvalues: values, eigenvectors: vectors! });
 });
+
+/** Seen through the eigenvectors, the diagonal moves the values and the rest turns the vectors. */
+function eigenSlope(w: Tensor, v: Tensor, gW: Tensor | null, gV: Tensor | null): Tensor {
+  const turn = gV && v.mT.matmul(gV).mul(reciprocalGaps(w));
+  const moved = total(gW && v.mul(gW.unsqueeze(-2)), turn && v.matmul(turn));
+  return shared(moved.matmul(v.mT));
+}
 
 function failToConverge(name: string): never {
   fail(name, "a matrix has elements that are not finite, or its values do not converge");
@@ -57,24 +61,22 @@ function eigenOf(name: string, A: Tensor, UPLO: "L" | "U", vectors: boolean): [v
   return [batchOf(values, A, [n]), vectors ? rows().mT : null];
 }
 
-/** Seen through the eigenvectors, the diagonal moves the values and the rest turns the vectors. */
-function turned(values: Tensor, vectors: Tensor, change: Tensor): [Tensor, Tensor] {
-  const seen = vectors.mT.matmul(change).matmul(vectors);
-  return [seen.diagonal(0, -2, -1), vectors.matmul(seen.mul(reciprocalGaps(values, values)))];
+/** 1 / (x_j − x_i), 0 where they are equal. */
+function reciprocalGaps(x: Tensor): Tensor {
+  return reciprocal(x.unsqueeze(-2).sub(x.unsqueeze(-1)));
 }
 
-/** 1 / (b_j − a_i), 0 where they are equal. */
-function reciprocalGaps(a: Tensor, b: Tensor): Tensor {
-  const gaps = b.unsqueeze(-2).sub(a.unsqueeze(-1));
-  const none = gaps.eq(0);
-  return where(none, 0, where(none, 1, gaps).reciprocal());
+/** 0 for 0. */
+function reciprocal(x: Tensor): Tensor {
+  const none = x.eq(0);
+  return where(none, 0, where(none, 1, x).reciprocal());
 }
 
 /** {@link eigh} without the vectors. @see https://pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html */
 export const eigvalsh = composite(
   "eigvalsh(A, UPLO?)",
   (A: Tensor, UPLO: "L" | "U" = "L"): Tensor =>
-    changeOf(A) ? eigh(A, UPLO).eigenvalues : eigenOf("eigvalsh", A, UPLO, false)[0],
+    isWanted(A) ? eigh(A, UPLO).eigenvalues : eigenOf("eigvalsh", A, UPLO, false)[0],
 );
 
 /** Left vectors, values, right vectors (transposed). */
@@ -90,13 +92,14 @@ export const svd = composite(
   (A: Tensor, fullMatrices: boolean = true, _driver?: string | null): SVD => {
     const { u, s, v } = singularOf("svd", A, fullMatrices ? "all" : "few");
     const k = s.shape.at(-1)!;
-    const change = changeOf(A);
-    const few = (x: Tensor): Tensor => x!.narrow(-1, 0, k);
-    const [left, S, right] = change
-      ? followed([few(u!), s, few(v!)] as [Tensor, Tensor, Tensor], (factors) => moved(...factors, change))
-      : [u!, s, v!];
+    let [left, right] = [u!, v!];
+    if (isWanted(A)) {
+      [left, right] = [u!.narrow(-1, 0, k), v!.narrow(-1, 0, k)];
+      const factors = [left, s, right] as const;
+      recorded("LinalgSvd", [A], factors, factors, (grads, kept) => [svdSlope(kept, grads)]);
+    }
     const [U, Vh] = [completed(left, u!), completed(right, v!).mT];
-    return Object.assign([U, S, Vh] as [Tensor, Tensor, Tensor], { U, S, Vh });
+    return Object.assign([U, s, Vh] as [Tensor, Tensor, Tensor], { U, S: s, Vh });
   },
 );
 
@@ -130,23 +133,30 @@ function singularOf(name: string, A: Tensor, vectors: "all" | "few" | "none"): F
   return rows < columns ? { u: square, s, v: tall } : { u: tall, s, v: square };
 }
 
-function moved(u: Tensor, s: Tensor, v: Tensor, change: Tensor): [Tensor, Tensor, Tensor] {
-  const seen = u.mT.matmul(change).matmul(v);
-  const gaps = reciprocalGaps(s.square(), s.square());
-  const [rows, columns] = [s.unsqueeze(-1), s.unsqueeze(-2)];
-  const left = gaps.mul(seen.mul(columns).add(seen.mT.mul(rows)));
-  const right = gaps.mul(seen.mul(rows).add(seen.mT.mul(columns)));
-  const inverse = where(s.eq(0), 0, where(s.eq(0), 1, s).reciprocal()).unsqueeze(-2);
-  const outside = (basis: Tensor, x: Tensor): Tensor => x.sub(basis.matmul(basis.mT.matmul(x))).mul(inverse);
-  const U = u.matmul(left).add(outside(u, change.matmul(v)));
-  const V = v.matmul(right).add(outside(v, change.mT.matmul(u)));
-  return [U, seen.diagonal(0, -2, -1), V];
+type Three<T> = readonly [T, T, T];
+
+/** Turns within the bases of U and V, the values between them, and turns out of the bases. */
+function svdSlope([u, s, v]: Three<Tensor>, [gU, gS, gV]: Three<Tensor | null>): Tensor {
+  const [gaps, rows, columns] = [reciprocalGaps(s.square()), s.unsqueeze(-1), s.unsqueeze(-2)];
+  const turn = (basis: Tensor, g: Tensor): Tensor => {
+    const seen = basis.mT.matmul(g);
+    return seen.sub(seen.mT).mul(gaps);
+  };
+  const outside = (basis: Tensor, g: Tensor): Tensor =>
+    g.sub(basis.matmul(basis.mT.matmul(g))).mul(reciprocal(columns));
+  const within = [gU && turn(u, gU).mul(columns), gV && turn(v, gV).mul(rows)].filter((x) => x != null);
+  const left = total(
+    gS && u.mul(gS.unsqueeze(-2)),
+    within.length > 0 ? u.matmul(total(...within)) : null,
+    gU && u.shape.at(-2)! > s.shape.at(-1)! ? outside(u, gU) : null,
+  );
+  return total(left.matmul(v.mT), gV && v.shape.at(-2)! > s.shape.at(-1)! ? u.matmul(outside(v, gV).mT) : null);
 }
 
 /** Singular values, descending. @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
 export const svdvals = composite(
   "svdvals(A, driver?)",
-  (A: Tensor, _driver?: string | null): Tensor => (changeOf(A) ? svd(A, false).S : singularOf("svdvals", A, "none").s),
+  (A: Tensor, _driver?: string | null): Tensor => (isWanted(A) ? svd(A, false).S : singularOf("svdvals", A, "none").s),
 );
 
 const epsilons: Readonly<Record<string, number>> = {
@@ -199,22 +209,21 @@ interface Pseudoinverse {
 
 /** With what is known on the way. */
 export function pseudoinverse(input: Tensor, hermitian: boolean, atol: Limit, rtol: Limit): Pseudoinverse {
-  const constant = hermitian ? symmetric(input, "L") : input.detach();
+  const matrix = hermitian ? symmetric(input) : input;
+  const constant = matrix.detach();
   const { U, S, Vh } = svd(constant, false);
   const kept = S.gt(limitOf(constant, S, atol, rtol));
   const reciprocals = where(kept, where(kept, S, 1).reciprocal(), 0);
-  const x = Vh.mT.mul(reciprocals.unsqueeze(-2)).matmul(U.mT);
-  const change = hermitian ? symmetricChange(input) : changeOf(input);
-  const inverse = change
-    ? followed<[Tensor, Tensor]>([constant, x], ([a, y]) => [change, pinvChange(a, y, change)])[1]
-    : x;
+  const inverse = Vh.mT.mul(reciprocals.unsqueeze(-2)).matmul(U.mT);
+  recorded("LinalgPinv", [matrix], [inverse], [matrix, inverse], ([g], [a, x]) => [pinvSlope(a, x, g)]);
   return { inverse, values: S, rank: kept.sum(-1) };
 }
 
-/** Golub and Pereyra, 1973. */
-function pinvChange(a: Tensor, x: Tensor, d: Tensor): Tensor {
-  const first = x.matmul(d).matmul(x).neg();
-  const left = x.matmul(x.mT).matmul(d.mT);
-  const right = d.mT.matmul(x.mT).matmul(x);
-  return first.add(left.sub(left.matmul(a).matmul(x))).add(right.sub(x.matmul(a).matmul(right)));
+/** Golub and Pereyra, 1973, with products of the smaller size. */
+function pinvSlope(a: Tensor, x: Tensor, g: Tensor): Tensor {
+  if (a.shape.at(-2)! > a.shape.at(-1)!) return pinvSlope(a.mT, x.mT, g.mT).mT;
+  const k = g.mT.matmul(x);
+  const left = k.matmul(x.mT);
+  const right = x.mT.matmul(x).matmul(g.mT.sub(k.matmul(a)));
+  return left.sub(x.matmul(k).mT).sub(a.matmul(x).matmul(left)).add(right);
 }

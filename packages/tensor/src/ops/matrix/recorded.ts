@@ -1,10 +1,8 @@
-/**
- * How values from the host get derivatives: near a matrix A₀ a factor is a polynomial in A − A₀, whose coefficients are
- * factors of A₀. At A = A₀ the polynomial is the value itself, so only its coefficients need the host.
- */
+/** Matrices to the host, and values from there, which get their derivatives here: no table knows of them. */
 import { isFloat } from "../../dtype.ts";
 import { fail, showShape } from "../../errors.ts";
 import { convert } from "../../host.ts";
+import type { Derivative } from "../../recorder.ts";
 import { sizeOf } from "../../shape.ts";
 import { state } from "../../state.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -44,18 +42,30 @@ export function batchOf(parts: readonly ArrayLike<number>[], like: Tensor, inner
   return fromArray(all, [...like.shape.slice(0, -2), ...inner], { dtype: like.dtype, device: like.device });
 }
 
-/** A − A₀: zero, with a derivative. `null` where nobody differentiates. */
-export function changeOf(input: Tensor): Tensor | null {
-  return state.gradEnabled && input.requiresGrad ? input.sub(input.detach()) : null;
+/** Whether somebody will differentiate a result of these. */
+export function isWanted(...inputs: readonly Tensor[]): boolean {
+  return state.gradEnabled && state.recorder !== null && inputs.some(({ requiresGrad }) => requiresGrad);
 }
 
-/**
- * Factors near A₀, right to the second derivative, from their differential: the mean of the step taken at A₀ and of the
- * step taken where the first one leads (the trapezoid rule along the way from A₀ to A).
- * @param step the differential of the factors for the change of A, given the factors
- */
-export function followed<F extends readonly Tensor[]>(factors: F, step: (factors: F) => F): F {
-  const first = step(factors);
-  const second = step(factors.map((factor, i) => factor.add(first[i]!)) as unknown as F);
-  return factors.map((factor, i) => factor.add(first[i]!.add(second[i]!).div(2))) as unknown as F;
+type Tensors = readonly Tensor[];
+type Each<T extends Tensors, V> = { readonly [I in keyof T]: V };
+/** The only output has a gradient; of several, some may have none. */
+type Grads<O extends Tensors> = O extends readonly [Tensor] ? O : Each<O, Tensor | null>;
+
+/** Constant `outputs` with a history: their derivative is a formula of `kept` inputs and outputs, good for all orders. */
+export function recorded<const I extends Tensors, const O extends Tensors, const K extends Tensors>(
+  name: string,
+  inputs: I,
+  outputs: O,
+  kept: K,
+  vjp: (grads: Grads<O>, kept: K, wanted: Each<I, boolean>) => Each<I, Tensor | null>,
+): O {
+  const derivative = { name, vjp: vjp as unknown as Derivative["vjp"] };
+  if (isWanted(...inputs)) state.recorder!.recordWith(derivative, inputs, outputs, kept);
+  return outputs;
+}
+
+/** The mean of matrices and their transposes: both triangles share a gradient. */
+export function shared(x: Tensor): Tensor {
+  return x.add(x.mT).div(2);
 }
