@@ -129,6 +129,23 @@ test("matrices without rows, and of one element", () => {
   expect(grad(det(zeros(1, 1, options).mul(one)), one)[0]!.item()).toBe(0);
 });
 
+test("a singular matrix has the same cofactors whether they are differentiated or not", () => {
+  for (const rank of [0, 1, 2, 3]) {
+    const x = seven.matmul(
+      diag(
+        tensor(
+          [2, 3, -1].map((value, i) => (i < rank ? value : 0)),
+          options,
+        ),
+      ),
+    );
+    const [a, b] = [x.detach().expand(2, 3, 3).requiresGrad_(), x.detach().expand(2, 3, 3).requiresGrad_()];
+    const once = grad(det(a).sum(), a)[0]!;
+    const often = grad(det(b).sum(), b, { createGraph: true })[0]!;
+    expect(once.sub(often).abs().amax().item()).toBeLessThan(1e-12);
+  }
+});
+
 test("float32 is as exact as its digits, and an expanded matrix gets the sum", () => {
   const exact = tensor(two, { ...options, requiresGrad: true });
   const short = exact.detach().to("float32").requiresGrad_();

@@ -34,12 +34,16 @@ export function matricesOf(input: Tensor, name: string): Block[] {
 
 /** Results of a batch as a constant tensor of shape [...batch, ...inner]. */
 export function batchOf(parts: readonly ArrayLike<number>[], like: Tensor, inner: readonly number[]): Tensor {
+  const shape = [...like.shape.slice(0, -2), ...inner];
+  const { dtype, device } = like;
+  const [first] = parts;
+  if (parts.length === 1 && first instanceof Float64Array) return fromArray(first, shape, { dtype, device });
   const size = sizeOf(inner);
   const all = new Float64Array(parts.length * size);
   parts.forEach((part, i) => {
     all.set(part, i * size);
   });
-  return fromArray(all, [...like.shape.slice(0, -2), ...inner], { dtype: like.dtype, device: like.device });
+  return fromArray(all, shape, { dtype, device });
 }
 
 /** Whether somebody will differentiate a result of these. */
