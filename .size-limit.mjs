@@ -5,7 +5,7 @@ const budgets = [
   {
     name: "training: tensor, backend-cpu, autograd, nn, optim",
     path: "benchmarks/size/training.js",
-    limit: "160 kB",
+    limit: "160.5 kB",
   },
   { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "240 kB" },
 ];

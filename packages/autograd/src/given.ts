@@ -11,7 +11,8 @@ type Tensors = readonly Tensor[];
 export class Given extends Node {
   override readonly name: string;
   override readonly edges: readonly (Edge | null)[];
-  readonly #vjp: Derivative["vjp"];
+  /** It may hold on to memory of its own. */
+  #vjp: Derivative["vjp"] | null;
   #kept: readonly Saved[] | null;
 
   constructor({ name, vjp }: Derivative, inputs: Tensors, outputs: Tensors, kept: Tensors) {
@@ -29,11 +30,12 @@ export class Given extends Node {
   override backward(grads: readonly (Tensor | null)[], wanted: Wanted): Gradient[] {
     const kept = (this.#kept ?? failPassed(this.name)).map((value) => value.open(this.name, this));
     const needs = this.edges.map((edge) => edge !== null && wanted(edge));
-    return [...this.#vjp(grads, kept, needs)];
+    return [...this.#vjp!(grads, kept, needs)];
   }
 
   override release(): void {
     for (const value of this.#kept ?? []) value.release();
     this.#kept = null;
+    this.#vjp = null;
   }
 }

@@ -126,6 +126,8 @@ test("what cannot be factored says why", () => {
       ]),
     ),
   ).toThrow("inv: a matrix is singular. Use linalg.pinv");
+  expect(() => solve(zeros(2, 2), zeros(2, 1))).toThrow("solve: a matrix is singular");
+  expect(() => zeros(2, 2).choleskyInverse()).toThrow("choleskyInverse: a matrix is singular");
   expect(() =>
     cholesky(
       floatTensor([

@@ -3,6 +3,7 @@ import { fail, showShape } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
 import { composite } from "../signature.ts";
 import { type Block, type Products, turned } from "./block.ts";
+import { refuseZeros } from "./eliminations.ts";
 import { qr as decompose, type QR } from "./factoring.ts";
 import { checkMatrices, matricesOf, recorded } from "./recorded.ts";
 import * as solutions from "./solutions.ts";
@@ -54,7 +55,10 @@ export const choleskyInverse = composite(
     const name = "choleskyInverse";
     checkMatrices(name, input, true);
     const lower = upper ? input.mT : input;
-    const inverse = solutionOf(name, lower, identities(input), input.shape.at(-1)!, substituteTwice);
+    const inverse = solutionOf(name, lower, identities(input), input.shape.at(-1)!, (l, b, products) => {
+      refuseZeros(name, l);
+      substituteTwice(l, b, products);
+    });
     return recorded("CholeskyInverse", [input], [inverse], [input, inverse], ([g], [l, x]) => [
       factorSlope(x.matmul(g).matmul(x).neg(), l, upper),
     ])[0];
@@ -69,7 +73,7 @@ export const choleskySolve = composite(
     checkMatrices(name, input2, true);
     const [factor, b] = aligned(name, input2, input);
     const lower = upper ? factor.mT : factor;
-    const value = solutionOf(name, lower, matricesOf(b, name), b.shape.at(-1)!, substituteTwice, false);
+    const value = solutionOf(name, lower, matricesOf(b, name), b.shape.at(-1)!, substituteTwice);
     return recorded("CholeskySolve", [b, factor], [value], [factor, value], ([g], [l, x], [, wantsFactor]) => {
       const side = choleskySolve(g, l, upper);
       return [side, wantsFactor ? factorSlope(side.matmul(x.mT).neg(), l, upper) : null];

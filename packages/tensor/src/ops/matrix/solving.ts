@@ -9,18 +9,13 @@ import { eye, tensor } from "../creation.ts";
 import { stack } from "../joining.ts";
 import { composite } from "../signature.ts";
 import { type Block, identity, type Products, productsOn } from "./block.ts";
+import { type Eliminations, eliminationsOf, solutionsBy } from "./eliminations.ts";
 import { batchOf, checkMatrices, isWanted, matricesOf, recorded } from "./recorded.ts";
 import { eliminate, solveLower, solveUpper } from "./triangles.ts";
 import { svd } from "./values.ts";
 
-/** Turns B into X with A X = B, and uses A up. */
+/** Turns B into X with A X = B. */
 type Solver = (a: Block, b: Block, products: Products) => void;
-
-const solveAny: Solver = (a, b, products) => {
-  eliminate(a, b, products);
-  solveLower(a, b, true, products);
-  solveUpper(a, b, false, products);
-};
 
 /** With triangles, whose other halves do not count. */
 const substitute =
@@ -28,22 +23,12 @@ const substitute =
   (a, b, products) =>
     (upper ? solveUpper : solveLower)(a, b, unit, products);
 
-/** Constant solutions for sides that are used up, each with so many columns: of singular triangles too, unless `strict`. */
-export function solutionOf(
-  name: string,
-  A: Tensor,
-  sides: readonly Block[],
-  columns: number,
-  solver: Solver,
-  strict: boolean = true,
-): Tensor {
+/** Constant solutions for sides that are used up, each with so many columns, of triangles. */
+export function solutionOf(name: string, A: Tensor, sides: readonly Block[], columns: number, solver: Solver): Tensor {
   const products = productsOn(A.backend);
   const parts = matricesOf(A, name).map((a, i) => {
-    const b = sides[i]!;
-    solver(a, b, products);
-    if (strict && a.data.some((pivot, at) => pivot === 0 && at % (a.row + 1) === 0))
-      fail(name, "a matrix is singular", name === "inv" ? "Use linalg.pinv, or linalg.lstsq" : "");
-    return b.data;
+    solver(a, sides[i]!, products);
+    return sides[i]!.data;
   });
   return batchOf(parts, A, [A.shape.at(-1)!, columns]);
 }
@@ -61,7 +46,7 @@ export function identities(A: Tensor): Block[] {
  */
 export const inv = composite("inv(A)", (A: Tensor): Tensor => {
   checkMatrices("inv", A, true);
-  const inverse = solutionOf("inv", A, identities(A), A.shape.at(-1)!, solveAny);
+  const inverse = solutionsBy(eliminationsOf("inv", A), A, identities(A), A.shape.at(-1)!);
   return recorded("LinalgInvEx", [A], [inverse], [inverse], ([g], [x]) => [x.mT.matmul(g).matmul(x.mT).neg()])[0];
 });
 
@@ -89,11 +74,13 @@ export function aligned(name: string, A: Tensor, B: Tensor): [A: Tensor, B: Tens
   return [A, B].map((x) => x.expand([...batch, ...x.shape.slice(-2)])) as [Tensor, Tensor];
 }
 
-function solveLeft(A: Tensor, B: Tensor): Tensor {
+/** The gradient's system has the transpose, and so the same factors. */
+function solveLeft(A: Tensor, B: Tensor, factors?: Eliminations): Tensor {
   const [a, b] = aligned("solve", A, B);
-  const value = solutionOf("solve", a, matricesOf(b, "solve"), b.shape.at(-1)!, solveAny);
+  const found = factors ?? eliminationsOf("solve", a);
+  const value = solutionsBy(found, a, matricesOf(b, "solve"), b.shape.at(-1)!);
   return recorded("LinalgSolveEx", [a, b], [value], [a, value], ([g], [m, x], [wantsA]) => {
-    const side = solveLeft(m.mT, g);
+    const side = solveLeft(m.mT, g, { ...found, isTurned: !found.isTurned });
     return [wantsA ? side.matmul(x.mT).neg() : null, side];
   })[0];
 }
@@ -111,7 +98,7 @@ export const solveTriangular = composite(
 function substituted(A: Tensor, B: Tensor, upper: boolean, unit: boolean): Tensor {
   const name = "solveTriangular";
   const [a, b] = aligned(name, A, B);
-  const value = solutionOf(name, a, matricesOf(b, name), b.shape.at(-1)!, substitute(upper, unit), false);
+  const value = solutionOf(name, a, matricesOf(b, name), b.shape.at(-1)!, substitute(upper, unit));
   const offset = unit ? 1 : 0;
   return recorded("LinalgSolveTriangular", [a, b], [value], [a, value], ([g], [m, x], [wantsA]) => {
     const side = substituted(m.mT, g, !upper, unit);
