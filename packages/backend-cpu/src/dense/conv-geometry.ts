@@ -163,6 +163,8 @@ export interface Layout {
   readonly rows: readonly number[];
   /** Where each tap lies relative to that, within one channel. */
   readonly taps: readonly number[];
+  /** All channels of a tap go by before the next one, instead of all taps of a channel. */
+  readonly tapsFirst?: boolean;
 }
 
 /** What all windows together see, zeros of the padding included. */
@@ -186,13 +188,13 @@ function bandsOf(g: Geometry, size: number, frame: number, step: number): Bands 
   };
 }
 
-/** `bandSize`: planes or rows of output pixels in a band; all if it is not given. */
-export function layoutOf(g: Geometry, bandSize: number = g.output[bandAxis(g)]): Layout {
+/** `bandSize`: planes or rows of output pixels in a band; all if it is not given. `framed`: staged, need be or not. */
+export function layoutOf(g: Geometry, bandSize: number = g.output[bandAxis(g)], framed = false): Layout {
   const axis = bandAxis(g);
   const whole = spanOf(g);
   const span = spanOf({ ...g, output: g.output.with(axis, bandSize) as unknown as Triple });
   const inside = whole.every((size, i) => g.before[i] === 0 && size <= g.input[i]!);
-  const staged = !inside || g.stride[2] > 1;
+  const staged = framed || !inside || g.stride[2] > 1;
   const columns = Array.from({ length: g.kernel[2] }, (_, k) => k * g.dilation[2]);
   const residues = staged ? [...new Set(columns.map((column) => column % g.stride[2]))] : [0];
   const width = g.output[2] + Math.floor(columns.at(-1)! / g.stride[2]);

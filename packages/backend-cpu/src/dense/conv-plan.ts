@@ -105,9 +105,12 @@ export function makePlan(geometry: Geometry, layout: Layout, bytes: number, bloc
 
 type Tables = { readonly [T in Table]: readonly number[] };
 
-function tablesOf(channels: number, { rows, taps, phases, plane }: Layout, bytes: number): Tables {
+function tablesOf(channels: number, { rows, taps, phases, plane, tapsFirst }: Layout, bytes: number): Tables {
   const inBytes = (offsets: readonly number[]) => offsets.map((offset) => offset * bytes);
-  const ofAll = Array.from({ length: channels }, (_, c) => taps.map((tap) => tap + c * plane));
+  const planes = Array.from({ length: channels }, (_, c) => c * plane);
+  const ofAll = tapsFirst
+    ? taps.map((tap) => planes.map((start) => start + tap))
+    : planes.map((start) => taps.map((tap) => start + tap));
   // Counts stay counts.
   const ranges = phases.flatMap(({ source, target, count }) => [...inBytes([source, target]), count]);
   return { rows: inBytes(rows), taps: inBytes(taps), allTaps: inBytes(ofAll.flat()), phases: ranges };

@@ -18,7 +18,7 @@ type StageArguments = { readonly [N in (typeof stageParams)[number]]: Expr<"i32"
 export type Stage = FuncRef<typeof stageParams, undefined>;
 
 /** A part of a row that is contiguous in staged form. */
-interface Run {
+export interface Run {
   readonly dense: Local<"i32">;
   readonly staged: Local<"i32">;
   readonly count: Local<"i32">;

@@ -14,15 +14,20 @@ export function blockBounds(f: Func, number: Expr<"i32">, p: { blockRows: Int; b
   };
 }
 
+/** Counts, then distances in bytes. */
+export const placeNames = [
+  ...(["parts", "rows", "outer", "inner", "count"] as const),
+  ...(["partStep", "outerStep", "innerStep", "step", "line", "groupStep"] as const),
+] as const;
+
 /**
- * `packWeights`: for every block of rows, its weights for one tap after the other. A row's weights lie in `outer` runs of
- * `count`, `outerStep` and `step` apart; rows lie `line` apart. There are `parts` matrices of `rows` in each group,
- * `partStep` apart, groups `groupStep`.
+ * `packWeights`: for every block of rows, its weights for one tap after the other. A row's weights lie in `outer` times
+ * `inner` runs of `count`, `outerStep`, `innerStep` and `step` apart; rows lie `line` apart. There are `parts` matrices of
+ * `rows` in each group, `partStep` apart, groups `groupStep`.
  */
 export function packWeights(m: Module, e: Element, mostRows: number): void {
   const packers = byRows(mostRows, (rows) => packer(m, e, rows));
-  const places = ["parts", "partStep", "rows", "outer", "outerStep", "count", "step", "line", "groupStep"] as const;
-  m.func("packWeights", ["chunk", "chunks", "plan", "w", "packed", ...places], (f, q) => {
+  m.func("packWeights", ["chunk", "chunks", "plan", "w", "packed", ...placeNames], (f, q) => {
     const p = readPlan(f, q.plan, "groups", "blockCount", "blockRows", "blockExtra");
     shareOf(f, q, op("i32.mul", op("i32.mul", p.groups, q.parts), p.blockCount), (unit) => {
       const matrix = f.let(op("i32.div_u", unit, p.blockCount));
@@ -33,14 +38,18 @@ export function packWeights(m: Module, e: Element, mostRows: number): void {
         q.partStep,
       );
       const source = f.let(at(first, block.first, q.line));
-      const packedRow = f.let(op("i32.mul", op("i32.mul", q.outer, q.count), e.bytes));
+      const packedRow = f.let(op("i32.mul", op("i32.mul", op("i32.mul", q.outer, q.inner), q.count), e.bytes));
       const target = f.let(at(q.packed, at(block.first, matrix, q.rows), packedRow));
       f.range(q.outer, () => {
-        dispatch(f, block.rows, packers, (pack, rows) => {
-          f.call(pack, target, source, rows, q.count, q.line, q.step);
+        const from = f.let(source);
+        f.range(q.inner, () => {
+          dispatch(f, block.rows, packers, (pack, rows) => {
+            f.call(pack, target, from, rows, q.count, q.line, q.step);
+          });
+          f.inc(from, q.innerStep);
+          f.inc(target, op("i32.mul", op("i32.mul", q.count, block.rows), e.bytes));
         });
         f.inc(source, q.outerStep);
-        f.inc(target, op("i32.mul", op("i32.mul", q.count, block.rows), e.bytes));
       });
     });
   });

@@ -1,8 +1,7 @@
 /** Convolution and its two adjoints over addresses, in one to three dimensions. */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
-import { TILE_BYTES } from "./conv-block.ts";
-import { type After, buildForward, pools } from "./conv-forward.ts";
+import type { After } from "./conv-forward.ts";
 import {
   bandAxis,
   type ConvShape,
@@ -12,7 +11,9 @@ import {
   layoutOf,
   product,
 } from "./conv-geometry.ts";
-import { buildInput } from "./conv-input.ts";
+import { convJoined, inputJoined, joins } from "./conv-joined.ts";
+import { convolvingKept } from "./conv-kept.ts";
+import { chunksFor, MOST_UNITS, type PackedPlan, runPacked, sendingBack } from "./conv-packed.ts";
 import { blocksOf, makePlan, type Plan, PlanCache } from "./conv-plan.ts";
 import { type ConvGradient, runSparse } from "./conv-sparse.ts";
 import { tiledForward, tiledWeight } from "./conv-tiled.ts";
@@ -20,7 +21,7 @@ import { buildWeight, tileColumns } from "./conv-weight.ts";
 import { bytesPerElement, elements, type FloatName } from "./element.ts";
 import { type PoolShape, poolGeometry } from "./pool-geometry.ts";
 import { tilesFor } from "./tiles.ts";
-import type { Keep } from "./winograd.ts";
+import type { Keep, WeightSteps } from "./winograd.ts";
 
 export { type ConvShape, outputSize } from "./conv-geometry.ts";
 export type { ConvGradient } from "./conv-sparse.ts";
@@ -41,63 +42,14 @@ export interface ConvForward {
   readonly keep?: Keep | undefined;
 }
 
-/** Multiply-adds that are worth a chunk of their own. */
-const GRAIN = 2 ** 17;
-const MAX_CHUNKS = 256;
-
 const { tall, wide } = tilesFor(engine.options);
-
-function chunksFor(units: number, work: number): number {
-  return Math.max(1, Math.min(units, MAX_CHUNKS, Math.floor(work / GRAIN)));
-}
-
-/** A pass whose weights are packed first: all that its two tasks need but the addresses. */
-interface PackedPlan {
-  readonly plans: readonly [Plan];
-  readonly key: string;
-  readonly name: "forward" | "input";
-  readonly weights: WeightOrder;
-  readonly chunks: number;
-  readonly scratch: number;
-  /** Arguments between the plan and the addresses. */
-  readonly sizes: readonly number[];
-}
-
-/** Where the packed weights come from: how many bytes there are, and the places for `packWeights`. */
-interface WeightOrder {
-  readonly bytes: number;
-  readonly chunks: number;
-  readonly places: readonly number[];
-}
-
-function orderOf(
-  g: Geometry,
-  { parts = 1, partStep = 0, rows = g.outputs, outer = 1, outerStep = 0, count = 0, step = 0, line = 0 },
-): WeightOrder {
-  const size = bytesPerElement[g.type];
-  const each = g.outputs * g.channels * product(g.kernel);
-  const steps = [outerStep, count, step, line, each].map((value, i) => (i === 1 ? value : value * size));
-  const places = [parts, partStep * size, rows, outer, ...steps];
-  return { bytes: g.groups * each * size, chunks: chunksFor(64, 16 * g.groups * each), places };
-}
-
-function runPacked(p: PackedPlan, weights: number, from: number, ...to: readonly number[]): void {
-  const [{ block }] = p.plans;
-  const packed = memory.allocate(p.weights.bytes);
-  try {
-    const { chunks, places } = p.weights;
-    threads.parallel(p.key, "packWeights", chunks, [block.address, weights, packed.address, ...places]);
-    threads.parallel(p.key, p.name, p.chunks, [block.address, ...p.sizes, from, packed.address, ...to], p.scratch);
-  } finally {
-    memory.release(packed);
-  }
-}
 
 /** y = x ∗ w + bias. */
 export function convForward(type: FloatName, shape: ConvShape, { x, w, bias = 0, y, relu, keep }: ConvForward): void {
   if (shape.batch === 0) return;
   const g = geometryOf(type, shape);
   if (tiledForward(g, relu ? "relu" : "store", { x, w, bias, y, keep })) return;
+  if (convJoined(g, relu ? "relu" : "store", { x, w, bias, y })) return;
   const plan = relu ? reluPlans.get(g, () => forwardPlan(g, "relu")) : forwardPlans.get(g, () => forwardPlan(g));
   runPacked(plan, w, x, bias, y);
 }
@@ -105,9 +57,8 @@ export function convForward(type: FloatName, shape: ConvShape, { x, w, bias = 0,
 const forwardPlans = new PlanCache<PackedPlan>();
 const reluPlans = new PlanCache<PackedPlan>();
 
-function forwardPlan(g: Geometry, after: After = "store", layout: Layout = layoutOf(g, bandSize(g))): PackedPlan {
-  const taps = g.channels * product(g.kernel);
-  return convolving(g, layout, orderOf(g, { count: taps, step: 1, line: taps }), after);
+function forwardPlan(g: Geometry, after: After = "store", layout = layoutOf(g, bandSize(g)), steps?: WeightSteps) {
+  return convolvingKept(g, { geometry: g }, [g, layout], after, steps);
 }
 
 /** Addresses of dense tensors, `y` and the int32 positions those of the pooled planes. */
@@ -122,6 +73,7 @@ export function convMaxPool(shape: ConvShape, window: PoolShape, tensors: ConvMa
   const { x, w, bias = 0, y, indices, relu, keep } = tensors;
   const after = relu ? "reluPool" : "pool";
   if (tiledForward(g, after, { x, w, bias, y, indices, keep })) return true;
+  if (joins(g)) return false;
   const { pass } = pooledPlans[after].get(g, () => pooledPlan(g, after));
   if (!pass) return false;
   const [height, width] = window.input as readonly [number, number];
@@ -145,27 +97,6 @@ function pooledPlan(g: Geometry, after: After): PooledPlan {
   return { plans: pass.plans, pass };
 }
 
-/** For the input's gradient. Weights have their channels swapped; taps are in reverse order, so their places are. */
-function backwardPlan(g: Geometry, backwards: Geometry): PackedPlan {
-  const taps = product(g.kernel);
-  const layout = layoutOf(backwards, bandSize(backwards));
-  const order = { outer: g.outputs, outerStep: g.channels * taps, count: taps, step: 1, line: taps };
-  return convolving(backwards, { ...layout, taps: layout.taps.toReversed() }, orderOf(backwards, order));
-}
-
-function convolving(g: Geometry, layout: Layout, weights: WeightOrder, after: After = "store"): PackedPlan {
-  const key = `conv:${after}:${g.type}`;
-  engine.module(key, (m) => buildForward(m, elements[g.type], after));
-  const bytes = bytesPerElement[g.type];
-  const images = g.batch * g.groups * layout.bands.count;
-  const splits = splitsFor(images, Math.ceil(g.outputs / tall.rows), g.work);
-  const plans = [makePlan(g, layout, bytes, blocksOf(g.outputs, tall.rows))] as const;
-  const planes = pools(after) ? tall.rows * product(g.output) : 0;
-  const scratch = TILE_BYTES + (planes + (layout.staged ? g.channels * layout.plane + 16 : 0)) * bytes;
-  const chunks = chunksFor(images * splits, g.work);
-  return { plans, key, name: "forward", weights, chunks, scratch, sizes: [splits] };
-}
-
 /** How much of a staged image should stay in the caches. */
 const BAND_BYTES = 2 ** 19;
 
@@ -180,14 +111,6 @@ function bandSize(g: Geometry): number {
   return Math.ceil(all / Math.ceil(all / size));
 }
 
-/** Units of work that are enough for a few threads. */
-const MOST_UNITS = 8;
-
-/** Few images: their channels are shared out too. */
-function splitsFor(images: number, parts: number, work: number): number {
-  return Math.max(1, Math.min(parts, Math.ceil(MOST_UNITS / images), Math.floor(work / images / GRAIN)));
-}
-
 /** The gradient of the input. Of a few float32 numbers: false, and nothing is done, where all are needed. */
 export function convInput(type: FloatName, shape: ConvShape, tensors: ConvGradient): boolean {
   if (shape.batch === 0) return true;
@@ -199,53 +122,19 @@ export function convInput(type: FloatName, shape: ConvShape, tensors: ConvGradie
   if (backwards) {
     const taps = product(g.kernel);
     const steps = { row: taps, channel: g.channels * taps, reversed: true };
-    if (tiledForward(backwards, "store", { x: gradOutput, w: factor, bias: 0, y: result }, steps)) return true;
-    const plan = forwardPlans.get(backwards, () => backwardPlan(g, backwards));
+    const tensors = { x: gradOutput, w: factor, bias: 0, y: result };
+    if (tiledForward(backwards, "store", tensors, steps) || convJoined(backwards, "store", tensors, steps)) return true;
+    const plan = forwardPlans.get(backwards, () => forwardPlan(backwards, "store", undefined, steps));
     runPacked(plan, factor, gradOutput, 0, result);
   } else {
-    const plan = inputPlans.get(g, () => inputPlan(g));
+    if (inputJoined(g, gradOutput, factor, result)) return true;
+    const plan = inputPlans.get(g, () => sendingBack(g, layoutOf(g)));
     runPacked(plan, factor, gradOutput, result);
   }
   return true;
 }
 
 const inputPlans = new PlanCache<PackedPlan>();
-
-/** What of the output's gradient should stay in the caches. */
-const PANEL_BYTES = 2 ** 17;
-
-function inputPlan(g: Geometry): PackedPlan {
-  const key = `conv:input:${g.type}`;
-  const e = elements[g.type];
-  engine.module(key, (m) => buildInput(m, e));
-  const taps = product(g.kernel);
-  const together = channelsTogether(g);
-  const [rows, parts] = [together * taps, g.channels / together];
-  const layout = layoutOf(g);
-  const images = g.batch * g.groups;
-  const splits = splitsFor(images, parts, g.work);
-  const rowLength = g.output[2];
-  const fitting = Math.floor(PANEL_BYTES / (g.outputs * rowLength * e.bytes));
-  const panelRows = Math.max(1, Math.min(layout.rows.length, fitting));
-  const panel = panelRows * rowLength + wide.vectors * e.lanes;
-  const planes = layout.staged ? Math.ceil(parts / splits) * together * layout.plane : 0;
-  return {
-    plans: [makePlan(g, layout, e.bytes, blocksOf(rows, wide.rows))],
-    ...({ key, name: "input" } as const),
-    weights: orderOf(g, { parts, partStep: rows, rows, count: g.outputs, step: g.channels * taps, line: 1 }),
-    chunks: chunksFor(images * splits, g.work),
-    scratch: TILE_BYTES + (panel * (rows + g.outputs) + planes) * e.bytes,
-    sizes: [together, splits, panelRows],
-  };
-}
-
-/** As many input channels as fill the blocks of rows best that their taps are cut into. */
-function channelsTogether(g: Geometry): number {
-  const taps = product(g.kernel);
-  const filling = (count: number) => (count * taps) / Math.ceil((count * taps) / wide.rows);
-  const divisors = [1, 2, 3, 4, 5, 6].filter((count) => g.channels % count === 0);
-  return divisors.reduce((best, count) => (filling(count) > filling(best) ? count : best));
-}
 
 /** The gradient of the weights, likewise. (That of the bias is the sum of the output's over all but its channels.) */
 export function convWeight(type: FloatName, shape: ConvShape, tensors: ConvGradient): boolean {
