@@ -7,7 +7,7 @@ const budgets = [
     path: "benchmarks/size/training.js",
     limit: "161.5 kB",
   },
-  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "241 kB" },
+  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "241.5 kB" },
 ];
 
 const modifyEsbuildConfig = (config) => ({ ...config, format: "esm", platform: "browser", target: "es2022" });

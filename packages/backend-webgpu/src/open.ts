@@ -50,24 +50,17 @@ function hostGPU(): GPU | undefined {
   return (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
 }
 
-interface Dawn {
-  create(options: readonly string[]): GPU;
-}
-
 /**
  * Dawn for Node, an optional peer. The name is kept from bundlers: browsers need no such package, and say `TypeError`.
  */
 async function dawn(): Promise<GPU | undefined> {
   const name = "webgpu";
-  const loaded: Promise<Dawn> = import(/* @vite-ignore */ name);
-  const found = await loaded.catch((error) => {
+  try {
+    const { create } = (await import(/* @vite-ignore */ name)) as { create(options: readonly string[]): GPU };
+    return create([]);
+  } catch (error) {
     const unknown = error instanceof TypeError || (error as { code?: string }).code === "ERR_MODULE_NOT_FOUND";
     return unknown ? undefined : failToOpen(`npm's webgpu does not load: ${String(error)}`);
-  });
-  try {
-    return found?.create([]);
-  } catch (error) {
-    return failToOpen(`npm's webgpu does not start: ${String(error)}`);
   }
 }
 
