@@ -3,7 +3,7 @@
  * caches (the scheme of BLIS). A thread packs the rows that it multiplies into its scratch area, where they stay in its L2
  * cache, and the columns of a matrix of a batch too; other columns are packed by all threads, once (`gemm-panels.ts`).
  */
-import { type Expr, type FuncRef, i32, load, type Module, op, select, when } from "../wasm/emitter.ts";
+import { type Expr, type Func, type FuncRef, i32, load, type Module, op, select, when } from "../wasm/emitter.ts";
 import {
   at,
   ceilDiv,
@@ -23,6 +23,8 @@ import { type Tile, tilesFor } from "./tiles.ts";
 
 /** Room for one tile. */
 export const TILE_BYTES = 1024;
+/** What one thread packs at a time: whole panels, see `tiles.ts`. */
+export const PACK_COLUMNS = 64;
 
 /** What multiplication by panels is made of. */
 interface Panels {
@@ -50,39 +52,36 @@ const stripParams = [...productParams, "panels"] as const;
 type Strip = FuncRef<typeof stripParams, undefined>;
 
 /**
- * C must have contiguous rows, and `add` too. The columns are in `panels`, all of k, or are packed as they are needed. Where
- * k goes by in several steps, sums stay in the scratch area, tile by tile, and are written with the last: rows of C may be
- * so far apart that each needs a page and they share the few places of one set of a cache.
+ * C must have contiguous rows, and `add` too. The columns are in `panels`, all of k, or are packed as they are needed: so few
+ * at a time that they do not leave the near caches before they are multiplied. Where k goes by in several steps, sums stay
+ * in the scratch area, tile by tile, and are written with the last: rows of C may be so far apart that each needs a page and
+ * they share the few places of one set of a cache.
  */
 function stripKernel(m: Module, panels: Panels): Strip {
-  const { e, tile, columns, packA, packB } = panels;
+  const { e, columns, packA, packB } = panels;
   const macro = macroKernel(m, panels);
   const width = columns * e.bytes;
   return m.inner("strip", stripParams, (f, p) => {
     const [from, pb] = [f.local("i32"), f.local("i32")];
-    const tall = f.let(op("i32.mul", ceilDiv(p.m, tile.rows), tile.rows));
-    const sums = f.let(op("i32.add", m.scratch(), TILE_BYTES));
-    const sumColumn = f.let(op("i32.mul", tall, width));
-    const pa = f.let(select(op("i32.lt_s", p.depth, p.k), at(sums, ceilDiv(p.n, columns), sumColumn), sums));
-    const own = f.let(at(pa, tall, op("i32.mul", p.depth, e.bytes)));
+    const { sums, sumColumn, pa, own } = placesOf(f, m, panels, p);
     const addColumn = f.let(i32(width));
     f.for(from, 0, p.k, p.depth, () => {
       const rest = f.let(op("i32.sub", p.k, from));
       const depth = min(f, rest, p.depth);
       const pitch = f.let(op("i32.mul", select(p.panels, p.k, depth), width));
       f.call(packA, pa, at(p.a, from, p.aColumn), p.m, depth, p.aRow, p.aColumn);
-      f.set(pb, at(p.panels, from, width));
-      f.if(op("i32.eqz", p.panels), () => {
-        f.set(pb, own);
-        f.call(packB, own, at(p.b, from, p.bRow), p.n, depth, p.bColumn, p.bRow);
-      });
       const isLast = f.let(op("i32.eq", depth, rest));
-      const to = [
-        select(isLast, p.c, sums),
-        select(isLast, p.cRow, width),
-        select(isLast, i32(width), sumColumn),
-      ] as const;
-      f.call(macro, p.m, p.n, depth, pa, pb, pitch, ...to, p.add, p.addRow, addColumn, m.scratch());
+      const cRow = f.let(select(isLast, p.cRow, width));
+      const cColumn = f.let(select(isLast, i32(width), sumColumn));
+      const to = { c: f.let(select(isLast, p.c, sums)), cColumn, add: f.let(p.add), addColumn };
+      eachBlock(f, p, to, columns, (j, n) => {
+        f.set(pb, at(p.panels, from, width));
+        f.if(op("i32.eqz", p.panels), () => {
+          f.set(pb, own);
+          f.call(packB, own, at(at(p.b, from, p.bRow), j, p.bColumn), n, depth, p.bColumn, p.bRow);
+        });
+        f.call(macro, p.m, n, depth, pa, pb, pitch, to.c, cRow, cColumn, to.add, p.addRow, addColumn, m.scratch());
+      });
       // From now on, sums are added to what there is.
       f.set(p.add, sums);
       f.set(p.addRow, width);
@@ -91,8 +90,35 @@ function stripKernel(m: Module, panels: Panels): Strip {
   });
 }
 
+type StripLocals = { readonly [K in (typeof stripParams)[number]]: Int };
+
+/** What lies in the scratch area: sums, from one column of tiles to the next, packed rows, and columns. */
+function placesOf(f: Func, m: Module, { e, tile, columns }: Panels, p: StripLocals) {
+  const tall = f.let(op("i32.mul", ceilDiv(p.m, tile.rows), tile.rows));
+  const sums = f.let(op("i32.add", m.scratch(), TILE_BYTES));
+  const sumColumn = f.let(op("i32.mul", tall, columns * e.bytes));
+  const pa = f.let(select(op("i32.lt_s", p.depth, p.k), at(sums, ceilDiv(p.n, columns), sumColumn), sums));
+  const own = f.let(at(pa, tall, op("i32.mul", p.depth, e.bytes)));
+  return { sums, sumColumn, pa, own };
+}
+
+/** Where the sums of a block of columns go, what is added to them, and how far it is to the next column of tiles. */
+type Target = Readonly<Record<"c" | "cColumn" | "add" | "addColumn", Int>>;
+
+/** The `n` columns from `j` on that are multiplied at a time: all, or as many as are packed as they are needed. */
+function eachBlock(f: Func, p: StripLocals, to: Target, columns: number, body: (j: Int, n: Int) => void): void {
+  const j = f.local("i32");
+  const across = f.let(select(p.panels, p.n, i32(PACK_COLUMNS)));
+  const next = (column: Int) => op("i32.mul", column, PACK_COLUMNS / columns);
+  f.for(j, 0, p.n, across, () => {
+    body(j, min(f, op("i32.sub", p.n, j), across));
+    f.inc(to.c, next(to.cColumn));
+    f.set(to.add, select(to.add, op("i32.add", to.add, next(to.addColumn)), 0));
+  });
+}
+
 /** Bytes of the next panel of B that are touched after each tile, so that it is near when its turn comes. */
-const AHEAD = 1024;
+const AHEAD = 320;
 
 // biome-ignore format: in groups
 const macroParams = [
@@ -171,9 +197,6 @@ function edgeTile(m: Module, e: Element, tile: Tile, micro: Micro): FuncRef<type
     });
   });
 }
-
-/** What one thread packs at a time when all do: whole panels, see `tiles.ts`. */
-export const PACK_COLUMNS = 64;
 
 /** `pack`: the columns of B into panels. */
 function exportPack(m: Module, { e, packB }: Panels): void {

@@ -25,10 +25,10 @@ export interface PanelProduct {
 }
 
 /** The most bytes of panels at a time, which stay in the shared cache while all rows go by, and depths of them. */
-const SLAB = 2 ** 22;
+const SLAB = 2 ** 23;
 const SLAB_DEPTHS = 4;
 /** Tiles of the rows of a unit, at most, so that its panels stay in the L2 cache, and at least, so that B is worth reading. */
-const ROWS = { most: 20, least: 10 };
+const ROWS = { most: 60, least: 10 };
 /** Columns of a unit where there are several threads. */
 const WIDE = 512;
 /** Units for each thread, so that none waits long for another at the end. */
@@ -43,7 +43,7 @@ type Sizes = readonly [number, number, number];
 export function packedScratch(e: Element, [m, n, k]: Sizes, depth: number, packed = false): number {
   const [rows, columns] = [roundUp(m, wide.rows), roundUp(n, wide.vectors * e.lanes)];
   const sums = k > depth ? rows * columns : 0;
-  return TILE_BYTES + (sums + (rows + (packed ? 0 : columns)) * depth) * e.bytes;
+  return TILE_BYTES + (sums + (rows + (packed ? 0 : Math.min(columns, PACK_COLUMNS))) * depth) * e.bytes;
 }
 
 /**

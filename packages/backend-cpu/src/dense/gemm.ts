@@ -170,7 +170,7 @@ function moduleOf(type: ScalarName): string {
   return key;
 }
 
-function chooseWay(type: ScalarName, { m, n, k, a, b, c, batch, accumulate, bias }: GemmCall): Product {
+function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate, bias }: GemmCall): Product {
   const product: Product = {
     mode: SCALAR,
     transposed: false,
@@ -198,7 +198,7 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, batch, accumulate, bias
   if (dots && lines && !short) product.mode = DOT;
   else if (product.cColumn !== 1 || (adds && product.addColumn !== 1)) product.mode = SCALAR;
   else if (direct && product.b.columnStride === 1) product.mode = DIRECT;
-  else product.mode = m * n * k >= BIG || (threads.count === 1 && m > NEAR_ROWS && !batch) ? TOGETHER : PACKED;
+  else product.mode = m * n * k >= BIG ? TOGETHER : PACKED;
   return product;
 }
 
