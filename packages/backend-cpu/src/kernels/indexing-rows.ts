@@ -16,14 +16,25 @@ export function buildPickRows(m: Module, bytes: number): void {
     eachPart(f, p, p.count, ({ outer, start, length }) => {
       const table = f.let(at(p.table, op("i32.mul", outer, p.size), rowBytes));
       const values = f.let(at(p.values, op("i32.add", op("i32.mul", outer, p.count), start), rowBytes));
-      eachIndex(f, p, start, length, (index) => {
+      eachIndex(f, p, start, length, (index, address) => {
         f.set(place, at(table, index, rowBytes));
         f.set(target, values);
+        f.if(op("i32.ge_u", rowBytes, TOUCHED), () => touchNext(f, p, table, address, rowBytes));
         copyRow(f, bytes, target, place, rowBytes);
         f.inc(values, rowBytes);
       });
     });
   });
+}
+
+/** Bytes of a row from which it is worth asking for the next one: they come from anywhere, and what is asked for is followed up. */
+const TOUCHED = 2 ** 8;
+
+/** Reads where the row of the next index begins, which is not checked yet. */
+function touchNext(f: Func, p: Params, table: Address, index: Address, rowBytes: Address): void {
+  const last = at(p.index, op("i32.sub", p.count, 1), 8);
+  const next = f.let(load("i32.load", select(op("i32.lt_u", index, last), op("i32.add", index, 8), index)));
+  f.drop(load("i32.load", at(table, select(op("i32.lt_u", next, p.size), next, i32(0)), rowBytes)));
 }
 
 /** A part is some rows of the table: of the values' rows, all of which it looks at, it takes those that go there. */
@@ -78,7 +89,7 @@ function adderOf(m: Module, dtype: DType): RowWriter {
  * Bytes from which the engine's own copying is faster: it has wider vectors, so more of the next row is under way while this
  * one is written. Rows that lie side by side are fetched ahead anyhow.
  */
-const LONG_ROW = 2 ** 11;
+const LONG_ROW = 2 ** 12;
 
 /** Vectors, the last of which may overlap; single elements where there is not even one; the engine's own copying of long rows. */
 function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Address): void {
@@ -130,11 +141,17 @@ function eachSingle(
   });
 }
 
-function eachIndex(f: Func, p: Params, start: Address | 0, count: Address, body: (index: Expr<"i32">) => void): void {
+function eachIndex(
+  f: Func,
+  p: Params,
+  start: Address | 0,
+  count: Address,
+  body: (index: Expr<"i32">, address: Address) => void,
+): void {
   const bound = f.let(op("i64.extend_i32_u", p.size));
   const index = f.let(at(p.index, start, 8));
   f.range(count, () => {
-    body(indexAt(f, p, index, bound));
+    body(indexAt(f, p, index, bound), index);
     f.inc(index, 8);
   });
 }
