@@ -3,11 +3,11 @@
  * channels. The output's gradient is packed with its channels side by side; the input is read where it lies, one number for
  * each tap, through a table of where each pixel is.
  */
-import { type Expr, type FuncRef, i32, load, type Module, op } from "../wasm/emitter.ts";
+import { type Expr, type Func, type FuncRef, i32, load, type Module, op } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
 import { stager } from "./conv-stage.ts";
 import { blockBounds } from "./conv-weights.ts";
-import { at, copyScalar, type Element, lastDigit, min, partOf, shareOf } from "./element.ts";
+import { at, copyScalar, type Element, type Int, lastDigit, min, partOf, shareOf } from "./element.ts";
 import { storeTile, tileSums } from "./gemm-kernels.ts";
 import { byRows, dispatch } from "./numbered.ts";
 import { packer } from "./packer.ts";
@@ -131,18 +131,14 @@ function weightUnit(m: Module, e: Element): FuncRef<typeof unitParams, undefined
     const tapCount = f.let(op("i32.mul", op("i32.sub", q.c1, q.c0), p.tapCount));
     const firstTap = f.let(op("i32.mul", q.c0, p.tapCount));
     const outputs = f.let(op("i32.sub", q.o1, q.o0));
+    const firstOutput = f.let(at(q.o0, q.group, p.outputs));
     const tiles = f.let(op("i32.div_u", op("i32.add", outputs, columns - 1), columns));
-    const sumsRow = f.let(op("i32.mul", tiles, columns * e.bytes));
     const tileBytes = f.let(op("i32.mul", op("i32.mul", q.images, pixelCount), columns * e.bytes));
-    // The scratch area: sums, packed gradients, staged images.
-    const sums = f.let(m.scratch());
-    const packed = f.let(at(sums, tapCount, sumsRow));
-    const staged = f.let(at(packed, tiles, tileBytes));
+    const { sums, sumsRow, packed, staged } = placesOf(f, m, { tapCount, tiles, tileBytes, width: columns * e.bytes });
     f.fill(sums, 0, op("i32.mul", tapCount, sumsRow));
     const n = f.local("i32");
     f.for(n, 0, p.batch, q.images, () => {
       const count = min(f, op("i32.sub", p.batch, n), q.images);
-      const firstOutput = at(q.o0, q.group, p.outputs);
       f.call(pack, q.plan, at(at(q.dy, n, yImage), firstOutput, yChannel), outputs, count, q.images, packed);
       const x = f.let(at(at(q.x, n, xImage), op("i32.mul", q.group, p.channels), xChannel));
       f.if(p.staged, () => {
@@ -151,15 +147,29 @@ function weightUnit(m: Module, e: Element): FuncRef<typeof unitParams, undefined
       });
       const pixelsEnd = f.let(at(q.pixels, op("i32.mul", count, pixelCount), 4));
       f.range(tiles, (tile) => {
-        const dy = at(packed, tile, tileBytes);
-        const column = at(sums, tile, columns * e.bytes);
+        const [dy, column] = [at(packed, tile, tileBytes), at(sums, tile, columns * e.bytes)];
         f.call(multiply, q.plan, x, firstTap, tapCount, q.pixels, pixelsEnd, dy, column, sumsRow);
       });
     });
     const weights = f.let(op("i32.mul", op("i32.mul", p.channels, p.tapCount), e.bytes));
-    const dw = at(at(q.dw, at(q.o0, q.group, p.outputs), weights), firstTap, e.bytes);
-    f.call(store, sums, sumsRow, tapCount, outputs, dw, weights);
+    f.call(store, sums, sumsRow, tapCount, outputs, at(at(q.dw, firstOutput, weights), firstTap, e.bytes), weights);
   });
+}
+
+interface Extent {
+  readonly tapCount: Int;
+  readonly tiles: Int;
+  readonly tileBytes: Int;
+  /** Bytes of a row of a tile. */
+  readonly width: number;
+}
+
+/** The scratch area: sums, packed gradients, staged images. */
+function placesOf(f: Func, m: Module, { tapCount, tiles, tileBytes, width }: Extent) {
+  const sumsRow = f.let(op("i32.mul", tiles, width));
+  const sums = f.let(m.scratch());
+  const packed = f.let(at(sums, tapCount, sumsRow));
+  return { sums, sumsRow, packed, staged: f.let(at(packed, tiles, tileBytes)) };
 }
 
 /** `weight`: units are parts of the input channels times parts of the output channels, by group. */

@@ -117,9 +117,6 @@ function eachBlock(f: Func, p: StripLocals, to: Target, columns: number, body: (
   });
 }
 
-/** Bytes of the next panel of B that are touched after each tile, so that it is near when its turn comes. */
-const AHEAD = 320;
-
 // biome-ignore format: in groups
 const macroParams = [
   "m", "n", "k", "pa", "pb", "pitch",
@@ -135,29 +132,29 @@ function macroKernel(m: Module, { e, tile, columns }: Panels): FuncRef<typeof ma
   const micro = packedMicro(m, e, tile);
   const edge = edgeTile(m, e, tile, micro);
   return m.inner("macro", macroParams, (f, p) => {
-    const [i, j, a, aEnd, c, add] = f.locals("i32", 6) as [Int, Int, Int, Int, Int, Int];
-    const [ahead, end] = [f.local("i32"), f.local("i32")];
+    const [i, j, a, aEnd, c, add, ahead, end] = f.locals("i32", 8) as [Int, Int, Int, Int, Int, Int, Int, Int];
     f.for(j, 0, p.n, columns, () => {
       const rest = f.let(op("i32.sub", p.n, j));
       const width = min(f, rest, columns);
       f.set(ahead, op("i32.add", p.pb, p.pitch));
       f.set(end, select(op("i32.gt_s", rest, columns), at(ahead, p.k, columns * e.bytes), 0));
-      f.set(aEnd, p.pa);
-      f.set(c, p.c);
-      f.set(add, p.add);
+      for (const [current, first] of [
+        [aEnd, p.pa],
+        [c, p.c],
+        [add, p.add],
+      ] as const)
+        f.set(current, first);
       f.for(i, 0, p.m, rows, () => {
         const height = min(f, op("i32.sub", p.m, i), rows);
         f.set(a, aEnd);
         f.set(aEnd, at(a, p.k, rows * e.bytes));
+        const args = [a, aEnd, p.pb, c, p.cRow, add, p.addRow] as const;
         f.if(
           op("i32.eq", op("i32.add", width, height), columns + rows),
-          () => f.call(micro, a, aEnd, p.pb, c, p.cRow, add, p.addRow),
-          () => f.call(edge, a, aEnd, p.pb, c, p.cRow, add, p.addRow, height, width, p.tmp),
+          () => f.call(micro, ...args),
+          () => f.call(edge, ...args, height, width, p.tmp),
         );
-        f.if(op("i32.le_u", op("i32.add", ahead, AHEAD), end), () => {
-          for (let line = 0; line < AHEAD; line += 64) f.drop(load("i32.load", ahead, line));
-          f.inc(ahead, AHEAD);
-        });
+        touchAhead(f, ahead, end);
         f.set(c, at(c, rows, p.cRow));
         f.set(add, select(add, at(add, rows, p.addRow), 0));
       });
@@ -165,6 +162,16 @@ function macroKernel(m: Module, { e, tile, columns }: Panels): FuncRef<typeof ma
       f.inc(p.c, p.cColumn);
       f.set(p.add, select(p.add, op("i32.add", p.add, p.addColumn), 0));
     });
+  });
+}
+
+/** Bytes of the next panel of B that are touched after each tile, so that it is near when its turn comes. */
+const AHEAD = 320;
+
+function touchAhead(f: Func, ahead: Int, end: Int): void {
+  f.if(op("i32.le_u", op("i32.add", ahead, AHEAD), end), () => {
+    for (let line = 0; line < AHEAD; line += 64) f.drop(load("i32.load", ahead, line));
+    f.inc(ahead, AHEAD);
   });
 }
 
