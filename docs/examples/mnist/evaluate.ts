@@ -1,6 +1,6 @@
 import { DataLoader, type Dataset } from "@dl/data";
 import type * as nn from "@dl/nn";
-import { noGrad, scope, type Tensor } from "@dl/tensor";
+import { noGrad, scope } from "@dl/tensor";
 import type { Digit } from "./data.ts";
 
 export interface Evaluation {
@@ -13,7 +13,7 @@ export interface Evaluation {
 
 /** What the model makes of every image. */
 export function evaluate(model: nn.Module, digits: Dataset<Digit>, device: string): Evaluation {
-  const loader = new DataLoader(digits, { batchSize: 250, device }) as Iterable<[Tensor, Tensor]>;
+  const loader = new DataLoader(digits, { batchSize: 250, device });
   const confusion = Array.from({ length: 10 }, () => new Array<number>(10).fill(0));
   const predictions: number[] = [];
   model.eval();

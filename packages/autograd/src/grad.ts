@@ -46,7 +46,12 @@ export function listOf<T>(value: OneOrMore<T>): readonly T[] {
 export function grad(
   outputs: OneOrMore<Tensor>,
   inputs: OneOrMore<Tensor>,
-  options: GradOptions & { readonly allowUnused: true; readonly materializeGrads?: false },
+  options: GradOptions & { readonly allowUnused: false },
+): Tensor[];
+export function grad(
+  outputs: OneOrMore<Tensor>,
+  inputs: OneOrMore<Tensor>,
+  options: GradOptions & { readonly allowUnused: boolean; readonly materializeGrads?: false | undefined },
 ): (Tensor | null)[];
 export function grad(
   outputs: OneOrMore<Tensor>,

@@ -33,12 +33,15 @@ interface Entry {
   readonly end: number;
 }
 
+/** Bytes in memory of their own, as `Blob`, `Response` and `crypto` take them. */
+export type Bytes = Uint8Array & { readonly buffer: ArrayBuffer };
+
 /**
  * The file's bytes, as the tensors are when it is called. Elements are read from any device, hence the promise.
  * @throws CheckpointError for values that are no tensors, naming them
  * @example const bytes = await toBytes(model.stateDict(), { epoch: "3" });
  */
-export async function toBytes(tensors: TensorRecord, metadata: Metadata = {}): Promise<Uint8Array> {
+export async function toBytes(tensors: TensorRecord, metadata: Metadata = {}): Promise<Bytes> {
   if (typeof tensors === "function") {
     throw new CheckpointError("save: got a module, and this function takes tensors by name. Pass model.stateDict()");
   }
@@ -67,7 +70,7 @@ function checkTensor(name: string, value: unknown): void {
   throw new CheckpointError(`save: ${problem}`);
 }
 
-function join(header: string, parts: readonly TypedArray[], size: number): Uint8Array {
+function join(header: string, parts: readonly TypedArray[], size: number): Bytes {
   const text = new TextEncoder().encode(header);
   const padded = Math.ceil(text.length / 8) * 8;
   const out = new Uint8Array(8 + padded + size).fill(0x20, 8 + text.length, 8 + padded);
@@ -78,7 +81,7 @@ function join(header: string, parts: readonly TypedArray[], size: number): Uint8
     out.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
     at += part.byteLength;
   }
-  return out;
+  return out as Bytes;
 }
 
 /**

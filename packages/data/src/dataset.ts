@@ -19,12 +19,9 @@ export abstract class Dataset<T = unknown> {
   /** The sample at `index`, 0 … length − 1; a promise where it has to be fetched. */
   abstract get(index: number): T | Promise<T>;
   /** Optional and faster: what `defaultCollate` would make of the samples at `indices`. */
-  getBatch?(indices: readonly number[]): Batch<T>;
+  // biome-ignore lint/suspicious/noExplicitAny: a type made of T would not let a data set of narrower samples pass for one of wider.
+  getBatch?(indices: readonly number[]): any;
 }
-
-/** A class that leaves `T` open has its samples' type from its `get`, where `unknown` here would not fit. */
-// biome-ignore lint/suspicious/noExplicitAny: see above.
-type Batch<T> = unknown extends T ? any : Collated<T> | Promise<Collated<T>>;
 
 /**
  * A stream of samples, for data without random access. Give it `*[Symbol.iterator]()` or `async *[Symbol.asyncIterator]()`.

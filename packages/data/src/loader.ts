@@ -19,6 +19,10 @@ import { abortable, lookAhead } from "./prefetch.ts";
 import { BatchSampler, checkCount, type Sampler, type Sized } from "./sampler.ts";
 import { Turns } from "./turns.ts";
 
+/** What a loader of narrower samples takes would, told as T, not let it pass for a loader of wider ones. */
+// biome-ignore lint/suspicious/noExplicitAny: see above.
+type Sample = any;
+
 /**
  * Iterates over batches: `for await (const batch of loader)`, or `for (const batch of loader)` where the data set is
  * synchronous. Each iteration is an epoch with an order of its own; leaving it early ends it. A data set's `getBatch`
@@ -35,7 +39,8 @@ import { Turns } from "./turns.ts";
  * }
  */
 export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterable<B> {
-  readonly dataset: DataSource<T>;
+  /** Streams have no `length`. */
+  readonly dataset: DataSource<T> & { readonly length: number };
   /** `undefined` where a batch sampler was given, `null` where samples come one by one. */
   readonly batchSize: number | null | undefined;
   readonly dropLast: boolean;
@@ -43,7 +48,7 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
   readonly sampler: Sampler | undefined;
   /** What draws the batches; `undefined` for streams. */
   readonly batchSampler: Sampler<readonly number[]> | undefined;
-  readonly #options: AnyOptions<T, B>;
+  readonly #options: AnyOptions<Sample, B>;
 
   constructor(dataset: DataSource<T>, ...args: LoaderArguments<T, B>);
   /** `batchSize: null` makes no batches: each sample comes as it is, or as `collateFn` makes it. */
@@ -57,7 +62,7 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
     const stream = isStream(dataset);
     checkOptions(options, stream);
     const { batchSize = 1, dropLast = false, batchSampler } = options as DataLoaderOptions<T, B>;
-    this.dataset = dataset;
+    this.dataset = dataset as DataSource<T> & { length: number };
     this.#options = options;
     this.dropLast = dropLast;
     const size = batchSize === null ? 1 : checkCount("DataLoader", "batchSize", batchSize);
@@ -101,14 +106,14 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
     return this.batchSize ?? 1;
   }
 
-  get #grouping(): Grouping<T, B> {
+  get #grouping(): Grouping<Sample, B> {
     return { batchSize: this.#size, dropLast: this.dropLast, collate: this.#collate };
   }
 
-  get #collate(): (samples: T[]) => B {
+  get #collate(): (samples: Sample[]) => B {
     const { batchSize, collateFn } = this.#options;
-    if (batchSize === null) return ([sample]) => (collateFn ? collateFn(sample as T) : (sample as B));
-    return (collateFn ?? defaultCollate) as (samples: T[]) => B;
+    if (batchSize === null) return ([sample]) => (collateFn ? collateFn(sample) : (sample as B));
+    return (collateFn ?? defaultCollate) as (samples: Sample[]) => B;
   }
 
   #indexed(): Generator<B | Promise<B>, void, undefined> {

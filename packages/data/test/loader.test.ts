@@ -3,6 +3,7 @@ import {
   arange,
   Generator,
   manualSeed,
+  rand,
   registerBackend,
   type Tensor,
   tensor,
@@ -358,6 +359,8 @@ describe("options", () => {
       "tensor([4])",
       "tensor([2, 6])",
     ]);
+    const count = (loader: DataLoader<[Tensor, Tensor]>) => loader.dataset.length;
+    expect(count(new DataLoader(new TensorDataset(arange(4), rand(4))))).toBe(4);
     const squares = new DataLoader(upTo(3), 2, { collateFn: (xs) => xs.map((x) => x * x) });
     expectTypeOf(squares).toEqualTypeOf<DataLoader<number, number[]>>();
     expectTypeOf(new DataLoader(upTo(3), 2, true)).toEqualTypeOf<DataLoader<number, Tensor>>();

@@ -1,11 +1,28 @@
 /** Gradients on their way through a module. */
-import { isTensor, needRecorder, type Tensor } from "@dl/tensor";
+import { fail, isTensor, needRecorder, type Tensor } from "@dl/tensor";
 
 /** The gradients of the tensors among a call's arguments or results, in order; `null` where there is none. */
 export type Gradients = readonly (Tensor | null)[];
 
 /** Sees the gradients that reach a module's results and those it sends back; may replace the only one it sends back. */
-export type BackwardHook<M> = (module: M, gradInput: Gradients, gradOutput: Gradients) => Tensor | undefined | void;
+export type BackwardHook<M> = (
+  module: M,
+  gradInput: Gradients,
+  gradOutput: Gradients,
+) => Tensor | Gradients | undefined | void;
+
+/** What a hook returned, for the only gradient that it may replace. @throws TensorError for anything else */
+export function replacement(returned: unknown, gradInput: Gradients): Tensor | undefined {
+  if (returned == null) return undefined;
+  const op = "registerFullBackwardHook";
+  const known = gradInput.filter(Boolean).length;
+  if (known !== 1) {
+    fail(op, `a hook returned gradients where ${known} arguments have some`, "Use registerHook of the arguments");
+  }
+  const gradient = Array.isArray(returned) ? returned[gradInput.findIndex(Boolean)] : returned;
+  if (isTensor(gradient)) return gradient;
+  return fail(op, `a hook returned a ${typeof gradient}`, "Return a tensor, a list with one in its place, or nothing");
+}
 
 type Report = (gradInput: Gradients, gradOutput: Gradients) => Tensor | undefined;
 

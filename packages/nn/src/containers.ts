@@ -13,7 +13,7 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
   [index: number]: T;
   readonly #kind: Kind;
   readonly #items = new Map<string, T>();
-  #shown = 0;
+  #order: string[] = [];
 
   constructor(kind: Kind) {
     super();
@@ -21,8 +21,8 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
   }
 
   protected override *members(): Iterable<readonly [string, unknown]> {
-    const [beyond] = Object.keys(this);
-    if (Number(beyond) >= 0)
+    const beyond = Object.keys(this).find((key) => /^-?\d+$/.test(key));
+    if (beyond !== undefined)
       fail(this.getName(), `no item ${beyond} to replace: it holds ${this.size}`, "Add items by name, or at the end");
     yield* super.members();
     yield* this.#items;
@@ -73,17 +73,21 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
     checkName(this.getName(), name);
     this.#items.set(name, this.accept(value, name));
     this.#reindex();
+    if (!(name in this)) this.#show(name, () => name);
   }
 
   protected remove(name: string): boolean {
     const removed = this.#items.delete(name);
+    if (removed) this.#hide(name);
     this.#reindex();
     return removed;
   }
 
   /** Renames all items by position. */
   protected replace(items: Iterable<T>): void {
+    for (const name of this.keys()) this.#hide(name);
     this.#items.clear();
+    this.#reindex();
     for (const item of items) this.#items.set(String(this.#items.size), item);
     this.#reindex();
   }
@@ -94,16 +98,29 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
     return fail(this.getName(), `item ${name} is no module`, "Wrap functions in a Module of their own");
   }
 
-  /** Keeps `this[0]`, `this[1]`… in step; not enumerable, since items are listed by name. */
+  /** Keeps `this[0]`, `this[-1]`… in step; not enumerable, since items are listed by name. */
   #reindex(): void {
-    const names = this.keys();
-    names.forEach((name, i) => {
-      const access = { get: () => this.#items.get(name), set: (value: V) => this.put(name, value) };
-      Object.defineProperty(this, i, { ...access, configurable: true });
-    });
-    for (let i = names.length; i < this.#shown; i++) Reflect.deleteProperty(this, i);
-    this.#shown = names.length;
+    const [before, names] = [this.#order.length, this.keys()];
+    for (let i = before; i < names.length; i++) {
+      for (const at of [i, -1 - i]) this.#show(String(at), () => this.#order.at(at)!);
+    }
+    for (let i = names.length; i < before; i++) {
+      for (const at of [i, -1 - i]) Reflect.deleteProperty(this, at);
+    }
+    this.#order = names;
     Object.defineProperty(this, "length", { value: names.length, configurable: true });
+  }
+
+  /** Lets an item be read and replaced as a field. */
+  #show(key: string, nameOf: () => string): void {
+    const access = { get: () => this.#items.get(nameOf()), set: (value: V) => this.put(nameOf(), value) };
+    Object.defineProperty(this, key, { ...access, configurable: true });
+  }
+
+  /** The end of an item that was a field by its name, which is no position. */
+  #hide(name: string): void {
+    const isField = Object.getOwnPropertyDescriptor(this, name)?.get !== undefined;
+    if (isField && !/^\d+$/.test(name)) Reflect.deleteProperty(this, name);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What may become a named part of a module. */
 import { fail, Tensor } from "@dl/tensor";
+import { stateName } from "./naming.ts";
 
 /** A class. */
 type Kind = abstract new (...args: never[]) => object;
@@ -28,6 +29,19 @@ export function holdTensor(module: object, name: string): void {
     held = value?.keep() ?? null;
   };
   Object.defineProperty(module, name, { get: () => held, set, enumerable: true, configurable: true });
+}
+
+/** The name of a field in lists. From then on it can be read and replaced under this name too: `model[name] = other`. */
+export function listedName(module: object, field: string, value: unknown): string {
+  const name = stateName(field);
+  const isPart = typeof value === "function" || value instanceof Tensor;
+  if (name === field || !isPart || Object.hasOwn(module, name)) return name;
+  const fields = module as Record<string, unknown>;
+  const set = (other: unknown): void => {
+    fields[field] = other;
+  };
+  Object.defineProperty(module, name, { get: () => fields[field], set, configurable: true });
+  return name;
 }
 
 /** Optimizers and state dicts would miss it. */

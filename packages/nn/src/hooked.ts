@@ -1,6 +1,6 @@
 /** Calls that hooks may see and change, forward and backward. */
 import { fail, type Tensor } from "@dl/tensor";
-import { type BackwardHook, watchGradients } from "./backward-hooks.ts";
+import { type BackwardHook, replacement, watchGradients } from "./backward-hooks.ts";
 import { Callable } from "./callable.ts";
 import { type ForwardHook, type ForwardPreHook, Hooks, type Removable } from "./hooks.ts";
 import { WATCHED } from "./role.ts";
@@ -42,7 +42,10 @@ export abstract class Hooked<In extends readonly unknown[] = Anything, Out = Any
       (input) => this.forward(...(input as unknown as In)),
       (gradInput, gradOutput) => {
         let changed: Tensor | undefined;
-        for (const hook of this.#backward) changed = hook(this, changed ? [changed] : gradInput, gradOutput) ?? changed;
+        for (const hook of this.#backward) {
+          const seen = changed ? gradInput.map((gradient) => gradient && changed!) : gradInput;
+          changed = replacement(hook(this, seen, gradOutput), gradInput) ?? changed;
+        }
         return changed;
       },
     );
@@ -60,7 +63,7 @@ export abstract class Hooked<In extends readonly unknown[] = Anything, Out = Any
 
   /**
    * Calls `hook` in every backward pass that goes through this module, with the gradients of the tensors among its
-   * arguments and results. Where one argument has a gradient, the hook may return another one for it.
+   * arguments and results. Where one argument has a gradient, the hook may return another one for it, alone or in its place in a list.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook
    * @example
    * const hook = model.registerFullBackwardHook((_, [gradInput], [gradOutput]) => {

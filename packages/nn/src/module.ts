@@ -9,7 +9,7 @@ import {
   Tensor,
   type ZeroGradArguments,
 } from "@dl/tensor";
-import { checkField, holdTensor, refuseTensor } from "./fields.ts";
+import { checkField, holdTensor, listedName, refuseTensor } from "./fields.ts";
 import { type Anything, Hooked } from "./hooked.ts";
 import { byName, type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
 import { stateName } from "./naming.ts";
@@ -61,8 +61,8 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   /** Whether layers that differ between training and use (dropout, batch norm) train. */
   training = true;
   readonly #buffers = new Map<string, boolean>();
-  /** The names under which parameters were seen. */
-  readonly #parameters = new Set<string>();
+  /** The names under which parameters were seen, and their places among the members. */
+  readonly #parameters = new Map<string, number>();
 
   /** What a container may rely on; layers say it for the `forward` that they have themselves. @internal */
   get [ROLE](): Role | undefined {
@@ -121,16 +121,25 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
 
   /** Named members in order: this module's own fields. Containers list their items instead. */
   protected *members(): Iterable<readonly [name: string, value: unknown]> {
-    for (const [field, value] of Object.entries(this)) if (!this.#buffers.has(field)) yield [stateName(field), value];
+    for (const [field, value] of Object.entries(this)) {
+      if (!this.#buffers.has(field)) yield [listedName(this, field, value), value];
+    }
   }
 
   /** This module's own parameters, not those of its children. @internal */
   *ownParameters(): Iterable<readonly [string, Parameter]> {
+    let place = 0;
     for (const [name, value] of this.members()) {
+      place++;
+      const seen = this.#parameters.get(name);
       if (value instanceof Parameter) {
-        this.#parameters.add(name);
+        this.#parameters.set(name, place);
         yield [name, value];
-      } else if (value instanceof Tensor && this.#parameters.has(name)) refuseTensor(this.getName(), name);
+      } else if (value instanceof Tensor && seen !== undefined) {
+        // What was deleted and is there again, computed from others, has gone to the end.
+        if (place <= seen) refuseTensor(this.getName(), name);
+        this.#parameters.delete(name);
+      }
     }
   }
 
@@ -258,9 +267,10 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     return loadInto(this.getName(), this.stateDict(), state, options);
   }
 
-  /** Training mode for this module and all inside it. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train */
+  /** Training mode for this module, and its children's `train` with the same. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train */
   train(mode: boolean = true): this {
-    for (const module of this.modules()) module.training = mode;
+    this.training = mode;
+    for (const child of this.children()) child.train(mode);
     return this;
   }
 

@@ -85,7 +85,8 @@ export abstract class Optimizer {
       if (known.has(param)) fail(this.constructor.name, "a parameter is in two groups, or twice in one");
       known.add(param);
     }
-    this.paramGroups.push({ ...this.defaults, ...group, params } as unknown as ParamGroup);
+    const given = Object.fromEntries(Object.entries(group).filter(([, value]) => value !== undefined));
+    this.paramGroups.push({ ...this.defaults, ...given, params } as unknown as ParamGroup);
   }
 
   /** Drops the gradients, or fills them with zeros. @see https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html */
@@ -101,7 +102,15 @@ export abstract class Optimizer {
    */
   step(closure?: Closure): Tensor | number | null {
     const loss = closure ? enableGrad(closure as () => never) : null;
-    noGrad(() => scope(() => this.paramGroups.forEach((group) => void this.updateGroup(group))));
+    noGrad(() =>
+      scope(() => {
+        try {
+          for (const group of this.paramGroups) this.updateGroup(group);
+        } finally {
+          keepTensors(this.state);
+        }
+      }),
+    );
     return loss;
   }
 
@@ -144,6 +153,13 @@ export abstract class Optimizer {
 Object.defineProperty(Optimizer.prototype, Symbol.for("nodejs.util.inspect.custom"), {
   value: Optimizer.prototype.toString,
 });
+
+/** Lets what is remembered outlive the scope of a step, whoever made it. */
+function keepTensors(state: ReadonlyMap<Tensor, ParamState>): void {
+  for (const remembered of state.values()) {
+    for (const value of Object.values(remembered).flat()) if (isTensor(value)) value.keep();
+  }
+}
 
 /** Lists of parameters with gradients, as whole-list kernels take them. */
 export function withGradients({ params }: ParamGroup): { params: Tensor[]; grads: Tensor[] } {

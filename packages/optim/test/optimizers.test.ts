@@ -3,7 +3,7 @@ import "@dl/backend-cpu";
 import { getBackend, memory, randn, scope, type Tensor, tensor } from "@dl/tensor";
 import { describe, expect, it } from "vitest";
 import * as optim from "../src/index.ts";
-import { Adam, AdamW, LBFGS, Optimizer, type ParamGroup, SGD } from "../src/index.ts";
+import { Adam, AdamW, LBFGS, Optimizer, type ParamGroup, type ParamState, SGD } from "../src/index.ts";
 
 const leaf = (...values: number[]): Tensor => tensor(values, { dtype: "float32", requiresGrad: true });
 
@@ -294,6 +294,31 @@ describe("optimizers of one's own", () => {
     }
     const x = leaf(1, 1);
     expect(stepWith(new SignSGD([x], 0.5), x, 7, -0.1)).toEqual([0.5, 1.5]);
+  });
+
+  it("keep what they remember, whoever made it", () => {
+    class Momentum extends Optimizer {
+      constructor(params: Tensor[], lr: number) {
+        super(params, { lr });
+      }
+      protected override update(param: Tensor, grad: Tensor, state: ParamState, { lr }: ParamGroup): void {
+        const before = state["buffer"] as Tensor | undefined;
+        state["buffer"] = before ? before.mul(0.5).add(grad) : grad.clone();
+        state["all"] = [...((state["all"] as Tensor[]) ?? []), grad.mul(2)];
+        param.sub_(state["buffer"], { alpha: lr });
+      }
+    }
+    const x = leaf(1, 1);
+    const optimizer = new Momentum([x], 1);
+    for (let step = 0; step < 3; step++) stepWith(optimizer, x, 1, 2);
+    expect(x.toArray()).toEqual([1 - 1 - 1.5 - 1.75, 1 - 2 - 3 - 3.5]);
+    expect((optimizer.state.get(x)!["all"] as Tensor[]).map((all) => all.toArray())).toEqual(Array(3).fill([2, 4]));
+  });
+
+  it("take undefined in a group for what was left out", () => {
+    const x = leaf(1, 1);
+    expect(stepWith(new SGD([{ params: [x], lr: undefined }], { lr: 0.5 }), x, 1, 2)).toEqual([0.5, 0]);
+    expect(new Adam([{ params: [leaf(1)], betas: undefined }]).paramGroups[0]!["betas"]).toEqual([0.9, 0.999]);
   });
 
   it("may override step", () => {

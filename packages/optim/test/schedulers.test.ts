@@ -94,6 +94,23 @@ describe("cycles", () => {
   });
 });
 
+it("groups that were added later keep their rates", () => {
+  const { CosineAnnealingLR, CosineAnnealingWarmRestarts, LambdaLR, SequentialLR, StepLR } = lrScheduler;
+  const schedules = [
+    (o: SGD) => new CosineAnnealingWarmRestarts(o, 3),
+    (o: SGD) => new CosineAnnealingLR(o, 1),
+    (o: SGD) => new LambdaLR(o, (epoch: number) => 1 / (epoch + 1)),
+    (o: SGD) => new SequentialLR(o, [new StepLR(o, 1), new StepLR(o, 2)], [1]),
+  ];
+  for (const schedule of schedules) {
+    const o = optimizer(0.1);
+    const scheduler = schedule(o);
+    o.addParamGroup({ params: ones(1, { requiresGrad: true }), lr: 0.5 });
+    for (let i = 0; i < 3; i++) scheduler.step();
+    expect([o.paramGroups[1]!.lr, Number.isFinite(o.paramGroups[0]!.lr)]).toEqual([0.5, true]);
+  }
+});
+
 describe("ReduceLROnPlateau", () => {
   it("waits for `patience` steps without improvement", () => {
     const sgd = optimizer(1);

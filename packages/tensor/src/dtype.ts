@@ -17,6 +17,25 @@ export type TypedArray =
   | Uint16Array
   | Uint8Array;
 
+interface Arrays {
+  readonly float32: Float32Array;
+  readonly float64: Float64Array;
+  readonly float16: Uint16Array;
+  readonly bfloat16: Uint16Array;
+  readonly int64: BigInt64Array;
+  readonly int32: Int32Array;
+  readonly int16: Int16Array;
+  readonly int8: Int8Array;
+  readonly uint8: Uint8Array;
+  readonly bool: Uint8Array;
+}
+
+/** What holds the elements of a dtype. */
+export type ArrayOf<D extends DType> = Arrays[D];
+
+/** What elements are taken from: typed arrays, those of a canvas included. */
+export type ElementArray = TypedArray | Uint8ClampedArray;
+
 export type DTypeKind = "bool" | "int" | "float";
 
 export interface DTypeInfo {

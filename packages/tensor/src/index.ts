@@ -15,10 +15,12 @@ export {
   type View,
 } from "./backend.ts";
 export {
+  type ArrayOf,
   type DType,
   type DTypeInfo,
   type DTypeKind,
   dtypes,
+  type ElementArray,
   type FloatDType,
   type IntDType,
   isFloat,

@@ -1,5 +1,5 @@
 /** Every operation as a method: installed from the same functions, so that neither list can lag behind the other. */
-import type { DType, FloatDType } from "./dtype.ts";
+import type { ArrayOf, DType, FloatDType } from "./dtype.ts";
 import { fail } from "./errors.ts";
 import { formatTensor } from "./format.ts";
 import { applyInPlace } from "./ops/apply.ts";
@@ -22,6 +22,7 @@ import type * as norms from "./ops/norms.ts";
 import type { ValuesIndices } from "./ops/pairs.ts";
 import type * as pointwise from "./ops/pointwise.ts";
 import * as reduce from "./ops/reduce.ts";
+import type { UniqueOptions, UniqueParts } from "./ops/searching.ts";
 import type { Method } from "./ops/signature.ts";
 import { binaryOps, unaryOps } from "./ops/table.ts";
 import * as views from "./ops/views.ts";
@@ -44,11 +45,18 @@ type Floating =
   | ("clamp" | "clampMin" | "clampMax" | "pow" | "std" | "var" | "logsumexp" | "lerp")
   | ("addcmul" | "addcdiv");
 
+/** What makes truth values. */
+type Truth =
+  | ("eq" | "ne" | "lt" | "le" | "gt" | "ge" | "logicalAnd" | "logicalOr" | "logicalXor" | "logicalNot")
+  | ("isnan" | "isinf" | "isfinite" | "isclose" | "signbit" | "all" | "any");
+
 type Kept<K, D extends DType> = K extends Same | `${string}_`
   ? Tensor<D>
   : K extends Floating
     ? Tensor<[D] extends [FloatDType] ? D : DType>
-    : never;
+    : K extends Truth
+      ? Tensor<"bool">
+      : never;
 
 /** A module's functions as methods; those that keep the dtype say so in types. */
 type MethodsOf<M, D extends DType, N = keyof M> = {
@@ -72,20 +80,24 @@ export interface Arithmetic<D extends DType> {
   /** this + alpha · other. */
   add<E extends DType>(
     other: (Tensor<E> & arithmetic.Agrees<D, E>) | number,
-    options?: { readonly alpha?: number },
+    options?: { readonly alpha?: number | undefined },
   ): Tensor<D>;
   /** this − alpha · other. */
   sub<E extends DType>(
     other: (Tensor<E> & arithmetic.Agrees<D, E>) | number,
-    options?: { readonly alpha?: number },
+    options?: { readonly alpha?: number | undefined },
   ): Tensor<D>;
   /** this · other. */
   mul<E extends DType>(other: (Tensor<E> & arithmetic.Agrees<D, E>) | number): Tensor<D>;
   /** this / other. */
   div<E extends DType>(
     other: (Tensor<E> & arithmetic.Agrees<D, E>) | number,
-    options?: { readonly roundingMode?: "trunc" | "floor" | null },
+    options: { readonly roundingMode: "trunc" | "floor" },
   ): Tensor<D>;
+  div<E extends DType>(
+    other: (Tensor<E> & arithmetic.Agrees<D, E>) | number,
+    options?: { readonly roundingMode?: "trunc" | "floor" | null | undefined },
+  ): Tensor<[D] extends [FloatDType] ? D : DType>;
   /** The matrix product. */
   matmul<E extends DType>(other: Tensor<E> & arithmetic.Agrees<D, E>): Tensor<D>;
 }
@@ -106,24 +118,47 @@ interface Overloaded<D extends DType> {
   /** The largest element, or the larger one of each pair; along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.max.html */
   max(): Tensor;
   max(other: Tensor): Tensor;
-  max(options: { readonly dim: number; readonly keepdim?: boolean }): ValuesIndices;
-  max(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  max(options: { readonly dim: number; readonly keepdim?: boolean | undefined }): ValuesIndices;
+  max(dim: number, keepdim?: boolean | { readonly keepdim?: boolean | undefined }): ValuesIndices;
   /** The smallest element, or the smaller one of each pair; along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.min.html */
   min(): Tensor;
   min(other: Tensor): Tensor;
-  min(options: { readonly dim: number; readonly keepdim?: boolean }): ValuesIndices;
-  min(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  min(options: { readonly dim: number; readonly keepdim?: boolean | undefined }): ValuesIndices;
+  min(dim: number, keepdim?: boolean | { readonly keepdim?: boolean | undefined }): ValuesIndices;
   /** The middle element (the lower of two); along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.median.html */
   median(): Tensor;
-  median(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  median(dim: number, keepdim?: boolean | { readonly keepdim?: boolean | undefined }): ValuesIndices;
   /** The middle element of those that are no NaN; along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html */
   nanmedian(): Tensor;
-  nanmedian(dim: number, keepdim?: boolean | { keepdim?: boolean }): ValuesIndices;
+  nanmedian(dim: number, keepdim?: boolean | { readonly keepdim?: boolean | undefined }): ValuesIndices;
   /** This tensor's elements where `condition` holds, those of `other` elsewhere. @see https://pytorch.org/docs/stable/generated/torch.Tensor.where.html */
   where(condition: Tensor, other: Operand | { readonly other: Operand }): Tensor;
   /** Positions of the elements that are not 0, a row each; with `asTuple`, a tensor for each dimension. @see https://pytorch.org/docs/stable/generated/torch.nonzero.html */
-  nonzero(): Tensor;
+  nonzero(asTuple?: false | { readonly asTuple?: false | undefined }): Tensor;
   nonzero(asTuple: true | { readonly asTuple: true }): Tensor[];
+  /** The only element, as a number (a bigint where an int64 is beyond 2⁵³), of a bool tensor as a boolean. @throws TensorError for more than one element @see https://pytorch.org/docs/stable/generated/torch.Tensor.item.html */
+  item(): [D] extends ["bool"] ? boolean : number;
+  /** Row-major elements as a fresh typed array, from any device. 16-bit floats come as their bits, bools as 0 and 1. */
+  data(): Promise<ArrayOf<D>>;
+  /** The distinct elements, or slices of `dim`, sorted; on demand the number of each element's, and how often each occurs. @see https://pytorch.org/docs/stable/generated/torch.unique.html */
+  unique<I extends boolean = false, C extends boolean = false>(
+    options?: UniqueOptions<I, C> & { readonly sorted?: boolean | undefined },
+  ): UniqueParts<I, C>;
+  unique<I extends boolean = false, C extends boolean = false>(
+    sorted: boolean | undefined,
+    returnInverse?: I,
+    returnCounts?: C,
+    dim?: number | null,
+  ): UniqueParts<I, C>;
+  /** Runs of equal elements as one each. @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html */
+  uniqueConsecutive<I extends boolean = false, C extends boolean = false>(
+    options?: UniqueOptions<I, C>,
+  ): UniqueParts<I, C>;
+  uniqueConsecutive<I extends boolean = false, C extends boolean = false>(
+    returnInverse: I | undefined,
+    returnCounts?: C,
+    dim?: number | null,
+  ): UniqueParts<I, C>;
   /** One view for each position of the first dimension: `for (const row of x)`. @throws TensorError for a 0-d tensor */
   [Symbol.iterator](): IterableIterator<Tensor<D>>;
   /** `item()` where a number is asked for, `Number(loss)` and `loss < best`; otherwise the text that prints. */

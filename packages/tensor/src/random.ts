@@ -76,13 +76,13 @@ function draw<D extends DType>(distribution: "uniform" | "normal", shape: Shape,
 }
 
 /** Uniform in [0, 1). @see https://pytorch.org/docs/stable/generated/torch.rand.html */
-export function rand<D extends DType = "float32">(...args: SizesAndOptions<D, RandomOptions<D>>): Tensor<D> {
+export function rand<D extends DType = "float32">(...args: SizesAndOptions<D, RandomOptions<D>>): Tensor<NoInfer<D>> {
   const [shape, options] = parseSizes<D, RandomOptions<D>>("rand", args);
   return draw("uniform", shape, options);
 }
 
 /** Normal with mean 0 and variance 1. @see https://pytorch.org/docs/stable/generated/torch.randn.html */
-export function randn<D extends DType = "float32">(...args: SizesAndOptions<D, RandomOptions<D>>): Tensor<D> {
+export function randn<D extends DType = "float32">(...args: SizesAndOptions<D, RandomOptions<D>>): Tensor<NoInfer<D>> {
   const [shape, options] = parseSizes<D, RandomOptions<D>>("randn", args);
   return draw("normal", shape, options);
 }
@@ -105,22 +105,24 @@ export function randnLike(input: Tensor, options: RandomOptions = {}): Tensor {
  */
 export function randint<D extends DType = "int64">(
   ...args: readonly [high: number, size: Shape, options?: RandomOptions<D>] | Bounded<D>
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   const [low, high, size, options = {}] = (typeof args[1] === "number" ? args : [0, ...args]) as Bounded<D>;
   if (!(high > low)) fail("randint", `needs low < high, got ${low} and ${high}`);
   const { dtype = "int64" as D, ...rest } = options;
-  const uniform = draw("uniform", checkShape("randint", size), { ...rest, dtype: "float64", requiresGrad: false });
-  return uniform
-    .mul(high - low)
-    .floor()
-    .add(low)
-    .to(dtype);
+  const shape = checkShape("randint", size);
+  return tidy(() =>
+    draw("uniform", shape, { ...rest, dtype: "float64", requiresGrad: false })
+      .mul(high - low)
+      .floor()
+      .add(low)
+      .to(dtype),
+  );
 }
 
 type Bounded<D extends DType> = readonly [low: number, high: number, size: Shape, options?: RandomOptions<D>];
 
 /** 0 … n − 1 in random order. @see https://pytorch.org/docs/stable/generated/torch.randperm.html */
-export function randperm<D extends DType = "int64">(n: number, options: RandomOptions<D> = {}): Tensor<D> {
+export function randperm<D extends DType = "int64">(n: number, options: RandomOptions<D> = {}): Tensor<NoInfer<D>> {
   const { generator = defaultGenerator, device, dtype = "int64" as D } = options;
   const made = tidy(() => shuffled(n, generator, device).to(dtype));
   if (options.requiresGrad) made.requiresGrad = true;

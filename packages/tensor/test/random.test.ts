@@ -76,4 +76,6 @@ test("what is no probability is refused", () => {
     expect(() => zeros(2).bernoulli_(tensor([0.5, p]))).toThrow(`got ${p}`);
   }
   expect(bernoulli(tensor([0, 1], { dtype: "float32" })).toArray()).toEqual([0, 1]);
+  const wide = bernoulli(tensor([0, 1], { dtype: "float64" }));
+  expect([wide.dtype, wide.toArray()]).toEqual(["float64", [0, 1]]);
 });

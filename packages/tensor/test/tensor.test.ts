@@ -6,10 +6,12 @@ import {
   full,
   ones,
   pow,
+  randint,
   scope,
   setTypePromotion,
   type Tensor,
   tensor,
+  unique,
   version,
   where,
   withTypePromotion,
@@ -148,6 +150,39 @@ test("16-bit floats round to nearest even and come back", () => {
     0.0999755859375,
   ]);
   expect(tensor([1.00390625, 3.39e38], { dtype: "bfloat16" }).toArray()).toEqual([1, 3.3895313892515355e38]);
+});
+
+test("types tell what is known", async () => {
+  // @ts-expect-error whole numbers make int64, and nothing says otherwise
+  const whole: Tensor<"float32"> = tensor([1, 2]);
+  // @ts-expect-error float32 unless it is said otherwise
+  const zero: Tensor<"float64"> = zeros(2);
+  const wide: Tensor<"float64"> = zeros(2, { dtype: "float64" });
+  expect([whole.dtype, zero.dtype, wide.dtype]).toEqual(["int64", "float32", "float64"]);
+  const same: boolean = wide.eq(0).all().item();
+  const first: number = wide.at(0).item();
+  const raw: Float64Array = await wide.data();
+  expect([same, first, raw]).toEqual([true, 0, Float64Array.of(0, 0)]);
+  // @ts-expect-error a quotient of whole numbers is none
+  const half: Tensor<"int64"> = randint(0, 9, [3]).div(2);
+  const down: Tensor<"int64"> = randint(0, 9, [3]).div(2, { roundingMode: "floor" });
+  expect([half.dtype, down.dtype]).toEqual(["float32", "int64"]);
+});
+
+test("types follow what is asked for", () => {
+  const x = tensor([3, 1, 3]);
+  expect([unique(x).shape, x.unique().shape, x.nonzero(false).shape]).toEqual([[2], [2], [3, 1]]);
+  const [values, counts] = unique(x, { returnCounts: true });
+  const [, inverse, again] = x.unique(true, true, true);
+  expect([values, counts, inverse, again].map((part) => part.toArray())).toEqual([
+    [1, 3],
+    [1, 2],
+    [1, 0, 1],
+    [1, 2],
+  ]);
+  const options: { keepdim: boolean | undefined } = { keepdim: undefined };
+  expect(x.max({ dim: 0, ...options }).values.item()).toBe(3);
+  expect(tensor(new Uint8ClampedArray([300])).item()).toBe(255);
 });
 
 test("mixed dtypes are refused with the remedy, promoted when that is on", () => {

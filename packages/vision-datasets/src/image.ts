@@ -10,11 +10,11 @@ export class RawImage {
   /** height × width × channels values from 0 to 255. */
   readonly data: Uint8Array;
 
-  constructor(data: Uint8Array, height: number, width: number, channels = 1) {
+  constructor(data: Uint8Array | Uint8ClampedArray, height: number, width: number, channels = 1) {
     if (data.length !== height * width * channels) {
       fail("RawImage", `${data.length} bytes do not fill ${height} x ${width} pixels of ${channels} channels`);
     }
-    this.data = data;
+    this.data = data instanceof Uint8Array ? data : new Uint8Array(data.buffer, data.byteOffset, data.length);
     this.height = height;
     this.width = width;
     this.channels = channels;

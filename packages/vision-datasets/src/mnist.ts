@@ -88,8 +88,11 @@ export class MNIST<X = RawImage, Y = number> extends Dataset<[X, Y]> {
    *
    * @throws DatasetError whose `code` and message say what is missing or wrong, and what to do
    */
-  static load<X = RawImage, Y = number>(options?: MNISTOptions<X, Y>): Promise<MNIST<X, Y>>;
-  static load<X = RawImage, Y = number>(root?: string, options?: MNISTOptions<X, Y>): Promise<MNIST<X, Y>>;
+  static load<X = RawImage, Y = number>(options?: MNISTOptions<X, Y>): Promise<MNIST<NoInfer<X>, NoInfer<Y>>>;
+  static load<X = RawImage, Y = number>(
+    root?: string,
+    options?: MNISTOptions<X, Y>,
+  ): Promise<MNIST<NoInfer<X>, NoInfer<Y>>>;
   static async load<X, Y>(root?: string | MNISTOptions<X, Y>, more: MNISTOptions<X, Y> = {}): Promise<MNIST<X, Y>> {
     const options = typeof root === "object" ? root : more;
     // biome-ignore lint/complexity/noThisInStatic: FashionMNIST.load makes a FashionMNIST

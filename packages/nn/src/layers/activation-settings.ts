@@ -1,5 +1,5 @@
 /** Non-linearities with settings. */
-import { type Arguments, type FloatDType, full, readArguments, type Tensor } from "@dl/tensor";
+import { type Arguments, type FloatDType, full, getDefaultDtype, readArguments, type Tensor } from "@dl/tensor";
 import * as F from "../functional/index.ts";
 import { Parameter } from "../parameter.ts";
 import { describe, float } from "../repr.ts";
@@ -96,7 +96,7 @@ export class PReLU extends Activation {
     const [count = 1, init = 0.25, device, dtype] = readArguments<PReLUArguments>(PReLU, args);
     this.numParameters = count;
     this.weight = new Parameter<FloatDType>(
-      full([count], init, { device: device ?? undefined, dtype: dtype ?? "float32" }),
+      full([count], init, { device: device ?? undefined, dtype: dtype ?? getDefaultDtype() }),
     );
   }
 

@@ -1,5 +1,5 @@
 /** Where a layer's parameters live and what they are made of: the last two parameters of every layer that has some. */
-import { empty, type FloatDType, full, type Shape, type Tensor } from "@dl/tensor";
+import { empty, type FloatDType, full, getDefaultDtype, type Shape, type Tensor } from "@dl/tensor";
 import type { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 
@@ -18,7 +18,7 @@ export function filled(
   device?: string | null,
   dtype?: FloatDType | "int64" | null,
 ): Tensor {
-  return full(shape, value, { device: device ?? undefined, dtype: dtype ?? "float32" });
+  return full(shape, value, { device: device ?? undefined, dtype: dtype ?? getDefaultDtype() });
 }
 
 /** Ends a layer's constructor: its parameters get values, and from now on no plain tensor takes their places. */

@@ -1,5 +1,14 @@
 /** Stacks of transformer layers (Vaswani et al., 2017). */
-import { type Arguments, arange, fail, readArguments, showShape, type Tensor, where } from "@dl/tensor";
+import {
+  type Arguments,
+  arange,
+  fail,
+  getDefaultDtype,
+  readArguments,
+  showShape,
+  type Tensor,
+  where,
+} from "@dl/tensor";
 import { ModuleList } from "../containers.ts";
 import { xavierUniform_ } from "../init.ts";
 import { Module } from "../module.ts";
@@ -194,6 +203,6 @@ export class Transformer extends Module<Arguments<typeof callNames, TransformerI
   /** [size, size] with −∞ above the diagonal: no position may look ahead. */
   static generateSquareSubsequentMask(size: number, device?: string): Tensor {
     const at = arange(size, { device });
-    return where(at.view(1, -1).gt(at.view(-1, 1)), Number.NEGATIVE_INFINITY, 0).to("float32");
+    return where(at.view(1, -1).gt(at.view(-1, 1)), Number.NEGATIVE_INFINITY, 0).to(getDefaultDtype());
   }
 }

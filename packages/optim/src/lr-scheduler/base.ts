@@ -36,7 +36,8 @@ export abstract class LRScheduler {
   /** One step further; to be called after `optimizer.step()`. `epoch`: jump there. */
   step(epoch?: number): void {
     this.lastEpoch = epoch ?? this.lastEpoch + 1;
-    const groups = this.optimizer.paramGroups;
+    // Groups that were added since keep their rates.
+    const groups = this.optimizer.paramGroups.slice(0, this.baseLrs.length);
     const closed = epoch !== undefined && this.closedLr !== undefined;
     const rates = groups.map((group, i) => {
       const base = this.baseLrs[i]!;

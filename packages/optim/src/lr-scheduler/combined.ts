@@ -82,7 +82,7 @@ export class SequentialLR {
     this.milestones = milestones;
     this.lastEpoch = lastEpoch + 1;
     // Each scheduler has made its first step already: all take it back, and the first one makes it again.
-    for (const group of optimizer.paramGroups) group.lr = group.initialLr!;
+    for (const group of optimizer.paramGroups) group.lr = group.initialLr ?? group.lr;
     for (const scheduler of schedulers) scheduler.lastEpoch--;
     schedulers[0]!.step();
   }

@@ -152,7 +152,7 @@ export const div = op(
 type Choice = readonly [condition: Tensor, input: Operand, other: Operand];
 
 /** Elements of two by a condition, or of the condition alone where it holds: positions, a tensor for each dimension. */
-interface Where extends OpFunction<["condition", "input", "other"], [...Choice], Tensor> {
+export interface Where extends OpFunction<["condition", "input", "other"], [...Choice], Tensor> {
   (condition: Tensor): Tensor[];
 }
 

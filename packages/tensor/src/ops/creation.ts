@@ -1,5 +1,14 @@
 /** Tensors from data, from a rule, or from the random generator. */
-import { checkDType, type DType, dtypes, inRange, isFloat, isWhole, type TypedArray } from "../dtype.ts";
+import {
+  checkDType,
+  type DType,
+  dtypes,
+  type ElementArray,
+  inRange,
+  isFloat,
+  isWhole,
+  type TypedArray,
+} from "../dtype.ts";
 import { fail, showShape } from "../errors.ts";
 import { convert, encode, type Scalar } from "../host.ts";
 import { getBackend } from "../registry.ts";
@@ -15,7 +24,7 @@ import { isOptions } from "./signature.ts";
 export type Nested = Scalar | readonly Nested[];
 
 /** The same, with rows as typed arrays. */
-export type Rows = Nested | TypedArray | readonly Rows[];
+export type Rows = Nested | ElementArray | readonly Rows[];
 
 export interface TensorOptions<D extends DType = DType> {
   readonly dtype?: D | undefined;
@@ -30,9 +39,12 @@ export interface TensorOptions<D extends DType = DType> {
  * @see https://pytorch.org/docs/stable/generated/torch.tensor.html
  * @example tensor([[1, 2], [3, 4]], { dtype: "float64" })
  */
-export function tensor<D extends DType = DType>(data: Rows | Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+export function tensor<D extends DType = DType>(
+  data: Rows | Tensor,
+  options: TensorOptions<D> = {},
+): Tensor<NoInfer<D>> {
   if (data instanceof Tensor) return finish(data.detach().clone().to(options) as Tensor<D>, options);
-  if (ArrayBuffer.isView(data)) return fromArray(data as TypedArray, [data.length], options);
+  if (ArrayBuffer.isView(data)) return fromArray(data as ElementArray, [data.length], options);
   const { shape, own } = measure(data as Rows);
   const flat: Scalar[] = [];
   flatten(data as Rows, shape, 0, [], flat);
@@ -48,7 +60,10 @@ export function tensor<D extends DType = DType>(data: Rows | Tensor, options: Te
  * {@link tensor} of lists and arrays; a tensor stays itself where nothing changes, with its history.
  * @see https://pytorch.org/docs/stable/generated/torch.as_tensor.html
  */
-export function asTensor<D extends DType = DType>(data: Rows | Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+export function asTensor<D extends DType = DType>(
+  data: Rows | Tensor,
+  options: TensorOptions<D> = {},
+): Tensor<NoInfer<D>> {
   return data instanceof Tensor ? (data.to(options) as Tensor<D>) : tensor(data, options);
 }
 
@@ -73,17 +88,18 @@ const byArray = new Map<unknown, DType>([
  * the bits of float16 or bfloat16 and needs it.
  */
 export function fromArray<D extends DType = DType>(
-  data: TypedArray,
+  data: ElementArray,
   shape: Shape,
   options: TensorOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   checkShape("fromArray", shape);
   if (sizeOf(shape) !== data.length) fail("fromArray", `${data.length} elements do not fill shape ${showShape(shape)}`);
   const own = byArray.get(data.constructor);
   const dtype =
     options.dtype ?? own ?? fail("fromArray", `cannot tell the dtype of a ${data.constructor.name}`, "Give { dtype }");
   checkDType("fromArray", dtype);
-  const raw = data.constructor === dtypes[dtype].array ? data : convert(data, own ?? dtype, dtype);
+  const raw =
+    data.constructor === dtypes[dtype].array ? (data as TypedArray) : convert(data as TypedArray, own ?? dtype, dtype);
   return upload(raw, shape, dtype as D, options);
 }
 
@@ -183,13 +199,13 @@ function inKind(value: number, dtype: DType): number {
 }
 
 /** All zeros; float32 unless said otherwise. @see https://pytorch.org/docs/stable/generated/torch.zeros.html */
-export function zeros<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
+export function zeros<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<NoInfer<D>> {
   const [shape, options] = parseSizes("zeros", args);
   return filled(0, shape, options.dtype ?? state.defaultDType, options);
 }
 
 /** All ones. @see https://pytorch.org/docs/stable/generated/torch.ones.html */
-export function ones<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
+export function ones<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<NoInfer<D>> {
   const [shape, options] = parseSizes("ones", args);
   return filled(1, shape, options.dtype ?? state.defaultDType, options);
 }
@@ -203,14 +219,14 @@ export function full<D extends DType = DType>(
   size: Shape,
   fillValue: Scalar,
   options: TensorOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   const dtype = (options.dtype ?? guess([fillValue])) as D;
   checkDType("full", dtype);
   return filled(Number(inRange("full", fillValue, dtype)), checkShape("full", size), dtype, options);
 }
 
 /** Memory as it was: fill it before reading it. @see https://pytorch.org/docs/stable/generated/torch.empty.html */
-export function empty<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<D> {
+export function empty<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<NoInfer<D>> {
   const [shape, options] = parseSizes("empty", args);
   const dtype = options.dtype ?? (state.defaultDType as D);
   checkDType("empty", dtype);
@@ -223,7 +239,7 @@ export function emptyStrided<D extends DType = "float32">(
   size: Shape,
   stride: Shape,
   options: TensorOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   checkShape("emptyStrided", size);
   if (stride.length !== size.length) fail("emptyStrided", `needs a stride a size, got [${stride}] and [${size}]`);
   const length = size.reduce((sum, extent, dim) => sum + (extent - 1) * stride[dim]!, 1);
@@ -248,12 +264,12 @@ function lyingAs<D extends DType>(input: Tensor, made: Tensor<D>): Tensor<D> {
 }
 
 /** Zeros of `input`'s shape, dtype and device. */
-export function zerosLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+export function zerosLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<NoInfer<D>> {
   return lyingAs(input, zeros(input.shape, likeOptions(input, options)));
 }
 
 /** Ones of `input`'s shape, dtype and device. */
-export function onesLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+export function onesLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<NoInfer<D>> {
   return lyingAs(input, ones(input.shape, likeOptions(input, options)));
 }
 
@@ -262,12 +278,12 @@ export function fullLike<D extends DType = DType>(
   input: Tensor,
   fillValue: Scalar,
   options: TensorOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   return lyingAs(input, full(input.shape, fillValue, likeOptions(input, options)));
 }
 
 /** Uninitialised memory of `input`'s shape, dtype and device. */
-export function emptyLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<D> {
+export function emptyLike<D extends DType = DType>(input: Tensor, options: TensorOptions<D> = {}): Tensor<NoInfer<D>> {
   return lyingAs(input, empty(input.shape, likeOptions(input, options)));
 }
 
@@ -288,7 +304,7 @@ export function arange<D extends DType = DType>(
     | readonly [start: number, end: number, options?: RangeOptions<D>]
     | readonly [start: number, end: number, step: number, options?: RangeOptions<D>]
     | readonly [options: RangeOptions<D>]
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   const options = (args.find((arg) => isOptions(arg)) ?? {}) as RangeOptions<D>;
   const [first, last, by] = boundsOf(args.filter((arg) => !isOptions(arg)).map(Number), options);
   const dtype = options.dtype ?? guess([first, last, by]);
@@ -323,7 +339,7 @@ export function linspace<D extends DType = "float32">(
   end: number,
   steps: number,
   options: TensorOptions<D> = {},
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   checkShape("linspace", [steps]);
   const dtype = options.dtype ?? state.defaultDType;
   checkDType("linspace", dtype);
@@ -352,7 +368,7 @@ export function eye<D extends DType = "float32">(
   ...args:
     | readonly [n: number, options?: TensorOptions<D>]
     | readonly [n: number, m: number, options?: TensorOptions<D>]
-): Tensor<D> {
+): Tensor<NoInfer<D>> {
   const [sizes, options] = parseSizes("eye", args as SizesAndOptions<D>);
   const [n, m = n] = sizes as [number, number?];
   const made = filled<D>(0, [n!, m!], options.dtype ?? (state.defaultDType as D), { device: options.device });

@@ -26,7 +26,7 @@ export const bernoulli = composite("bernoulli(input, p?)", (input: Tensor, p?: n
   if (!input.isFloatingPoint() && p == null) fail("bernoulli", `needs a float dtype, got ${input.dtype}`);
   checkProbabilities(p ?? input);
   return randLike(input, { dtype: "float32" })
-    .lt(p ?? input.detach())
+    .lt(p ?? input.detach().to("float32"))
     .to(input.dtype);
 });
 

@@ -38,8 +38,8 @@ function wholeNumbers(
 export const argwhere = op("argwhere(input)", (input: Tensor): Tensor => positionsOf(input));
 
 /** A matrix of positions, or a vector for each dimension. */
-interface Nonzero {
-  (input: Tensor): Tensor;
+export interface Nonzero {
+  (input: Tensor, asTuple?: false | { readonly asTuple?: false | undefined }): Tensor;
   (input: Tensor, asTuple: true | { readonly asTuple: true }): Tensor[];
 }
 
@@ -120,6 +120,48 @@ const SPARSE = 64;
 /** The tensor alone, or with the parts asked for. */
 export type Unique = Tensor | [output: Tensor, ...rest: Tensor[]];
 
+/** The same where it is known what is asked for: the number of each element's, how often each occurs. */
+export type UniqueParts<I extends boolean, C extends boolean> = I extends true
+  ? C extends true
+    ? [output: Tensor, inverse: Tensor, counts: Tensor]
+    : [output: Tensor, inverse: Tensor]
+  : C extends true
+    ? [output: Tensor, counts: Tensor]
+    : Tensor;
+
+export interface UniqueOptions<I extends boolean, C extends boolean> {
+  readonly returnInverse?: I | undefined;
+  readonly returnCounts?: C | undefined;
+  readonly dim?: number | null | undefined;
+}
+
+export interface UniqueFunction {
+  <I extends boolean = false, C extends boolean = false>(
+    input: Tensor,
+    options?: UniqueOptions<I, C> & { readonly sorted?: boolean | undefined },
+  ): UniqueParts<I, C>;
+  <I extends boolean = false, C extends boolean = false>(
+    input: Tensor,
+    sorted: boolean | undefined,
+    returnInverse?: I,
+    returnCounts?: C,
+    dim?: number | null,
+  ): UniqueParts<I, C>;
+}
+
+export interface UniqueConsecutiveFunction {
+  <I extends boolean = false, C extends boolean = false>(
+    input: Tensor,
+    options?: UniqueOptions<I, C>,
+  ): UniqueParts<I, C>;
+  <I extends boolean = false, C extends boolean = false>(
+    input: Tensor,
+    returnInverse: I | undefined,
+    returnCounts?: C,
+    dim?: number | null,
+  ): UniqueParts<I, C>;
+}
+
 /** Slices of a dimension with an order between them. */
 interface Slices {
   readonly x: Tensor;
@@ -170,7 +212,7 @@ function collect(slices: Slices, order: readonly number[], withInverse: boolean,
  * The distinct elements (or slices of `dim`), sorted; on demand the number of each element's, and how often each occurs.
  * @see https://pytorch.org/docs/stable/generated/torch.unique.html
  */
-export const unique = composite(
+export const unique: UniqueFunction = composite(
   "unique(input, sorted?, returnInverse?, returnCounts?, dim?)",
   (
     input: Tensor,
@@ -184,7 +226,7 @@ export const unique = composite(
     const order = Array.from({ length: slices.count }, (_, i) => i).sort(slices.compare);
     return collect(slices, order, returnInverse, returnCounts);
   },
-);
+) as never;
 
 function uniqueElements(input: Tensor, withInverse: boolean, withCounts: boolean): Unique {
   const x = input.reshape(-1);
@@ -238,7 +280,7 @@ function withParts(output: Tensor, inverse: Tensor | false, counts: Tensor | fal
 }
 
 /** Runs of equal elements as one each. @see https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html */
-export const uniqueConsecutive = composite(
+export const uniqueConsecutive: UniqueConsecutiveFunction = composite(
   "uniqueConsecutive(input, returnInverse?, returnCounts?, dim?)",
   (input: Tensor, returnInverse: boolean = false, returnCounts: boolean = false, dim: number | null = null): Unique => {
     if (dim === null) return collectRuns(input.reshape(-1), null, input, returnInverse, returnCounts);
@@ -246,4 +288,4 @@ export const uniqueConsecutive = composite(
     const order = Array.from({ length: slices.count }, (_, i) => i);
     return collect(slices, order, returnInverse, returnCounts);
   },
-);
+) as never;

@@ -151,7 +151,12 @@ type Cut<
   : never;
 
 /** What a constructor with parameters `P` of names `N` takes: all by position, or any tail of them in one options object. */
-export type Arguments<N extends readonly string[], P extends readonly unknown[]> = P | Cut<P, N>;
+export type Arguments<N extends readonly string[], P extends readonly unknown[]> = OrUndefined<P> | Cut<P, N>;
+
+/** What may be left out may be `undefined` too. */
+type OrUndefined<P extends readonly unknown[]> = {
+  [K in keyof P]: IsOptional<P, K> extends true ? P[K] | undefined : P[K];
+};
 
 /**
  * The arguments of a class that lists its parameters in a static `names`, by position.
