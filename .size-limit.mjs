@@ -1,7 +1,7 @@
 // What a browser downloads, minified and brotlied. esbuild bundles for `browser`: an import of a Node module fails.
 // Budgets rise only on purpose.
 const budgets = [
-  { name: "tensor + backend-cpu", path: "benchmarks/size/tensor-cpu.js", limit: "109 kB" },
+  { name: "tensor + backend-cpu", path: "benchmarks/size/tensor-cpu.js", limit: "109.5 kB" },
   {
     name: "training: tensor, backend-cpu, autograd, nn, optim",
     path: "benchmarks/size/training.js",

@@ -3,6 +3,7 @@ import {
   type BackwardOptions,
   enableGrad,
   fail,
+  isTensor,
   noGrad,
   onesLike,
   sameShape,
@@ -79,6 +80,7 @@ function seedOf(op: string, root: Tensor, gradient: Tensor | null): Tensor {
     if (root.numel() === 1) return onesLike(root);
     fail(op, `needs a gradient for a tensor of shape ${showShape(root.shape)}`, "Reduce it first, or pass one");
   }
+  if (!isTensor(gradient)) fail(op, `the gradient is no tensor but ${typeof gradient}`, "Pass tensor([…])");
   if (!sameShape(gradient.shape, root.shape) || gradient.dtype !== root.dtype) {
     const show = ({ dtype, shape }: Tensor): string => `${dtype} ${showShape(shape)}`;
     fail(op, `the gradient is ${show(gradient)}, the tensor ${show(root)}`, "They must be alike");

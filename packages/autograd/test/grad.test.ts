@@ -86,6 +86,9 @@ describe("backward", () => {
   test("needs a gradient of the tensor's shape and dtype for more than one element", () => {
     const y = leaf(1, 2).mul(2);
     expect(() => y.backward()).toThrow("backward: needs a gradient for a tensor of shape [2]");
+    expect(() => y.backward([1, 2] as never)).toThrow(
+      "backward: the gradient is no tensor but object. Pass tensor([…])",
+    );
     expect(() => y.backward(ones(3))).toThrow("the gradient is float32 [3], the tensor float32 [2]");
     expect(() => y.backward(ones(2, { dtype: "float64" }))).toThrow("the gradient is float64 [2]");
     expect(() => ones(1).backward()).toThrow("does not require grad");

@@ -20,7 +20,7 @@ export type { DataLoaderOptions, DataSource, SampleOptions, Stream } from "./opt
 export {
   BatchSampler,
   RandomSampler,
-  type Sampler,
+  Sampler,
   SequentialSampler,
   type Sized,
   SubsetRandomSampler,

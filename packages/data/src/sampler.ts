@@ -2,10 +2,20 @@
 import { type Arguments, fail, type Generator, isTensor, permutation, readArguments, type Tensor } from "@dl/tensor";
 import { uniforms } from "./random.ts";
 
-/** Indices in some order, as often as it is iterated. */
-export interface Sampler<I = number> {
-  readonly length: number;
-  [Symbol.iterator](): Iterator<I>;
+/**
+ * Indices in some order, as often as it is iterated. Extend it, or pass any object with `length` and `[Symbol.iterator]`.
+ * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
+ * @example
+ * class Backwards extends Sampler {
+ *   readonly length = 3;
+ *   *[Symbol.iterator]() {
+ *     yield* [2, 1, 0];
+ *   }
+ * }
+ */
+export abstract class Sampler<I = number> {
+  abstract readonly length: number;
+  abstract [Symbol.iterator](): Iterator<I>;
 }
 
 /** Whatever has a length: a data set, an array. */

@@ -4,7 +4,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   BatchSampler,
+  DataLoader,
   RandomSampler,
+  Sampler,
   SequentialSampler,
   SubsetRandomSampler,
   WeightedRandomSampler,
@@ -20,6 +22,17 @@ describe("SequentialSampler", () => {
   it("counts", () => {
     expect([...new SequentialSampler({ length: 4 })]).toEqual([0, 1, 2, 3]);
   });
+});
+
+it("a sampler of one's own extends Sampler", () => {
+  class Backwards extends Sampler {
+    readonly length = 3;
+    *[Symbol.iterator](): IterableIterator<number> {
+      yield* [2, 1, 0];
+    }
+  }
+  const loader = new DataLoader([5, 6, 7], { sampler: new Backwards(), batchSize: 3, collateFn: (samples) => samples });
+  expect([...loader]).toEqual([[7, 6, 5]]);
 });
 
 describe("RandomSampler", () => {

@@ -1,6 +1,6 @@
 import "@dl/autograd";
 import "@dl/backend-cpu";
-import { ones, setDefaultDtype, type Tensor, tensor, zeros } from "@dl/tensor";
+import { memory, noGrad, ones, rand, scope, setDefaultDtype, type Tensor, tensor, zeros } from "@dl/tensor";
 import { afterEach, describe, expect, it } from "vitest";
 import * as nn from "../src/index.ts";
 
@@ -105,4 +105,27 @@ it("the default dtype reaches all that layers are made of", () => {
   expect([norm.runningMean!.dtype, new nn.PReLU().weight.dtype]).toEqual(["float64", "float64"]);
   expect(norm.eval()(tensor([[1.5, 2]])).dtype).toBe("float64");
   expect(nn.Transformer.generateSquareSubsequentMask(2).dtype).toBe("float64");
+});
+
+it("recurrent layers and attention free what they made on the way", () => {
+  const [lstm, attention] = [new nn.LSTM(2, 2, { numLayers: 2 }), new nn.MultiheadAttention(2, 1)];
+  const x = rand(3, 1, 2);
+  const left = (call: () => unknown): number => {
+    const before = memory("cpu").buffers;
+    return scope(() => {
+      noGrad(call);
+      return memory("cpu").buffers - before;
+    });
+  };
+  for (let i = 0; i < 2; i++) expect([left(() => lstm(x)), left(() => attention(x, x, x))]).toEqual([3, 3]);
+});
+
+it("the activation of a transformer's layer is a field, which copies have too", () => {
+  const layer = new nn.TransformerEncoderLayer(2, 1, { dropout: 0 });
+  layer.activation = (x) => x.mul(0);
+  layer.linear2.bias!.detach().zero_();
+  const [copy] = new nn.TransformerEncoder(layer, 1).layers;
+  const x = rand(1, 1, 2);
+  expect(copy!(x).toArray()).toEqual(layer(x).toArray());
+  expect(layer.activation(ones(1)).item()).toBe(0);
 });

@@ -101,6 +101,13 @@ export abstract class Optimizer {
    * @returns what the closure gave, if there is one
    */
   step(closure?: Closure): Tensor | number | null {
+    if (closure != null && typeof closure !== "function") {
+      fail(
+        this.constructor.name,
+        "step takes a function that computes the loss, or nothing",
+        "Call loss.backward() before",
+      );
+    }
     const loss = closure ? enableGrad(closure as () => never) : null;
     noGrad(() =>
       scope(() => {
@@ -137,7 +144,7 @@ export abstract class Optimizer {
     }
   }
 
-  /** One parameter, in place, by one op that comes last. Runs without recording, in a scope. */
+  /** One parameter, in place, by one op that comes last; tensors that it puts into the state stay. Runs without recording, in a scope. */
   protected update(_param: Tensor, _grad: Tensor, _state: ParamState, _group: ParamGroup): void {
     fail(this.constructor.name, "has neither update, updateGroup nor step of its own");
   }

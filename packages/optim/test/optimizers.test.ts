@@ -335,6 +335,11 @@ describe("optimizers of one's own", () => {
     expect(() => stepWith(new Nothing([x], { lr: 1 }), x, 1, 1)).toThrow(/neither update, updateGroup nor step/);
   });
 
+  it("take a function or nothing", () => {
+    const x = leaf(1);
+    expect(() => new SGD([x], 0.1).step(x.sum() as never)).toThrow("SGD: step takes a function that computes the loss");
+  });
+
   it("hand the closure's result on", () => {
     const x = leaf(2);
     const optimizer = new SGD([x], 0.1);

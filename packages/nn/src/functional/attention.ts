@@ -1,5 +1,5 @@
 /** Attention: each query takes the mean of the values, weighted by how well their keys match. */
-import { arange, cat, composite, fail, showShape, softmax, type Tensor, zeros } from "@dl/tensor";
+import { arange, cat, composite, fail, showShape, softmax, type Tensor, tidy, zeros } from "@dl/tensor";
 import { dropout } from "./dropout.ts";
 import { linear } from "./linear.ts";
 import { pad } from "./padding.ts";
@@ -95,6 +95,16 @@ function mergeMasks(attnMask: Tensor | null, padding: Tensor | null, numHeads: n
  * @returns the output [L, N, E] and the attention weights [N, heads, L, S]
  */
 export function multiHeadAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  weights: AttentionWeights,
+  settings: AttentionSettings,
+): [output: Tensor, weights: Tensor] {
+  return tidy(() => attend(query, key, value, weights, settings));
+}
+
+function attend(
   query: Tensor,
   key: Tensor,
   value: Tensor,

@@ -1,5 +1,16 @@
 /** Recurrent layers: stacks of cells run over a sequence, in one direction or in both. */
-import { type Arguments, cat, checkName, fail, readArguments, showShape, stack, type Tensor, zeros } from "@dl/tensor";
+import {
+  type Arguments,
+  cat,
+  checkName,
+  fail,
+  readArguments,
+  showShape,
+  stack,
+  type Tensor,
+  tidy,
+  zeros,
+} from "@dl/tensor";
 import * as F from "../functional/index.ts";
 import { checkCounts } from "../functional/sizes.ts";
 import { uniform_ } from "../init.ts";
@@ -96,6 +107,11 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
 
   /** The whole sequence through all layers: the last layer's outputs and the final states of all. */
   protected run(input: Tensor, given: RecurrentState | null): [output: Tensor, states: Tensor[]] {
+    const [output, ...states] = tidy(() => this.#run(input, given));
+    return [output!, states];
+  }
+
+  #run(input: Tensor, given: RecurrentState | null): Tensor[] {
     const batched = input.ndim === 3;
     if ((!batched && input.ndim !== 2) || input.shape.at(-1) !== this.inputSize) {
       const layout = this.batchFirst ? "[N, L, …]" : "[L, N, …]";
@@ -110,7 +126,7 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
     const states = this.#states(sequence, given && (batched ? given : given.map((state) => state.unsqueeze(1))));
     const [outputs, finals] = this.#layers(sequence, states);
     const output = this.batchFirst ? outputs.transpose(0, 1) : outputs;
-    return batched ? [output, finals] : [output.squeeze(batchDim), finals.map((state) => state.squeeze(1))];
+    return batched ? [output, ...finals] : [output.squeeze(batchDim), ...finals.map((state) => state.squeeze(1))];
   }
 
   /** Checks the initial states, or makes zeros. */

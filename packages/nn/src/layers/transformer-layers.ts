@@ -52,7 +52,8 @@ abstract class TransformerLayer<In extends readonly unknown[]> extends Module<In
   declare dropout1: Dropout;
   declare dropout2: Dropout;
   readonly normFirst: boolean;
-  readonly #activation: (x: Tensor) => Tensor;
+  /** Between the linear layers. */
+  activation: (x: Tensor) => Tensor;
   readonly #arguments: Arguments<typeof layerNames, TransformerLayerArguments>;
 
   /** `attentions`: their fields. There is a norm and a dropout for each, and for the linear layers. */
@@ -85,7 +86,7 @@ abstract class TransformerLayer<In extends readonly unknown[]> extends Module<In
     for (const i of numbers) Object.assign(this, { [`norm${i}`]: new LayerNorm(dModel, { eps, ...at }) });
     for (const i of numbers) Object.assign(this, { [`dropout${i}`]: new Dropout(dropout) });
     this.normFirst = normFirst;
-    this.#activation = activationOf(owner.name, activation);
+    this.activation = activationOf(owner.name, activation);
   }
 
   /** x and what `part` makes of it; normalised before the part, or after the sum. */
@@ -98,13 +99,14 @@ abstract class TransformerLayer<In extends readonly unknown[]> extends Module<In
   }
 
   protected feedForward(x: Tensor): Tensor {
-    return this.linear2(this.dropout(this.#activation(this.linear1(x))));
+    return this.linear2(this.dropout(this.activation(this.linear1(x))));
   }
 
   /** Another layer with the same settings, values, device, dtype and mode. */
   clone(): this {
     const copy = new (this.constructor as new (...args: unknown[]) => this)(...this.#arguments);
     const { device, dtype } = this.linear1.weight;
+    copy.activation = this.activation;
     copy.to({ device, dtype }).train(this.training).loadStateDict(this.stateDict());
     return copy;
   }
