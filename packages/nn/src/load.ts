@@ -6,7 +6,7 @@ export type StateDict = Record<string, Tensor>;
 
 export interface LoadOptions {
   /** Whether missing and unexpected names are errors. */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
 }
 
 export interface LoadReport {

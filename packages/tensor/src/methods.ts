@@ -114,6 +114,8 @@ interface Overloaded<D extends DType> {
   readonly mH: Tensor<D>;
   /** The tensor in another dtype or on another device, itself where nothing changes. @see https://pytorch.org/docs/stable/generated/torch.Tensor.to.html */
   to<E extends DType>(dtype: E, ...rest: convert.ToRest<E>): Tensor<E>;
+  to<S extends string>(device: S & (string extends S ? never : S extends DType ? never : unknown)): Tensor<D>;
+  to(options: convert.ToOptions & { readonly device: string; readonly dtype?: undefined }): Tensor<D>;
   to<E extends DType = DType>(target: string | Tensor<E> | convert.ToOptions<E>, ...rest: convert.ToRest<E>): Tensor<E>;
   /** The largest element, or the larger one of each pair; along a dimension with its positions. @see https://pytorch.org/docs/stable/generated/torch.max.html */
   max(): Tensor;

@@ -161,6 +161,8 @@ test("types tell what is known", async () => {
   expect([whole.dtype, zero.dtype, wide.dtype]).toEqual(["int64", "float32", "float64"]);
   const same: boolean = wide.eq(0).all().item();
   const first: number = wide.at(0).item();
+  const moved: Tensor<"float64">[] = [wide.to("cpu"), wide.to({ device: "cpu" })];
+  expect(moved.every((x) => x === wide)).toBe(true);
   const raw: Float64Array = await wide.data();
   expect([same, first, raw]).toEqual([true, 0, Float64Array.of(0, 0)]);
   // @ts-expect-error a quotient of whole numbers is none

@@ -142,7 +142,7 @@ type Entry<P, I extends readonly unknown[], K extends string, A> =
 type Cut<
   P extends readonly unknown[],
   N extends readonly string[],
-  Q extends readonly unknown[] = Required<P>,
+  Q extends readonly unknown[] = Required<OrUndefined<P>>,
   O = unknown,
 > = Q extends readonly [...infer I, infer A]
   ? N extends readonly [...infer M extends readonly string[], infer K extends string]
