@@ -56,8 +56,8 @@ export class Adam extends Optimizer {
     for (const param of params) {
       const state = this.stateOf(param);
       if (state["step"] === undefined) {
-        Object.assign(state, { step: 0, expAvg: zerosLike(param).keep(), expAvgSq: zerosLike(param).keep() });
-        if (amsgrad) state["maxExpAvgSq"] = zerosLike(param).keep();
+        Object.assign(state, { step: 0, expAvg: zerosLike(param), expAvgSq: zerosLike(param) });
+        if (amsgrad) state["maxExpAvgSq"] = zerosLike(param);
       }
       const step = (state["step"] as number) + 1;
       groups.set(step, [...(groups.get(step) ?? []), param]);

@@ -16,7 +16,7 @@ export type RMSpropArguments = [
 
 /** The state's tensor of that name, zeros at first. */
 function slot(state: ParamState, name: string, param: Tensor): Tensor {
-  return (state[name] ??= zerosLike(param).keep()) as Tensor;
+  return (state[name] ??= zerosLike(param)) as Tensor;
 }
 
 function count(state: ParamState): number {

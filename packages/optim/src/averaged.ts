@@ -25,7 +25,7 @@ export class ASGD extends Optimizer {
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
     const { lr, lambd, alpha, t0, weightDecay } = group as Settings<typeof ASGD.names, ASGDArguments>;
-    if (state["step"] === undefined) Object.assign(state, { step: 0, eta: lr, mu: 1, ax: zerosLike(param).keep() });
+    if (state["step"] === undefined) Object.assign(state, { step: 0, eta: lr, mu: 1, ax: zerosLike(param) });
     const { eta, mu, ax } = state as { eta: number; mu: number; ax: Tensor };
     const step = ((state["step"] as number) += 1);
     const grad = weightDecay === 0 ? gradient : gradient.add(param, { alpha: weightDecay });
@@ -60,7 +60,7 @@ export class Rprop extends Optimizer {
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
     const { lr, etas, stepSizes } = group as Settings<typeof Rprop.names, RpropArguments>;
     if (state["step"] === undefined) {
-      Object.assign(state, { step: 0, prev: zerosLike(param).keep(), stepSize: fullLike(param, lr).keep() });
+      Object.assign(state, { step: 0, prev: zerosLike(param), stepSize: fullLike(param, lr) });
     }
     const { prev, stepSize } = state as { prev: Tensor; stepSize: Tensor };
     (state["step"] as number) += 1;

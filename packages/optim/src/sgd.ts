@@ -55,7 +55,7 @@ export class SGD extends Optimizer {
     const done = updateParameters("sgd", [params, buffers], grads, settings(group, first));
     for (const [i, param] of params.entries()) {
       if (!done) this.#momentumStep(param, buffers[i]!, group, first);
-      this.stateOf(param)["momentumBuffer"] = buffers[i]!.keep();
+      this.stateOf(param)["momentumBuffer"] = buffers[i]!;
     }
   }
 
