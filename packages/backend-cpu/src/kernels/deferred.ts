@@ -30,6 +30,8 @@ export const CHEAP = 8;
 export const ALONE: number = 5 * CHEAP;
 /** What a pass over memory costs, by {@link costOf}. */
 const PASS = CHEAP / 4;
+/** How often it is: what is read again and again, as all passes over a data set do, is better written. Others are computed once. */
+const MOST_REPEATS = 4;
 /** Nodes of a fused formula at most. */
 const MOST_WORK = 256;
 /**
@@ -56,6 +58,8 @@ export class Deferred implements Pending {
   #reads: (CpuStorage | string)[] = [];
   /** How many ops read it while it waits. */
   #readers = 0;
+  /** How many of them computed it on the way. */
+  #repeats = 0;
 
   constructor(kernel: Elementwise, inputs: readonly KernelInput[], shape: readonly number[]) {
     this.kernel = kernel;
@@ -129,7 +133,13 @@ export class Deferred implements Pending {
   /** Whether an op over `view` can compute it on the way. */
   suits({ shape, strides, offset }: View): boolean {
     if (offset !== 0 || !sameShape(shape, this.#shape) || !isContiguous(shape, strides)) return false;
-    return this.#readers < 2 || this.kernel.what.weight <= CHEAP;
+    const isCheap = this.kernel.what.weight <= CHEAP;
+    return (this.#readers < 2 || isCheap) && this.#repeats < (isCheap ? MOST_REPEATS : 1);
+  }
+
+  /** To be called by who computed it on the way. */
+  repeat(): void {
+    this.#repeats++;
   }
 
   /** Whether its elements may be written to `target` while they are computed. */
@@ -248,7 +258,7 @@ class Chain {
   /** Where the numbers among them are. */
   readonly #numbers = new Map<string, number>();
   readonly steps: Step[] = [];
-  readonly #done = new Map<Pending, number>();
+  readonly #done = new Map<Deferred, number>();
 
   /** Adds an op after all that its inputs wait for. */
   add(kernel: Elementwise, inputs: readonly KernelInput[]): number {
@@ -257,6 +267,11 @@ class Chain {
       return typeof x === "number" ? this.#number(x, kernel.inputs[i]!) : this.#operand(x);
     });
     return ~(this.steps.push({ kernel, operands }) - 1);
+  }
+
+  /** To be called once it is computed. */
+  notice(): void {
+    for (const pending of this.#done.keys()) pending.repeat();
   }
 
   #number(x: number, dtype: DType): number {
@@ -308,6 +323,7 @@ export function fuse(
     if (!instead) return undefined;
   }
   if (known.kernel === undefined) known.kernel = fusedKernel(chain);
+  if (known.kernel !== null) chain.notice();
   return known.kernel === null ? undefined : { kernel: known.kernel, inputs: chain.inputs };
 }
 

@@ -37,6 +37,7 @@ export function lookThrough(x: View): Source | undefined {
   const suits = x.dtype === "bool" ? lanes !== "scalar" : lanes === lanesOf(input(0, access[x.dtype].raw));
   if (!suits || !isSameInScalars(kernel)) return undefined;
   for (const { storage } of [view, beside ?? view]) void (storage as CpuStorage).block;
+  pending.repeat();
   const operands = inputs.map((y, i) =>
     isView(y) ? Number(y !== view && !isSame(y, view)) : numberNode(y, i, kernel),
   );
