@@ -1,5 +1,6 @@
 /** State dicts: made of a module's tensors, and into them, where everything is checked before anything is written. */
-import { fail, noGrad, sameShape, scope, showShape, type Tensor, TensorError } from "@dl/tensor";
+import { fail, noGrad, type Shape, sameShape, scope, showShape, type Tensor, TensorError } from "@dl/tensor";
+import type { Module } from "./module.ts";
 
 /** Tensors by name, in order. */
 export type StateDict = Record<string, Tensor>;
@@ -29,31 +30,60 @@ export function byName(prefix: string, entries: Iterable<readonly [string, Tenso
   return Object.fromEntries(state);
 }
 
-export function loadInto(module: string, own: StateDict, state: StateDict, options: LoadOptions | boolean): LoadReport {
+/** What a layer would be whose sizes are not known yet. */
+export interface Grown {
+  readonly shapes: Readonly<Record<string, Shape>>;
+  /** Makes it so. */
+  grow(): void;
+}
+
+/** For layers whose sizes are not known yet: what they would be with tensors as a state gives them. */
+export const unsized: WeakMap<Module, (tensors: StateDict) => Grown | undefined> = new WeakMap();
+
+export function loadInto(module: Module, state: StateDict, options: LoadOptions | boolean): LoadReport {
   const { strict = true } = typeof options === "boolean" ? { strict: options } : options;
+  const grown = grownBy(module, state);
+  const wanted = Object.entries(module.stateDict()).map(([name, { shape }]) => [name, shape] as const);
+  const shapes: Record<string, Shape> = Object.assign(Object.fromEntries(wanted), ...grown.map(({ shapes }) => shapes));
   // States of old have no counts of batches: nobody misses them.
-  const needed = Object.keys(own).filter((name) => !name.endsWith("num_batches_tracked"));
+  const needed = Object.keys(shapes).filter((name) => !name.endsWith("num_batches_tracked"));
   const missingKeys = needed.filter((name) => !Object.hasOwn(state, name));
-  const unexpectedKeys = Object.keys(state).filter((name) => !Object.hasOwn(own, name));
-  const shared = Object.keys(own).filter((name) => Object.hasOwn(state, name));
-  const problems = shared.flatMap((name) => mismatch(name, own[name]!, state[name]!));
+  const unexpectedKeys = Object.keys(state).filter((name) => !Object.hasOwn(shapes, name));
+  const shared = Object.keys(shapes).filter((name) => Object.hasOwn(state, name));
+  const problems = shared.flatMap((name) => mismatch(name, shapes[name]!, state[name]!));
   if (strict) problems.unshift(...listed("missing", missingKeys), ...listed("unexpected", unexpectedKeys));
-  if (problems.length > 0)
-    throw new TensorError(`loadStateDict: the state does not fit ${module}:\n  ${problems.join("\n  ")}`);
+  if (problems.length > 0) {
+    throw new TensorError(`loadStateDict: the state does not fit ${module.getName()}:\n  ${problems.join("\n  ")}`);
+  }
+  for (const each of grown) each.grow();
   noGrad(() =>
     scope(() => {
+      const own = module.stateDict();
       for (const name of shared) own[name]!.copy_(state[name]!);
     }),
   );
   return { missingKeys, unexpectedKeys };
 }
 
+/** What becomes of the layers inside whose sizes the state tells, with the whole names of their tensors. */
+function grownBy(module: Module, state: StateDict): Grown[] {
+  return [...module.namedModules()].flatMap(([path, layer]) => {
+    const prefix = path === "" ? "" : `${path}.`;
+    const inside = Object.entries(state).filter(([name]) => name.startsWith(prefix));
+    const named = (entries: [string, Shape][]) => entries.map(([name, shape]) => [prefix + name, shape] as const);
+    const grown = unsized.get(layer)?.(
+      Object.fromEntries(inside.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
+    );
+    return grown ? [{ ...grown, shapes: Object.fromEntries(named(Object.entries(grown.shapes))) }] : [];
+  });
+}
+
 function listed(kind: string, names: readonly string[]): string[] {
   return names.length === 0 ? [] : [`${kind}: ${names.join(", ")}`];
 }
 
-function mismatch(name: string, own: Tensor, given: Tensor): string[] {
+function mismatch(name: string, own: Shape, given: Tensor): string[] {
   if (typeof given?.shape !== "object") fail("loadStateDict", `${name} is no tensor`);
-  if (sameShape(own.shape, given.shape)) return [];
-  return [`${name} has shape ${showShape(own.shape)}, the state gives ${showShape(given.shape)}`];
+  if (sameShape(own, given.shape)) return [];
+  return [`${name} has shape ${showShape(own)}, the state gives ${showShape(given.shape)}`];
 }

@@ -264,7 +264,7 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
    * const { missingKeys } = model.loadStateDict({ weight: zeros(2, 4) }, { strict: false }); // ["bias"]
    */
   loadStateDict(state: StateDict, options: LoadOptions | boolean = {}): LoadReport {
-    return loadInto(this.getName(), this.stateDict(), state, options);
+    return loadInto(this, state, options);
   }
 
   /** Training mode for this module, and its children's `train` with the same. @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train */

@@ -258,6 +258,35 @@ describe("lazy layers", () => {
     expect(() => new nn.LazyLinear({ inFeatures: 1, outFeatures: 2 })).toThrow(/unknown option "inFeatures"/);
   });
 
+  it("take their sizes from a state, or stay as they are where it does not fit", () => {
+    const make = (lazy: boolean): nn.Sequential =>
+      new nn.Sequential(
+        lazy ? new nn.LazyConv2d(4, 3, { groups: 2 }) : new nn.Conv2d(6, 4, 3, { groups: 2 }),
+        lazy ? new nn.LazyBatchNorm2d() : new nn.BatchNorm2d(4),
+        lazy ? new nn.LazyConvTranspose2d(2, 3, { bias: false }) : new nn.ConvTranspose2d(4, 2, 3, { bias: false }),
+        new nn.Flatten(),
+        lazy ? new nn.LazyLinear(2) : new nn.Linear(50, 2),
+      );
+    const [known, net] = [make(false), make(true)];
+    const { "4.weight": last, ...others } = known.stateDict();
+    const before = net.parameters();
+    expect(() => net.loadStateDict({ ...others, "4.weight": last!.view(50, 2) })).toThrow("4.weight has shape");
+    expect(net.parameters().map(({ shape }) => shape)).toContainEqual([2, 0]);
+    expect(net.loadStateDict(known.stateDict())).toEqual({ missingKeys: [], unexpectedKeys: [] });
+    expect(net.parameters().every((parameter, i) => parameter === before[i])).toBe(true);
+    expect(net.children().map(String)).toEqual(known.children().map(String));
+    const x = rand(2, 6, 5, 5);
+    expect(net(x).toArray()).toEqual(known(x).toArray());
+  });
+
+  it("learn the sizes that a state does not tell", () => {
+    const net = new nn.Sequential(new nn.LazyLinear(3), new nn.LazyLinear(2));
+    const state = { "0.weight": ones(3, 4), "0.bias": ones(3) };
+    expect(net.loadStateDict(state, { strict: false }).missingKeys).toEqual(["1.weight", "1.bias"]);
+    expect(net.children().map((child) => child.constructor.name)).toEqual(["Linear", "LazyLinear"]);
+    expect(net(ones(1, 4)).shape).toEqual([1, 2]);
+  });
+
   it("may be subclassed, and keep optimizers' parameters", () => {
     class Mine extends nn.LazyLinear {}
     const mine = new Mine(3);

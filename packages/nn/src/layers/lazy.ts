@@ -2,8 +2,10 @@
  * Layers that learn their input size from the first input, and then are the layers they stand for. A family says which
  * size is learnt, where inputs show it and what takes its shape from it; a layer says what it becomes.
  */
-import { type Arguments, noGrad, type Shape, scope, type Tensor, zeros } from "@dl/tensor";
+import { type Arguments, noGrad, type Shape, scope, sizeOf, type Tensor, zeros } from "@dl/tensor";
+import { type Grown, type StateDict, unsized } from "../load.ts";
 import type { Module } from "../module.ts";
+import { stateName } from "../naming.ts";
 import {
   Conv1d,
   Conv2d,
@@ -71,25 +73,47 @@ function lazy<L extends Layer>(family: Family<L>, becomes: LayerClass & { readon
 
     constructor(...args: unknown[]) {
       super({ [size]: 0, ...family.defaults, ...readNamed({ name: new.target.name, names }, args) });
-      const hook = this.registerForwardPreHook((_, [input]) => {
+      const layer = this as unknown as L;
+      const grow = (found: number): void => {
         hook.remove();
-        materialize(this as unknown as L, size, family, input as Tensor);
+        unsized.delete(this);
+        materialize(layer, size, found, family);
         Object.setPrototypeOf(this, becomes.prototype);
+      };
+      const hook = this.registerForwardPreHook((_, [input]) => {
+        grow((input as Tensor).size(family.dim(layer)));
       });
+      unsized.set(this, (state) => grownTo(layer, family, state, grow));
     }
   }
   return LazyLayer as never;
 }
 
+/** What the layer is if its weight is that of a state. */
+function grownTo<L extends Layer>(
+  layer: L,
+  family: Family<L>,
+  { weight }: StateDict,
+  grow: (size: number) => void,
+): Grown | undefined {
+  const size = Array.isArray(weight?.shape) ? sizeOf(weight.shape) / sizeOf(family.shapes(layer, 1)["weight"]!) : 0;
+  if (!(Number.isInteger(size) && size > 0)) return undefined;
+  const shapes = Object.entries(family.shapes(layer, size)).filter(([field]) => tensorOf(layer, field));
+  return {
+    shapes: Object.fromEntries(shapes.map(([field, shape]) => [stateName(field), shape])),
+    grow: () => grow(size),
+  };
+}
+
+const tensorOf = (layer: Layer, field: string) => (layer as unknown as Record<string, Tensor | null>)[field];
+
 /** Gives tensors their shapes, in place since optimizers may hold them, and initialises them. */
-function materialize<L extends Layer>(layer: L, field: string, family: Family<L>, input: Tensor): void {
-  const fields = layer as unknown as Record<string, Tensor | number | null>;
-  const size = input.size(family.dim(layer));
-  fields[field] = size;
+function materialize<L extends Layer>(layer: L, field: string, size: number, family: Family<L>): void {
+  (layer as unknown as Record<string, number>)[field] = size;
   noGrad(() =>
     scope(() => {
       for (const [name, shape] of Object.entries(family.shapes(layer, size))) {
-        const tensor = fields[name] as Tensor | null;
+        const tensor = tensorOf(layer, name);
         tensor?.adopt(zeros(shape, { dtype: tensor.dtype as "float32", device: tensor.device }));
       }
       layer.resetParameters();

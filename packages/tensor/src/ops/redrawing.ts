@@ -94,7 +94,7 @@ export const geometric_ = op(
 export const bernoulli_ = op(
   "bernoulli_(input, p?, generator?)",
   (input: Tensor, p: number | Tensor = 0.5, generator?: Generator): Tensor => {
-    if (p instanceof Tensor) return redrawn(input, generator, () => bernoulli(p.expand(input.shape)));
+    if (p instanceof Tensor) return redrawn(input, generator, () => bernoulli(p.expand(input.shape), null, generator));
     if (!(p >= 0 && p <= 1)) fail("bernoulli_", `needs 0 ≤ p ≤ 1, got ${p}`);
     return redrawn(input, generator, (options) => rand(input.shape, options).lt(p));
   },

@@ -1,6 +1,6 @@
 /** Random draws beyond uniform and normal. */
 import { fail, showShape } from "../errors.ts";
-import { type RandomOptions, rand, randint, randLike, randn } from "../random.ts";
+import { type Generator, type RandomOptions, rand, randint, randLike, randn } from "../random.ts";
 import { tidy } from "../scope.ts";
 import { broadcastShapes, type Shape } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
@@ -22,13 +22,16 @@ export function randintLike(
 }
 
 /** 1 with the probability each element gives, else 0. @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html */
-export const bernoulli = composite("bernoulli(input, p?)", (input: Tensor, p?: number | null): Tensor => {
-  if (!input.isFloatingPoint() && p == null) fail("bernoulli", `needs a float dtype, got ${input.dtype}`);
-  checkProbabilities(p ?? input);
-  return randLike(input, { dtype: "float32" })
-    .lt(p ?? input.detach().to("float32"))
-    .to(input.dtype);
-});
+export const bernoulli = composite(
+  "bernoulli(input, p?, generator?)",
+  (input: Tensor, p?: number | null, generator?: Generator): Tensor => {
+    if (!input.isFloatingPoint() && p == null) fail("bernoulli", `needs a float dtype, got ${input.dtype}`);
+    checkProbabilities(p ?? input);
+    return randLike(input, { dtype: "float32", generator })
+      .lt(p ?? input.detach().to("float32"))
+      .to(input.dtype);
+  },
+);
 
 /** @throws TensorError for what is no probability; elements are looked at where they are near */
 function checkProbabilities(p: Tensor | number): void {
@@ -66,8 +69,8 @@ function detached(value: Tensor | number): Tensor | number {
  * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
  */
 export const multinomial = composite(
-  "multinomial(input, numSamples, replacement?)",
-  (input: Tensor, numSamples: number, replacement: boolean = false): Tensor => {
+  "multinomial(input, numSamples, replacement?, generator?)",
+  (input: Tensor, numSamples: number, replacement: boolean = false, generator?: Generator): Tensor => {
     const size = input.shape.at(-1) ?? 0;
     if (input.ndim < 1 || input.ndim > 2 || !input.isFloatingPoint()) {
       fail("multinomial", `needs float weights of 1 or 2 dimensions, got ${input.dtype} of ${showShape(input.shape)}`);
@@ -75,9 +78,10 @@ export const multinomial = composite(
     if (numSamples < 1 || (!replacement && numSamples > size)) {
       fail("multinomial", `cannot draw ${numSamples} of ${size} without replacement`, "Give { replacement: true }");
     }
-    const weights = input.detach();
+    // Sums and draws in 16 bits would be too coarse: a draw could become 1.
+    const weights = input.detach().to(input.dtype === "float64" ? "float64" : "float32");
     checkWeights(weights, replacement ? 1 : numSamples);
-    return replacement ? withReplacement(weights, numSamples) : without(weights, numSamples);
+    return (replacement ? withReplacement : without)(weights, numSamples, generator);
   },
 );
 
@@ -93,15 +97,16 @@ function checkWeights(weights: Tensor, least: number): void {
 }
 
 /** The first position whose cumulative weight exceeds a uniform draw. */
-function withReplacement(weights: Tensor, count: number): Tensor {
+function withReplacement(weights: Tensor, count: number, generator: Generator | undefined): Tensor {
+  const { shape, device } = weights;
   const sums = weights.cumsum(-1);
-  const draws = rand([...weights.shape.slice(0, -1), count], { dtype: "float32", device: weights.device });
-  const total = sums.narrow(-1, sums.shape.at(-1)! - 1, 1);
+  const draws = rand([...shape.slice(0, -1), count], { dtype: "float32", device, generator });
+  const total = sums.narrow(-1, shape.at(-1)! - 1, 1);
   return searchsorted(sums, draws.to(weights.dtype).mul(total), { right: true });
 }
 
 /** The largest weights, each divided by an exponential draw (Efraimidis and Spirakis). */
-function without(weights: Tensor, count: number): Tensor {
-  const draws = randLike(weights, { dtype: "float32" }).neg().log1p().neg().to(weights.dtype);
+function without(weights: Tensor, count: number, generator: Generator | undefined): Tensor {
+  const draws = randLike(weights, { dtype: "float32", generator }).neg().log1p().neg().to(weights.dtype);
   return weights.div(draws).topk(count, -1).indices;
 }
