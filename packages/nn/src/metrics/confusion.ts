@@ -1,5 +1,5 @@
 import { fail, noGrad, peek, scope, type Tensor, tensor } from "@dl/tensor";
-import { predictions } from "./accuracy.ts";
+import { classNumbers, predictions } from "./accuracy.ts";
 
 /** How often each class (row) was taken for each (column). */
 export class ConfusionMatrix {
@@ -13,23 +13,26 @@ export class ConfusionMatrix {
     this.#counts = Array.from({ length: numClasses }, () => new Array<number>(numClasses).fill(0));
   }
 
-  /** `output`: scores [N, C, …], or class numbers of the target's shape. */
+  /**
+   * `output`: scores [N, C, …], or class numbers of the target's shape.
+   * @throws TensorError for other shapes and for classes that there are not; nothing is counted then
+   */
   update(output: Tensor, target: Tensor): void {
     const numbers = (x: Tensor): number[] =>
       Array.from(peek(x.contiguous(), "ConfusionMatrix") as ArrayLike<number | bigint>, Number);
     noGrad(() =>
       scope(() => {
-        const guessed = numbers(predictions("ConfusionMatrix", output.detach(), target));
-        for (const [i, truth] of numbers(target).entries()) this.#add(truth, guessed[i]!);
+        const truths = numbers(classNumbers("ConfusionMatrix", target));
+        const guesses = numbers(predictions("ConfusionMatrix", output.detach(), target));
+        for (const [i, truth] of truths.entries()) this.#check(truth, guesses[i]!);
+        for (const [i, truth] of truths.entries()) this.#counts[truth]![guesses[i]!]!++;
       }),
     );
   }
 
-  #add(truth: number, guess: number): void {
-    const row = this.#counts[truth];
-    if (row?.[guess] === undefined)
+  #check(truth: number, guess: number): void {
+    if (this.#counts[truth]?.[guess] === undefined)
       fail("ConfusionMatrix", `class ${truth} taken for ${guess}: there are ${this.numClasses} classes`);
-    row[guess]!++;
   }
 
   /** [numClasses, numClasses] of int64: truth by prediction. */

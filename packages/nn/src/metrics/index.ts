@@ -1,4 +1,4 @@
 /** Numbers that watch training: each takes batches with `update`, gives its value with `compute`, starts over with `reset`. */
-export { Accuracy, type AccuracyOptions } from "./accuracy.ts";
+export { Accuracy, type AccuracyArguments } from "./accuracy.ts";
 export { ConfusionMatrix } from "./confusion.ts";
 export { MeanMetric } from "./mean.ts";
