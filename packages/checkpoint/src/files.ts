@@ -5,13 +5,25 @@ import { pack, unpack } from "./packing.ts";
 import { fromPyTorch, isPyTorch } from "./pytorch.ts";
 import { fromBytes, type Metadata, readMetadata, type TensorRecord, toBytes } from "./safetensors.ts";
 
+interface FileHandle {
+  writeFile(data: Uint8Array): Promise<void>;
+  chmod(mode: number): Promise<void>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Stats {
+  readonly mode: number;
+  isFile(): boolean;
+}
+
 /** The part of Node's `fs/promises` that is needed. */
 interface Files {
-  readFile(path: string): Promise<Uint8Array>;
-  open(
-    path: string,
-    flags: string,
-  ): Promise<{ writeFile(data: Uint8Array): Promise<void>; sync(): Promise<void>; close(): Promise<void> }>;
+  readFile(path: string | URL): Promise<Uint8Array>;
+  open(path: string | URL, flags: string): Promise<FileHandle>;
+  realpath(path: string | URL): Promise<string>;
+  stat(path: string): Promise<Stats>;
+  access(path: string, mode: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   rm(path: string, options: { force: boolean }): Promise<void>;
 }
@@ -20,15 +32,19 @@ interface Host {
   readonly process?: { readonly pid: number; getBuiltinModule?(name: string): unknown };
 }
 
+function builtin<T>(name: string): T | undefined {
+  return (globalThis as unknown as Host).process?.getBuiltinModule?.(name) as T | undefined;
+}
+
 function files(op: string): Files {
-  const found = (globalThis as unknown as Host).process?.getBuiltinModule?.("node:fs/promises");
-  if (found) return found as Files;
+  const found = builtin<Files>("node:fs/promises");
+  if (found) return found;
   throw new CheckpointError(
     `${op}: this host has no files. Use ${op === "save" ? "toBytes" : "fromBytes"} and keep the bytes yourself`,
   );
 }
 
-function explain(op: string, path: string, error: unknown): never {
+function explain(op: string, path: string | URL, error: unknown): never {
   const { code, message } = error as { code?: string; message: string };
   const reasons: Readonly<Record<string, string>> = {
     ENOENT: op === "save" ? "its folder does not exist. Create it first" : "there is no such file. Check the path",
@@ -45,28 +61,66 @@ function explain(op: string, path: string, error: unknown): never {
 /** Saves under way, so that two of one path do not share a draft. */
 let drafts = 0;
 
-/**
- * Writes tensors by name, such as a `stateDict()`, as safetensors. The file appears complete or not at all.
- * @param metadata text to keep beside the tensors
- * @throws CheckpointError when the path cannot be written; what was there stays
- * @see https://pytorch.org/docs/stable/generated/torch.save.html
- * @example await save(model.stateDict(), "model.safetensors");
- */
-export async function save(tensors: TensorRecord, path: string, metadata: Metadata = {}): Promise<void> {
-  const fs = files("save");
-  const bytes = await toBytes(tensors, metadata);
-  const draft = `${path}.${(globalThis as unknown as Host).process!.pid}-${drafts++}.tmp`;
+/** May be written, as `access` counts. */
+const WRITABLE = 2;
+
+/** Where a path leads, and what is there already. @throws of the host, where that may not be written */
+async function targetOf(fs: Files, path: string | URL): Promise<{ target: string; before?: Stats }> {
+  const target = await fs.realpath(path).catch(() => undefined);
+  if (target === undefined) {
+    const url = builtin<{ fileURLToPath(url: URL): string }>("node:url")!;
+    return { target: path instanceof URL ? url.fileURLToPath(path) : path };
+  }
+  await fs.access(target, WRITABLE);
+  return { target, before: await fs.stat(target) };
+}
+
+/** What is no ordinary file, such as a pipe, cannot be replaced. */
+async function writeThrough(fs: Files, target: string, bytes: Uint8Array): Promise<void> {
+  const file = await fs.open(target, "w");
+  try {
+    await file.writeFile(bytes);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The name of the draft says nothing of the file's, which may be as long as names can be. */
+async function replace(fs: Files, target: string, bytes: Uint8Array, before: Stats | undefined): Promise<void> {
+  const { pid } = (globalThis as unknown as Host).process!;
+  const draft = target.replace(/[^/\\]*$/, `.${pid}-${drafts++}.tmp`);
   try {
     const file = await fs.open(draft, "w");
     try {
+      if (before) await file.chmod(before.mode & 0o7777);
       await file.writeFile(bytes);
       await file.sync();
     } finally {
       await file.close();
     }
-    await fs.rename(draft, path);
+    await fs.rename(draft, target);
   } catch (error) {
     await fs.rm(draft, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+/**
+ * Writes tensors by name, such as a `stateDict()`, as safetensors. The file appears complete or not at all; one that was
+ * there is replaced, where a link leads, and keeps its mode.
+ * @param metadata text to keep beside the tensors
+ * @throws CheckpointError when the path cannot be written; what was there stays
+ * @see https://pytorch.org/docs/stable/generated/torch.save.html
+ * @example await save(model.stateDict(), "model.safetensors");
+ */
+export async function save(tensors: TensorRecord, path: string | URL, metadata: Metadata = {}): Promise<void> {
+  const fs = files("save");
+  const bytes = await toBytes(tensors, metadata);
+  try {
+    const { target, before } = await targetOf(fs, path);
+    if (before && !before.isFile()) await writeThrough(fs, target, bytes);
+    else await replace(fs, target, bytes, before);
+  } catch (error) {
     explain("save", path, error);
   }
 }
@@ -77,9 +131,9 @@ export async function save(tensors: TensorRecord, path: string, metadata: Metada
  * @see https://pytorch.org/docs/stable/generated/torch.load.html
  * @example model.loadStateDict(await load("model.safetensors"));
  */
-export async function load(path: string): Promise<Record<string, Tensor>> {
-  const bytes = await read("load", path);
-  return isPyTorch(bytes) ? byName(fromPyTorch(bytes, path), path) : fromBytes(bytes, path);
+export async function load(path: string | URL): Promise<Record<string, Tensor>> {
+  const [bytes, name] = [await read("load", path), String(path)];
+  return isPyTorch(bytes) ? byName(fromPyTorch(bytes, name), name) : fromBytes(bytes, name);
 }
 
 function byName(value: unknown, path: string): Record<string, Tensor> {
@@ -96,7 +150,7 @@ function byName(value: unknown, path: string): Record<string, Tensor> {
  * const state = { model: model.stateDict(), optimizer: optimizer.stateDict(), epoch: 3 };
  * await saveCheckpoint(state, "training.safetensors");
  */
-export async function saveCheckpoint(state: object, path: string): Promise<void> {
+export async function saveCheckpoint(state: object, path: string | URL): Promise<void> {
   const { tensors, metadata } = pack(state);
   await save(tensors, path, metadata);
 }
@@ -108,13 +162,13 @@ export async function saveCheckpoint(state: object, path: string): Promise<void>
  * @example
  * const { model: weights, epoch } = await loadCheckpoint<{ model: StateDict; epoch: number }>("training.safetensors");
  */
-export async function loadCheckpoint<T = Record<string, unknown>>(path: string): Promise<T> {
-  const bytes = await read("loadCheckpoint", path);
-  if (isPyTorch(bytes)) return fromPyTorch(bytes, path) as T;
-  return unpack<T>({ tensors: fromBytes(bytes, path), metadata: readMetadata(bytes, path) }, path);
+export async function loadCheckpoint<T = Record<string, unknown>>(path: string | URL): Promise<T> {
+  const [bytes, name] = [await read("loadCheckpoint", path), String(path)];
+  if (isPyTorch(bytes)) return fromPyTorch(bytes, name) as T;
+  return unpack<T>({ tensors: fromBytes(bytes, name), metadata: readMetadata(bytes, name) }, name);
 }
 
-async function read(op: string, path: string): Promise<Uint8Array> {
+async function read(op: string, path: string | URL): Promise<Uint8Array> {
   return await files(op)
     .readFile(path)
     .catch((error: unknown) => explain(op, path, error));

@@ -17,21 +17,32 @@ export interface Packed {
 /**
  * Takes plain data apart: objects, lists, numbers, text, and tensors anywhere in them. A tensor is named by its path, so
  * `{ model: { "0.weight": w } }` saves `model.0.weight`.
- * @throws CheckpointError for functions, instances of classes and the key "$", naming the place
+ * Tensors of one memory, as tied weights are, come back as tensors of their own.
+ * @throws CheckpointError for functions, instances of classes and the key "$", naming the place; for data in itself
  * @example const { tensors, metadata } = pack({ model: model.stateDict(), epoch: 3 });
  */
 export function pack(state: object): Packed {
   const tensors: Record<string, Tensor> = {};
-  const structure = encode(state, "", tensors);
-  return { tensors, metadata: { [textKey]: JSON.stringify(structure) } };
+  try {
+    const structure = encode(state, "", tensors);
+    return { tensors, metadata: { [textKey]: JSON.stringify(structure) } };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new CheckpointError("pack: the data is nested too deeply, or holds itself. Flatten it", { cause: error });
+  }
 }
+
+/** In lists; objects leave it out. */
+const missing = { $: ["undefined", ""] };
 
 function encode(value: unknown, place: string, tensors: Record<string, Tensor>): unknown {
   if (isTensor(value)) return { $: ["tensor", register(value, place, tensors)] };
   if (typeof value === "number" && !Number.isFinite(value)) return { $: ["number", String(value)] };
+  if (Object.is(value, -0)) return { $: ["number", "-0"] };
   if (typeof value === "bigint") return { $: ["bigint", String(value)] };
   const inside = (key: string | number): string => (place === "" ? String(key) : `${place}.${key}`);
-  if (Array.isArray(value)) return value.map((item, i) => encode(item, inside(i), tensors));
+  const item = (x: unknown, i: number): unknown => (x === undefined ? missing : encode(x, inside(i), tensors));
+  if (Array.isArray(value)) return Array.from(value, item);
   if (value === null || ["number", "string", "boolean", "undefined"].includes(typeof value)) return value;
   if (typeof value !== "object" || Object.getPrototypeOf(value) !== Object.prototype) refuseValue(value, place);
   const entries = Object.entries(value as object).filter(([, item]) => item !== undefined);
@@ -84,4 +95,5 @@ const tags = {
   },
   number: Number,
   bigint: BigInt,
+  undefined: (): undefined => undefined,
 } as const;

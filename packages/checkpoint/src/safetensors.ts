@@ -42,10 +42,9 @@ export type Bytes = Uint8Array & { readonly buffer: ArrayBuffer };
  * @example const bytes = await toBytes(model.stateDict(), { epoch: "3" });
  */
 export async function toBytes(tensors: TensorRecord, metadata: Metadata = {}): Promise<Bytes> {
-  if (typeof tensors === "function") {
-    throw new CheckpointError("save: got a module, and this function takes tensors by name. Pass model.stateDict()");
-  }
+  checkRecord(tensors);
   for (const [name, value] of Object.entries(tensors)) checkTensor(name, value);
+  checkText(metadata);
   // The widest first, so that every tensor starts at a multiple of its element's size.
   const order = Object.entries(tensors).sort(([, a], [, b]) => dtypes[b.dtype].bytes - dtypes[a.dtype].bytes);
   const header: [name: string, entry: unknown][] = Object.keys(metadata).length > 0 ? [["__metadata__", metadata]] : [];
@@ -59,6 +58,31 @@ export async function toBytes(tensors: TensorRecord, metadata: Metadata = {}): P
   // All are asked for before the first is waited for: what changes meanwhile is not in the file.
   const parts = await Promise.all(order.map(([, tensor]) => tensor.data()));
   return join(text, parts, end);
+}
+
+function checkRecord(tensors: unknown): void {
+  const isRecord = typeof tensors === "object" && tensors !== null && !isTensor(tensors);
+  if (isRecord && !(Symbol.iterator in tensors) && !(tensors instanceof Promise)) return;
+  const remedies: Readonly<Record<string, string>> = {
+    Map: "Pass Object.fromEntries(map)",
+    Promise: "Await it first",
+    Tensor: "Pass { name: tensor }",
+  };
+  const isModule = typeof tensors === "function";
+  const kind = isModule ? "module" : ((tensors as object | null)?.constructor.name ?? String(tensors));
+  const remedy = remedies[kind] ?? "Pass model.stateDict(), or saveCheckpoint for other data";
+  throw new CheckpointError(`save: got a ${kind}, and this function takes tensors by name. ${remedy}`);
+}
+
+/** Readers refuse other metadata. */
+function checkText(metadata: unknown): void {
+  const isRecord = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
+  const wrong = isRecord ? Object.entries(metadata).find(([, text]) => typeof text !== "string") : ["", metadata];
+  if (!wrong) return;
+  const what = isRecord ? `"${wrong[0]}" of the metadata` : "the metadata";
+  throw new CheckpointError(
+    `save: ${what} is a ${typeof wrong[1]}, and a file keeps text by name. Write String(…), or use saveCheckpoint`,
+  );
 }
 
 function checkTensor(name: string, value: unknown): void {

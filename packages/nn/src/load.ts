@@ -42,6 +42,7 @@ export const unsized: WeakMap<Module, (tensors: StateDict) => Grown | undefined>
 
 export function loadInto(module: Module, state: StateDict, options: LoadOptions | boolean): LoadReport {
   const { strict = true } = typeof options === "boolean" ? { strict: options } : options;
+  checkState(state);
   const grown = grownBy(module, state);
   const wanted = Object.entries(module.stateDict()).map(([name, { shape }]) => [name, shape] as const);
   const shapes: Record<string, Shape> = Object.assign(Object.fromEntries(wanted), ...grown.map(({ shapes }) => shapes));
@@ -63,6 +64,12 @@ export function loadInto(module: Module, state: StateDict, options: LoadOptions 
     }),
   );
   return { missingKeys, unexpectedKeys };
+}
+
+function checkState(state: unknown): void {
+  if (state instanceof Promise) fail("loadStateDict", "got a promise", "Await it: await load(path)");
+  if (typeof state === "object" && state !== null) return;
+  fail("loadStateDict", `needs tensors by name, got ${typeof state === "function" ? "a module" : state}`);
 }
 
 /** What becomes of the layers inside whose sizes the state tells, with the whole names of their tensors. */

@@ -94,6 +94,24 @@ describe("cycles", () => {
   });
 });
 
+it.each([
+  [
+    "a step of nothing",
+    (o: SGD) => new lrScheduler.StepLR(o, undefined as never),
+    "stepSize must be above 0, got undefined",
+  ],
+  ["no epochs", (o: SGD) => new lrScheduler.CosineAnnealingLR(o, 0), "CosineAnnealingLR: the learning rate would"],
+  ["a rule without result", (o: SGD) => new lrScheduler.LambdaLR(o, (() => {}) as never), "LambdaLR: the learning"],
+  ["half epochs", (o: SGD) => new lrScheduler.CosineAnnealingWarmRestarts(o, 1.5), "whole numbers above 0, got 1.5"],
+])("%s is refused, and changes nothing", (_, make, message) => {
+  const some = optimizer(2);
+  expect(() => {
+    const scheduler = make(some);
+    scheduler.step();
+  }).toThrow(message);
+  expect(some.paramGroups[0]!.lr).toBe(2);
+});
+
 it("groups that were added later keep their rates", () => {
   const { CosineAnnealingLR, CosineAnnealingWarmRestarts, LambdaLR, SequentialLR, StepLR } = lrScheduler;
   const schedules = [

@@ -33,9 +33,13 @@ export abstract class LRScheduler {
   /** The same from the start of the schedule alone, where there is such a formula. */
   protected closedLr?(base: number, index: number): number;
 
-  /** One step further; to be called after `optimizer.step()`. `epoch`: jump there. */
+  /**
+   * One step further; to be called after `optimizer.step()`. `epoch`: jump there.
+   * @throws TensorError where a rate would become NaN; none is changed then
+   */
   step(epoch?: number): void {
-    this.lastEpoch = epoch ?? this.lastEpoch + 1;
+    const before = this.lastEpoch;
+    this.lastEpoch = epoch ?? before + 1;
     // Groups that were added since keep their rates.
     const groups = this.optimizer.paramGroups.slice(0, this.baseLrs.length);
     const closed = epoch !== undefined && this.closedLr !== undefined;
@@ -43,6 +47,10 @@ export abstract class LRScheduler {
       const base = this.baseLrs[i]!;
       return closed ? this.closedLr!(base, i) : this.nextLr(group, base, i);
     });
+    if (rates.some(Number.isNaN)) {
+      this.lastEpoch = before;
+      fail(this.constructor.name, "the learning rate would become NaN", "Check the arguments of the schedule");
+    }
     groups.forEach((group, i) => {
       group.lr = rates[i]!;
     });

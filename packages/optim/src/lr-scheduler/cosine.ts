@@ -58,8 +58,8 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
       args,
     );
     super(optimizer, lastEpoch);
-    if (!(T0 >= 1) || !(TMult >= 1))
-      fail("CosineAnnealingWarmRestarts", `needs T0 and TMult of at least 1, got ${T0} and ${TMult}`);
+    if (!(Number.isInteger(T0) && T0 >= 1) || !(Number.isInteger(TMult) && TMult >= 1))
+      fail("CosineAnnealingWarmRestarts", `needs T0 and TMult that are whole numbers above 0, got ${T0} and ${TMult}`);
     this.T0 = T0;
     this.TMult = TMult;
     this.etaMin = etaMin;

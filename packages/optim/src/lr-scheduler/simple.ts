@@ -72,6 +72,7 @@ export class StepLR extends LRScheduler {
   constructor(...args: Arguments<typeof StepLR.names, StepArguments>) {
     const [optimizer, stepSize, gamma = 0.1, lastEpoch] = readArguments<StepArguments>(StepLR, args);
     super(optimizer, lastEpoch);
+    if (!(stepSize > 0)) fail("StepLR", `stepSize must be above 0, got ${stepSize}`);
     this.stepSize = stepSize;
     this.gamma = gamma;
     this.step();
