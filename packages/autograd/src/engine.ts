@@ -146,10 +146,11 @@ export class Pass {
       ? arrived
       : zeros(arrived.edge.shape, { dtype: arrived.edge.dtype, device: arrived.device });
     const hooks = node instanceof AccumulateGrad ? node.leaf.hooks : node.hooks?.[slot];
+    const captures = this.#options.captures?.get(node);
+    if (hooks || captures) grad = dense(grad);
     if (hooks) for (const hook of [...hooks]) grad = changed(hook, grad);
     const retaining = node.retaining?.[slot];
     if (retaining) retain(retaining, grad);
-    const captures = this.#options.captures?.get(node);
     if (captures) for (const capture of captures) if (capture.slot === slot) capture.take(alias(grad));
     return grad;
   }
@@ -161,6 +162,14 @@ function take(result: Tensor, index: number, results: readonly Gradient[], grads
   const at = grads.indexOf(result);
   if (at >= 0) grads[at] = null;
   return result;
+}
+
+/** For who may write into it: elements that are repeated have places of their own. */
+function dense(grad: Tensor): Tensor {
+  if (grad.shape.every((size, dim) => size < 2 || grad.strides[dim] !== 0)) return grad;
+  const copy = grad.contiguous();
+  grad.dispose();
+  return copy;
 }
 
 /** The hook gets a handle of its own, since it may keep it. */

@@ -98,4 +98,13 @@ function settle(tensor: Tensor, result: unknown, outer: Tensor[] | null): void {
   if (tensor.kept) return;
   if (tensor === result || (Array.isArray(result) && result.includes(tensor))) outer?.push(tensor);
   else tensor.dispose();
+  if (tensor === result) forgetBase(tensor);
+}
+
+/** A view of what nobody can reach any more is no view: what is written into it later concerns it alone. */
+function forgetBase(view: Tensor): void {
+  if (!view.base?.isDisposed) return;
+  // What was written through the base so far is part of its history.
+  void view.node;
+  view.base = null;
 }

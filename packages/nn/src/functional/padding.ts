@@ -44,7 +44,7 @@ export const pad = composite(
     });
     const cut = cutNegative(input, pairs);
     const grown = pairs.map(([before, after]): [number, number] => [Math.max(before, 0), Math.max(after, 0)]);
-    if (grown.every(([before, after]) => before === 0 && after === 0)) return cut === input ? input.clone() : cut;
+    if (grown.every(([before, after]) => before === 0 && after === 0)) return cut.clone();
     if (mode === "constant") return apply("pad", [cut], { padding: grown, value: Number(value ?? 0) });
     const padded = grown.reduce(
       (x, [before, after], dim) => (before || after ? padEdge(x, dim, before, after, mode) : x),

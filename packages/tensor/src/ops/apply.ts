@@ -230,12 +230,14 @@ function checkWritable(op: string, target: Tensor): void {
 export function checkHistory(op: string, target: Tensor): void {
   const owner = target.base ?? target;
   if (!state.gradEnabled) return;
-  const isLeaf = (owner.requiresGrad && owner.isLeaf) || (target.requiresGrad && target.isLeaf);
-  if (isLeaf || (owner.requiresGrad && !target.requiresGrad)) {
+  const { requiresGrad } = target;
+  // What is recorded though its owner is not: it was cut from a leaf that is a view itself.
+  const isLeaf = (owner.requiresGrad && owner.isLeaf) || (requiresGrad && (target.isLeaf || !owner.requiresGrad));
+  if (isLeaf || (owner.requiresGrad && !requiresGrad)) {
     const whose = isLeaf ? "a leaf that requires grad" : "a recorded tensor, made under noGrad,";
     fail(
       `${op}_`,
-      `${owner.requiresGrad && owner !== target ? "a view of " : ""}${whose} is changed in place`,
+      `${owner !== target && !(requiresGrad && target.isLeaf) ? "a view of " : ""}${whose} is changed in place`,
       "Wrap the change in noGrad(() => …)",
     );
   }

@@ -34,7 +34,8 @@ interface Cut {
 export function at(input: Tensor, ...index: readonly Index[]): Tensor {
   const read = (): Tensor => {
     const { view, picks } = cut(input, index);
-    return picks.some((item) => item !== null) ? pick(view, picks) : view;
+    if (picks.some((item) => item !== null)) return pick(view, picks);
+    return view === input ? input.view(input.shape) : view;
   };
   return inNameOf("at", () => tidy(read));
 }
