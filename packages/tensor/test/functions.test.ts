@@ -411,3 +411,11 @@ test("16-bit sums of products are rounded once, and sinc does not overflow", () 
   expect(x.addcdiv(y, y, 1.0001).item()).toBe(brief(Math.fround(1.0001) - 1).item());
   expect(tensor([30000.5, 65504], { dtype: "float16" }).sinc().isfinite().all().item()).toBe(true);
 });
+
+test("a masked tensor lies as it did, whatever the mask does", () => {
+  const future = ones([3, 3]).tril(-1).t().bool();
+  const scores = zeros([2, 3, 3]).maskedFill(future, Number.NEGATIVE_INFINITY);
+  expect(scores.isContiguous()).toBe(true);
+  expect(scores.view(2, 9).at(0).toArray()).toEqual([0, -Infinity, -Infinity, 0, 0, -Infinity, 0, 0, 0]);
+  expect(zeros([3, 3]).t().maskedFill(future, 1).toArray()).toEqual(future.float().toArray());
+});

@@ -11,6 +11,7 @@ import { where } from "./arithmetic.ts";
 import { limit } from "./coerce.ts";
 import { to } from "./convert.ts";
 import { labelled } from "./labels.ts";
+import { orderOf } from "./order.ts";
 import { roomy } from "./pointwise.ts";
 import type { Dims } from "./reduce.ts";
 import { composite } from "./signature.ts";
@@ -94,7 +95,9 @@ export const maskedFill = composite(
       fail("maskedFill", `needs a number or a 0-d value, got ${showShape(value.shape)}`, "Use where for tensors");
     }
     const fill = typeof value === "number" ? inRange("maskedFill", value, input.dtype) : to(value, input.dtype);
-    const filled = where(mask, fill, input).to(input.dtype);
+    // The result lies as the input does.
+    const isTurned = orderOf([mask]) !== undefined && orderOf([input]) === undefined;
+    const filled = where(isTurned ? mask.contiguous() : mask, fill, input).to(input.dtype);
     return labelled(filled, "MaskedFillBackward0");
   },
 );
