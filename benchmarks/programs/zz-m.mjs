@@ -1,4 +1,0 @@
-import "@dl/backend-cpu"; import * as T from "@dl/tensor";
-const med=(f)=>{for(let i=0;i<5;i++)T.scope(()=>{f()});const ts=[];for(let i=0;i<15;i++){const t0=performance.now();T.scope(()=>{const y=f();y.flatten().asStrided([1],[1]).item()});ts.push(performance.now()-t0)}ts.sort((a,b)=>a-b);return ts[7].toFixed(3)};
-const w=T.rand([1000]), W=T.rand([256,1000]), big=T.rand([100000]);
-console.log('1000x1000 repl',med(()=>w.multinomial(1000,true)),'256x1000 1',med(()=>W.multinomial(1,true)),'256x1000 1 no',med(()=>W.multinomial(1)),'256x1000x100',med(()=>W.multinomial(100,true)),'big 100k x 100k repl',med(()=>big.multinomial(100000,true)),'big 1000 no',med(()=>big.multinomial(1000)),'big all no', med(()=>big.multinomial(100000)), 'rand4M',med(()=>T.rand([4194304])),'cat', med(()=>W.softmax(-1).multinomial(1)));
