@@ -166,7 +166,8 @@ function take(result: Tensor, index: number, results: readonly Gradient[], grads
 
 /** For who may write into it: elements that are repeated have places of their own. */
 function dense(grad: Tensor): Tensor {
-  if (grad.shape.every((size, dim) => size < 2 || grad.strides[dim] !== 0)) return grad;
+  const isRepeated = grad.shape.some((size, dim) => size > 1 && grad.strides[dim] === 0);
+  if (!isRepeated || grad.numel() === 0) return grad;
   const copy = grad.contiguous();
   grad.dispose();
   return copy;

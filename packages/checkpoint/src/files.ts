@@ -5,6 +5,9 @@ import { pack, unpack } from "./packing.ts";
 import { fromPyTorch, isPyTorch } from "./pytorch.ts";
 import { fromBytes, type Metadata, readMetadata, type TensorRecord, toBytes } from "./safetensors.ts";
 
+/** A path, or the `URL` of a file. */
+export type Path = string | { readonly href: string };
+
 interface FileHandle {
   writeFile(data: Uint8Array): Promise<void>;
   chmod(mode: number): Promise<void>;
@@ -19,9 +22,9 @@ interface Stats {
 
 /** The part of Node's `fs/promises` that is needed. */
 interface Files {
-  readFile(path: string | URL): Promise<Uint8Array>;
-  open(path: string | URL, flags: string): Promise<FileHandle>;
-  realpath(path: string | URL): Promise<string>;
+  readFile(path: string): Promise<Uint8Array>;
+  open(path: string, flags: string): Promise<FileHandle>;
+  realpath(path: string): Promise<string>;
   stat(path: string): Promise<Stats>;
   access(path: string, mode: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -44,7 +47,12 @@ function files(op: string): Files {
   );
 }
 
-function explain(op: string, path: string | URL, error: unknown): never {
+function inFiles(path: Path): string {
+  if (typeof path !== "object" || path === null) return path;
+  return builtin<{ fileURLToPath(url: string): string }>("node:url")!.fileURLToPath(path.href);
+}
+
+function explain(op: string, path: string, error: unknown): never {
   const { code, message } = error as { code?: string; message: string };
   const reasons: Readonly<Record<string, string>> = {
     ENOENT: op === "save" ? "its folder does not exist. Create it first" : "there is no such file. Check the path",
@@ -65,12 +73,9 @@ let drafts = 0;
 const WRITABLE = 2;
 
 /** Where a path leads, and what is there already. @throws of the host, where that may not be written */
-async function targetOf(fs: Files, path: string | URL): Promise<{ target: string; before?: Stats }> {
+async function targetOf(fs: Files, path: string): Promise<{ target: string; before?: Stats }> {
   const target = await fs.realpath(path).catch(() => undefined);
-  if (target === undefined) {
-    const url = builtin<{ fileURLToPath(url: URL): string }>("node:url")!;
-    return { target: path instanceof URL ? url.fileURLToPath(path) : path };
-  }
+  if (target === undefined) return { target: path };
   await fs.access(target, WRITABLE);
   return { target, before: await fs.stat(target) };
 }
@@ -113,15 +118,16 @@ async function replace(fs: Files, target: string, bytes: Uint8Array, before: Sta
  * @see https://pytorch.org/docs/stable/generated/torch.save.html
  * @example await save(model.stateDict(), "model.safetensors");
  */
-export async function save(tensors: TensorRecord, path: string | URL, metadata: Metadata = {}): Promise<void> {
+export async function save(tensors: TensorRecord, path: Path, metadata: Metadata = {}): Promise<void> {
   const fs = files("save");
   const bytes = await toBytes(tensors, metadata);
+  const name = inFiles(path);
   try {
-    const { target, before } = await targetOf(fs, path);
+    const { target, before } = await targetOf(fs, name);
     if (before && !before.isFile()) await writeThrough(fs, target, bytes);
     else await replace(fs, target, bytes, before);
   } catch (error) {
-    explain("save", path, error);
+    explain("save", name, error);
   }
 }
 
@@ -131,8 +137,8 @@ export async function save(tensors: TensorRecord, path: string | URL, metadata: 
  * @see https://pytorch.org/docs/stable/generated/torch.load.html
  * @example model.loadStateDict(await load("model.safetensors"));
  */
-export async function load(path: string | URL): Promise<Record<string, Tensor>> {
-  const [bytes, name] = [await read("load", path), String(path)];
+export async function load(path: Path): Promise<Record<string, Tensor>> {
+  const { bytes, name } = await read("load", path);
   return isPyTorch(bytes) ? byName(fromPyTorch(bytes, name), name) : fromBytes(bytes, name);
 }
 
@@ -150,7 +156,7 @@ function byName(value: unknown, path: string): Record<string, Tensor> {
  * const state = { model: model.stateDict(), optimizer: optimizer.stateDict(), epoch: 3 };
  * await saveCheckpoint(state, "training.safetensors");
  */
-export async function saveCheckpoint(state: object, path: string | URL): Promise<void> {
+export async function saveCheckpoint(state: object, path: Path): Promise<void> {
   const { tensors, metadata } = pack(state);
   await save(tensors, path, metadata);
 }
@@ -162,14 +168,13 @@ export async function saveCheckpoint(state: object, path: string | URL): Promise
  * @example
  * const { model: weights, epoch } = await loadCheckpoint<{ model: StateDict; epoch: number }>("training.safetensors");
  */
-export async function loadCheckpoint<T = Record<string, unknown>>(path: string | URL): Promise<T> {
-  const [bytes, name] = [await read("loadCheckpoint", path), String(path)];
+export async function loadCheckpoint<T = Record<string, unknown>>(path: Path): Promise<T> {
+  const { bytes, name } = await read("loadCheckpoint", path);
   if (isPyTorch(bytes)) return fromPyTorch(bytes, name) as T;
   return unpack<T>({ tensors: fromBytes(bytes, name), metadata: readMetadata(bytes, name) }, name);
 }
 
-async function read(op: string, path: string | URL): Promise<Uint8Array> {
-  return await files(op)
-    .readFile(path)
-    .catch((error: unknown) => explain(op, path, error));
+async function read(op: string, path: Path): Promise<{ bytes: Uint8Array; name: string }> {
+  const [fs, name] = [files(op), inFiles(path)];
+  return { bytes: await fs.readFile(name).catch((error: unknown) => explain(op, name, error)), name };
 }

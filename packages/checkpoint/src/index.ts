@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { CheckpointError } from "./errors.ts";
-export { load, loadCheckpoint, save, saveCheckpoint } from "./files.ts";
+export { load, loadCheckpoint, type Path, save, saveCheckpoint } from "./files.ts";
 export { type Packed, pack, unpack } from "./packing.ts";
 export { fromPyTorch } from "./pytorch.ts";
 export { type Bytes, fromBytes, type Metadata, readMetadata, type TensorRecord, toBytes } from "./safetensors.ts";

@@ -1,6 +1,6 @@
 /** What is saved where, and what is refused before a file is touched. */
 import "@dl/backend-cpu";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -40,7 +40,7 @@ describe("a file is saved", () => {
 
   test.runIf(isPosix)("through a pipe, which stays one", async () => {
     const pipe = join(folder, "pipe");
-    execFileSync("mkfifo", [pipe]);
+    spawnSync("sh", ["-c", `mkfifo "$0"`, pipe]);
     const reader = spawn("cat", [pipe]);
     const read: Buffer[] = [];
     reader.stdout.on("data", (part: Buffer) => read.push(part));

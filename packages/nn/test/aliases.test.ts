@@ -29,6 +29,8 @@ describe("gradients that are spread over many elements", () => {
     const [g] = grad(x.sum(), x);
     g!.at(0).fill_(5);
     expect(g!.toArray()).toEqual([5, 1]);
+    const none = zeros([0, 3], { dtype: "float64", requiresGrad: true });
+    expect(grad(none.sum(), none)[0]!.shape).toEqual([0, 3]);
   });
 });
 
