@@ -1,5 +1,6 @@
 /** Data sets made of others: cut, joined, side by side. */
 import { type Arguments, fail, type Generator, isTensor, permutation, readArguments, type Tensor } from "@dl/tensor";
+import { batchOf } from "./batches.ts";
 import type { Collated } from "./collate.ts";
 import { checkIndex, Dataset, IterableDataset } from "./dataset.ts";
 import { asDataset, type Source } from "./fetch.ts";
@@ -15,14 +16,11 @@ import type { Stream } from "./options.ts";
 export class Subset<T> extends Dataset<T> {
   readonly dataset: Dataset<T>;
   readonly indices: ArrayLike<number>;
-  override readonly getBatch?: (indices: readonly number[]) => Collated<T> | Promise<Collated<T>>;
 
   constructor(source: Source<T>, indices: ArrayLike<number> | Tensor) {
     super();
-    const dataset = asDataset(source);
-    this.dataset = dataset;
+    this.dataset = asDataset(source);
     this.indices = isTensor(indices) ? (indices.flatten().toArray() as number[]) : indices;
-    if (dataset.getBatch) this.getBatch = (at) => dataset.getBatch!(at.map((index) => this.#inner(index)));
   }
 
   get length(): number {
@@ -31,6 +29,13 @@ export class Subset<T> extends Dataset<T> {
 
   get(index: number): T | Promise<T> {
     return this.dataset.get(this.#inner(index));
+  }
+
+  override getBatch(indices: readonly number[]): Collated<T> | Promise<Collated<T>> | undefined {
+    return batchOf(
+      this.dataset,
+      indices.map((index) => this.#inner(index)),
+    );
   }
 
   #inner(index: number): number {

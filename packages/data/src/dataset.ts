@@ -18,7 +18,11 @@ export abstract class Dataset<T = unknown> {
   abstract readonly length: number;
   /** The sample at `index`, 0 … length − 1; a promise where it has to be fetched. */
   abstract get(index: number): T | Promise<T>;
-  /** Optional and faster: what `defaultCollate` would make of the samples at `indices`. */
+  /**
+   * Optional and faster: what `defaultCollate` would make of the samples at `indices`; `undefined` has them asked for one
+   * by one. It speaks for the `get` of its own class: a class that extends this one and gives a `get` alone is asked
+   * sample by sample. Write it as a method, so that it can be told to which class it belongs.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: a type made of T would not let a data set of narrower samples pass for one of wider.
   getBatch?(indices: readonly number[]): any;
 }

@@ -1,5 +1,6 @@
 /** How batches come about: from indices, or from a stream. */
 import { fail, TensorError } from "@dl/tensor";
+import { batchOf } from "./batches.ts";
 import type { Dataset } from "./dataset.ts";
 import type { Stream } from "./options.ts";
 
@@ -22,13 +23,16 @@ export function* indexedBatches<T, B>(
   whole: boolean,
 ): Generator<B | Promise<B>, void, undefined> {
   for (const indices of order) {
-    yield whole
-      ? (guard(
-          () => dataset.getBatch!(indices),
-          () => `getBatch([${preview(indices)}])`,
-        ) as B)
-      : fromSamples(dataset, indices, collate);
+    const batch = whole ? wholeBatch(dataset, indices) : undefined;
+    yield (batch as B | undefined) ?? fromSamples(dataset, indices, collate);
   }
+}
+
+function wholeBatch<T>(dataset: Dataset<T>, indices: readonly number[]): unknown {
+  return guard<unknown>(
+    () => batchOf(dataset, indices),
+    () => `getBatch([${preview(indices)}])`,
+  );
 }
 
 function fromSamples<T, B>(dataset: Dataset<T>, indices: readonly number[], collate: Collate<T, B>): B | Promise<B> {

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { batchOf } from "./batches.ts";
 export { type Collated, defaultCollate } from "./collate.ts";
 export {
   ChainDataset,

@@ -118,7 +118,7 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
 
   #indexed(): Generator<B | Promise<B>, void, undefined> {
     const dataset = asDataset(this.dataset as Dataset<T> | readonly T[]);
-    const whole = this.batchSize !== null && this.#options.collateFn === undefined && dataset.getBatch !== undefined;
+    const whole = this.batchSize !== null && this.#options.collateFn == null;
     return indexedBatches(dataset, this.batchSampler!, this.#collate, whole);
   }
 
