@@ -3,13 +3,17 @@ import {
   type DType,
   fail,
   fromArray,
+  isFloat,
   isTensor,
   type Scalar,
+  sameShape,
+  showShape,
   stack,
   type Tensor,
   type TypedArray,
   tensor,
 } from "@dl/tensor";
+import { show } from "./checks.ts";
 
 /** What {@link defaultCollate} makes of samples of type `T`. */
 export type Collated<T> = unknown extends T
@@ -26,14 +30,21 @@ export type Collated<T> = unknown extends T
 
 type Kind = "tensor" | "number" | "boolean" | "string" | "typed array" | "list" | "object";
 
-/** How samples of one kind join. `place` names where in the sample they stand, for errors. */
-const joiners: { readonly [K in Kind]: (items: readonly never[], place: string) => unknown } = {
-  tensor: (items: readonly Tensor[]) => stack(items),
-  number: (items: readonly Scalar[]) => tensor(items),
-  boolean: (items: readonly boolean[]) => tensor(items),
+/** What the numbers at each place of a batch became. */
+type Known = Map<string, DType>;
+
+/** How samples of one kind join. `place` names where in the sample they stand. */
+const joiners: { readonly [K in Kind]: (items: readonly never[], place: string, known: Known) => unknown } = {
+  tensor: joinTensors,
+  number: joinNumbers,
+  boolean: joinNumbers,
   string: (items: readonly string[]) => [...items],
-  "typed array": (items: readonly TypedArray[]) => stack(items.map((item) => fromArray(item, [item.length]))),
-  list: (items: readonly (readonly unknown[])[], place) => {
+  "typed array": (items: readonly TypedArray[], place) =>
+    joinTensors(
+      items.map((item) => fromArray(item, [item.length])),
+      place,
+    ),
+  list: (items: readonly (readonly unknown[])[], place, known) => {
     const wrong = items.findIndex(({ length }) => length !== items[0]!.length);
     if (wrong > 0) {
       fail(
@@ -46,10 +57,11 @@ const joiners: { readonly [K in Kind]: (items: readonly never[], place: string) 
       join(
         items.map((item) => item[i]),
         `${place}[${i}]`,
+        known,
       ),
     );
   },
-  object: (items: readonly Readonly<Record<string, unknown>>[], place) => {
+  object: (items: readonly Readonly<Record<string, unknown>>[], place, known) => {
     const keys = Object.keys(items[0]!);
     return Object.fromEntries(
       keys.map((key) => [
@@ -57,11 +69,41 @@ const joiners: { readonly [K in Kind]: (items: readonly never[], place: string) 
         join(
           items.map((item) => item[key]),
           `${place}.${key}`,
+          known,
         ),
       ]),
     );
   },
 };
+
+function joinTensors(items: readonly Tensor[], place: string): Tensor {
+  const { shape } = items[0]!;
+  const wrong = items.findIndex((item) => !sameShape(item.shape, shape));
+  if (wrong > 0) {
+    const got = `sample ${wrong}${place} is of shape ${showShape(items[wrong]!.shape)}`;
+    const remedy = "Pad or resize them, or pass a collateFn";
+    fail("defaultCollate", `${got} where sample 0 is of ${showShape(shape)}`, remedy);
+  }
+  return stack(items);
+}
+
+/** Whole numbers follow where fractions went before. */
+function joinNumbers(items: readonly Scalar[], place: string, known: Known): Tensor {
+  const batch = tensor(items);
+  const before = known.get(place) ?? batch.dtype;
+  known.set(place, before);
+  if (batch.dtype === before) return batch;
+  if (batch.dtype !== "int64" || !isFloat(before)) {
+    const got = `the numbers${place && ` at ${place}`} made ${before} batches so far, these make ${batch.dtype}`;
+    fail(
+      "defaultCollate",
+      got,
+      "Let the data set give tensors with a dtype, such as floatTensor([x]), or pass a collateFn",
+    );
+  }
+  batch.dispose();
+  return tensor(items, { dtype: before });
+}
 
 /**
  * Joins samples into a batch along a new first dimension. Numbers become int64 where all are whole, as `tensor` does
@@ -72,11 +114,30 @@ const joiners: { readonly [K in Kind]: (items: readonly never[], place: string) 
  * defaultCollate([{ x: 1, name: "a" }, { x: 2, name: "b" }]); // { x: tensor([1, 2]), name: ["a", "b"] }
  */
 export function defaultCollate<T>(samples: readonly T[]): Collated<T> {
-  if (samples.length === 0) fail("defaultCollate", "needs at least one sample, got none");
-  return join(samples, "") as Collated<T>;
+  return collate(samples, new Map());
 }
 
-function join(items: readonly unknown[], place: string): unknown {
+/**
+ * A {@link defaultCollate} that remembers: numbers that became floats stay floats in the batches to come, all whole or not.
+ * Loaders join samples with one; so may a `getBatch`.
+ * @throws TensorError where the numbers of earlier batches were whole, and those of this one are not
+ * @example
+ * const collate = steadyCollate();
+ * collate([1.5, 2]); // tensor([1.5000, 2.0000])
+ * collate([3, 4]); // tensor([3., 4.])
+ */
+export function steadyCollate(): typeof defaultCollate {
+  const known: Known = new Map();
+  return (samples) => collate(samples, known);
+}
+
+function collate<T>(samples: readonly T[], known: Known): Collated<T> {
+  if (!Array.isArray(samples)) fail("defaultCollate", `needs a list of samples, got ${show(samples)}`);
+  if (samples.length === 0) fail("defaultCollate", "needs at least one sample, got none");
+  return join(samples, "", known) as Collated<T>;
+}
+
+function join(items: readonly unknown[], place: string, known: Known): unknown {
   const kinds = items.map(kindOf);
   const [kind] = kinds;
   const wrong = kinds.findIndex((other) => other !== kind);
@@ -91,7 +152,7 @@ function join(items: readonly unknown[], place: string): unknown {
       "Turn them into tensors (a transform such as ToTensor does), or pass a collateFn",
     );
   }
-  return joiners[kind](items as readonly never[], place);
+  return joiners[kind](items as readonly never[], place, known);
 }
 
 function kindOf(value: unknown): Kind | undefined {
@@ -103,7 +164,7 @@ function kindOf(value: unknown): Kind | undefined {
   return isPlain(value) ? "object" : undefined;
 }
 
-function isPlain(value: unknown): boolean {
+export function isPlain(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
@@ -112,7 +173,7 @@ function isPlain(value: unknown): boolean {
 function describe(value: unknown): string {
   const kind = kindOf(value);
   if (kind) return kind === "object" ? "an object" : `a ${kind}`;
-  return typeof value === "object" && value !== null ? `a ${value.constructor.name}` : String(value);
+  return show(value);
 }
 
 /** The batch with every tensor in it on `device`. */

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { batchOf } from "./batches.ts";
-export { type Collated, defaultCollate } from "./collate.ts";
+export { type Collated, defaultCollate, steadyCollate } from "./collate.ts";
 export {
   ChainDataset,
   ConcatDataset,

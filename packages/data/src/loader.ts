@@ -1,6 +1,6 @@
 /** Batches from a data set: made one at a time when they are asked for, from indices that a sampler draws. */
 import { fail, reclaim } from "@dl/tensor";
-import { type Collated, defaultCollate, toDevice } from "./collate.ts";
+import { type Collated, steadyCollate, toDevice } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
 import { arrivingBatches, asDataset, type Grouping, indexedBatches, present, streamBatches } from "./fetch.ts";
 import {
@@ -49,6 +49,7 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
   /** What draws the batches; `undefined` for streams. */
   readonly batchSampler: Sampler<readonly number[]> | undefined;
   readonly #options: AnyOptions<Sample, B>;
+  readonly #collate: (samples: Sample[]) => B;
 
   constructor(dataset: DataSource<T>, ...args: LoaderArguments<T, B>);
   /** `batchSize: null` makes no batches: each sample comes as it is, or as `collateFn` makes it. */
@@ -64,6 +65,7 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
     const { batchSize = 1, dropLast = false, batchSampler } = options as DataLoaderOptions<T, B>;
     this.dataset = dataset as DataSource<T> & { length: number };
     this.#options = options;
+    this.#collate = chooseCollate(options);
     this.dropLast = dropLast;
     const size = batchSize === null ? 1 : checkCount("DataLoader", "batchSize", batchSize);
     this.batchSize = batchSampler ? undefined : batchSize;
@@ -110,12 +112,6 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
     return { batchSize: this.#size, dropLast: this.dropLast, collate: this.#collate };
   }
 
-  get #collate(): (samples: Sample[]) => B {
-    const { batchSize, collateFn } = this.#options;
-    if (batchSize === null) return ([sample]) => (collateFn ? collateFn(sample) : (sample as B));
-    return (collateFn ?? defaultCollate) as (samples: Sample[]) => B;
-  }
-
   #indexed(): Generator<B | Promise<B>, void, undefined> {
     const dataset = asDataset(this.dataset as Dataset<T> | readonly T[]);
     const whole = this.batchSize !== null && this.#options.collateFn == null;
@@ -126,4 +122,9 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
     const { device } = this.#options;
     return device === undefined ? batch : toDevice(batch, device);
   }
+}
+
+function chooseCollate<T, B>({ batchSize, collateFn }: AnyOptions<T, B>): (samples: T[]) => B {
+  if (batchSize === null) return ([sample]) => (collateFn ? collateFn(sample as T) : (sample as unknown as B));
+  return collateFn ?? (steadyCollate() as (samples: T[]) => unknown as (samples: T[]) => B);
 }

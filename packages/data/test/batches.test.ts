@@ -52,7 +52,7 @@ describe("a get nearer to the data set than its getBatch is heeded", () => {
     ["of a class that extends Subset", new Raised(rows(), [3, 0]), [1003, 1000]],
     ["unless there is a getBatch beside it", new Both(arange(4)), [0, 100, 200, 300]],
     ["and one that gives nothing", new Choosy(), [0, 1, 2, 3]],
-    ["or is null", { length: 2, get: (i) => [tensor(i)], getBatch: null } as never, [0, 1]],
+    ["or is null", { length: 2, get: (i: number) => [tensor(i)], getBatch: null } as never, [0, 1]],
   ])("%s", (_, dataset, values) => {
     expect(loaded(dataset)).toEqual([values]);
   });
