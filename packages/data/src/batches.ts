@@ -1,7 +1,9 @@
-/** Whole batches from data sets that make them themselves. */
-import { fail } from "@dl/tensor";
+/** What data sets answer: samples, or whole batches where they make them themselves. */
+import { fail, TensorError } from "@dl/tensor";
 import type { Collated } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
+
+export type Collate<T, B> = (samples: T[]) => B;
 
 /**
  * The batch that a data set's `getBatch` makes of the samples at `indices`, for data sets that wrap others. `undefined`
@@ -28,4 +30,78 @@ function isOutdone(dataset: object): boolean {
     if (Object.hasOwn(level, "get")) return true;
   }
   return false;
+}
+
+/** {@link batchOf} for a loader: errors tell which samples they are of. */
+export function wholeBatch<T>(dataset: Dataset<T>, indices: readonly number[]): unknown {
+  return guard<unknown>(
+    () => batchOf(dataset, indices),
+    () => `getBatch([${preview(indices)}])`,
+  );
+}
+
+/** The batch that `collate` makes of single samples. */
+export function fromSamples<T, B>(
+  dataset: Dataset<T>,
+  indices: readonly number[],
+  collate: Collate<T, B>,
+): B | Promise<B> {
+  const samples = indices.map((index) =>
+    guard(
+      () => dataset.get(index),
+      () => `get(${index})`,
+    ),
+  );
+  return joined(samples, collate);
+}
+
+/** What a data set that wraps others asks one of them for. */
+export interface Request {
+  readonly dataset: Dataset;
+  readonly indices: readonly number[];
+  readonly collate: Collate<unknown, unknown>;
+}
+
+/**
+ * What `join` makes of the batches of several data sets; `undefined` where none of them makes batches itself. Those that
+ * do not, beside some that do, are collated.
+ */
+export function joinBatches<B>(
+  requests: readonly Request[],
+  join: (batches: unknown[]) => B,
+): B | Promise<B> | undefined {
+  const made: unknown[] = requests.map(({ dataset, indices }) => batchOf(dataset, indices));
+  if (made.every((batch) => batch === undefined)) return undefined;
+  const batches = requests.map(({ dataset, indices, collate }, i) => made[i] ?? fromSamples(dataset, indices, collate));
+  return joined(batches, join);
+}
+
+/** `join` of the values, when all are there. */
+export function joined<T, R>(values: readonly (T | Promise<T>)[], join: (values: T[]) => R): R | Promise<R> {
+  return values.some(isPromise) ? Promise.all(values).then(join) : join(values as T[]);
+}
+
+/** Says which samples failed. */
+function guard<R>(body: () => R | Promise<R>, name: () => string): R | Promise<R> {
+  const explain = (cause: unknown): never => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TensorError(`DataLoader: the data set's ${name()} failed: ${reason}`, { cause });
+  };
+  try {
+    const result = body();
+    if (!isPromise(result)) return result;
+    const guarded = result.catch(explain);
+    guarded.catch(() => {}); // whoever awaits it hears of it; nobody may, when another sample failed first
+    return guarded;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+function preview(indices: readonly number[]): string {
+  return indices.length > 8 ? `${indices.slice(0, 8).join(", ")}, … ${indices.length} in all` : indices.join(", ");
+}
+
+export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return value instanceof Promise;
 }

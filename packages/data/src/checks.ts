@@ -16,6 +16,17 @@ export function show(value: unknown): string {
   return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
 }
 
+/** Whether a loop can go over a value, one that waits if need be. */
+export function iterates(value: unknown): boolean {
+  const { [Symbol.iterator]: now, [Symbol.asyncIterator]: later } = Object(value);
+  return typeof (now ?? later) === "function";
+}
+
+/** Whether a value may be a sampler, or a list in its place. */
+export function isOrder(value: unknown): value is Iterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value;
+}
+
 /** @throws TensorError where the length cannot be counted up to, such as a method's */
 export function lengthOf(op: string, source: Sized, what: string = "the data set"): number {
   const length = (source as Partial<Sized> | null | undefined)?.length;
@@ -38,19 +49,16 @@ export function checkIndex(op: string, index: number, length: number): number {
 
 /** A list of indices. @throws TensorError for what is none, and for tensors of other numbers than integers */
 export function indexList(op: string, indices: unknown, what: string = "the indices"): ArrayLike<number> {
-  const list = indices as ArrayLike<number> | null;
-  if (!isTensor(indices)) {
-    if (typeof list === "object" && Number.isInteger(list?.length)) return list!;
-    return fail(
-      op,
-      `${what} are ${show(indices)}, needs a list or an integer tensor`,
-      "Spread what iterates: [...set]",
-    );
+  if (isTensor(indices)) {
+    if (dtypes[indices.dtype].kind === "int") return indices.flatten().toArray() as number[];
+    const remedy =
+      indices.dtype === "bool" ? "Turn the mask into positions: mask.nonzero()" : 'Cast them: .to("int64")';
+    return fail(op, `${what} are a ${indices.dtype} tensor, need integers`, remedy);
   }
-  if (dtypes[indices.dtype].kind === "int") return indices.flatten().toArray() as number[];
-  const remedy =
-    indices.dtype === "bool" ? "Turn the mask into positions: mask.nonzero()" : "Make them with tensor([0, 2])";
-  return fail(op, `${what} are a ${indices.dtype} tensor, needs integers`, remedy);
+  const list = indices as ArrayLike<number> | null;
+  if (typeof list === "object" && Number.isInteger(list?.length)) return list!;
+  const remedy = iterates(indices) ? "Spread it: [...indices]" : undefined;
+  return fail(op, `${what} are ${show(indices)}, need a list or an integer tensor`, remedy);
 }
 
 /** `value` if it is a whole number above 0. */

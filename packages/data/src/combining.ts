@@ -1,10 +1,12 @@
 /** Data sets made of others: cut, joined, side by side. */
-import { type Arguments, fail, type Generator, isTensor, permutation, readArguments, type Tensor } from "@dl/tensor";
-import { batchOf } from "./batches.ts";
-import type { Collated } from "./collate.ts";
-import { checkIndex, Dataset, IterableDataset } from "./dataset.ts";
-import { asDataset, type Source } from "./fetch.ts";
+import { type Arguments, fail, type Generator, isOptions, permutation, readArguments, type Tensor } from "@dl/tensor";
+import { batchOf, type Collate, joinBatches, joined } from "./batches.ts";
+import { checkIndex, indexList, iterates, show } from "./checks.ts";
+import { type Collated, steadyCollate } from "./collate.ts";
+import { Dataset, IterableDataset, needDataset, type Source } from "./dataset.ts";
+import { merge } from "./merge.ts";
 import type { Stream } from "./options.ts";
+import { checkGenerator } from "./random.ts";
 
 /**
  * The samples at `indices` of another data set.
@@ -19,8 +21,8 @@ export class Subset<T> extends Dataset<T> {
 
   constructor(source: Source<T>, indices: ArrayLike<number> | Tensor) {
     super();
-    this.dataset = asDataset(source);
-    this.indices = isTensor(indices) ? (indices.flatten().toArray() as number[]) : indices;
+    this.dataset = needDataset("Subset", source);
+    this.indices = indexList("Subset", indices);
   }
 
   get length(): number {
@@ -39,8 +41,8 @@ export class Subset<T> extends Dataset<T> {
   }
 
   #inner(index: number): number {
-    checkIndex("Subset", index, this.length);
-    return this.indices[index]!;
+    const inner = this.indices[checkIndex("Subset", index, this.length)]!;
+    return checkIndex("Subset", inner, this.dataset.length);
   }
 }
 
@@ -55,12 +57,16 @@ export class ConcatDataset<T> extends Dataset<T> {
   readonly datasets: readonly Dataset<T>[];
   /** Where each data set ends. */
   readonly cumulativeSizes: readonly number[];
+  readonly #collate = steadyCollate();
 
   constructor(sources: readonly Source<T>[]) {
     super();
+    if (!Array.isArray(sources)) {
+      fail("ConcatDataset", `needs a list of data sets, got ${show(sources)}`, "Write new ConcatDataset([a, b])");
+    }
     if (sources.length === 0) fail("ConcatDataset", "needs at least one data set, got none");
     let end = 0;
-    this.datasets = sources.map(asDataset);
+    this.datasets = sources.map((source) => needDataset<T>("ConcatDataset", source));
     this.cumulativeSizes = this.datasets.map(({ length }) => (end += length));
   }
 
@@ -69,10 +75,29 @@ export class ConcatDataset<T> extends Dataset<T> {
   }
 
   get(index: number): T | Promise<T> {
-    checkIndex("ConcatDataset", index, this.length);
-    const which = this.cumulativeSizes.findIndex((end) => index < end);
-    const start = which === 0 ? 0 : this.cumulativeSizes[which - 1]!;
-    return this.datasets[which]!.get(index - start);
+    const [which, inner] = this.#find(index);
+    return this.datasets[which]!.get(inner);
+  }
+
+  override getBatch(indices: readonly number[]): Collated<T> | Promise<Collated<T>> | undefined {
+    const found = indices.map((index) => this.#find(index));
+    const used = [...new Set(found.map(([which]) => which))];
+    const places = used.map((part) => found.flatMap(([which], place) => (which === part ? place : [])));
+    const requests = used.map((part, i) => ({
+      dataset: this.datasets[part]!,
+      indices: places[i]!.map((place) => found[place]![1]),
+      collate: this.#collate as Collate<unknown, unknown>,
+    }));
+    const rows: number[] = [];
+    for (const [row, place] of places.flat().entries()) rows[place] = row;
+    return joinBatches(requests, (batches) => (used.length === 1 ? batches[0] : merge(batches, rows)) as Collated<T>);
+  }
+
+  /** Which data set a sample is in, and where in it. */
+  #find(index: number): readonly [which: number, inner: number] {
+    const at = checkIndex("ConcatDataset", index, this.length);
+    const which = this.cumulativeSizes.findIndex((end) => at < end);
+    return [which, which === 0 ? at : at - this.cumulativeSizes[which - 1]!];
   }
 }
 
@@ -82,9 +107,11 @@ export interface Indexed {
   get(index: number): unknown;
 }
 
+type Part = Indexed | readonly unknown[];
+
 /** A sample of a {@link StackDataset}: one from each of its data sets, under the same names. */
 export type Stacked<D> = {
-  -readonly [K in keyof D]: D[K] extends { get(index: number): infer T } ? Awaited<T> : never;
+  -readonly [K in keyof D]: D[K] extends { get(index: number): infer T } | readonly (infer T)[] ? Awaited<T> : never;
 };
 
 /**
@@ -95,17 +122,26 @@ export type Stacked<D> = {
  * const stacked = new StackDataset({ x: new TensorDataset(rand(9, 2)), label: new TensorDataset(arange(9)) });
  * stacked.get(3); // { x: [tensor of 2], label: [tensor(3)] }
  */
-export class StackDataset<const D extends readonly Indexed[] | Readonly<Record<string, Indexed>>> extends Dataset<
+export class StackDataset<const D extends readonly Part[] | Readonly<Record<string, Part>>> extends Dataset<
   Stacked<D>
 > {
   readonly datasets: D;
   readonly length: number;
+  readonly #parts: readonly { readonly dataset: Dataset; readonly collate: Collate<unknown, unknown> }[];
 
   constructor(datasets: D) {
     super();
-    const lengths = Object.values<Indexed>(datasets).map(({ length }) => length);
-    const [length] = lengths;
-    if (length === undefined || lengths.some((other) => other !== length)) {
+    if (!Array.isArray(datasets) && !isOptions(datasets)) {
+      const remedy = "Write new StackDataset([a, b]) or new StackDataset({ x: a, y: b })";
+      fail("StackDataset", `needs a list or an object of data sets, got ${show(datasets)}`, remedy);
+    }
+    this.#parts = Object.values<Part>(datasets).map((source) => ({
+      dataset: needDataset<unknown>("StackDataset", source as Source<unknown>),
+      collate: steadyCollate(),
+    }));
+    const lengths = this.#parts.map(({ dataset }) => dataset.length);
+    const [length = fail("StackDataset", "needs at least one data set, got none")] = lengths;
+    if (lengths.some((other) => other !== length)) {
       fail("StackDataset", `needs data sets of one length, got [${lengths.join(", ")}]`, "Cut them with Subset");
     }
     this.datasets = datasets;
@@ -113,13 +149,25 @@ export class StackDataset<const D extends readonly Indexed[] | Readonly<Record<s
   }
 
   get(index: number): Stacked<D> | Promise<Stacked<D>> {
-    checkIndex("StackDataset", index, this.length);
+    const at = checkIndex("StackDataset", index, this.length);
+    return joined(
+      this.#parts.map(({ dataset }) => dataset.get(at)),
+      (samples) => this.#join(samples) as Stacked<D>,
+    );
+  }
+
+  override getBatch(indices: readonly number[]): Collated<Stacked<D>> | Promise<Collated<Stacked<D>>> | undefined {
+    const at = indices.map((index) => checkIndex("StackDataset", index, this.length));
+    return joinBatches(
+      this.#parts.map((part) => ({ ...part, indices: at })),
+      (batches) => this.#join(batches) as Collated<Stacked<D>>,
+    );
+  }
+
+  /** In the form of the data sets: a list, or an object. */
+  #join(parts: readonly unknown[]): unknown {
     const { datasets } = this;
-    const keys = Object.keys(datasets);
-    const samples = Object.values<Indexed>(datasets).map((dataset) => dataset.get(index));
-    const join = (parts: readonly unknown[]): Stacked<D> =>
-      (Array.isArray(datasets) ? [...parts] : Object.fromEntries(keys.map((key, i) => [key, parts[i]]))) as Stacked<D>;
-    return samples.some((sample) => sample instanceof Promise) ? Promise.all(samples).then(join) : join(samples);
+    return Array.isArray(datasets) ? parts : Object.fromEntries(Object.keys(datasets).map((key, i) => [key, parts[i]]));
   }
 }
 
@@ -135,11 +183,19 @@ export class ChainDataset<T> extends IterableDataset<T> {
 
   constructor(datasets: Iterable<Stream<T>>) {
     super();
+    if (!iterates(datasets)) {
+      fail("ChainDataset", `needs a list of streams, got ${show(datasets)}`, "Write new ChainDataset([a, b])");
+    }
     this.datasets = datasets;
   }
 
   override async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    for (const dataset of this.datasets) yield* dataset as AsyncIterable<T>;
+    for (const dataset of this.datasets) {
+      if (!iterates(dataset)) {
+        fail("ChainDataset", `needs streams, got ${show(dataset)}`, "ConcatDataset joins data sets with get(index)");
+      }
+      yield* dataset as AsyncIterable<T>;
+    }
   }
 }
 
@@ -163,9 +219,9 @@ export function randomSplit<T, const L extends readonly number[]>(
   ...args: Arguments<["generator"], SplitArguments>
 ): Parts<T, L> {
   const [generator] = readArguments<SplitArguments>({ name: "randomSplit", names: ["generator"] }, args);
-  const dataset = asDataset(source);
+  const dataset = needDataset("randomSplit", source);
   const sizes = splitSizes(dataset.length, lengths);
-  const order = permutation(dataset.length, generator ?? undefined);
+  const order = permutation(dataset.length, checkGenerator("randomSplit", generator));
   return sizes.map((size, i) => {
     const start = sizes.slice(0, i).reduce((sum, before) => sum + before, 0);
     return new Subset(dataset, order.subarray(start, start + size));

@@ -1,5 +1,6 @@
 /** Data sets: things with a length and an item for each index, and streams. */
-import { fail, fromArray, type Tensor } from "@dl/tensor";
+import { fail, fromArray, isTensor, type Tensor } from "@dl/tensor";
+import { checkIndex, lengthOf, show } from "./checks.ts";
 import type { Collated } from "./collate.ts";
 
 /**
@@ -44,11 +45,30 @@ export abstract class IterableDataset<T = unknown> {
   [Symbol.asyncIterator]?(): AsyncIterator<T>;
 }
 
-/** Throws unless `index` is one of a data set of this length. */
-export function checkIndex(op: string, index: number, length: number): void {
-  if (!(Number.isInteger(index) && index >= 0 && index < length)) {
-    fail(op, `index ${index} is not in 0 … ${length - 1}`, "Indices are whole numbers below length");
+/** A data set, or a list of its samples. */
+export type Source<T> = Dataset<T> | readonly T[];
+
+/** A list is a data set too. */
+export function asDataset<T>(source: Source<T>): Dataset<T> {
+  if (!Array.isArray(source)) return source as Dataset<T>;
+  return {
+    get length() {
+      return source.length;
+    },
+    get: (index) => source[checkIndex("Array", index, source.length)] as T,
+  };
+}
+
+/** {@link asDataset}. @throws TensorError for streams, and for what is no data set at all */
+export function needDataset<T>(op: string, source: Source<T>): Dataset<T> {
+  const given = source as Partial<Dataset<T>> | null | undefined;
+  if (!Array.isArray(source) && typeof given?.get !== "function") {
+    const remedy = "Give it length and get(index); streams are joined by ChainDataset, tensors go into a TensorDataset";
+    fail(op, `needs a data set or a list, got ${show(source)}`, remedy);
   }
+  const dataset = asDataset(source);
+  lengthOf(op, dataset);
+  return dataset;
 }
 
 /** A sample of a {@link TensorDataset}: one row from each of its tensors. */
@@ -68,12 +88,17 @@ export class TensorDataset<T extends readonly Tensor[]> extends Dataset<Row<T>> 
 
   constructor(...tensors: T) {
     super();
+    const wrong = tensors.findIndex((x) => !isTensor(x));
+    if (wrong >= 0) {
+      const remedy = "Spread a list of tensors: ...list; make a tensor of numbers with tensor(list)";
+      fail("TensorDataset", `argument ${wrong} is ${show(tensors[wrong])}, needs a tensor`, remedy);
+    }
     const lengths = tensors.map(({ shape }) => shape[0]);
     const [length] = lengths;
     if (length === undefined || lengths.some((other) => other !== length)) {
       fail(
         "TensorDataset",
-        `needs tensors of one length, got [${lengths.join(", ")}]`,
+        `needs tensors of one length, got [${lengths.map(String).join(", ")}]`,
         "All first sizes must be equal",
       );
     }
@@ -82,14 +107,14 @@ export class TensorDataset<T extends readonly Tensor[]> extends Dataset<Row<T>> 
   }
 
   get(index: number): Row<T> {
-    checkIndex("TensorDataset", index, this.length);
-    return this.tensors.map((x) => x.select(0, index)) as Row<T>;
+    const at = checkIndex("TensorDataset", index, this.length);
+    return this.tensors.map((x) => x.select(0, at)) as Row<T>;
   }
 
   override getBatch(indices: readonly number[]): Collated<Row<T>> {
-    for (const index of indices) checkIndex("TensorDataset", index, this.length);
+    const places = BigInt64Array.from(indices, (index) => BigInt(checkIndex("TensorDataset", index, this.length)));
     const rows = this.tensors.map((x) => {
-      const at = fromArray(BigInt64Array.from(indices, BigInt), [indices.length], { device: x.device });
+      const at = fromArray(places, [places.length], { device: x.device });
       return x.indexSelect(0, at);
     });
     return rows as Collated<Row<T>>;

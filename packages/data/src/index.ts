@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { batchOf } from "./batches.ts";
+export type { Sized } from "./checks.ts";
 export { type Collated, defaultCollate, steadyCollate } from "./collate.ts";
 export {
   ChainDataset,
@@ -23,7 +24,6 @@ export {
   RandomSampler,
   Sampler,
   SequentialSampler,
-  type Sized,
   SubsetRandomSampler,
   WeightedRandomSampler,
 } from "./sampler.ts";

@@ -1,8 +1,9 @@
 /** Batches from a data set: made one at a time when they are asked for, from indices that a sampler draws. */
 import { fail, reclaim } from "@dl/tensor";
+import { lengthOf, type Sized } from "./checks.ts";
 import { type Collated, steadyCollate, toDevice } from "./collate.ts";
-import type { Dataset } from "./dataset.ts";
-import { arrivingBatches, asDataset, type Grouping, indexedBatches, present, streamBatches } from "./fetch.ts";
+import { asDataset, type Source } from "./dataset.ts";
+import { arrivingBatches, type Grouping, indexedBatches, present, streamBatches } from "./fetch.ts";
 import {
   type AnyOptions,
   checkOptions,
@@ -11,12 +12,11 @@ import {
   type DataSource,
   isStream,
   type LoaderArguments,
-  lengthOf,
   readOptions,
   type SampleOptions,
 } from "./options.ts";
 import { abortable, lookAhead } from "./prefetch.ts";
-import { BatchSampler, checkCount, type Sampler, type Sized } from "./sampler.ts";
+import { BatchSampler, type Sampler } from "./sampler.ts";
 import { Turns } from "./turns.ts";
 
 /** What a loader of narrower samples takes would, told as T, not let it pass for a loader of wider ones. */
@@ -58,26 +58,31 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
     options: SampleOptions<T, B> & { readonly collateFn?: undefined },
   );
   constructor(dataset: DataSource<T>, options: SampleOptions<T, B>);
+  // Is among the first already: the compiler explains by the last what fits none.
+  constructor(dataset: DataSource<T>, options: DataLoaderOptions<T, B>);
   constructor(dataset: DataSource<T>, ...args: readonly unknown[]) {
     const options = readOptions<T, B>(args);
     const stream = isStream(dataset);
     checkOptions(options, stream);
-    const { batchSize = 1, dropLast = false, batchSampler } = options as DataLoaderOptions<T, B>;
+    const { batchSize = 1, dropLast, batchSampler } = options as DataLoaderOptions<T, B>;
     this.dataset = dataset as DataSource<T> & { length: number };
     this.#options = options;
     this.#collate = chooseCollate(options);
-    this.dropLast = dropLast;
-    const size = batchSize === null ? 1 : checkCount("DataLoader", "batchSize", batchSize);
+    this.dropLast = dropLast ?? false;
     this.batchSize = batchSampler ? undefined : batchSize;
     this.sampler = stream || batchSampler ? undefined : chooseSampler(dataset, options);
-    this.batchSampler = this.sampler ? new BatchSampler(this.sampler, size, dropLast) : batchSampler;
+    this.batchSampler = this.sampler
+      ? new BatchSampler(this.sampler, this.#size, this.dropLast)
+      : (batchSampler ?? undefined);
   }
 
   /** Batches in an epoch. */
   get length(): number {
-    if (this.batchSampler) return this.batchSampler.length;
-    const sized = this.dataset as Sized;
-    if (sized.length !== undefined) return (this.dropLast ? Math.floor : Math.ceil)(lengthOf(sized) / this.#size);
+    if (this.batchSampler) return lengthOf("DataLoader", this.batchSampler, "the batchSampler");
+    const { dataset } = this;
+    if (dataset.length !== undefined) {
+      return (this.dropLast ? Math.floor : Math.ceil)(lengthOf("DataLoader", dataset as Sized) / this.#size);
+    }
     return fail("DataLoader", "a stream has no length", "Count its batches, or give it a length");
   }
 
@@ -92,11 +97,11 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
 
   async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
     const { dataset } = this;
-    const { signal, prefetch = 0 } = this.#options;
+    const { signal, prefetch } = this.#options;
     signal?.throwIfAborted();
     const batches = isStream(dataset) ? arrivingBatches(dataset, this.#grouping) : this.#indexed();
     const turns = new Turns();
-    for await (const batch of lookAhead(batches, prefetch, signal)) {
+    for await (const batch of lookAhead(batches, prefetch ?? 0, signal)) {
       yield this.#place(batch);
       const pause = reclaim() ?? turns.due();
       if (pause) await abortable(pause, signal);
@@ -113,14 +118,14 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B>, Iterabl
   }
 
   #indexed(): Generator<B | Promise<B>, void, undefined> {
-    const dataset = asDataset(this.dataset as Dataset<T> | readonly T[]);
+    const dataset = asDataset(this.dataset as Source<T>);
     const whole = this.batchSize !== null && this.#options.collateFn == null;
     return indexedBatches(dataset, this.batchSampler!, this.#collate, whole);
   }
 
   #place(batch: B): B {
     const { device } = this.#options;
-    return device === undefined ? batch : toDevice(batch, device);
+    return device == null ? batch : toDevice(batch, device);
   }
 }
 

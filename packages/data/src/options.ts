@@ -1,7 +1,8 @@
 /** What a loader can be told, and which of it contradicts. */
-import { fail, Generator, isOptions, readArguments } from "@dl/tensor";
+import { fail, Generator, isOptions, readArguments, type Tensor } from "@dl/tensor";
+import { isCount, isOrder, iterates, lengthOf, type Sized, show } from "./checks.ts";
 import type { Dataset, IterableDataset } from "./dataset.ts";
-import { RandomSampler, type Sampler, SequentialSampler, type Sized } from "./sampler.ts";
+import { checkSampler, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
 import type { AbortSignalLike } from "./signal.ts";
 
 /** Samples that come one after the other, without indices. */
@@ -14,8 +15,8 @@ export type DataSource<T> = Dataset<T> | readonly T[] | Stream<T>;
 interface CommonOptions {
   /** Draw the samples in a new random order in each epoch. */
   readonly shuffle?: boolean | undefined;
-  /** The order of the samples: a sampler, or a list of indices. */
-  readonly sampler?: Sampler | readonly number[] | undefined;
+  /** The order of the samples: a sampler, a list of indices, or a tensor of them. */
+  readonly sampler?: Sampler | readonly number[] | Tensor | undefined;
   /** Where the random order comes from; without it, from the generator that `manualSeed` seeds. */
   readonly generator?: Generator | undefined;
   /** A generator of its own that starts from this seed. */
@@ -48,7 +49,7 @@ export interface SampleOptions<T, B> extends CommonOptions {
 
 export type AnyOptions<T, B> = DataLoaderOptions<T, B> | SampleOptions<T, B>;
 
-type Order = Sampler | readonly number[] | null;
+type Order = Sampler | readonly number[] | Tensor | null;
 type BatchOrder = DataLoaderOptions<unknown, unknown>["batchSampler"] | null;
 
 /** Options by name, after as many of PyTorch's first four as stand by position. */
@@ -72,19 +73,34 @@ export type LoaderArguments<T, B> =
 
 type Names = keyof DataLoaderOptions<unknown, unknown>;
 
-/** Every option, with those it cannot stand beside. */
-const rivals: { readonly [K in Names]-?: readonly Names[] } = {
-  batchSize: [],
-  shuffle: [],
-  sampler: ["shuffle"],
-  batchSampler: ["batchSize", "shuffle", "sampler", "dropLast"],
-  dropLast: [],
-  collateFn: [],
-  generator: [],
-  seed: ["generator"],
-  prefetch: [],
-  device: [],
-  signal: [],
+interface Rule {
+  readonly needs: string;
+  readonly fits: (value: never) => boolean;
+  /** Options it cannot stand beside. */
+  readonly excludes?: readonly Names[];
+}
+
+const boolean: Rule = { needs: "true or false", fits: (value: unknown) => typeof value === "boolean" };
+const hears = (value: Partial<AbortSignalLike>): boolean =>
+  typeof value.throwIfAborted === "function" && typeof value.addEventListener === "function";
+
+/** Every option; `null` leaves it out. */
+const rules: { readonly [K in Names]-?: Rule } = {
+  batchSize: { needs: "a whole number above 0", fits: isCount },
+  shuffle: boolean,
+  sampler: { needs: "a sampler or a list of indices", fits: isOrder, excludes: ["shuffle"] },
+  batchSampler: {
+    needs: "a sampler of batches or a list of lists of indices",
+    fits: isOrder,
+    excludes: ["batchSize", "shuffle", "sampler", "dropLast"],
+  },
+  dropLast: boolean,
+  collateFn: { needs: "a function", fits: (value: unknown) => typeof value === "function" },
+  generator: { needs: "a Generator", fits: (value: unknown) => value instanceof Generator },
+  seed: { needs: "a whole number below 2 ** 53", fits: Number.isSafeInteger, excludes: ["generator"] },
+  prefetch: { needs: "a whole number from 0 up", fits: (value: unknown) => value === 0 || isCount(value) },
+  device: { needs: "a device's name", fits: (value: unknown) => typeof value === "string" },
+  signal: { needs: "an AbortSignal", fits: hears },
 };
 
 const byPosition = ["batchSize", "shuffle", "sampler", "batchSampler"] as const;
@@ -108,27 +124,32 @@ export function readOptions<T, B>(args: readonly unknown[]): AnyOptions<T, B> {
 
 const forIndices: readonly Names[] = ["shuffle", "sampler", "batchSampler"];
 
-/** @throws TensorError for an unknown option, and for two that exclude each other */
+/** @throws TensorError for an unknown option, one that is not what it needs to be, and two that exclude each other */
 export function checkOptions(options: AnyOptions<never, unknown>, stream: boolean): void {
   const given = options as DataLoaderOptions<never, unknown>;
   // A batch size of null says something.
   const isSet = (name: Names): boolean =>
     name === "batchSize" ? given[name] !== undefined : (given[name] ?? false) !== false;
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(rivals, name)) {
-      fail("DataLoader", `unknown option ${name}`, `Options are ${Object.keys(rivals).join(", ")}`);
-    }
-    const rival = isSet(name as Names) ? rivals[name as Names].find(isSet) : undefined;
+  for (const [name, value] of Object.entries(options)) {
+    const { needs, fits, excludes } = ruleOf(name);
+    if (value != null && !fits(value as never)) fail("DataLoader", `${name} is ${show(value)}, needs ${needs}`);
+    const rival = isSet(name as Names) ? excludes?.find(isSet) : undefined;
     if (rival) fail("DataLoader", `${name} and ${rival} exclude each other`, "Leave one of them out");
+  }
+  if (options.batchSize === null && isSet("dropLast")) {
+    fail("DataLoader", "batchSize: null and dropLast exclude each other", "Samples by themselves leave no rest");
   }
   const misplaced = stream ? forIndices.find(isSet) : undefined;
   if (misplaced) {
     fail("DataLoader", `${misplaced} needs indices, but the data set is a stream`, "Give it length and get(index)");
   }
-  const { prefetch = 0 } = options;
-  if (!(Number.isInteger(prefetch) && prefetch >= 0)) {
-    fail("DataLoader", `prefetch is ${prefetch}, needs a whole number from 0 up`);
-  }
+}
+
+function ruleOf(name: string): Rule {
+  if (Object.hasOwn(rules, name)) return rules[name as Names];
+  const parallel = /worker|pin|prefetch/i.test(name);
+  const hint = parallel ? ". There are no worker processes: prefetch starts on batches ahead of the one in use" : "";
+  return fail("DataLoader", `unknown option ${name}`, `Options are ${Object.keys(rules).join(", ")}${hint}`);
 }
 
 /** The order of samples that the options ask for. */
@@ -136,28 +157,17 @@ export function chooseSampler(
   source: Sized,
   { sampler, shuffle, seed, generator }: AnyOptions<never, unknown>,
 ): Sampler {
-  if (sampler) return sampler;
-  lengthOf(source);
+  if (sampler) return checkSampler("DataLoader", sampler as Sampler);
+  lengthOf("DataLoader", source);
   if (!shuffle) return new SequentialSampler(source);
-  return new RandomSampler(source, { generator: seed === undefined ? generator : new Generator().manualSeed(seed) });
-}
-
-/** @throws TensorError where the length cannot be counted up to, such as a method's */
-export function lengthOf({ length }: Sized): number {
-  if (Number.isInteger(length) && length >= 0) return length;
-  const got = typeof length === "function" ? "a method" : length;
-  return fail(
-    "DataLoader",
-    `the data set's length is ${got}, needs a whole number from 0 up`,
-    "Write get length() { … }",
-  );
+  const own = seed == null ? generator : new Generator().manualSeed(seed);
+  return new RandomSampler(source, { generator: own });
 }
 
 /** Whether samples have no indices. @throws TensorError for what is no data set at all */
 export function isStream<T>(source: DataSource<T>): source is Stream<T> {
   if (Array.isArray(source) || typeof (source as Partial<Dataset<T>> | null)?.get === "function") return false;
-  const { [Symbol.iterator]: now, [Symbol.asyncIterator]: later } = Object(source) as IterableDataset<T>;
-  if (now || later) return true;
+  if (iterates(source)) return true;
   return fail(
     "DataLoader",
     "the data set has neither items nor an iterator",

@@ -1,6 +1,7 @@
 /** The orders in which indices are drawn. Each iteration is a new epoch. */
 import { type Arguments, fail, type Generator, isTensor, permutation, readArguments, type Tensor } from "@dl/tensor";
-import { uniforms } from "./random.ts";
+import { checkCount, indexList, isOrder, lengthOf, type Sized, show } from "./checks.ts";
+import { checkGenerator, uniforms } from "./random.ts";
 
 /**
  * Indices in some order, as often as it is iterated. Extend it, or pass any object with `length` and `[Symbol.iterator]`.
@@ -18,9 +19,11 @@ export abstract class Sampler<I = number> {
   abstract [Symbol.iterator](): Iterator<I>;
 }
 
-/** Whatever has a length: a data set, an array. */
-export interface Sized {
-  readonly length: number;
+/** A sampler, or a list of indices in its place. @throws TensorError for what does not iterate */
+export function checkSampler<I>(op: string, sampler: Sampler<I>): Sampler<I> {
+  if (isTensor(sampler)) return indexList(op, sampler) as unknown as Sampler<I>;
+  if (isOrder(sampler)) return sampler;
+  return fail(op, `the sampler is ${show(sampler)}, needs a sampler or a list of indices`);
 }
 
 /**
@@ -33,6 +36,7 @@ export class SequentialSampler implements Sampler {
   readonly #source: Sized;
 
   constructor(dataSource: Sized) {
+    lengthOf("SequentialSampler", dataSource);
     this.#source = dataSource;
   }
 
@@ -68,7 +72,10 @@ export class RandomSampler implements Sampler {
     this.#source = dataSource;
     this.#replacement = replacement;
     this.#numSamples = numSamples == null ? undefined : checkCount("RandomSampler", "numSamples", numSamples);
-    this.#generator = generator ?? undefined;
+    if (lengthOf("RandomSampler", dataSource) === 0 && this.#numSamples) {
+      fail("RandomSampler", `cannot draw numSamples = ${numSamples} from a data set without samples`);
+    }
+    this.#generator = checkGenerator("RandomSampler", generator);
   }
 
   get length(): number {
@@ -100,10 +107,13 @@ export class SubsetRandomSampler implements Sampler {
   readonly #indices: ArrayLike<number>;
   readonly #generator: Generator | undefined;
 
-  constructor(indices: ArrayLike<number>, ...args: Arguments<typeof SubsetRandomSampler.names, SubsetArguments>) {
+  constructor(
+    indices: ArrayLike<number> | Tensor,
+    ...args: Arguments<typeof SubsetRandomSampler.names, SubsetArguments>
+  ) {
     const [generator] = readArguments<SubsetArguments>(SubsetRandomSampler, args);
-    this.#indices = indices;
-    this.#generator = generator ?? undefined;
+    this.#indices = indexList("SubsetRandomSampler", indices);
+    this.#generator = checkGenerator("SubsetRandomSampler", generator);
   }
 
   get length(): number {
@@ -139,7 +149,7 @@ export class WeightedRandomSampler implements Sampler {
     this.#weights = isTensor(weights) ? (weights.flatten().toArray() as number[]) : [...weights];
     this.length = checkCount("WeightedRandomSampler", "numSamples", numSamples);
     this.#replacement = replacement;
-    this.#generator = generator ?? undefined;
+    this.#generator = checkGenerator("WeightedRandomSampler", generator);
     const wrong = this.#weights.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
     if (wrong >= 0)
       fail("WeightedRandomSampler", `weight ${wrong} is ${this.#weights[wrong]}, needs a number from 0 up`);
@@ -203,13 +213,15 @@ export class BatchSampler implements Sampler<readonly number[]> {
 
   constructor(...args: Arguments<typeof BatchSampler.names, BatchArguments>) {
     const [sampler, batchSize, dropLast = false] = readArguments<BatchArguments>(BatchSampler, args);
-    this.sampler = sampler;
+    this.sampler = checkSampler("BatchSampler", sampler);
     this.batchSize = checkCount("BatchSampler", "batchSize", batchSize);
     this.dropLast = dropLast;
   }
 
   get length(): number {
-    return (this.dropLast ? Math.floor : Math.ceil)(this.sampler.length / this.batchSize);
+    return (this.dropLast ? Math.floor : Math.ceil)(
+      lengthOf("BatchSampler", this.sampler, "the sampler") / this.batchSize,
+    );
   }
 
   *[Symbol.iterator](): Iterator<readonly number[], void, undefined> {
@@ -222,10 +234,4 @@ export class BatchSampler implements Sampler<readonly number[]> {
     }
     if (batch.length > 0 && !this.dropLast) yield batch;
   }
-}
-
-/** `value` if it is a whole number above 0. */
-export function checkCount(op: string, name: string, value: number): number {
-  if (Number.isInteger(value) && value > 0) return value;
-  return fail(op, `${name} is ${value}, needs a whole number above 0`);
 }

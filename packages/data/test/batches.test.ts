@@ -1,7 +1,7 @@
 import "@dl/backend-cpu";
-import { arange, type Tensor, tensor } from "@dl/tensor";
+import { arange, floatTensor, type Tensor, tensor } from "@dl/tensor";
 import { describe, expect, it } from "vitest";
-import { batchOf, DataLoader, Dataset, Subset, TensorDataset } from "../src/index.ts";
+import { batchOf, ConcatDataset, DataLoader, Dataset, StackDataset, Subset, TensorDataset } from "../src/index.ts";
 
 type Rows = TensorDataset<[Tensor]>;
 
@@ -65,5 +65,92 @@ describe("a get nearer to the data set than its getBatch is heeded", () => {
       expect(batchOf(dataset, [0, 1, 2])).toBeUndefined();
     }
     expect(() => batchOf({ length: 1, get: () => 1, getBatch: 5 } as never, [0])).toThrow("getBatch: is a number");
+  });
+});
+
+describe("ConcatDataset and StackDataset ask for whole batches", () => {
+  /** Counts how it is asked; its samples are of several kinds. */
+  class Kinds extends Dataset<{ x: [Tensor, Tensor]; name: string }> {
+    readonly length = 3;
+    asked: string[] = [];
+    readonly #first: number;
+    constructor(first: number) {
+      super();
+      this.#first = first;
+    }
+    get(index: number): { x: [Tensor, Tensor]; name: string } {
+      this.asked.push("get");
+      const at = this.#first + index;
+      return { x: [tensor([at, -at]), floatTensor(at / 2)], name: `n${at}` };
+    }
+    override getBatch(indices: readonly number[]): object {
+      this.asked.push("getBatch");
+      const all = indices.map((index) => this.#first + index);
+      const x = [tensor(all.map((at) => [at, -at])), floatTensor(all.map((at) => at / 2))];
+      return { x, name: all.map((at) => `n${at}`) };
+    }
+  }
+  class Later extends Kinds {
+    override async getBatch(indices: readonly number[]): Promise<object> {
+      return super.getBatch(indices);
+    }
+  }
+  /** Has no getBatch. */
+  const single = (source: Kinds): Dataset<{ x: [Tensor, Tensor]; name: string }> => ({
+    length: source.length,
+    get: (index) => source.get(index),
+  });
+  const order = [4, 0, 5, 2, 1, 3];
+  const show = (batch: unknown): string =>
+    JSON.stringify(batch, (_, value) => (value?.toArray ? value.toArray() : value));
+
+  it.each([
+    ["all", [new Kinds(0), new Kinds(3)], "getBatch"],
+    ["some", [new Kinds(0), single(new Kinds(3))], "getBatch"],
+    ["none", [single(new Kinds(0)), single(new Kinds(3))], undefined],
+    ["all, later", [new Kinds(0), new Later(3)], "getBatch"],
+  ] as const)("where %s of them make some", async (_, parts, asked) => {
+    const [first] = parts;
+    const concat = new ConcatDataset<unknown>(parts);
+    const samples = order.map((index) => concat.get(index));
+    const [expected] = new DataLoader(samples, { batchSize: 6 });
+    if (first instanceof Kinds) first.asked = [];
+    for await (const batch of new DataLoader(concat, { batchSize: 6, sampler: order })) {
+      expect(show(batch)).toBe(show(expected));
+    }
+    if (first instanceof Kinds) expect(first.asked).toEqual([asked]);
+
+    const stack = new StackDataset({ a: parts[0], b: parts[1] });
+    const pairs = [2, 0].map((index) => stack.get(index));
+    const [side] = new DataLoader(pairs, { batchSize: 2 });
+    for await (const batch of new DataLoader(stack, { batchSize: 2, sampler: [2, 0] })) {
+      expect(show(batch)).toBe(show(side));
+    }
+  });
+
+  it("a batch from one part is that part's own, and what cannot be joined is refused", () => {
+    const [a, b] = [rows(), rows()];
+    const made = [tensor([1])];
+    a.getBatch = () => made as [Tensor];
+    expect(new ConcatDataset([a, b]).getBatch([0, 1])).toBe(made);
+    a.getBatch = () => new Map() as never;
+    expect(() => new ConcatDataset([a, b]).getBatch([0, 5])).toThrow(
+      "ConcatDataset: cannot join batches that hold a Map. Let getBatch give what defaultCollate does",
+    );
+  });
+
+  it("unless a get is nearer", () => {
+    class Doubled extends ConcatDataset<[Tensor]> {
+      override get(index: number): [Tensor] {
+        return [(super.get(index) as [Tensor])[0].mul(2)];
+      }
+    }
+    expect(loaded(new Doubled([rows()]))).toEqual([[0, 2, 4, 6]]);
+    expect(loaded(new ConcatDataset([new Scaled(arange(2)), rows()]))).toEqual([
+      [0, 100, 0, 1],
+      [2, 3],
+    ]);
+    const lists = new StackDataset([rows(), ["a", "b", "c", "d"]]);
+    expect(show([...new DataLoader(lists, 4)])).toBe('[[[[0,1,2,3]],["a","b","c","d"]]]');
   });
 });

@@ -71,7 +71,8 @@ describe("TensorDataset", () => {
     );
     expect(() => new TensorDataset()).toThrow("needs tensors of one length");
     expect(() => dataset.get(3)).toThrow("TensorDataset: index 3 is not in 0 … 2");
-    expect(() => dataset.getBatch([0, -1])).toThrow("TensorDataset: index -1 is not in 0 … 2");
+    expect(() => dataset.getBatch([0, -4])).toThrow("TensorDataset: index -4 is not in 0 … 2");
+    expect(() => dataset.get("1" as never)).toThrow('TensorDataset: index "1" is not in');
   });
 });
 
@@ -115,7 +116,7 @@ describe("StackDataset", () => {
     expect(() => new StackDataset([new Numbers(2), new Numbers(3)])).toThrow(
       "StackDataset: needs data sets of one length, got [2, 3]. Cut them with Subset",
     );
-    expect(() => new StackDataset([])).toThrow("needs data sets of one length");
+    expect(() => new StackDataset([])).toThrow("StackDataset: needs at least one data set, got none");
     expect(() => new StackDataset([new Numbers(2)]).get(2)).toThrow("index 2 is not in 0 … 1");
   });
 });
@@ -187,4 +188,75 @@ it("cuts and joins lists as it does data sets", () => {
   const [train, test] = randomSplit(letters, [3, 1]);
   const drawn = [0, 1, 2].map((i) => train.get(i));
   expect([...drawn, test.get(0)].sort()).toEqual(letters);
+});
+
+it("negative indices count from the end", () => {
+  const letters = ["a", "b", "c"];
+  const numbers = new TensorDataset(arange(3));
+  expect(new Subset(letters, [0, -1]).get(-1)).toBe("c");
+  expect(String(new Subset(numbers, [0, -1]).getBatch([-1]))).toBe("tensor([2])");
+  expect(numbers.get(-3)[0].item()).toBe(0);
+  expect(new ConcatDataset([letters, ["d"]]).get(-1)).toBe("d");
+  expect(new StackDataset([letters, letters]).get(-3)).toEqual(["a", "a"]);
+  expect([...new DataLoader(letters, { sampler: [-1], batchSize: null })]).toEqual(["c"]);
+});
+
+describe("errors name what was given", () => {
+  const [list, numbers] = [[1, 2, 3], new TensorDataset(arange(3))];
+  const stream = new Set([1, 2]);
+  const make = (body: () => unknown) => body;
+
+  it.each([
+    [
+      "Subset: index 7 is not in 0 … 2. Indices are whole numbers below length",
+      make(() => new Subset(list, [7]).get(0)),
+    ],
+    ["Subset: index 1.5 is not in", make(() => new Subset(list, [1.5]).get(0))],
+    ["Subset: index 7 is not in 0 … 2", make(() => new Subset(numbers, [7]).getBatch([0]))],
+    [
+      "Subset: the indices are a bool tensor, need integers. Turn the mask into positions: mask.nonzero()",
+      make(() => new Subset(list, tensor([true, false, true]))),
+    ],
+    ["the indices are a float32 tensor, need integers", make(() => new Subset(list, zeros(2)))],
+    [
+      "the indices are a Set, need a list or an integer tensor. Spread it",
+      make(() => new Subset(list, stream as never)),
+    ],
+    ["Subset: the indices are undefined, need", make(() => new Subset(list, undefined as never))],
+    ["Subset: needs a data set or a list, got a Set. Give it length", make(() => new Subset(stream as never, [0]))],
+    ["ConcatDataset: needs a data set or a list, got a Set", make(() => new ConcatDataset([stream as never]))],
+    [
+      "ConcatDataset: needs a list of data sets, got a TensorDataset. Write new ConcatDataset([a, b])",
+      make(() => new ConcatDataset(numbers as never)),
+    ],
+    ["StackDataset: needs a data set or a list, got a Set", make(() => new StackDataset([stream as never]))],
+    ["StackDataset: needs a list or an object of data sets, got a", make(() => new StackDataset(numbers as never))],
+    ["ConcatDataset: the length of the data set is undefined", make(() => new ConcatDataset([new Map() as never]))],
+    ["randomSplit: needs a data set or a list, got a Set", make(() => randomSplit(stream as never, [0.5, 0.5]))],
+    [
+      "randomSplit: the generator is 42, needs a Gen",
+      make(() => randomSplit(list, [1, 2], { generator: 42 as never })),
+    ],
+    [
+      "TensorDataset: argument 1 is an Array, needs a tensor",
+      make(() => new TensorDataset(arange(2), [1, 2] as never)),
+    ],
+    ["ChainDataset: needs a list of streams, got 5", make(() => new ChainDataset(5 as never))],
+  ])("%s", (message, body) => {
+    expect(body).toThrow(message);
+  });
+
+  it("ChainDataset: needs streams", async () => {
+    const loop = new ChainDataset([numbers as never])[Symbol.asyncIterator]().next();
+    await expect(loop).rejects.toThrow(
+      "needs streams, got a TensorDataset. ConcatDataset joins data sets with get(index)",
+    );
+  });
+});
+
+it("StackDataset takes lists", () => {
+  const stacked = new StackDataset({ image: new TensorDataset(arange(2)), label: ["a", "b"] });
+  expectTypeOf(stacked.get(0)).toExtend<{ label: string } | Promise<{ label: string }>>();
+  const [batch] = new DataLoader(stacked, 2);
+  expect([String(batch!.image), batch!.label]).toEqual(["tensor([0, 1])", ["a", "b"]]);
 });

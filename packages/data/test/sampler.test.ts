@@ -197,3 +197,37 @@ describe("by position, as in PyTorch,", () => {
     expect(() => new SubsetRandomSampler([1], seeded(1), 3)).toThrow("takes at most 1 arguments (generator)");
   });
 });
+
+it("integer tensors are lists of indices", () => {
+  expect(ascending(new SubsetRandomSampler(tensor([4, 5, 6])))).toEqual([4, 5, 6]);
+  const drawn = (options: object): unknown[] => [...new DataLoader(upTo(9), { ...options, collateFn: (x) => x })];
+  const loader = new DataLoader(upTo(9), { sampler: tensor([3, 1, 2]), batchSize: 2, collateFn: (x) => x });
+  expect([loader.length, [...loader]]).toEqual([2, [[3, 1], [2]]]);
+  expect(drawn({ batchSampler: [tensor([3, 1]), Int32Array.of(2)] })).toEqual([[3, 1], [2]]);
+});
+
+describe("what has no length, or no indices, is refused", () => {
+  const stream = new Set([1, 2]) as never;
+  const endless = { *[Symbol.iterator]() {} } as never;
+  const make = (body: () => unknown) => body;
+  const loop = (options: object) => () => [...new DataLoader([5, 6, 7], options)];
+
+  it.each([
+    ["SequentialSampler: the length of the data set is undefined", make(() => new SequentialSampler(stream))],
+    ["RandomSampler: the length of the data set is undefined", make(() => new RandomSampler(stream))],
+    ["RandomSampler: the length of the data set, which is 5, is", make(() => new RandomSampler(5 as never))],
+    ["RandomSampler: cannot draw numSamples = 4 from a data set", make(() => new RandomSampler([], { numSamples: 4 }))],
+    ["RandomSampler: the generator is 42", make(() => new RandomSampler([1], { generator: 42 as never }))],
+    ["SubsetRandomSampler: the indices are a Set", make(() => new SubsetRandomSampler(stream))],
+    ["BatchSampler: the sampler is 3, needs a sampler", make(() => new BatchSampler(3 as never, 2))],
+    ["the length of the sampler is undefined", make(() => new BatchSampler(endless, 2).length)],
+    ["the length of the sampler is undefined", make(() => new DataLoader([1], { sampler: endless }).length)],
+    ["the length of the batchSampler is und", make(() => new DataLoader([1], { batchSampler: endless }).length)],
+    ["get(9) failed: Array: index 9 is not in 0 … 2", loop({ sampler: [0, 9], batchSize: 2 })],
+    ['Array: index "length" is not in 0 … 2', loop({ sampler: ["length"] })],
+    ["DataLoader: the indices of a batch are 0, need a list", loop({ batchSampler: [0, 1] })],
+    ["DataLoader: the indices are a bool tensor, need integers", loop({ sampler: tensor([true]) })],
+  ])("%s", (message, body) => {
+    expect(body).toThrow(message);
+  });
+});
