@@ -1,28 +1,46 @@
 /** Batches into one, along their first dimension. */
-import { cat, fail, fromArray, isTensor, type Tensor, tidy } from "@dl/tensor";
+import { cat, fail, fromArray, isTensor, showShape, type Tensor, tidy } from "@dl/tensor";
 import { show } from "./checks.ts";
 import { isPlain } from "./collate.ts";
 
 /** The rows of the batches laid end to end, in the given order: of tensors and lists of strings, wherever they are. */
-export function merge(batches: readonly unknown[], rows: readonly number[]): unknown {
+export function merge(batches: readonly unknown[], rows: readonly number[], place: string = ""): unknown {
   const [first] = batches;
+  checkForms(batches.map(formOf), place);
   if (isTensor(first)) return pick(batches as readonly Tensor[], rows);
-  const part = (key: string | number): unknown =>
-    merge(
-      batches.map((batch) => (batch as Readonly<Record<string | number, unknown>>)[key]),
-      rows,
-    );
-  if (Array.isArray(first)) {
-    if (typeof first[0] !== "string") return first.map((_, i) => part(i));
+  if (isStrings(first)) {
     const strings = batches.flat();
     return rows.map((row) => strings[row]);
   }
-  if (isPlain(first)) return Object.fromEntries(Object.keys(first as object).map((key) => [key, part(key)]));
-  return fail(
-    "ConcatDataset",
-    `cannot join batches that hold ${show(first)}`,
-    "Let getBatch give what defaultCollate does",
-  );
+  const part = (key: string | number, at: string): unknown =>
+    merge(
+      batches.map((batch) => (batch as Readonly<Record<string | number, unknown>>)[key]),
+      rows,
+      place + at,
+    );
+  if (Array.isArray(first)) return first.map((_, i) => part(i, `[${i}]`));
+  return Object.fromEntries(Object.keys(first as object).map((key) => [key, part(key, `.${key}`)]));
+}
+
+function isStrings(value: unknown): boolean {
+  return Array.isArray(value) && typeof value[0] === "string";
+}
+
+/** What has to be the same in all batches. */
+function formOf(batch: unknown): string {
+  if (isTensor(batch)) return `rows of ${showShape(batch.shape.slice(1))}`;
+  if (isStrings(batch)) return "strings";
+  if (Array.isArray(batch)) return `a list of ${batch.length}`;
+  if (isPlain(batch)) return `an object of ${Object.keys(batch as object).join(", ")}`;
+  const remedy = "Let getBatch give what defaultCollate does";
+  return fail("ConcatDataset", `cannot join batches that hold ${show(batch)}`, remedy);
+}
+
+function checkForms(forms: readonly string[], place: string): void {
+  const wrong = forms.find((form) => form !== forms[0]);
+  if (wrong === undefined) return;
+  const where = place && ` at ${place}`;
+  fail("ConcatDataset", `its data sets give ${forms[0]} and ${wrong}${where}`, "Make their samples alike");
 }
 
 function pick(tensors: readonly Tensor[], rows: readonly number[]): Tensor {

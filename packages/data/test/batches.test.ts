@@ -128,6 +128,16 @@ describe("ConcatDataset and StackDataset ask for whole batches", () => {
     }
   });
 
+  it("whose batches are alike", () => {
+    const joined = (other: unknown) => () => new ConcatDataset<unknown>([rows(), other as Rows]).getBatch([0, 5]);
+    expect(joined(new TensorDataset(arange(4).view(2, 2)))).toThrow(
+      "ConcatDataset: its data sets give rows of [] and rows of [2] at [0]. Make their samples alike",
+    );
+    expect(joined(new TensorDataset(arange(2), arange(2)))).toThrow("give a list of 1 and a list of 2. Make");
+    expect(joined(new StackDataset({ x: rows() }))).toThrow("give a list of 1 and an object of x.");
+    expect(joined(new TensorDataset(floatTensor([1, 2])))).toThrow("dtypes int64 and float32");
+  });
+
   it("a batch from one part is that part's own, and what cannot be joined is refused", () => {
     const [a, b] = [rows(), rows()];
     const made = [tensor([1])];
