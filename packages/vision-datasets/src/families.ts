@@ -57,3 +57,5 @@ export const kmnist: Family = family(
     ["7320c461ea6c1c855c0b718fb2a4b134", 5120],
   ],
 );
+
+export const families: readonly Family[] = [mnist, fashionMnist, kmnist];

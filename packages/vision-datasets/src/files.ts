@@ -1,5 +1,6 @@
 /** What a data set asks of the platform (Node or browser): bytes of named files, from a folder, a cache or a mirror. */
 import type { AbortSignalLike } from "@dl/data";
+import type { Root } from "./options.ts";
 
 /** A file as it stands on the mirrors. */
 export interface RemoteFile {
@@ -15,7 +16,7 @@ export interface NamedBytes {
   readonly bytes: Uint8Array;
 }
 
-/** Bytes by name: a `Map`, an archive, OPFS… `undefined` means "not here". No data set opens a file itself. */
+/** Bytes by name: an archive, OPFS… `undefined` means "not here". No data set opens a file itself. */
 export interface Source {
   read(name: string): Promise<Uint8Array | undefined> | Uint8Array | undefined;
 }
@@ -57,6 +58,9 @@ export interface Obtained {
 /** One for Node, one for browsers; the package's `#platform` import picks. */
 export interface Platform {
   obtain(request: FileRequest): Promise<Obtained>;
+  /** A root as this platform names folders. */
+  folder(root: Root): string;
+  md5(bytes: Uint8Array): string;
   /** The address that the user wants asked instead of a data set's own mirrors. */
   mirror(dataset: string): string | undefined;
 }

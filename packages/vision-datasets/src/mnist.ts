@@ -1,48 +1,13 @@
 /** MNIST and the data sets of its form: loaded whole, as bytes; tensors are made when samples are asked for. */
 
-import { type AbortSignalLike, type Collated, Dataset, defaultCollate } from "@dl/data";
-import { fail, fromArray, type Tensor } from "@dl/tensor";
-import { platform } from "#platform";
-import { corrupt, DatasetError } from "./errors.ts";
+import { type Collated, Dataset, defaultCollate } from "@dl/data";
+import { fail, fromArray, peek, type Tensor, type TypedArray } from "@dl/tensor";
 import { type Family, fashionMnist, kmnist, mnist } from "./families.ts";
-import {
-  type DownloadReporter,
-  type FileRequest,
-  localNames,
-  type NamedBytes,
-  type Obtained,
-  type Source,
-} from "./files.ts";
-import { type IdxArray, readIdx } from "./idx.ts";
 import { RawImage } from "./image.ts";
-import { type BatchTransform, batched } from "./transforms/batch.ts";
+import { loadParts, type Parts } from "./load.ts";
+import { checkOptions, isRoot, type MNISTOptions, type Root } from "./options.ts";
+import { batched } from "./transforms/batch.ts";
 import { showTransform, type TransformFunction } from "./transforms/transform.ts";
-
-export interface MNISTOptions<X = RawImage, Y = number> {
-  /** The 60 000 training samples (the default), or the 10 000 test samples. */
-  readonly train?: boolean | undefined;
-  /** What each picture becomes; without it they are {@link RawImage}s. */
-  readonly transform?: TransformFunction<RawImage, X> | undefined;
-  /** What each label becomes. */
-  readonly targetTransform?: TransformFunction<number, Y> | undefined;
-  /** Fetch files that are found neither below `root` nor in the cache. */
-  readonly download?: boolean | undefined;
-  /** Where to download from instead: addresses that end in "/", asked in order. Comes before `DL_MIRROR`. */
-  readonly mirrors?: readonly string[] | undefined;
-  /** Show how downloads go (the default in Node), or tell it to an object. */
-  readonly progress?: boolean | DownloadReporter | undefined;
-  /** Read the files from here and nowhere else. */
-  readonly source?: Source | undefined;
-  /** An `AbortSignal`: ends downloads with its reason. */
-  readonly signal?: AbortSignalLike | undefined;
-}
-
-interface Parts {
-  readonly family: Family;
-  readonly root: string;
-  readonly images: IdxArray;
-  readonly labels: IdxArray;
-}
 
 /**
  * Handwritten digits, 28 x 28 pixels each: samples are `[image, label]`.
@@ -61,10 +26,8 @@ export class MNIST<X = RawImage, Y = number> extends Dataset<[X, Y]> {
   readonly train: boolean;
   /** The name of each label. */
   readonly classes: readonly string[];
-  readonly transform: TransformFunction<RawImage, X> | undefined;
-  readonly targetTransform: TransformFunction<number, Y> | undefined;
-  /** There when the transform can be done for a whole batch at once. */
-  override readonly getBatch?: (indices: readonly number[]) => Collated<[X, Y]>;
+  transform: TransformFunction<RawImage, X> | undefined;
+  targetTransform: TransformFunction<number, Y> | undefined;
   readonly #parts: Parts;
   #data: Tensor<"uint8"> | undefined;
   #targets: Tensor<"int64"> | undefined;
@@ -72,14 +35,15 @@ export class MNIST<X = RawImage, Y = number> extends Dataset<[X, Y]> {
   /** @internal Use {@link MNIST.load}. */
   constructor(parts: Parts, options: MNISTOptions<X, Y>) {
     super();
+    if (!parts?.images) {
+      fail(new.target.name, "files arrive asynchronously", `Use await ${new.target.name}.load(root, options)`);
+    }
     this.#parts = parts;
     this.root = parts.root;
     this.train = options.train ?? true;
     this.classes = parts.family.classes;
     this.transform = options.transform;
     this.targetTransform = options.targetTransform;
-    const whole = options.transform && batched(options.transform);
-    if (whole) this.getBatch = (indices) => this.#batch(indices, whole);
   }
 
   /**
@@ -90,66 +54,69 @@ export class MNIST<X = RawImage, Y = number> extends Dataset<[X, Y]> {
    */
   static load<X = RawImage, Y = number>(options?: MNISTOptions<X, Y>): Promise<MNIST<NoInfer<X>, NoInfer<Y>>>;
   static load<X = RawImage, Y = number>(
-    root?: string,
+    root?: Root,
     options?: MNISTOptions<X, Y>,
   ): Promise<MNIST<NoInfer<X>, NoInfer<Y>>>;
-  static async load<X, Y>(root?: string | MNISTOptions<X, Y>, more: MNISTOptions<X, Y> = {}): Promise<MNIST<X, Y>> {
-    const options = typeof root === "object" ? root : more;
+  static async load<X, Y>(first?: Root | MNISTOptions<X, Y>, more: MNISTOptions<X, Y> = {}): Promise<MNIST<X, Y>> {
+    const [root, options] = isRoot(first) ? [first, more] : [undefined, first];
     // biome-ignore lint/complexity/noThisInStatic: FashionMNIST.load makes a FashionMNIST
     const [type, family] = [this, this.family];
-    return new type(await loadParts(family, typeof root === "string" ? root : undefined, options), options);
+    checkOptions(family.name, options);
+    return new type(await loadParts(family, root, options), options);
   }
 
   get length(): number {
     return this.#parts.labels.data.length;
   }
 
-  /** All pictures, uint8 [length, 28, 28]. */
+  /** All pictures, uint8 [length, 28, 28]. What is written here samples show, unless it lies on a GPU: there it is a copy. */
   get data(): Tensor<"uint8"> {
     const { data, shape } = this.#parts.images;
-    this.#data ??= fromArray(data, shape, { dtype: "uint8" }).keep();
+    if (!this.#data || this.#data.isDisposed) this.#data = fromArray(data, shape, { dtype: "uint8" }).keep();
     return this.#data;
   }
 
-  /** All labels, int64 [length]. */
+  /** All labels, int64 [length]. What is written here samples show, as with {@link MNIST.data}. */
   get targets(): Tensor<"int64"> {
-    this.#targets ??= labelTensor(Array.from(this.#parts.labels.data)).keep();
+    if (!this.#targets || this.#targets.isDisposed) this.#targets = labelTensor(this.#labels).keep();
     return this.#targets;
   }
 
   get(index: number): [X, Y] {
     const { transform, targetTransform } = this;
-    const [image, label] = [this.#image(index), this.#label(index)];
+    const [, height, width] = this.#parts.images.shape as [number, number, number];
+    const start = this.#check(index) * height * width;
+    const image = new RawImage(this.#pixels.slice(start, start + height * width), height, width);
+    const label = Number(this.#labels[index]);
     return [transform ? transform(image) : image, targetTransform ? targetTransform(label) : label] as [X, Y];
   }
 
-  #batch(indices: readonly number[], whole: BatchTransform): Collated<[X, Y]> {
-    const labels = indices.map((index) => this.#label(index));
-    const targets = this.targetTransform ? defaultCollate(labels.map(this.targetTransform)) : labelTensor(labels);
-    const { shape } = this.#parts.images;
-    const [height, width] = [shape[1]!, shape[2]!];
+  /** There is one when the transform, as it is now, can be done for a whole batch at once. */
+  override getBatch(indices: readonly number[]): Collated<[X, Y]> | undefined {
+    const { transform, targetTransform } = this;
+    const whole = transform && batched(transform);
+    if (!whole) return undefined;
+    const [pixels, all] = [this.#pixels, this.#labels];
+    const labels = indices.map((index) => Number(all[this.#check(index)]));
+    const targets = targetTransform
+      ? defaultCollate(labels.map((label) => targetTransform(label)))
+      : labelTensor(labels);
+    const [, height, width] = this.#parts.images.shape as [number, number, number];
+    const size = height * width;
     // Gathered first: copying rows that lie far apart is quicker than reading them byte by byte.
-    const data = new Uint8Array(indices.length * height * width);
+    const data = new Uint8Array(indices.length * size);
     indices.forEach((index, i) => {
-      data.set(this.#pixels(index), i * height * width);
+      data.set(pixels.subarray(index * size, (index + 1) * size), i * size);
     });
     return [whole({ data, height, width, channels: 1 }), targets] as Collated<[X, Y]>;
   }
 
-  #image(index: number): RawImage {
-    const { shape } = this.#parts.images;
-    return new RawImage(this.#pixels(index), shape[1]!, shape[2]!);
+  get #pixels(): Uint8Array {
+    return (written(this.#data) ?? this.#parts.images.data) as Uint8Array;
   }
 
-  #pixels(index: number): Uint8Array {
-    const { data, shape } = this.#parts.images;
-    const size = shape[1]! * shape[2]!;
-    const start = this.#check(index) * size;
-    return data.subarray(start, start + size) as Uint8Array;
-  }
-
-  #label(index: number): number {
-    return this.#parts.labels.data[this.#check(index)]!;
+  get #labels(): ArrayLike<number | bigint> {
+    return written(this.#targets) ?? this.#parts.labels.data;
   }
 
   #check(index: number): number {
@@ -187,69 +154,16 @@ export class KMNIST<X = RawImage, Y = number> extends MNIST<X, Y> {
   static override readonly family: Family = kmnist;
 }
 
-function labelTensor(labels: readonly number[]): Tensor<"int64"> {
+/** What a tensor that the user was given holds now, where the host can see it. */
+function written(given: Tensor | undefined): TypedArray | undefined {
+  return given && !given.isDisposed && given.backend.hostMemory ? peek(given, "MNIST") : undefined;
+}
+
+function labelTensor(labels: ArrayLike<number | bigint>): Tensor<"int64"> {
   return fromArray(BigInt64Array.from(labels, BigInt), [labels.length], { dtype: "int64" });
 }
 
 /** Further lines stand below the text behind the head. */
 function hanging(head: string, text: string): string {
   return head + text.replaceAll("\n", `\n${" ".repeat(head.length)}`);
-}
-
-async function loadParts<X, Y>(family: Family, root: string | undefined, options: MNISTOptions<X, Y>): Promise<Parts> {
-  const { train = true, source, download = false, progress = true, signal } = options;
-  const own = platform.mirror(family.name);
-  const mirrors = options.mirrors ?? (own === undefined ? family.mirrors : [own]);
-  const split = train ? family.train : family.test;
-  const needed = [split.images, split.labels];
-  const obtained = source
-    ? await fromSource(source, family.name, needed, root)
-    : await platform.obtain({
-        dataset: family.name,
-        root,
-        needed,
-        all: [family.train, family.test].flatMap(({ images, labels }) => [images, labels]),
-        mirrors,
-        download,
-        progress,
-        signal,
-      });
-  const [imageFile, labelFile] = obtained.files as [NamedBytes, NamedBytes];
-  const [images, labels] = [
-    await readIdx(imageFile.bytes, imageFile.path),
-    await readIdx(labelFile.bytes, labelFile.path),
-  ];
-  checkForm(images, imageFile.path, "pictures", 3);
-  checkForm(labels, labelFile.path, "labels", 1);
-  if (images.shape[0] !== labels.shape[0]) {
-    throw corrupt(
-      labelFile.path,
-      `has ${labels.shape[0]} labels for the ${images.shape[0]} pictures of ${imageFile.path}`,
-    );
-  }
-  return { family, root: obtained.root, images, labels };
-}
-
-async function fromSource(
-  source: Source,
-  dataset: string,
-  needed: FileRequest["needed"],
-  root = "the given source",
-): Promise<Obtained> {
-  const files = await Promise.all(
-    needed.map(async (file) => {
-      for (const path of localNames(file)) {
-        const bytes = await source.read(path);
-        if (bytes) return { path, bytes };
-      }
-      const remedy = `It should answer to one of ${localNames(file).join(", ")}`;
-      throw new DatasetError("not-found", `${dataset}: the source has no ${file.name}. ${remedy}`);
-    }),
-  );
-  return { root, files };
-}
-
-function checkForm({ dtype, shape }: IdxArray, path: string, what: string, rank: number): void {
-  if (dtype === "uint8" && shape.length === rank) return;
-  throw corrupt(path, `holds ${dtype} of shape [${shape.join(", ")}], but ${what} are uint8 with ${rank} sizes`);
 }

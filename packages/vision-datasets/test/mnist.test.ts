@@ -4,10 +4,10 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { DataLoader } from "@dl/data";
+import { DataLoader, type Dataset, Subset } from "@dl/data";
 import { equal, type Tensor } from "@dl/tensor";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it, vi } from "vitest";
-import { FashionMNIST, MNIST, RawImage, type Source, transforms } from "../src/index.ts";
+import { FashionMNIST, KMNIST, MNIST, RawImage, type Source, transforms } from "../src/index.ts";
 import { startMirror } from "./server.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");
@@ -82,7 +82,7 @@ describe("a loaded data set", () => {
     await putDigits(root, true);
     const fast = await MNIST.load(root, { transform });
     const slow = await MNIST.load(root, { transform: (image: RawImage) => transform(image) });
-    expect([typeof fast.getBatch, typeof slow.getBatch]).toEqual(["function", "undefined"]);
+    expect([fast.getBatch([0]), slow.getBatch([0])]).toEqual([expect.any(Array), undefined]);
     const [first, second] = [fast, slow].map((set) => [
       ...new DataLoader(set, { batchSize: 8, shuffle: true, seed: 1 }),
     ]);
@@ -96,6 +96,81 @@ describe("a loaded data set", () => {
     const [batch] = [...new DataLoader(odd, { batchSize: 3 })];
     expect(batch![1].odd.toArray()).toEqual([true, false, false]);
     expect(() => [...new DataLoader(new MNISTWithout(fast))]).toThrow("cannot join samples that are a RawImage");
+  });
+
+  it("gives a loader the samples that get gives, whatever was overridden or exchanged", async () => {
+    await putDigits(root, true);
+    class Minus extends transforms.ToTensor {
+      override forward(image: RawImage): Tensor<"float32"> {
+        return super.forward(image).neg();
+      }
+    }
+    class Even extends MNIST<Tensor> {
+      override get(index: number): [Tensor, number] {
+        const [x, y] = super.get(index);
+        return [x, y % 2];
+      }
+    }
+    const options = { transform, targetTransform: (label: number, more = 0) => label + more };
+    const exchanged = await MNIST.load<Tensor, number>(root, options);
+    const subset = new Subset(exchanged, [0, 1, 2, 3]);
+    exchanged.transform = new Minus();
+    const sets = [
+      new Subset(await MNIST.load(root, options), [0, 1, 2, 3]),
+      new Subset(await MNIST.load(root, { transform: new Minus() }), [0, 1, 2, 3]),
+      new Subset(await Even.load(root, { transform }), [0, 1, 2, 3]),
+      subset,
+    ];
+    for (const set of sets) {
+      const [[x, y]] = [...new DataLoader(set as Dataset<[Tensor, number]>, { batchSize: 4 })] as [[Tensor, Tensor]];
+      const samples = [0, 1, 2, 3].map((i) => set.get(i) as [Tensor, number]);
+      samples.forEach(([image], i) => {
+        expect(equal(x.select(0, i), image)).toBe(true);
+      });
+      expect(y.toArray()).toEqual(samples.map(([, label]) => label));
+    }
+  });
+
+  it("shows what was written into its tensors, in samples and in batches", async () => {
+    await putDigits(root, true);
+    const set = await MNIST.load(root, { transform: new transforms.ToTensor() });
+    set.data.select(0, 1).fill_(255);
+    set.targets.add_(100);
+    const [image, label] = set.get(1);
+    const [[x, y]] = [...new DataLoader(set, { batchSize: 2 })] as [[Tensor, Tensor]];
+    expect([image.mean().item(), label, x.select(0, 1).mean().item(), y.toArray()]).toEqual([1, 106, 1, [103, 106]]);
+    set.data.dispose();
+    set.targets.dispose();
+    expect([set.get(1)[1], set.targets.toArray()]).toEqual([6, labels]);
+  });
+});
+
+describe("what it cannot mean is refused, by name", () => {
+  it.each([
+    [{ Train: false }, 'unknown option "Train". It takes train, transform, targetTransform, download, mirrors,'],
+    [{ target_transform: () => 3 }, 'unknown option "target_transform". It takes'],
+    [{ train: "test" }, 'train is "test", needs true or false'],
+    [{ transform: 5 }, "transform is 5, needs a function"],
+    [{ targetTransform: [] }, "targetTransform is [], needs a function"],
+    [{ download: 1 }, "download is 1, needs true or false"],
+    [{ mirrors: "http://x/" }, 'mirrors is "http://x/", needs a list of at least one address'],
+    [{ mirrors: [] }, "mirrors is [], needs a list of at least one address"],
+    [{ progress: {} }, "progress is an object, needs true, false, or an object with start, advance and stop"],
+    [{ source: new Set() }, "source is a Set, needs an object with read(name), or a Map"],
+    [{ signal: "stop" }, 'signal is "stop", needs an AbortSignal'],
+  ])("%o", async (options, message) => {
+    await expect(MNIST.load(root, options as never)).rejects.toThrow(`MNIST: ${message}`);
+  });
+
+  it.each([5, null])("a root of %s", async (place) => {
+    const message = `KMNIST: got ${place}. It takes load(root, options) or load(options): root is a path or a URL`;
+    await expect(KMNIST.load(place as never)).rejects.toThrow(message);
+  });
+
+  it("new", () => {
+    expect(() => new FashionMNIST("data" as never, {})).toThrow(
+      "FashionMNIST: files arrive asynchronously. Use await FashionMNIST.load(root, options)",
+    );
   });
 });
 
@@ -128,6 +203,7 @@ describe("a source", () => {
     expect(String(set)).toContain(
       "Dataset FashionMNIST\n    Number of datapoints: 20\n    Root location: the given source\n    Split: Test",
     );
+    expect((await MNIST.load({ train: false, source: new Map(Object.entries(files)) })).length).toBe(20);
     await expect(MNIST.load({ source: from({}) })).rejects.toThrow(
       "MNIST: the source has no train-images-idx3-ubyte.gz",
     );
@@ -168,6 +244,12 @@ describe.skipIf(!existsSync(real))("the real MNIST (needs ../shared)", () => {
     expect(pixels.reduce((sum, pixel) => sum + pixel, 0) / pixels.length / 255).toBeCloseTo(0.1325, 4);
   });
 
+  it("is not taken for another data set", async () => {
+    await expect(FashionMNIST.load(real)).rejects.toThrow(
+      `${join(real, "train-images-idx3-ubyte.gz")}: holds MNIST, not FashionMNIST. Use MNIST.load, or put FashionMNIST's`,
+    );
+  });
+
   it("is downloaded from a mirror, past one that has it not, and kept", async () => {
     const mirror = await startMirror(() => Buffer.alloc(0));
     const bytes = new Map(
@@ -185,12 +267,17 @@ describe.skipIf(!existsSync(real))("the real MNIST (needs ../shared)", () => {
       stop: (failure?: { reason: string }) => (failure ? failed.push(failure.reason) : finished.push(received)),
     };
     try {
-      const options = { train: false, download: true, mirrors: [mirror.at("404"), good.at("good")], progress };
+      const options = {
+        train: false,
+        download: true,
+        mirrors: [mirror.at("404"), good.at("good").slice(0, -1)],
+        progress,
+      };
       expect((await MNIST.load(root, options)).length).toBe(10_000);
       expect(finished).toEqual([9912422, 28881, 1648877, 4542]);
       expect(failed).toEqual(Array(4).fill("HTTP 404 Not Found"));
       expect((await readdir(join(root, "MNIST/raw"))).sort()).toEqual([...bytes.keys()].sort());
-      await MNIST.load(root, { ...options, mirrors: [] });
+      await MNIST.load(root, { ...options, download: false });
     } finally {
       await Promise.all([mirror.close(), good.close()]);
     }

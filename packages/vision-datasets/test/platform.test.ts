@@ -2,10 +2,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { platform as browser } from "../src/browser/platform.ts";
 import type { FileRequest, RemoteFile } from "../src/files.ts";
-import { cacheRoot, expandHome } from "../src/node/folders.ts";
+import { cacheRoot } from "../src/node/folders.ts";
 import { platform as node } from "../src/node/platform.ts";
 import { type Mirror, startMirror } from "./server.ts";
 
@@ -125,8 +126,17 @@ describe("folders", () => {
   });
 
   it("~ is the home folder", () => {
-    expect(expandHome("~/data")).toBe(join(homedir(), "data"));
-    expect(expandHome("data/~")).toBe("data/~");
+    expect(node.folder("~/data")).toBe(join(homedir(), "data"));
+    expect(node.folder("data/~")).toBe("data/~");
+  });
+
+  it("a file's URL is its path, other addresses are refused; in browsers a URL is its address", () => {
+    const url = pathToFileURL("/a b/c");
+    expect([node.folder(url), node.folder(url.href)]).toEqual(["/a b/c", "/a b/c"]);
+    expect(() => node.folder("https://x/y")).toThrow(
+      "load: root is https://x/y, needs a folder's path or file: address. Addresses to download from are mirrors",
+    );
+    expect(browser.folder(new URL("https://x/y"))).toBe("https://x/y");
   });
 
   it("the cache is the system's unless DL_HOME says otherwise", () => {

@@ -6,7 +6,12 @@ import { DatasetError, describe } from "../errors.ts";
 import type { DownloadReporter, FileRequest, NamedBytes, Obtained, Platform, RemoteFile } from "../files.ts";
 import { localNames, subfolders } from "../files.ts";
 
-export const platform: Platform = { obtain, mirror: () => undefined };
+export const platform: Platform = {
+  obtain,
+  folder: (root) => (typeof root === "string" ? root : root.href),
+  md5: (bytes) => bytesToHex(md5(bytes)),
+  mirror: () => undefined,
+};
 
 async function obtain(request: FileRequest): Promise<Obtained> {
   const files: NamedBytes[] = [];
@@ -61,7 +66,7 @@ async function receive(
   reporter?.start({ url, total: file.size, received: 0 });
   try {
     const bytes = await collect(await get(url, signal), file.size, reporter);
-    if (bytesToHex(md5(bytes)) !== file.md5) throw new Error("wrong checksum");
+    if (platform.md5(bytes) !== file.md5) throw new Error("wrong checksum");
     reporter?.stop();
     return bytes;
   } catch (error) {

@@ -3,8 +3,11 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fail } from "@dl/tensor";
 import envPaths from "env-paths";
 import { localNames, type RemoteFile, subfolders } from "../files.ts";
+import type { Root } from "../options.ts";
 
 /** `$DL_HOME/datasets`, or the same in the operating system's folder for caches. It is laid out as a root is. */
 export function cacheRoot(): string {
@@ -23,8 +26,13 @@ export function ownMirror(dataset: string): string | undefined {
   return base ? `${base.replace(/\/+$/, "")}/${dataset}/raw/` : undefined;
 }
 
-/** `~/data` as shells expand it. */
-export function expandHome(path: string): string {
+/** A path, where `~/data` is as shells expand it, or a `file:` address. */
+export function folder(root: Root): string {
+  const path = typeof root === "string" ? root : root.href;
+  if (/^https?:/.test(path)) {
+    fail("load", `root is ${path}, needs a folder's path or file: address`, "Addresses to download from are mirrors");
+  }
+  if (path.startsWith("file:")) return fileURLToPath(path);
   return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path;
 }
 
@@ -63,11 +71,10 @@ export async function firstFile(paths: readonly string[]): Promise<string | unde
 }
 
 /** Whether the file at `path` is there and has the checksum of `file`. */
-export async function isGood(path: string, { md5, size }: RemoteFile): Promise<boolean> {
-  return (
-    (await fileSize(path)) === size &&
-    createHash("md5")
-      .update(await readFile(path))
-      .digest("hex") === md5
-  );
+export async function isGood(path: string, file: RemoteFile): Promise<boolean> {
+  return (await fileSize(path)) === file.size && md5(await readFile(path)) === file.md5;
+}
+
+export function md5(bytes: Uint8Array): string {
+  return createHash("md5").update(bytes).digest("hex");
 }

@@ -3,12 +3,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatasetError, describe } from "../errors.ts";
 import type { FileRequest, NamedBytes, Obtained, Platform, RemoteFile } from "../files.ts";
-import { cacheRoot, candidates, expandHome, firstFile, isGood, isOffline, ownMirror, rawFolder } from "./folders.ts";
+import { cacheRoot, candidates, firstFile, folder, isGood, isOffline, md5, ownMirror, rawFolder } from "./folders.ts";
 
-export const platform: Platform = { obtain, mirror: ownMirror };
+export const platform: Platform = { obtain, folder, md5, mirror: ownMirror };
 
 async function obtain(request: FileRequest): Promise<Obtained> {
-  const root = request.root === undefined ? cacheRoot() : expandHome(request.root);
+  const { root = cacheRoot() } = request;
   let paths = await findAll(root, request);
   if (paths.includes(undefined)) {
     const missing = request.needed.filter((_, i) => paths[i] === undefined);
@@ -35,11 +35,11 @@ async function find(root: string, dataset: string, file: RemoteFile): Promise<st
 
 async function fetchAll(root: string, missing: readonly RemoteFile[], request: FileRequest): Promise<void> {
   const { dataset, all, mirrors, progress, signal } = request;
-  const folder = rawFolder(root, dataset);
+  const target = rawFolder(root, dataset);
   const names = missing.map(({ name }) => name).join(", ");
   const places = [...new Set([root, cacheRoot()])].join(" and ");
   const problem = `${dataset}: ${names} not found in ${places}`;
-  const byHand = `put the files into ${folder} by hand (they are at ${mirrors.join(" and ")})`;
+  const byHand = `put the files into ${target} by hand (they are at ${mirrors.join(" and ")})`;
   if (!request.download) throw new DatasetError("not-found", `${problem}. Pass download: true, or ${byHand}`);
   if (isOffline()) {
     throw new DatasetError("offline", `${problem}, and DL_OFFLINE forbids downloads. Unset DL_OFFLINE, or ${byHand}`);
@@ -54,7 +54,7 @@ async function fetchAll(root: string, missing: readonly RemoteFile[], request: F
     if ((await find(root, dataset, file)) !== undefined) continue;
     await download({
       file,
-      destination: join(folder, file.name),
+      destination: join(target, file.name),
       mirrors,
       reporter,
       signal: signal as AbortSignal | undefined,

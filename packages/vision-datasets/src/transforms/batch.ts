@@ -21,17 +21,15 @@ import type { TransformFunction } from "./transform.ts";
 /** Makes the batch that stacking the transformed pictures would make. */
 export type BatchTransform = (pictures: PictureStack) => Tensor<"float32">;
 
-/** Transforms that give a picture for a picture. */
-const pictorial = [PictureTransform, Grayscale];
-
-/** The fast form of a transform, if there is one. */
+/** The fast form of a transform as it is now, if there is one. */
 export function batched(transform: TransformFunction<never, unknown>): BatchTransform | undefined {
   const chain = flatten(transform);
-  const at = chain.findIndex((step) => step instanceof ToTensor);
+  const at = chain.findIndex((step) => isPlain(step, ToTensor));
   const [before, after] = [chain.slice(0, at), chain.slice(at + 1)];
   if (at < 0 || !before.every((step) => pictorial.some((type) => step instanceof type))) return undefined;
-  if (!after.every((step) => step instanceof Normalize)) return undefined;
-  const tables = tablesOf(after as Normalize[]);
+  if (!after.every((step) => isPlain(step, Normalize))) return undefined;
+  const tables = (channels: number): readonly ByteTable[] =>
+    (after as Normalize[]).reduce<readonly ByteTable[]>(normalizeTables, Array(channels).fill(unitTable));
   if (before.length === 0) return (pictures) => floatTensor(pictures, tables(pictures.channels));
   const change = new Compose(before as unknown as [TransformFunction<RawImage, RawImage>]);
   return (pictures) => {
@@ -40,15 +38,12 @@ export function batched(transform: TransformFunction<never, unknown>): BatchTran
   };
 }
 
-/** The tables for a number of channels, made once. */
-function tablesOf(normalizes: readonly Normalize[]): (channels: number) => readonly ByteTable[] {
-  const known = new Map<number, readonly ByteTable[]>();
-  return (channels) => {
-    const unit: readonly ByteTable[] = Array(channels).fill(unitTable);
-    const tables = known.get(channels) ?? normalizes.reduce(normalizeTables, unit);
-    known.set(channels, tables);
-    return tables;
-  };
+/** Transforms that give a picture for a picture. */
+const pictorial = [PictureTransform, Grayscale];
+
+/** A subclass that computes something of its own is no longer what this file knows by heart. */
+function isPlain<T extends { readonly forward: unknown }>(step: unknown, type: { readonly prototype: T }): step is T {
+  return step instanceof (type as never) && (step as T).forward === type.prototype.forward;
 }
 
 function unpile({ data, height, width, channels }: PictureStack): RawImage[] {
@@ -72,5 +67,5 @@ function pile(images: readonly RawImage[]): PictureStack {
 }
 
 function flatten(transform: TransformFunction<never, unknown>): readonly TransformFunction<never, unknown>[] {
-  return transform instanceof Compose ? transform.transforms.flatMap(flatten) : [transform];
+  return isPlain(transform, Compose<never, unknown>) ? transform.transforms.flatMap(flatten) : [transform];
 }
