@@ -21,8 +21,10 @@ export interface Source {
   read(name: string): Promise<Uint8Array | undefined> | Uint8Array | undefined;
 }
 
-/** Told how downloads go; the default one in Node draws a bar for each file. */
+/** Told how downloads go; the default one in Node draws a bar for each file. What it throws ends the download. */
 export interface DownloadReporter {
+  /** Another download of the file is under way, or was killed, which is noticed after so many seconds. */
+  wait?(path: string, seconds: number): void;
   /** A mirror is asked for the file; the answer may take a while. */
   ask?(url: string): void;
   /** A transfer begins; `received` bytes of it are already here. */

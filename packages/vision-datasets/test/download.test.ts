@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { DownloadReporter } from "../src/files.ts";
 import { type Download, download } from "../src/node/download.ts";
 import { silentReporter } from "../src/node/progress.ts";
@@ -117,6 +117,20 @@ describe("when every mirror fails", () => {
   });
 });
 
+describe("a reporter that throws", () => {
+  it.each(["ask", "start", "advance", "stop"] as const)("in %s ends the download with its error", async (call) => {
+    const error = new Error("mine");
+    const reporter: DownloadReporter = {
+      ...silentReporter,
+      [call]: () => {
+        throw error;
+      },
+    };
+    await expect(download(job(["good", "good"], { reporter }))).rejects.toBe(error);
+    expect(mirror.seen.get("good")?.length ?? 0).toBeLessThan(2);
+  });
+});
+
 describe("what is on disk", () => {
   it("a good copy is used without asking anyone; a damaged one is replaced", async () => {
     await download(job(["good"]));
@@ -173,6 +187,22 @@ describe("what is on disk", () => {
 });
 
 describe("several at once", () => {
+  it("who waits for another one's lock says so, once, and hears an abort", async () => {
+    const lock = `${destination}.lock`;
+    await mkdir(lock, { recursive: true });
+    const told: unknown[] = [];
+    const wait = (path: string, seconds: number) => told.push([path, seconds]);
+    const reporter: DownloadReporter = { ...silentReporter, wait };
+    const stop = new AbortController();
+    const waiting = download(job(["good"], { reporter, signal: stop.signal }));
+    await vi.waitFor(() => expect(told).toEqual([[destination, 10]]), 5000);
+    stop.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+    await rm(lock, { recursive: true });
+    await download(job(["good"], { reporter }));
+    expect(told).toHaveLength(1);
+  });
+
   it("in one process ask the mirror once", async () => {
     await Promise.all([1, 2, 3].map(() => download(job(["good"]))));
     expect(mirror.seen.get("good")).toHaveLength(1);

@@ -170,6 +170,20 @@ describe("in browsers", () => {
     ]);
   });
 
+  it("a reporter's own error comes out as it is", async () => {
+    const error = new Error("mine");
+    const progress = {
+      start() {},
+      stop() {},
+      advance() {
+        throw error;
+      },
+    };
+    await expect(browser.obtain(request({ root: undefined, mirrors: [mirror.at("good")], progress }))).rejects.toBe(
+      error,
+    );
+  });
+
   it("what is nowhere is an error that says what to do", async () => {
     const nowhere = request({ root: mirror.at("404"), mirrors: [mirror.at("404")] });
     await expect(browser.obtain(nowhere)).rejects.toThrow(

@@ -42,6 +42,12 @@ describe("TerminalReporter", () => {
     );
   });
 
+  it("says that another download is waited for", () => {
+    expect(watched(true, (reporter) => reporter.wait("/x/file.gz", 10))).toBe(
+      "Waiting for another download of /x/file.gz (if it was killed, for 10 s) …\n",
+    );
+  });
+
   it("says why a transfer failed", () => {
     expect(written(false, { url: "http://x/file.gz", reason: "HTTP 404" })).toBe(
       "Downloading http://x/file.gz\nFailed to download http://x/file.gz: HTTP 404\n",

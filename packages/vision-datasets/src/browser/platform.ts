@@ -5,6 +5,7 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { DatasetError, describe } from "../errors.ts";
 import type { DownloadReporter, FileRequest, NamedBytes, Obtained, Platform, RemoteFile } from "../files.ts";
 import { localNames, subfolders } from "../files.ts";
+import { guarded } from "../reporting.ts";
 
 export const platform: Platform = {
   obtain,
@@ -43,11 +44,16 @@ async function fromMirrors(file: RemoteFile, request: FileRequest): Promise<Name
     throw new DatasetError("not-found", `${dataset}: ${file.name} not found: ${place}. ${remedy}`);
   }
   const failures: string[] = [];
+  const broken = new AbortController();
+  const reporter = typeof progress === "object" ? guarded(progress, (error) => broken.abort(error)) : undefined;
   for (const mirror of mirrors) {
     const path = mirror + file.name;
     try {
-      return { path, bytes: await receive(path, file, typeof progress === "object" ? progress : undefined, signal) };
+      const bytes = await receive(path, file, reporter, signal);
+      broken.signal.throwIfAborted();
+      return { path, bytes };
     } catch (error) {
+      broken.signal.throwIfAborted();
       signal?.throwIfAborted();
       failures.push(`\n  ${path}: ${describe(error)}`);
     }

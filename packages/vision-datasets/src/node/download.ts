@@ -9,6 +9,7 @@ import pRetry from "p-retry";
 import lockfile from "proper-lockfile";
 import { DatasetError, describe } from "../errors.ts";
 import type { DownloadReporter, RemoteFile } from "../files.ts";
+import { guarded } from "../reporting.ts";
 import { isGood, makeFolder } from "./folders.ts";
 import { defaultPatience, type Patience, Refused, transfer, Unresumable, unwritable } from "./transfer.ts";
 
@@ -24,42 +25,49 @@ export interface Download {
 /** A process that died while it held the lock keeps others waiting this long. */
 const staleMs = 10_000;
 const lockPollMs = 200;
+/** A longer wait is told. */
+const quietPolls = 5;
 
 /** Brings `file` to `destination`, unless a good copy is there. Throws a {@link DatasetError}. */
-export async function download(job: Download): Promise<void> {
-  const { destination, file } = job;
+export async function download(request: Download): Promise<void> {
+  const { destination, file } = request;
   if (await isGood(destination, file)) return;
   const folder = dirname(destination);
   await makeFolder(folder).catch(unwritable(folder));
-  const lost = new AbortController();
-  const signal = AbortSignal.any(job.signal ? [lost.signal, job.signal] : [lost.signal]);
-  const release = await acquire(destination, signal, (error) => lost.abort(error));
+  const [lost, broken] = [new AbortController(), new AbortController()];
+  const signal = AbortSignal.any([lost.signal, broken.signal, ...(request.signal ? [request.signal] : [])]);
+  const job = { ...request, signal, reporter: guarded(request.reporter, (error) => broken.abort(error)) };
+  const release = await acquire(job, (error) => lost.abort(error));
   try {
-    if (!(await isGood(destination, file))) await fromMirrors(job, signal);
+    if (!(await isGood(destination, file))) await fromMirrors(job);
+    broken.signal.throwIfAborted();
   } finally {
     await release().catch(() => {});
   }
 }
 
-async function acquire(path: string, signal: AbortSignal, onCompromised: (error: Error) => void) {
-  for (;;) {
+type Job = Download & { readonly signal: AbortSignal };
+
+async function acquire({ destination: path, reporter, signal }: Job, onCompromised: (error: Error) => void) {
+  for (let polls = 0; ; polls++) {
     signal.throwIfAborted();
     try {
       return await lockfile.lock(path, { realpath: false, stale: staleMs, update: staleMs / 5, onCompromised });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ELOCKED") unwritable(`${path}.lock`)(error);
     }
-    await sleep(lockPollMs, undefined, { signal });
+    if (polls === quietPolls) reporter.wait?.(path, staleMs / 1000);
+    await sleep(lockPollMs, undefined, { signal }).catch(() => {}); // the next turn throws the signal's reason
   }
 }
 
-async function fromMirrors(job: Download, signal: AbortSignal): Promise<void> {
-  const { file, destination, mirrors, patience = defaultPatience } = job;
+async function fromMirrors(job: Job): Promise<void> {
+  const { file, destination, mirrors, signal, patience = defaultPatience } = job;
   const failures: { readonly url: string; readonly error: unknown }[] = [];
   for (const mirror of mirrors) {
     const url = mirror + file.name;
     try {
-      return await pRetry(() => attempt(url, job, patience, signal), {
+      return await pRetry(() => attempt(url, job, patience), {
         retries: patience.retries,
         minTimeout: patience.backoffMs,
         randomize: true,
@@ -79,8 +87,8 @@ async function fromMirrors(job: Download, signal: AbortSignal): Promise<void> {
 }
 
 /** A part that turns out wrong, or that the server does not continue, is dropped and fetched anew. */
-async function attempt(url: string, job: Download, patience: Patience, signal: AbortSignal): Promise<void> {
-  const { file, destination, reporter } = job;
+async function attempt(url: string, job: Job, patience: Patience): Promise<void> {
+  const { file, destination, reporter, signal } = job;
   const part = `${destination}.part`;
   try {
     const resumed = await transfer({ url, part, size: file.size, patience, reporter, signal });
@@ -93,5 +101,5 @@ async function attempt(url: string, job: Download, patience: Patience, signal: A
     // p-retry looks at a TypeError's text to tell network failures; here every other failure is one.
     if (!(error instanceof Unresumable)) throw error instanceof TypeError ? new Error(describe(error)) : error;
   }
-  return attempt(url, job, patience, signal);
+  return attempt(url, job, patience);
 }

@@ -62,6 +62,10 @@ export class TerminalReporter implements DownloadReporter {
     this.#stream = stream;
   }
 
+  wait(path: string, seconds: number): void {
+    this.#stream.write(`Waiting for another download of ${path} (if it was killed, for ${seconds} s) …\n`);
+  }
+
   ask(url: string): void {
     this.#waiting = setTimeout(() => this.#stream.write(`Waiting for ${new URL(url).host} …\n`), patienceMs);
   }
