@@ -1,5 +1,6 @@
 /** A picture before it is a tensor: what PIL's images are to torchvision. */
 import { fail } from "@dl/tensor";
+import { showValue } from "./show.ts";
 
 /** Bytes row by row, the channels of a pixel side by side. */
 export class RawImage {
@@ -11,6 +12,12 @@ export class RawImage {
   readonly data: Uint8Array;
 
   constructor(data: Uint8Array | Uint8ClampedArray, height: number, width: number, channels = 1) {
+    if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
+      fail("RawImage", `data is ${showValue(data)}, needs a Uint8Array`);
+    }
+    if (![height, width, channels].every((size) => Number.isInteger(size) && size > 0)) {
+      fail("RawImage", `got ${height} x ${width} pixels of ${channels} channels, needs whole numbers above 0`);
+    }
     if (data.length !== height * width * channels) {
       fail("RawImage", `${data.length} bytes do not fill ${height} x ${width} pixels of ${channels} channels`);
     }

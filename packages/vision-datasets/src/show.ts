@@ -1,8 +1,11 @@
+import { isTensor, showShape } from "@dl/tensor";
+
 /** What a user gave, for messages. */
 export function showValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(showValue).join(", ")}]`;
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
+  if (isTensor(value)) return `a tensor ${showShape(value.shape)}`;
   return value.constructor === Object ? "an object" : `a ${value.constructor?.name}`;
 }

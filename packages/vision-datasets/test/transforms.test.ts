@@ -1,6 +1,6 @@
 import "@dl/backend-cpu";
 import { inspect } from "node:util";
-import { equal, manualSeed, type Tensor, tensor, zeros } from "@dl/tensor";
+import { equal, manualSeed, ones, type Tensor, tensor, zeros } from "@dl/tensor";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RawImage, transforms } from "../src/index.ts";
@@ -50,6 +50,15 @@ describe("ToTensor", () => {
       "RawImage: 3 bytes do not fill 2 x 2 pixels of 1 channels",
     );
   });
+
+  it.each([
+    [new Uint8Array(4), [-2, -2], "got -2 x -2 pixels of 1 channels, needs whole numbers above 0"],
+    [new Uint8Array(3), [1.5, 2], "got 1.5 x 2 pixels of 1 channels, needs"],
+    [new Uint8Array(0), [2, 2, 0], "got 2 x 2 pixels of 0 channels, needs"],
+    [new Float32Array(4), [2, 2], "data is a Float32Array, needs a Uint8Array"],
+  ])("wants whole sizes and bytes: %o, %o", (data, sizes, message) => {
+    expect(() => new RawImage(data as Uint8Array, ...(sizes as [number, number]))).toThrow(`RawImage: ${message}`);
+  });
 });
 
 describe("Normalize", () => {
@@ -59,7 +68,20 @@ describe("Normalize", () => {
     expect(new Normalize([1], [2])(x).toArray()).toEqual([[[0, 1]], [[2, 3]]]);
   });
 
+  it("takes numbers and tensors, by position and by name", () => {
+    const x = ones(2, 1, 1);
+    expect(new Normalize(0.5, 0.25)(x).toArray()).toEqual([[[2]], [[2]]]);
+    expect(new Normalize(tensor([0.5, 1]), { std: [0.25, 1] })(x).toArray()).toEqual([[[2]], [[0]]]);
+    expect(String(new Normalize({ mean: tensor(0.5), std: 1 }))).toBe("Normalize(mean=(0.5,), std=(1.0,))");
+  });
+
   it("refuses what cannot be meant", () => {
+    expect(() => new Normalize([1], [1])(numbered(2, 2) as never)).toThrow(
+      "Normalize: needs a tensor, got a RawImage. Put ToTensor before it",
+    );
+    expect(() => new Normalize([0.5], ["1"] as never)).toThrow(
+      'Normalize: std is ["1"], needs a number, a list of numbers or a 1-d tensor',
+    );
     expect(() => new Normalize([0.5], [0])).toThrow("Normalize: std [0] has a 0 to divide by");
     expect(() => new Normalize([0.5, 0.5], [1])).toThrow("Normalize: mean [0.5, 0.5] and std [1] differ in length");
     expect(() => new Normalize([1, 2], [1, 1])(zeros(3, 2, 2))).toThrow("Normalize: has 2 means for 3 channels");
@@ -85,6 +107,49 @@ describe("geometry", () => {
     ]);
     expect(rows(new Pad([-1, 0])(numbered(2, 3)))).toEqual([[2], [5]]);
     expect(() => new Pad(-1)(numbered(2, 3))).toThrow("Pad: nothing is left of 2 x 3 pixels");
+  });
+
+  it.each([300, -1, 0.5])("pads raw pictures with bytes only, not with %s", (fill) => {
+    expect(() => new Pad(1, fill)(numbered(1, 1))).toThrow(
+      `Pad: fill is ${fill}, needs a whole number from 0 to 255 for a RawImage. Other values are for tensors`,
+    );
+    expect(new Pad([1, 0], fill)(zeros(1, 1)).toArray()).toEqual([[fill, 0, fill]]);
+  });
+
+  it.each([
+    [() => new Pad(1, [1, 2, 3] as never), "Pad: fill is [1, 2, 3], needs one number for all channels"],
+    [() => new Pad([1, 2, 3] as never), "Pad: padding is [1, 2, 3], needs 1, 2 or 4 whole numbers"],
+    [() => new (Pad as never as new () => object)(), "Pad: padding is undefined, needs 1, 2 or 4 whole numbers"],
+    [() => new RandomCrop(2, { fill: "0" as never }), 'RandomCrop: fill is "0", needs one number'],
+    [() => new CenterCrop([5, 5, 5] as never), "CenterCrop: size is [5, 5, 5], needs 1 or 2 whole numbers above 0"],
+    [
+      () => new (CenterCrop as never as new () => object)(),
+      "CenterCrop: size is undefined, needs 1 or 2 whole numbers",
+    ],
+    [() => new CenterCrop({ size: 0 }), "CenterCrop: size is 0, needs 1 or 2 whole numbers above 0"],
+    [() => new CenterCrop(1)(5 as never), "CenterCrop: needs a RawImage or a tensor, got 5"],
+    [() => new RandomHorizontalFlip(0)([1] as never), "RandomHorizontalFlip: needs a RawImage or a tensor, got [1]"],
+    [
+      () => new Compose(new Pad(1) as never),
+      "Compose: got a function, needs a list of transforms. Write new Compose([a, b])",
+    ],
+    [() => new Compose([new Pad(1), 5] as never), "Compose: got [a function, 5], needs a list of transforms"],
+    [() => new Lambda(5 as never), "Lambda: got 5, needs a function"],
+    [() => new RandomVerticalFlip({ q: 1 } as never), 'RandomVerticalFlip: unknown option "q". It takes p'],
+  ])("%s", (make, message) => {
+    expect(make).toThrow(message);
+  });
+
+  it("takes lists of one number, and everything by name", () => {
+    expect(new CenterCrop([5]).size).toEqual([5, 5]);
+    expect(new CenterCrop({ size: [1, 2] }).size).toEqual([1, 2]);
+    expect(rows(new Pad({ padding: [1], fill: 2 })(numbered(1, 1)))).toEqual([
+      [2, 2, 2],
+      [2, 1, 2],
+      [2, 2, 2],
+    ]);
+    expect(new RandomHorizontalFlip({ p: 0.1 }).p).toBe(0.1);
+    expect(new Grayscale({ numOutputChannels: 3 }).numOutputChannels).toBe(3);
   });
 
   it("CenterCrop takes the middle, padding what is too small", () => {
@@ -158,6 +223,22 @@ describe("Grayscale", () => {
     const colours = new RawImage(Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30), 1, 4, 3);
     expect([...new Grayscale()(colours).data]).toEqual([76, 150, 29, 18]);
     expect([...new Grayscale(3)(numbered(1, 2)).data]).toEqual([1, 1, 1, 2, 2, 2]);
+  });
+
+  it("weighs tensors as torchvision does", () => {
+    const x = tensor([10, 200, 0, 255, 20, 100, 255, 255, 30, 50, 7, 255], { dtype: "uint8" }).view(3, 2, 2);
+    expect([new Grayscale()(x).dtype, new Grayscale()(x).toArray()]).toEqual([
+      "uint8",
+      [
+        [
+          [18, 124],
+          [150, 254],
+        ],
+      ],
+    ]);
+    expect(new Grayscale(3)(x.float()).shape).toEqual([3, 2, 2]);
+    expect(new Grayscale(3)(ones(2, 1, 4, 5)).shape).toEqual([2, 3, 4, 5]);
+    expect(() => new Grayscale()(ones(2, 4, 5))).toThrow("Grayscale: needs 1 or 3 channels, got 2");
   });
 });
 

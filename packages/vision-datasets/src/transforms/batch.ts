@@ -6,7 +6,6 @@ import { fail, type Tensor } from "@dl/tensor";
 import { RawImage } from "../image.ts";
 import { Compose } from "./compose.ts";
 import { PictureTransform } from "./geometry.ts";
-import { Grayscale } from "./grayscale.ts";
 import {
   type ByteTable,
   floatTensor,
@@ -26,7 +25,7 @@ export function batched(transform: TransformFunction<never, unknown>): BatchTran
   const chain = flatten(transform);
   const at = chain.findIndex((step) => isPlain(step, ToTensor));
   const [before, after] = [chain.slice(0, at), chain.slice(at + 1)];
-  if (at < 0 || !before.every((step) => pictorial.some((type) => step instanceof type))) return undefined;
+  if (at < 0 || !before.every((step) => step instanceof PictureTransform)) return undefined;
   if (!after.every((step) => isPlain(step, Normalize))) return undefined;
   const tables = (channels: number): readonly ByteTable[] =>
     (after as Normalize[]).reduce<readonly ByteTable[]>(normalizeTables, Array(channels).fill(unitTable));
@@ -37,9 +36,6 @@ export function batched(transform: TransformFunction<never, unknown>): BatchTran
     return floatTensor(changed, tables(changed.channels));
   };
 }
-
-/** Transforms that give a picture for a picture. */
-const pictorial = [PictureTransform, Grayscale];
 
 /** A subclass that computes something of its own is no longer what this file knows by heart. */
 function isPlain<T extends { readonly forward: unknown }>(step: unknown, type: { readonly prototype: T }): step is T {

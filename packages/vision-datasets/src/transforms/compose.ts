@@ -1,3 +1,5 @@
+import { fail } from "@dl/tensor";
+import { showValue } from "../show.ts";
 import { showTransform, Transform, type TransformFunction } from "./transform.ts";
 
 /** One or more transforms; the first takes `In`, the last gives `Out`. */
@@ -16,6 +18,9 @@ export class Compose<In, Out> extends Transform<In, Out> {
 
   constructor(transforms: TransformChain<In, Out>) {
     super();
+    if (!Array.isArray(transforms) || !transforms.every((transform) => typeof transform === "function")) {
+      fail("Compose", `got ${showValue(transforms)}, needs a list of transforms`, "Write new Compose([a, b])");
+    }
     this.transforms = transforms as readonly TransformFunction<never, unknown>[];
   }
 
@@ -39,6 +44,7 @@ export class Lambda<In, Out> extends Transform<In, Out> {
 
   constructor(lambda: TransformFunction<In, Out>) {
     super();
+    if (typeof lambda !== "function") fail("Lambda", `got ${showValue(lambda)}, needs a function`);
     this.lambda = lambda;
   }
 

@@ -1,14 +1,16 @@
 /** Transforms that move pixels. They take raw pictures and tensors, and give back what they took. */
 import { type Arguments, defaultGenerator, fail, readArguments, words } from "@dl/tensor";
+import { showValue } from "../show.ts";
 import { mirrored, type Picture, sizeOf, withMargins } from "./picture.ts";
 import { showFloat, showTuple, Transform } from "./transform.ts";
 
 /** A length for both sides, or [height, width]. */
-export type Size = number | readonly [height: number, width: number];
+export type Size = number | readonly [both: number] | readonly [height: number, width: number];
 
 /** The same on all sides, [left and right, top and bottom], or [left, top, right, bottom]. */
 export type Padding =
   | number
+  | readonly [all: number]
   | readonly [horizontal: number, vertical: number]
   | readonly [left: number, top: number, right: number, bottom: number];
 
@@ -26,16 +28,28 @@ function uniform(): number {
   return words(defaultGenerator.take(1))() / 2 ** 32;
 }
 
+/** One number for all, or a list of as many as one of `counts` says. */
+function wholeNumbers(op: string, what: string, given: unknown, counts: readonly number[], least: number): number[] {
+  const list: unknown[] = Array.isArray(given) ? given : [given];
+  const fit = list.every((item) => Number.isInteger(item) && (item as number) >= least);
+  if (fit && counts.includes(list.length)) return list as number[];
+  const numbers = `${counts.slice(0, -1).join(", ")} or ${counts.at(-1)} whole numbers`;
+  return fail(op, `${what} is ${showValue(given)}, needs ${numbers}${least > 0 ? " above 0" : ""}`);
+}
+
 function parseSize(op: string, size: Size): readonly [number, number] {
-  const [height, width] = typeof size === "number" ? [size, size] : size;
-  if ([height, width].every((length) => Number.isInteger(length) && length > 0)) return [height, width];
-  return fail(op, `size is ${size}, needs whole numbers above 0`);
+  const [height, width = height] = wholeNumbers(op, "size", size, [1, 2], 1) as [number, number?];
+  return [height, width];
 }
 
 function parsePadding(op: string, padding: Padding): readonly [number, number, number, number] {
-  const [left, top, right = left, bottom = top] = typeof padding === "number" ? [padding, padding] : padding;
-  if ([left, top, right, bottom].every(Number.isInteger)) return [left, top, right, bottom];
-  return fail(op, `padding is ${padding}, needs 1, 2 or 4 whole numbers`);
+  const numbers = wholeNumbers(op, "padding", padding, [1, 2, 4], Number.NEGATIVE_INFINITY);
+  const [left, top = left, right = left, bottom = top] = numbers as [number, ...number[]];
+  return [left, top, right, bottom];
+}
+
+function checkFill(op: string, fill: unknown): void {
+  if (typeof fill !== "number") fail(op, `fill is ${showValue(fill)}, needs one number for all channels`);
 }
 
 function showPadding(padding: Padding): string {
@@ -74,6 +88,7 @@ export class Pad extends PictureTransform {
     super();
     const [padding, fill = 0] = readArguments<PadArguments>(Pad, args);
     parsePadding("Pad", padding);
+    checkFill("Pad", fill);
     this.padding = padding;
     this.fill = fill;
   }
@@ -87,16 +102,20 @@ export class Pad extends PictureTransform {
   }
 }
 
+type CenterCropArguments = [size: Size];
+
 /**
  * The middle of a picture. What is smaller is padded with 0.
  *
  * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.CenterCrop.html
  */
 export class CenterCrop extends PictureTransform {
+  static readonly names = ["size"] as const;
   readonly size: readonly [height: number, width: number];
 
-  constructor(size: Size) {
+  constructor(...args: Arguments<typeof CenterCrop.names, CenterCropArguments>) {
     super();
+    const [size] = readArguments<CenterCropArguments>(CenterCrop, args);
     this.size = parseSize("CenterCrop", size);
   }
 
@@ -139,6 +158,7 @@ export class RandomCrop extends PictureTransform {
     const [size, padding = null, padIfNeeded = false, fill = 0] = readArguments<RandomCropArguments>(RandomCrop, args);
     this.size = parseSize("RandomCrop", size);
     if (padding !== null) parsePadding("RandomCrop", padding);
+    checkFill("RandomCrop", fill);
     this.padding = padding;
     this.padIfNeeded = padIfNeeded;
     this.fill = fill;
@@ -172,18 +192,23 @@ export class RandomCrop extends PictureTransform {
   }
 }
 
+type FlipArguments = [p?: number];
+
 /** Mirrors a picture with probability `p`. */
 abstract class RandomFlip extends PictureTransform {
+  static readonly names = ["p"] as const;
   readonly p: number;
   protected abstract readonly axis: "horizontal" | "vertical";
 
-  constructor(p = 0.5) {
+  constructor(...args: Arguments<typeof RandomFlip.names, FlipArguments>) {
     super();
-    if (!(p >= 0 && p <= 1)) fail(this.constructor.name, `p is ${p}, needs a probability from 0 to 1`);
+    const [p = 0.5] = readArguments<FlipArguments>(new.target, args);
+    if (!(p >= 0 && p <= 1)) fail(new.target.name, `p is ${showValue(p)}, needs a probability from 0 to 1`);
     this.p = p;
   }
 
   forward<P extends Picture>(picture: P): P {
+    sizeOf(picture, this.constructor.name);
     return uniform() < this.p ? mirrored(picture, this.axis) : picture;
   }
 

@@ -1,6 +1,7 @@
 /** Cutting, padding and mirroring, for raw pictures and for tensors [..., height, width]. */
 import { cat, fail, full, isTensor, showShape, type Tensor } from "@dl/tensor";
 import { RawImage } from "../image.ts";
+import { showValue } from "../show.ts";
 
 /** What transforms of geometry take, and give back in kind. */
 export type Picture = RawImage | Tensor;
@@ -14,7 +15,8 @@ export interface Margins {
 }
 
 export function sizeOf(picture: Picture, op: string): { readonly height: number; readonly width: number } {
-  if (!isTensor(picture)) return picture;
+  if (picture instanceof RawImage) return picture;
+  if (!isTensor(picture)) fail(op, `needs a RawImage or a tensor, got ${showValue(picture)}`);
   const [height, width] = picture.shape.slice(-2);
   if (width !== undefined) return { height: height!, width };
   return fail(op, `needs a tensor [..., height, width], got shape ${showShape(picture.shape)}`);
@@ -32,7 +34,14 @@ export function withMargins<P extends Picture>(picture: P, margins: Margins, fil
   ) as P;
 }
 
+function isByte(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 255;
+}
+
 function imageWithMargins(image: RawImage, { left, top, right, bottom }: Margins, fill: number): RawImage {
+  if (!isByte(fill)) {
+    fail("Pad", `fill is ${fill}, needs a whole number from 0 to 255 for a RawImage`, "Other values are for tensors");
+  }
   const [height, width] = [image.height + top + bottom, image.width + left + right];
   const { channels, data } = image;
   const out = new Uint8Array(height * width * channels).fill(fill);

@@ -1,6 +1,18 @@
 /** From bytes to numbers that a net likes. */
-import { empty, fail, fromArray, getBackend, isTensor, showShape, type Tensor, tensor } from "@dl/tensor";
+import {
+  type Arguments,
+  empty,
+  fail,
+  fromArray,
+  getBackend,
+  isTensor,
+  readArguments,
+  showShape,
+  type Tensor,
+  tensor,
+} from "@dl/tensor";
 import { RawImage } from "../image.ts";
+import { showValue } from "../show.ts";
 import { showFloat, showTuple, Transform } from "./transform.ts";
 
 /**
@@ -11,15 +23,15 @@ import { showFloat, showTuple, Transform } from "./transform.ts";
 export class ToTensor extends Transform<RawImage, Tensor<"float32">> {
   forward(image: RawImage): Tensor<"float32"> {
     if (!(image instanceof RawImage)) {
-      fail(
-        "ToTensor",
-        `needs a RawImage, got ${isTensor(image) ? "a tensor" : typeof image}`,
-        "Put it before what makes tensors",
-      );
+      fail("ToTensor", `needs a RawImage, got ${showValue(image)}`, "Put it before what makes tensors");
     }
     return floatTensor(image, Array(image.channels).fill(unitTable)).squeeze(0);
   }
 }
+
+/** What each channel gets, or one for all. */
+type Values = number | readonly number[] | Tensor;
+type NormalizeArguments = [mean: Values, std: Values];
 
 /**
  * (x − mean) ÷ std for each channel of tensors [..., channels, height, width]. One value serves all channels.
@@ -28,11 +40,14 @@ export class ToTensor extends Transform<RawImage, Tensor<"float32">> {
  * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html
  */
 export class Normalize extends Transform<Tensor, Tensor> {
+  static readonly names = ["mean", "std"] as const;
   readonly mean: readonly number[];
   readonly std: readonly number[];
 
-  constructor(mean: readonly number[], std: readonly number[]) {
+  constructor(...args: Arguments<typeof Normalize.names, NormalizeArguments>) {
     super();
+    const given = readArguments<NormalizeArguments>(Normalize, args);
+    const [mean, std] = [numbers("mean", given[0]), numbers("std", given[1])];
     const [means, deviations] = [showShape(mean), showShape(std)];
     if (mean.length !== std.length) fail("Normalize", `mean ${means} and std ${deviations} differ in length`);
     if (std.includes(0))
@@ -42,6 +57,7 @@ export class Normalize extends Transform<Tensor, Tensor> {
   }
 
   forward(image: Tensor): Tensor {
+    if (!isTensor(image)) fail("Normalize", `needs a tensor, got ${showValue(image)}`, "Put ToTensor before it");
     const channels = image.shape.at(-3);
     if (channels === undefined || !image.isFloatingPoint()) {
       const got = `${image.dtype} of shape ${showShape(image.shape)}`;
@@ -68,6 +84,12 @@ export class Normalize extends Transform<Tensor, Tensor> {
   protected override extraRepr(): string {
     return `mean=${showTuple(this.mean.map(showFloat))}, std=${showTuple(this.std.map(showFloat))}`;
   }
+}
+
+function numbers(what: string, given: Values): readonly number[] {
+  const list: unknown[] = [isTensor(given) ? given.toArray() : given].flat();
+  if (list.length > 0 && list.every((item) => typeof item === "number")) return list;
+  return fail("Normalize", `${what} is ${showValue(given)}, needs a number, a list of numbers or a 1-d tensor`);
 }
 
 /** What each of the 256 bytes becomes: exact, and faster than arithmetic for each pixel. */
