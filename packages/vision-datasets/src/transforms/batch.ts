@@ -5,7 +5,7 @@
 import { fail, type Tensor } from "@dl/tensor";
 import { RawImage } from "../image.ts";
 import { Compose } from "./compose.ts";
-import { PictureTransform } from "./geometry.ts";
+import { PictureTransform } from "./picture.ts";
 import {
   type ByteTable,
   floatTensor,

@@ -1,11 +1,8 @@
 /** Transforms that move pixels. They take raw pictures and tensors, and give back what they took. */
-import { type Arguments, defaultGenerator, fail, readArguments, words } from "@dl/tensor";
-import { showValue } from "../show.ts";
-import { mirrored, type Picture, sizeOf, withMargins } from "./picture.ts";
-import { showFloat, showTuple, Transform } from "./transform.ts";
-
-/** A length for both sides, or [height, width]. */
-export type Size = number | readonly [both: number] | readonly [height: number, width: number];
+import { type Arguments, fail, readArguments } from "@dl/tensor";
+import { checkFill, checkProbability, parseSize, type Size, uniform, wholeNumbers } from "./parameters.ts";
+import { mirrored, type Picture, PictureTransform, sizeOf, withMargins } from "./picture.ts";
+import { showFloat, showTuple } from "./transform.ts";
 
 /** The same on all sides, [left and right, top and bottom], or [left, top, right, bottom]. */
 export type Padding =
@@ -14,42 +11,10 @@ export type Padding =
   | readonly [horizontal: number, vertical: number]
   | readonly [left: number, top: number, right: number, bottom: number];
 
-export interface PictureTransform {
-  <P extends Picture>(picture: P): P;
-}
-
-/** A transform that keeps its input's kind. */
-export abstract class PictureTransform extends Transform<Picture, Picture> {
-  abstract override forward<P extends Picture>(picture: P): P;
-}
-
-/** A number in [0, 1) from the generator that `manualSeed` seeds. */
-function uniform(): number {
-  return words(defaultGenerator.take(1))() / 2 ** 32;
-}
-
-/** One number for all, or a list of as many as one of `counts` says. */
-function wholeNumbers(op: string, what: string, given: unknown, counts: readonly number[], least: number): number[] {
-  const list: unknown[] = Array.isArray(given) ? given : [given];
-  const fit = list.every((item) => Number.isInteger(item) && (item as number) >= least);
-  if (fit && counts.includes(list.length)) return list as number[];
-  const numbers = `${counts.slice(0, -1).join(", ")} or ${counts.at(-1)} whole numbers`;
-  return fail(op, `${what} is ${showValue(given)}, needs ${numbers}${least > 0 ? " above 0" : ""}`);
-}
-
-function parseSize(op: string, size: Size): readonly [number, number] {
-  const [height, width = height] = wholeNumbers(op, "size", size, [1, 2], 1) as [number, number?];
-  return [height, width];
-}
-
 function parsePadding(op: string, padding: Padding): readonly [number, number, number, number] {
   const numbers = wholeNumbers(op, "padding", padding, [1, 2, 4], Number.NEGATIVE_INFINITY);
   const [left, top = left, right = left, bottom = top] = numbers as [number, ...number[]];
   return [left, top, right, bottom];
-}
-
-function checkFill(op: string, fill: unknown): void {
-  if (typeof fill !== "number") fail(op, `fill is ${showValue(fill)}, needs one number for all channels`);
 }
 
 function showPadding(padding: Padding): string {
@@ -203,7 +168,7 @@ abstract class RandomFlip extends PictureTransform {
   constructor(...args: Arguments<typeof RandomFlip.names, FlipArguments>) {
     super();
     const [p = 0.5] = readArguments<FlipArguments>(new.target, args);
-    if (!(p >= 0 && p <= 1)) fail(new.target.name, `p is ${showValue(p)}, needs a probability from 0 to 1`);
+    checkProbability(new.target.name, p);
     this.p = p;
   }
 

@@ -1,7 +1,6 @@
 import { type Arguments, fail, isTensor, readArguments, type Tensor } from "@dl/tensor";
 import { RawImage } from "../image.ts";
-import { PictureTransform } from "./geometry.ts";
-import { type Picture, sizeOf } from "./picture.ts";
+import { type Picture, PictureTransform, sizeOf } from "./picture.ts";
 
 /** Rec. 601's weights of red, green and blue in 65536ths, and PIL's rounding. */
 const weights = [19595, 38470, 7471] as const;

@@ -4,13 +4,13 @@ export {
   CenterCrop,
   Pad,
   type Padding,
-  type PictureTransform,
   RandomCrop,
   RandomHorizontalFlip,
   RandomVerticalFlip,
-  type Size,
 } from "./geometry.ts";
 export { Grayscale } from "./grayscale.ts";
-export type { Picture } from "./picture.ts";
+export type { Size } from "./parameters.ts";
+export type { Picture, PictureTransform } from "./picture.ts";
 export { Normalize, ToTensor } from "./pixels.ts";
+export { Resize } from "./resize.ts";
 export { Transform, type TransformFunction } from "./transform.ts";

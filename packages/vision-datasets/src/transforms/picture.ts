@@ -2,9 +2,19 @@
 import { cat, fail, full, isTensor, showShape, type Tensor } from "@dl/tensor";
 import { RawImage } from "../image.ts";
 import { showValue } from "../show.ts";
+import { Transform } from "./transform.ts";
 
 /** What transforms of geometry take, and give back in kind. */
 export type Picture = RawImage | Tensor;
+
+export interface PictureTransform {
+  <P extends Picture>(picture: P): P;
+}
+
+/** A transform that keeps its input's kind. */
+export abstract class PictureTransform extends Transform<Picture, Picture> {
+  abstract override forward<P extends Picture>(picture: P): P;
+}
 
 /** How many pixels to add on each side; negative: to cut off. */
 export interface Margins {
