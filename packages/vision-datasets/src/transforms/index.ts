@@ -1,5 +1,6 @@
 /** Transforms of pictures, under torchvision's names. */
 export { Compose, Lambda, type TransformChain } from "./compose.ts";
+export { RandomErasing } from "./erasing.ts";
 export {
   CenterCrop,
   Pad,
