@@ -14,4 +14,5 @@ export type { Size } from "./parameters.ts";
 export type { Picture, PictureTransform } from "./picture.ts";
 export { Normalize, ToTensor } from "./pixels.ts";
 export { Resize } from "./resize.ts";
+export { RandomRotation } from "./rotation.ts";
 export { Transform, type TransformFunction } from "./transform.ts";

@@ -44,14 +44,14 @@ export function withMargins<P extends Picture>(picture: P, margins: Margins, fil
   ) as P;
 }
 
-function isByte(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= 255;
+/** @throws TensorError for what no pixel of a raw picture can be */
+export function checkByte(op: string, fill: number): void {
+  if (Number.isInteger(fill) && fill >= 0 && fill <= 255) return;
+  fail(op, `fill is ${fill}, needs a whole number from 0 to 255 for a RawImage`, "Other values are for tensors");
 }
 
 function imageWithMargins(image: RawImage, { left, top, right, bottom }: Margins, fill: number): RawImage {
-  if (!isByte(fill)) {
-    fail("Pad", `fill is ${fill}, needs a whole number from 0 to 255 for a RawImage`, "Other values are for tensors");
-  }
+  checkByte("Pad", fill);
   const [height, width] = [image.height + top + bottom, image.width + left + right];
   const { channels, data } = image;
   const out = new Uint8Array(height * width * channels).fill(fill);
