@@ -7,7 +7,7 @@ const budgets = [
     path: "benchmarks/size/training.js",
     limit: "162.5 kB",
   },
-  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "245 kB" },
+  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "248.5 kB" },
 ];
 
 const modifyEsbuildConfig = (config) => ({ ...config, format: "esm", platform: "browser", target: "es2022" });
