@@ -1,4 +1,5 @@
 /** From a root or a source to a data set's arrays. */
+import { fail } from "@dl/tensor";
 import { platform } from "#platform";
 import { corrupt, DatasetError } from "./errors.ts";
 import { type Family, families } from "./families.ts";
@@ -6,6 +7,7 @@ import { type FileRequest, localNames, type NamedBytes, type Obtained, type Remo
 import { isGzip } from "./gzip.ts";
 import { type IdxArray, readIdx } from "./idx.ts";
 import type { MNISTOptions, Root } from "./options.ts";
+import { showValue } from "./show.ts";
 
 export interface Parts {
   readonly family: Family;
@@ -67,7 +69,9 @@ async function fromSource(source: NonNullable<AnyOptions["source"]>, request: Fi
     needed.map(async (file) => {
       for (const path of localNames(file)) {
         const bytes = await read(path);
-        if (bytes) return { path, bytes };
+        if (!bytes) continue;
+        if (bytes instanceof Uint8Array) return { path, bytes };
+        fail(dataset, `the source gives ${showValue(bytes)} for ${path}, needs a Uint8Array`);
       }
       const remedy = `It should answer to one of ${localNames(file).join(", ")}`;
       throw new DatasetError("not-found", `${dataset}: the source has no ${file.name}. ${remedy}`);

@@ -7,5 +7,6 @@ export function showValue(value: unknown): string {
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
   if (isTensor(value)) return `a tensor ${showShape(value.shape)}`;
-  return value.constructor === Object ? "an object" : `a ${value.constructor?.name}`;
+  const name = value.constructor === Object ? "object" : String(value.constructor?.name);
+  return `${/^[AEIO]/i.test(name) ? "an" : "a"} ${name}`;
 }

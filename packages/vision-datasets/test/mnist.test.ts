@@ -204,6 +204,10 @@ describe("a source", () => {
       "Dataset FashionMNIST\n    Number of datapoints: 20\n    Root location: the given source\n    Split: Test",
     );
     expect((await MNIST.load({ train: false, source: new Map(Object.entries(files)) })).length).toBe(20);
+    const buffers = { read: () => new ArrayBuffer(4) as never };
+    await expect(MNIST.load({ source: buffers })).rejects.toThrow(
+      "MNIST: the source gives an ArrayBuffer for train-images-idx3-ubyte, needs a Uint8Array",
+    );
     await expect(MNIST.load({ source: from({}) })).rejects.toThrow(
       "MNIST: the source has no train-images-idx3-ubyte.gz",
     );
