@@ -1,13 +1,9 @@
 /** Where data sets lie on disk: the user's folder, then the cache. */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { fail } from "@dl/tensor";
 import envPaths from "env-paths";
 import { localNames, type RemoteFile, subfolders } from "../files.ts";
-import type { Root } from "../options.ts";
 
 /** `$DL_HOME/datasets`, or the same in the operating system's folder for caches. It is laid out as a root is. */
 export function cacheRoot(): string {
@@ -24,16 +20,6 @@ export function isOffline(): boolean {
 export function ownMirror(dataset: string): string | undefined {
   const base = process.env["DL_MIRROR"];
   return base ? `${base.replace(/\/+$/, "")}/${dataset}/raw/` : undefined;
-}
-
-/** A path, where `~/data` is as shells expand it, or a `file:` address. */
-export function folder(root: Root): string {
-  const path = typeof root === "string" ? root : root.href;
-  if (/^https?:/.test(path)) {
-    fail("load", `root is ${path}, needs a folder's path or file: address`, "Addresses to download from are mirrors");
-  }
-  if (path.startsWith("file:")) return fileURLToPath(path);
-  return path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path;
 }
 
 /** Where downloads go below a root. */

@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatasetError, describe } from "../errors.ts";
 import type { FileRequest, NamedBytes, Obtained, Platform, RemoteFile } from "../files.ts";
-import { cacheRoot, candidates, firstFile, folder, isGood, isOffline, md5, ownMirror, rawFolder } from "./folders.ts";
+import { cacheRoot, candidates, firstFile, isGood, isOffline, md5, ownMirror, rawFolder } from "./folders.ts";
+import { folder } from "./root.ts";
 
 export const platform: Platform = { obtain, folder, md5, mirror: ownMirror };
 
