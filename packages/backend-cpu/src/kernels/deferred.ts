@@ -30,7 +30,7 @@ export const CHEAP = 8;
 export const ALONE: number = 5 * CHEAP;
 /** What a pass over memory costs, by {@link costOf}. */
 const PASS = CHEAP / 4;
-/** How often it is: what is read again and again, as all passes over a data set do, is better written. Others are computed once. */
+/** How often a cheap formula is repeated: what is read again and again, as a data set is, is better written. Others are computed once. */
 const MOST_REPEATS = 4;
 /** Nodes of a fused formula at most. */
 const MOST_WORK = 256;

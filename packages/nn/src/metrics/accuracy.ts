@@ -32,6 +32,10 @@ export function predictions(name: string, output: Tensor, target: Tensor, k: num
 /**
  * The share of samples whose class is the one with the highest score, or among the `topK` highest.
  * @throws TensorError for a `topK` that is no whole number above 0
+ * @example
+ * const accuracy = new metrics.Accuracy();
+ * accuracy.update(model(images), labels);
+ * accuracy.compute(); // such as 0.97
  */
 export class Accuracy {
   static readonly names = ["topK", "ignoreIndex"] as const;
