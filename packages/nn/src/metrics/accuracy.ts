@@ -34,8 +34,8 @@ export function predictions(name: string, output: Tensor, target: Tensor, k: num
  * @throws TensorError for a `topK` that is no whole number above 0
  * @example
  * const accuracy = new metrics.Accuracy();
- * accuracy.update(model(images), labels);
- * accuracy.compute(); // such as 0.97
+ * accuracy.update(tensor([[0.1, 0.9], [0.8, 0.2]]), tensor([1, 1])); // scores of two samples and their classes
+ * accuracy.compute(); // 0.5
  */
 export class Accuracy {
   static readonly names = ["topK", "ignoreIndex"] as const;
