@@ -18,7 +18,8 @@ import { settle, waitingCall } from "./waiting.ts";
 const FEW = 16;
 
 const floats = (count: number) => new Array<"float32">(count).fill("float32");
-const whole = ([x, highest, total]: readonly Node[]): Node => lines.logSoftmax.output([x!], [highest!, total!], x!);
+const whole = ([x, highest, total]: readonly Node[]): Node =>
+  lines.logSoftmax.output([x!], [highest!, total!], sub(x!, highest!));
 const slope = (y: Node, sum: Node): Node => lines.logSoftmaxBackward.output([constant("f32", 0), y], [sum], y);
 const elements = new Elementwise("logSoftmax of lines", floats(3), "float32", (...xs) => whole(xs));
 const slopes = new Elementwise("logSoftmaxBackward alone", floats(2), "float32", (y, sum) => slope(y!, sum!));
@@ -35,8 +36,8 @@ function totalsOf(x: View, pending: Pending): CpuStorage {
   const size = x.shape.at(-1)!;
   const units = sizeOf(x.shape) / size;
   const found = new CpuStorage(x.storage.backend, "float32", 2 * units);
-  const key = "logSoftmax  float32 elements";
-  engine.module(key, (m) => buildSoftmax(m, { name: "logSoftmax", dtype: "float32", keeping: "elements" }));
+  const key = "logSoftmax  float32 nothing";
+  engine.module(key, (m) => buildSoftmax(m, { name: "logSoftmax", dtype: "float32", keeping: "nothing" }));
   const [from, to] = [addressOf(x), found.block.address];
   threads.parallel(key, "totals", Math.min(units, 64), [units, from, from, to, size, 1, 0]);
   found.retain();

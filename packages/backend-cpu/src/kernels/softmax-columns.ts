@@ -85,14 +85,15 @@ function rowsAdder(
   f: Func,
   way: Way,
   panel: Panel,
-  { element, merge, keeps }: FoldTrees,
+  { element, merge, kept }: FoldTrees,
   known: number,
 ): (at: Int, places: readonly Int[]) => void {
   const { lanes, tools, type } = way;
-  const code = new Lowering(f, [element], lanes, tools);
+  const trees = kept ? [element, kept] : [element];
+  const code = new Lowering(f, trees, lanes, tools);
   const merging = new Lowering(f, [merge], lanes, tools);
   const joined = (a: Vector, b: Vector): Vector => f.let(merging.emit([merge], [a, b])[0] as Expr<"v128">);
-  const loads = loadsOf(f, way, panel, [element]);
+  const loads = loadsOf(f, way, panel, trees);
   return (at, places) => {
     const results = Array.from({ length: known }, (_, i) => f.let(total(at, i)));
     const old = f.let(total(at, known));
@@ -100,9 +101,9 @@ function rowsAdder(
     let values = places.slice(0, rows).map((place, i) => {
       const near = places[rows + i]!;
       const [xs, found] = loads(place, near);
-      const value = f.let(code.emit([element], operands(xs, results, undefined, found))[0] as Expr<"v128">);
-      if (keeps) storePacked(f, keptAs(type), lanes, near, value);
-      return value;
+      const made = code.emit(trees, operands(xs, results, undefined, found)).map((x) => f.let(x as Expr<"v128">));
+      if (kept) storePacked(f, keptAs(type), lanes, near, made[1]!);
+      return made[0]!;
     });
     while (values.length > 1) values = values.flatMap((a, i) => (i % 2 ? [] : [joined(a, values[i + 1]!)]));
     f.store("v128.store", at, joined(old, values[0]!), known * AREA);

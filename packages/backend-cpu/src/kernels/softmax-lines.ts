@@ -11,13 +11,17 @@ import { unary } from "./unary.ts";
 export type FloatName = "float32" | "float64" | "float16" | "bfloat16";
 type FloatType = "f32" | "f64";
 
+interface Terms {
+  readonly folded: Node;
+  /** What later folds and the output read instead of the element. */
+  readonly kept?: Node;
+}
+
 interface Fold {
   readonly start: number;
   readonly combine: (a: Node, b: Node) => Node;
-  /** What is folded; what it sees of earlier folds is `results`. */
-  readonly element: (xs: readonly Node[], results: readonly Node[]) => Node;
-  /** The elements are kept. */
-  readonly keep?: true;
+  /** What is made of an element; what it sees of earlier folds is `results`. */
+  readonly terms: (xs: readonly Node[], results: readonly Node[]) => Terms;
   /** What later folds and the output need of the total, once a line; else the total itself. */
   readonly finish?: (total: Node) => readonly Node[];
 }
@@ -33,8 +37,17 @@ const exp = (x: Node): Node => (x.type === "f32" ? m32.expNegative(x) : e64.expN
 const log = (x: Node): Node => unary.log(x, x.type === "f32" ? "float32" : "float64");
 const sum = { start: 0, combine: add } as const;
 /** NaN is passed over: it comes back with its own power, and so with the sum. */
-const top = { start: -Infinity, combine: pmax, element: ([x]: readonly Node[]) => x! } as const;
-const powers = ([x]: readonly Node[], [highest]: readonly Node[]): Node => exp(sub(x!, highest!));
+const top = { start: -Infinity, combine: pmax, terms: ([x]: readonly Node[]) => ({ folded: x! }) } as const;
+
+function powers([x]: readonly Node[], [highest]: readonly Node[]): Terms {
+  const power = exp(sub(x!, highest!));
+  return { folded: power, kept: power };
+}
+
+function distances([x]: readonly Node[], [highest]: readonly Node[]): Terms {
+  const distance = sub(x!, highest!);
+  return { folded: exp(distance), kept: distance };
+}
 
 /** 1 / total, and what float32 cannot hold of it: products with both are as exact as quotients. float64 is divided. */
 function reciprocal(total: Node): readonly Node[] {
@@ -47,22 +60,22 @@ function reciprocal(total: Node): readonly Node[] {
 export const lines: { readonly [K in SoftmaxOp]: Line } = {
   softmax: {
     inputs: 1,
-    folds: [top, { ...sum, element: powers, keep: true, finish: reciprocal }],
+    folds: [top, { ...sum, terms: powers, finish: reciprocal }],
     output: (_, [, high, low], kept) => (kept.type === "f64" ? div(kept, high!) : fma(kept, high!, mul(kept, low!))),
   },
   logSoftmax: {
     inputs: 1,
-    folds: [top, { ...sum, element: powers, finish: (total) => [log(total)] }],
-    output: ([x], [highest, total]) => sub(sub(x!, highest!), total!),
+    folds: [top, { ...sum, terms: distances, finish: (total) => [log(total)] }],
+    output: (_, [, total], distance) => sub(distance, total!),
   },
   softmaxBackward: {
     inputs: 2,
-    folds: [{ ...sum, element: ([gradient, y]) => mul(gradient!, y!) }],
+    folds: [{ ...sum, terms: ([gradient, y]) => ({ folded: mul(gradient!, y!) }) }],
     output: ([gradient, y], [total]) => mul(y!, sub(gradient!, total!)),
   },
   logSoftmaxBackward: {
     inputs: 2,
-    folds: [{ ...sum, element: ([gradient]) => gradient! }],
+    folds: [{ ...sum, terms: ([gradient]) => ({ folded: gradient! }) }],
     output: ([gradient, y], [total]) => sub(gradient!, mul(exp(y!), total!)),
   },
 };
@@ -81,7 +94,8 @@ export interface FoldTrees {
   /** Two totals. */
   readonly merge: Node;
   readonly finish: readonly Node[];
-  readonly keeps: boolean;
+  /** What is stored for later. */
+  readonly kept: Node | undefined;
 }
 
 export interface Trees {
@@ -102,15 +116,16 @@ export function treesOf(name: SoftmaxOp, dtype: FloatName, keeping: Keeping, loa
   const total = input(TOTAL, type);
   const copies = keeping === "read" && folds.length > 1;
   const seen = copies ? [kept] : read;
-  const last = keeping === "nothing" ? folds.at(-1)!.element(read, results) : kept;
+  const last = keeping === "nothing" ? folds.at(-1)!.terms(read, results).kept : kept;
   return {
-    folds: folds.map(({ start, combine, element, keep = false, finish = (x) => [x] }, i) => {
-      const value = element(i > 0 ? seen : read, results);
-      const [next, merge] = [combine(total, value), combine(input(0, type), input(1, type))];
-      const keeps = (keep && keeping !== "nothing") || (copies && i === 0);
-      return { start: constant(type, start), element: value, next, merge, finish: finish(total), keeps };
+    folds: folds.map(({ start, combine, terms, finish = (x) => [x] }, i) => {
+      const { folded, kept } = terms(i > 0 ? seen : read, results);
+      const [next, merge] = [combine(total, folded), combine(input(0, type), input(1, type))];
+      const copied = copies && i === 0 ? folded : undefined;
+      const stored = keeping === "nothing" ? undefined : (kept ?? copied);
+      return { start: constant(type, start), element: folded, next, merge, finish: finish(total), kept: stored };
     }),
-    output: encode(output(seen, results, last)),
+    output: encode(output(seen, results, last ?? kept)),
   };
 }
 
@@ -137,4 +152,6 @@ export interface Way {
   readonly lanes: 2 | 4;
   readonly trees: Trees;
   readonly tools: Tools;
+  /** The engine joins neighbouring vectors, see `Features`. */
+  readonly joined: boolean;
 }

@@ -24,7 +24,7 @@ export interface Softmax {
   readonly keeping: Keeping;
 }
 
-/** Exports `columns` and `rows`, of the logarithm also `totals`, which writes what a line's elements take. */
+/** Exports `columns` and `rows`; of the logarithm, where nothing is kept, also `totals`: what a line's elements take. */
 export function buildSoftmax(m: Module, what: Softmax): void {
   const { bytes } = access[what.dtype];
   const way = wayOf(m, what);
@@ -38,20 +38,21 @@ export function buildSoftmax(m: Module, what: Softmax): void {
       writeRow(f, way, passes, [x0, x1, scratch ?? target, target], p.size, f.let(aheadOf(p, unit, length)));
     });
   });
-  if (what.name === "logSoftmax" && bytes >= 4) addTotals(m, way, passes.slice(0, -1));
+  if (what.name === "logSoftmax" && what.keeping === "nothing" && bytes >= 4) addTotals(m, way, passes.slice(0, -1));
 }
 
 function wayOf(m: Module, { name, dtype, loaded = (x) => x, keeping }: Softmax): Way {
   const trees = treesOf(name, dtype, keeping, loaded);
-  const folds = trees.folds.flatMap(({ start, element, next, merge, finish }) => [
+  const folds = trees.folds.flatMap(({ start, next, merge, finish, kept }) => [
     start,
-    element,
     next,
     merge,
     ...finish,
+    ...(kept ? [kept] : []),
   ]);
   const type = typeOf(dtype);
-  return { dtype, type, lanes: type === "f32" ? 4 : 2, trees, tools: new Tools(m, [...folds, trees.output]) };
+  const tools = new Tools(m, [...folds, trees.output]);
+  return { dtype, type, lanes: type === "f32" ? 4 : 2, trees, tools, joined: m.options.joined === true };
 }
 
 function addColumns(m: Module, way: Way): void {

@@ -23,14 +23,14 @@ type Vector = Local<"v128">;
 type Pointers = readonly Int[];
 const names = ["x0", "x1", "kept", "target"] as const;
 
-/** Vectors of a round; of long formulas in float64 four would not leave a register to their constants. */
-function vectorsOf({ type }: Way, { element }: Step): number {
-  return type === "f64" && collect([element]).size > LONG ? 1 : 4;
+/** Vectors of a round; of long formulas four would not leave a register to their constants. */
+function vectorsOf({ type, joined }: Way, { element }: Step): number {
+  return (type === "f64" || !joined) && collect([element]).size > LONG ? 1 : 4;
 }
 /** Nodes. */
 const LONG = 16;
 /** Elements after which totals begin anew, so that sums are no long chains. */
-const BLOCK = 1024;
+const BLOCK = 512;
 /** Elements of a line that go vector by vector: calls of the passes would take longer. */
 const SHORT = 64;
 
@@ -98,7 +98,8 @@ class StepWriter {
 
   constructor(f: Func, way: Way, step: Step) {
     [this.#f, this.#way, this.#step] = [f, way, step];
-    this.#trees = step.fold ? [step.element, step.fold.next] : [step.element];
+    const { next, kept } = step.fold ?? { next: step.element };
+    this.#trees = kept ? [next, kept] : [next];
     this.#lowering = new Lowering(f, this.#trees, way.lanes, way.tools);
   }
 
@@ -123,13 +124,14 @@ class StepWriter {
       return operands(xs, known, total, load(near, kept!, used.kept));
     });
     const values = loaded.map((inputs) => this.#kept(this.#lowering.emit(this.#trees, inputs)));
-    const results = values.map(([value]) => value!);
+    const results = values.map((made) => made.at(-1)!);
     if (!this.#step.fold) this.#store(from, target!, results, left);
-    else if (this.#step.fold.keeps) this.#store(near, kept!, results, left);
-    for (const [vector, [, next]] of values.entries()) {
-      const total = totals[vector]!;
-      if (next) this.#f.set(total, left ? op("v128.bitselect", next, total, firstLanes(left, this.#way.lanes)) : next);
-    }
+    else if (this.#step.fold.kept) this.#store(near, kept!, results, left);
+    if (this.#step.fold) for (const [i, [next]] of values.entries()) this.#add(totals[i]!, next!, left);
+  }
+
+  #add(total: Vector, next: Vector, left?: Int): void {
+    this.#f.set(total, left ? op("v128.bitselect", next, total, firstLanes(left, this.#way.lanes)) : next);
   }
 
   /** The totals as one vector. */
