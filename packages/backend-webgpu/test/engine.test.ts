@@ -1,8 +1,9 @@
 /** What reaches the device: launches, buffers, pipelines. Software adapters cannot rank kernels; counts can be trusted. */
-import { Pressure, type View } from "@dl/tensor";
+import { Pressure, type UpdateRule, type View } from "@dl/tensor";
+import { updateCases } from "@dl/tensor/testing";
 import { expect, test } from "vitest";
 import type { Profile } from "../src/profile.ts";
-import { callOf, floats, map, noise, raw, read, run, upload, viewOn } from "./both.ts";
+import { callOf, close, floats, map, noise, raw, read, run, upload, viewOn } from "./both.ts";
 import { onDevice, webgpu } from "./device.ts";
 
 /** What `body` adds to the counts. */
@@ -255,59 +256,31 @@ onDevice("writing in place", () => {
 });
 
 onDevice("optimizer steps", () => {
-  test("sgd with momentum, nesterov and decay", async () => {
-    const [p, m] = [floats([1, -2]), floats([0, 0])];
-    const attrs = { lr: 0.1, momentum: 0.9, dampening: 0, nesterov: true, weightDecay: 0.01, maximize: false };
-    let [x, v] = [
-      [1, -2],
-      [0, 0],
-    ];
-    for (const firstStep of [true, false, false]) {
-      const g = floats([0.5, 0.25]);
-      webgpu.update({ rule: "sgd", targets: [[p], [m]], gradients: [g], attrs: { ...attrs, firstStep } });
-      const grad = x.map((xi, i) => [0.5, 0.25][i]! + 0.01 * xi);
-      v = grad.map((gi, i) => (firstStep ? gi : 0.9 * v[i]! + gi));
-      x = x.map((xi, i) => xi - 0.1 * (grad[i]! + 0.9 * v[i]!));
-    }
-    expect(await read(p)).toEqual(x.map((value) => expect.closeTo(value, 5) as number));
-    expect(await read(m)).toEqual(v.map((value) => expect.closeTo(value, 5) as number));
-  });
-
-  test("adam, several parameters, amsgrad", async () => {
-    const shapes = [3, 200];
-    const lists = [1, 0, 0, 0].map((scale) => shapes.map((n) => floats(noise(n).map((value) => value * scale))));
-    const expected = shapes.map((n) => noise(n).map((value) => ({ x: value, m: 0, v: 0, top: 0 })));
-    const attrs = {
-      lr: 0.05,
-      beta1: 0.9,
-      beta2: 0.99,
-      eps: 1e-8,
-      weightDecay: 0.1,
-      decoupled: true,
-      amsgrad: true,
-      maximize: false,
-    };
-    for (let step = 1; step <= 3; step++) {
-      const gradients = shapes.map((n) => noise(n, step + 5));
-      webgpu.update({
-        rule: "adam",
-        targets: lists,
-        gradients: gradients.map((g) => floats(g)),
-        attrs: { ...attrs, step },
-      });
-      expected.forEach((list, p) => {
-        list.forEach((s, i) => {
-          const g = gradients[p]![i]!;
-          s.x *= 1 - 0.05 * 0.1;
-          s.m = 0.9 * s.m + 0.1 * g;
-          s.v = 0.99 * s.v + 0.01 * g * g;
-          s.top = Math.max(s.top, s.v);
-          s.x -= ((0.05 / (1 - 0.9 ** step)) * s.m) / (Math.sqrt(s.top / (1 - 0.99 ** step)) + 1e-8);
+  test.each(Object.keys(updateCases) as UpdateRule[])("%s steps as documented", async (rule) => {
+    const { attrs: cases, states, step } = updateCases[rule];
+    for (const attrs of cases) {
+      const lists = Array.from({ length: 1 + states(attrs) }, (_, k) =>
+        [3, 200].map((n) => noise(n, k + 1).map((value) => 0.6 + value / 2)),
+      );
+      const gradients = [3, 200].map((n) => noise(n, 9));
+      const targets = lists.map((list) => list.map((values) => floats(values)));
+      expect(webgpu.update({ rule, targets, gradients: gradients.map((values) => floats(values)), attrs })).toBe(true);
+      for (const [p, gradient] of gradients.entries()) {
+        const wanted = gradient.map((g, i) => {
+          const [parameter, ...remembered] = lists.map((list) => list[p]![i]!);
+          return step(parameter!, g, remembered, attrs);
         });
-      });
-    }
-    for (const [p, list] of expected.entries()) {
-      expect(await read(lists[0]![p]!)).toEqual(list.map(({ x }) => expect.closeTo(x, 5) as number));
+        for (const [k, target] of targets.entries()) {
+          close(
+            await read(target[p]!),
+            wanted.map((values) => values[k]!),
+            2e-5,
+            2e-6,
+            JSON.stringify(attrs),
+          );
+        }
+      }
+      free(...targets.flat());
     }
   });
 

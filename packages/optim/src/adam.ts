@@ -1,5 +1,6 @@
-import { type Arguments, readArguments, type Tensor, updateParameters, zerosLike } from "@dl/tensor";
-import { Optimizer, type ParamGroup, type ParamState, type Params, withGradients } from "./optimizer.ts";
+import { type Arguments, readArguments, type Tensor } from "@dl/tensor";
+import { decayed, ElementwiseOptimizer, type Numbers, nextStep, running } from "./elementwise.ts";
+import type { ParamGroup, ParamState, Params } from "./optimizer.ts";
 import { type Betas, checkOptions, type Settings } from "./options.ts";
 
 const names = ["params", "lr", "betas", "eps", "weightDecay", "amsgrad", "maximize"] as const;
@@ -22,8 +23,9 @@ export type AdamArguments = [
  * model(rand(8, 4)).square().mean().backward();
  * optimizer.step();
  */
-export class Adam extends Optimizer {
+export class Adam extends ElementwiseOptimizer {
   static readonly names: typeof names = names;
+  protected override readonly rule = "adam";
   /** Whether weight decay acts on the parameter instead of the gradient. */
   protected readonly decoupled: boolean = false;
 
@@ -33,53 +35,30 @@ export class Adam extends Optimizer {
     super(params, checkOptions("Adam", { lr, betas, eps, weightDecay, amsgrad, maximize }));
   }
 
-  protected override updateGroup(group: ParamGroup): void {
-    const { lr, betas, eps, weightDecay, amsgrad, maximize } = group as Settings<typeof names, AdamArguments>;
-    for (const [step, params] of this.#bySteps(withGradients(group).params, amsgrad)) {
-      const slot = (name: string): Tensor[] => params.map((param) => this.state.get(param)![name] as Tensor);
-      const targets = [params, slot("expAvg"), slot("expAvgSq"), ...(amsgrad ? [slot("maxExpAvgSq")] : [])];
-      const [beta1, beta2] = betas;
-      const attrs = { lr, beta1, beta2, eps, weightDecay, decoupled: this.decoupled, amsgrad, maximize, step };
-      const grads = params.map(({ grad }) => grad!);
-      const done = updateParameters("adam", targets, grads, attrs);
-      for (const param of params) {
-        const state = this.state.get(param)!;
-        if (!done) this.update(param, maximize ? param.grad!.neg() : param.grad!, state, group);
-        state["step"] = step;
-      }
-    }
+  protected override slotsOf({ amsgrad }: ParamGroup): readonly string[] {
+    return amsgrad ? ["expAvg", "expAvgSq", "maxExpAvgSq"] : ["expAvg", "expAvgSq"];
   }
 
-  /** Parameters by the number of the step to come. */
-  #bySteps(params: readonly Tensor[], amsgrad: boolean): Map<number, Tensor[]> {
-    const groups = new Map<number, Tensor[]>();
-    for (const param of params) {
-      const state = this.stateOf(param);
-      if (state["step"] === undefined) {
-        Object.assign(state, { step: 0, expAvg: zerosLike(param), expAvgSq: zerosLike(param) });
-        if (amsgrad) state["maxExpAvgSq"] = zerosLike(param);
-      }
-      const step = (state["step"] as number) + 1;
-      groups.set(step, [...(groups.get(step) ?? []), param]);
-    }
-    return groups;
+  protected override numbersOf(group: ParamGroup, state: ParamState): Numbers {
+    const { lr, betas, eps, amsgrad } = group as Settings<typeof names, AdamArguments>;
+    const [beta1, beta2] = betas;
+    return { lr, beta1, beta2, eps, decoupled: this.decoupled, amsgrad, step: nextStep(state) };
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
     const { lr, betas, eps, weightDecay, amsgrad } = group as Settings<typeof names, AdamArguments>;
     const { expAvg, expAvgSq } = state as { expAvg: Tensor; expAvgSq: Tensor };
-    const step = (state["step"] as number) + 1;
+    const step = nextStep(state);
     const start = weightDecay !== 0 && this.decoupled ? param.mul(1 - lr * weightDecay) : param;
-    const grad = weightDecay !== 0 && !this.decoupled ? gradient.add(param, { alpha: weightDecay }) : gradient;
-    const [beta1, beta2] = betas;
-    expAvg.mul_(beta1).add_(grad, { alpha: 1 - beta1 });
-    expAvgSq.mul_(beta2).add_(grad.square(), { alpha: 1 - beta2 });
+    const grad = this.decoupled ? gradient : decayed(param, gradient, group);
+    running(expAvg, grad, betas[0]);
+    running(expAvgSq, grad.square(), betas[1]);
     const largest = amsgrad ? (state["maxExpAvgSq"] as Tensor).maximum_(expAvgSq) : expAvgSq;
     const denominator = largest
       .sqrt()
-      .div(Math.sqrt(1 - beta2 ** step))
+      .div(Math.sqrt(1 - betas[1] ** step))
       .add(eps);
-    param.copy_(start.sub(expAvg.div(denominator), { alpha: lr / (1 - beta1 ** step) }));
+    param.copy_(start.sub(expAvg.div(denominator), { alpha: lr / (1 - betas[0] ** step) }));
   }
 }
 

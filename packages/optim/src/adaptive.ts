@@ -1,6 +1,7 @@
 /** Optimizers that scale every element's step by what its gradients were. */
-import { type Arguments, cat, readArguments, type Tensor, zerosLike } from "@dl/tensor";
-import { Optimizer, type ParamGroup, type ParamState, type Params } from "./optimizer.ts";
+import { type Arguments, cat, fullLike, readArguments, type Tensor } from "@dl/tensor";
+import { decayed, ElementwiseOptimizer, type Numbers, nextStep, running } from "./elementwise.ts";
+import type { ParamGroup, ParamState, Params } from "./optimizer.ts";
 import { type Betas, checkOptions, type Settings } from "./options.ts";
 
 export type RMSpropArguments = [
@@ -14,29 +15,10 @@ export type RMSpropArguments = [
   maximize?: boolean,
 ];
 
-/** The state's tensor of that name, zeros at first. */
-function slot(state: ParamState, name: string, param: Tensor): Tensor {
-  return (state[name] ??= zerosLike(param)) as Tensor;
-}
-
-function count(state: ParamState): number {
-  const step = ((state["step"] as number | undefined) ?? 0) + 1;
-  state["step"] = step;
-  return step;
-}
-
-function decayed(param: Tensor, grad: Tensor, { weightDecay }: ParamGroup): Tensor {
-  return weightDecay === 0 ? grad : grad.add(param, { alpha: weightDecay as number });
-}
-
-/** A running mean: mean ← decay · mean + (1 − decay) · value. */
-function running(mean: Tensor, value: Tensor, decay: number): Tensor {
-  return mean.mul_(decay).add_(value, { alpha: 1 - decay });
-}
-
 /** Hinton's lecture 6e. @see https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html */
-export class RMSprop extends Optimizer {
+export class RMSprop extends ElementwiseOptimizer {
   static readonly names = ["params", "lr", "alpha", "eps", "weightDecay", "momentum", "centered", "maximize"] as const;
+  protected override readonly rule = "rmsprop";
 
   constructor(...args: Arguments<typeof RMSprop.names, RMSpropArguments>) {
     const [
@@ -52,15 +34,23 @@ export class RMSprop extends Optimizer {
     super(params, checkOptions("RMSprop", { lr, alpha, eps, weightDecay, momentum, centered, maximize }));
   }
 
+  protected override slotsOf({ centered, momentum }: ParamGroup): readonly string[] {
+    return ["squareAvg", ...(centered ? ["gradAvg"] : []), ...(momentum ? ["momentumBuffer"] : [])];
+  }
+
+  protected override numbersOf(group: ParamGroup): Numbers {
+    const { lr, alpha, eps, momentum, centered } = group as Settings<typeof RMSprop.names, RMSpropArguments>;
+    return { lr, alpha, eps, momentum, centered };
+  }
+
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
     const { lr, alpha, eps, momentum, centered } = group as Settings<typeof RMSprop.names, RMSpropArguments>;
-    count(state);
+    const { squareAvg, gradAvg, momentumBuffer } = state as Record<string, Tensor>;
     const grad = decayed(param, gradient, group);
-    const squares = running(slot(state, "squareAvg", param), grad.square(), alpha);
-    const spread = centered ? squares.sub(running(slot(state, "gradAvg", param), grad, alpha).square()) : squares;
-    const step = grad.div(spread.sqrt().add(eps));
-    if (momentum > 0) param.sub_(slot(state, "momentumBuffer", param).mul_(momentum).add_(step), { alpha: lr });
-    else param.sub_(step, { alpha: lr });
+    const squares = running(squareAvg!, grad.square(), alpha);
+    const spread = centered ? squares.sub(running(gradAvg!, grad, alpha).square()) : squares;
+    const ratio = grad.div(spread.sqrt().add(eps));
+    param.sub_(momentum > 0 ? momentumBuffer!.mul_(momentum).add_(ratio) : ratio, { alpha: lr });
   }
 }
 
@@ -75,7 +65,7 @@ export type AdagradArguments = [
 ];
 
 /** Duchi et al., 2011. @see https://pytorch.org/docs/stable/generated/torch.optim.Adagrad.html */
-export class Adagrad extends Optimizer {
+export class Adagrad extends ElementwiseOptimizer {
   static readonly names = [
     "params",
     "lr",
@@ -85,6 +75,7 @@ export class Adagrad extends Optimizer {
     "eps",
     "maximize",
   ] as const;
+  protected override readonly rule = "adagrad";
 
   constructor(...args: Arguments<typeof Adagrad.names, AdagradArguments>) {
     const [
@@ -99,13 +90,24 @@ export class Adagrad extends Optimizer {
     super(params, checkOptions("Adagrad", { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize }));
   }
 
+  protected override slotsOf(): readonly string[] {
+    return ["sum"];
+  }
+
+  protected override fresh(param: Tensor, group: ParamGroup): Tensor {
+    return fullLike(param, group["initialAccumulatorValue"] as number);
+  }
+
+  protected override numbersOf(group: ParamGroup, state: ParamState): Numbers {
+    const { lr, lrDecay, eps } = group as Settings<typeof Adagrad.names, AdagradArguments>;
+    return { lr: lr / (1 + (nextStep(state) - 1) * lrDecay), eps };
+  }
+
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, lrDecay, eps, initialAccumulatorValue } = group as Settings<typeof Adagrad.names, AdagradArguments>;
-    if (state["sum"] === undefined) slot(state, "sum", param).fill_(initialAccumulatorValue);
-    const step = count(state);
+    const { lr, eps } = this.numbersOf(group, state) as Readonly<Record<string, number>>;
     const grad = decayed(param, gradient, group);
-    const sum = slot(state, "sum", param).add_(grad.square());
-    param.sub_(grad.div(sum.sqrt().add(eps)), { alpha: lr / (1 + (step - 1) * lrDecay) });
+    const sum = (state["sum"] as Tensor).add_(grad.square());
+    param.sub_(grad.div(sum.sqrt().add(eps!)), { alpha: lr! });
   }
 }
 
@@ -119,8 +121,9 @@ export type AdadeltaArguments = [
 ];
 
 /** Zeiler, 2012. @see https://pytorch.org/docs/stable/generated/torch.optim.Adadelta.html */
-export class Adadelta extends Optimizer {
+export class Adadelta extends ElementwiseOptimizer {
   static readonly names = ["params", "lr", "rho", "eps", "weightDecay", "maximize"] as const;
+  protected override readonly rule = "adadelta";
 
   constructor(...args: Arguments<typeof Adadelta.names, AdadeltaArguments>) {
     const [params, lr = 1, rho = 0.9, eps = 1e-6, weightDecay = 0, maximize = false] = readArguments<AdadeltaArguments>(
@@ -130,14 +133,22 @@ export class Adadelta extends Optimizer {
     super(params, checkOptions("Adadelta", { lr, rho, eps, weightDecay, maximize }));
   }
 
+  protected override slotsOf(): readonly string[] {
+    return ["squareAvg", "accDelta"];
+  }
+
+  protected override numbersOf(group: ParamGroup): Numbers {
+    const { lr, rho, eps } = group as Settings<typeof Adadelta.names, AdadeltaArguments>;
+    return { lr, rho, eps };
+  }
+
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
     const { lr, rho, eps } = group as Settings<typeof Adadelta.names, AdadeltaArguments>;
-    count(state);
+    const { squareAvg, accDelta } = state as { squareAvg: Tensor; accDelta: Tensor };
     const grad = decayed(param, gradient, group);
-    const squares = running(slot(state, "squareAvg", param), grad.square(), rho);
-    const steps = slot(state, "accDelta", param);
-    const delta = steps.add(eps).sqrt().div(squares.add(eps).sqrt()).mul(grad);
-    running(steps, delta.square(), rho);
+    const squares = running(squareAvg, grad.square(), rho);
+    const delta = accDelta.add(eps).sqrt().div(squares.add(eps).sqrt()).mul(grad);
+    running(accDelta, delta.square(), rho);
     param.sub_(delta, { alpha: lr });
   }
 }
@@ -152,8 +163,9 @@ export type AdamaxArguments = [
 ];
 
 /** Adam with the infinity norm (Kingma & Ba, 2014). @see https://pytorch.org/docs/stable/generated/torch.optim.Adamax.html */
-export class Adamax extends Optimizer {
+export class Adamax extends ElementwiseOptimizer {
   static readonly names = ["params", "lr", "betas", "eps", "weightDecay", "maximize"] as const;
+  protected override readonly rule = "adamax";
 
   constructor(...args: Arguments<typeof Adamax.names, AdamaxArguments>) {
     const [params, lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, maximize = false] =
@@ -161,13 +173,23 @@ export class Adamax extends Optimizer {
     super(params, checkOptions("Adamax", { lr, betas, eps, weightDecay, maximize }));
   }
 
-  protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
+  protected override slotsOf(): readonly string[] {
+    return ["expAvg", "expInf"];
+  }
+
+  protected override numbersOf(group: ParamGroup, state: ParamState): Numbers {
     const { lr, betas, eps } = group as Settings<typeof Adamax.names, AdamaxArguments>;
-    const [step, grad] = [count(state), decayed(param, gradient, group)];
-    const mean = running(slot(state, "expAvg", param), grad, betas[0]);
-    const largest = slot(state, "expInf", param);
-    largest.copy_(cat([largest.mul(betas[1]).unsqueeze(0), grad.abs().add(eps).unsqueeze(0)]).amax(0));
-    param.sub_(mean.div(largest), { alpha: lr / (1 - betas[0] ** step) });
+    const [beta1, beta2] = betas;
+    return { rate: lr / (1 - beta1 ** nextStep(state)), beta1, beta2, eps };
+  }
+
+  protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
+    const { rate, beta1, beta2, eps } = this.numbersOf(group, state) as Readonly<Record<string, number>>;
+    const { expAvg, expInf } = state as { expAvg: Tensor; expInf: Tensor };
+    const grad = decayed(param, gradient, group);
+    running(expAvg, grad, beta1!);
+    expInf.copy_(cat([expInf.mul(beta2!).unsqueeze(0), grad.abs().add(eps!).unsqueeze(0)]).amax(0));
+    param.sub_(expAvg.div(expInf), { alpha: rate! });
   }
 }
 
@@ -181,8 +203,9 @@ export type NAdamArguments = [
 ];
 
 /** Adam with Nesterov momentum (Dozat, 2016). @see https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html */
-export class NAdam extends Optimizer {
+export class NAdam extends ElementwiseOptimizer {
   static readonly names = ["params", "lr", "betas", "eps", "weightDecay", "momentumDecay"] as const;
+  protected override readonly rule = "nadam";
 
   constructor(...args: Arguments<typeof NAdam.names, NAdamArguments>) {
     const [params, lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, momentumDecay = 4e-3] =
@@ -190,30 +213,45 @@ export class NAdam extends Optimizer {
     super(params, checkOptions("NAdam", { lr, betas, eps, weightDecay, momentumDecay }));
   }
 
-  protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
+  protected override slotsOf(): readonly string[] {
+    return ["expAvg", "expAvgSq"];
+  }
+
+  protected override numbersOf(group: ParamGroup, state: ParamState): Numbers {
     const { lr, betas, eps, momentumDecay } = group as Settings<typeof NAdam.names, NAdamArguments>;
-    const [step, grad] = [count(state), decayed(param, gradient, group)];
-    const momentum = (at: number): number => betas[0] * (1 - 0.5 * 0.96 ** (at * momentumDecay));
+    const [step, [beta1, beta2]] = [nextStep(state), betas];
+    const momentum = (at: number): number => beta1 * (1 - 0.5 * 0.96 ** (at * momentumDecay));
     const [now, next] = [momentum(step), momentum(step + 1)];
-    const product = ((state["muProduct"] as number | undefined) ?? 1) * now;
-    state["muProduct"] = product;
-    const mean = running(slot(state, "expAvg", param), grad, betas[0]);
-    const squares = running(slot(state, "expAvgSq", param), grad.square(), betas[1]);
-    const denominator = squares
-      .div(1 - betas[1] ** step)
-      .sqrt()
-      .add(eps);
-    const ahead = param.sub(grad.div(denominator), { alpha: (lr * (1 - now)) / (1 - product) });
+    const muProduct = ((state["muProduct"] as number | undefined) ?? 1) * now;
+    const gradientRate = (lr * (1 - now)) / (1 - muProduct);
     // PyTorch 1.13, where the reference vectors come from, has μₜ twice in the second product; 2.x has it once.
-    param.copy_(ahead.sub(mean.div(denominator), { alpha: (lr * next) / (1 - product * now * next) }));
+    const meanRate = (lr * next) / (1 - muProduct * now * next);
+    return { gradientRate, meanRate, beta1, beta2, correction: 1 - beta2 ** step, eps, muProduct };
+  }
+
+  protected override advance(state: ParamState, numbers: Numbers): void {
+    super.advance(state, numbers);
+    state["muProduct"] = numbers["muProduct"] as number;
+  }
+
+  protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
+    const numbers = this.numbersOf(group, state) as Readonly<Record<string, number>>;
+    const { gradientRate, meanRate, beta1, beta2, correction, eps } = numbers;
+    const { expAvg, expAvgSq } = state as { expAvg: Tensor; expAvgSq: Tensor };
+    const grad = decayed(param, gradient, group);
+    running(expAvg, grad, beta1!);
+    const size = running(expAvgSq, grad.square(), beta2!).div(correction!).sqrt().add(eps!);
+    const ahead = param.sub(grad.div(size), { alpha: gradientRate! });
+    param.copy_(ahead.sub(expAvg.div(size), { alpha: meanRate! }));
   }
 }
 
 export type RAdamArguments = [params: Params, lr?: number, betas?: Betas, eps?: number, weightDecay?: number];
 
 /** Rectified Adam (Liu et al., 2019). @see https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html */
-export class RAdam extends Optimizer {
+export class RAdam extends ElementwiseOptimizer {
   static readonly names = ["params", "lr", "betas", "eps", "weightDecay"] as const;
+  protected override readonly rule = "radam";
 
   constructor(...args: Arguments<typeof RAdam.names, RAdamArguments>) {
     const [params, lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0] = readArguments<RAdamArguments>(
@@ -223,19 +261,28 @@ export class RAdam extends Optimizer {
     super(params, checkOptions("RAdam", { lr, betas, eps, weightDecay }));
   }
 
-  protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
+  protected override slotsOf(): readonly string[] {
+    return ["expAvg", "expAvgSq"];
+  }
+
+  protected override numbersOf(group: ParamGroup, state: ParamState): Numbers {
     const { lr, betas, eps } = group as Settings<typeof RAdam.names, RAdamArguments>;
-    const [step, grad] = [count(state), decayed(param, gradient, group)];
-    const mean = running(slot(state, "expAvg", param), grad, betas[0]).div(1 - betas[0] ** step);
-    const squares = running(slot(state, "expAvgSq", param), grad.square(), betas[1]);
-    const correction = 1 - betas[1] ** step;
-    const limit = 2 / (1 - betas[1]) - 1;
-    const length = limit - (2 * step * betas[1] ** step) / correction;
-    if (length <= 5) {
-      param.sub_(mean, { alpha: lr });
-      return;
-    }
-    const rectified = Math.sqrt(((length - 4) * (length - 2) * limit) / ((limit - 4) * (limit - 2) * length));
-    param.sub_(mean.div(squares.sqrt().add(eps)), { alpha: lr * Math.sqrt(correction) * rectified });
+    const [step, [beta1, beta2]] = [nextStep(state), betas];
+    const correction = 1 - beta2 ** step;
+    const limit = 2 / (1 - beta2) - 1;
+    const length = limit - (2 * step * beta2 ** step) / correction;
+    const spread = ((length - 4) * (length - 2) * limit) / ((limit - 4) * (limit - 2) * length);
+    const rectified = length > 5;
+    const rate = (lr / (1 - beta1 ** step)) * (rectified ? Math.sqrt(correction * spread) : 1);
+    return { rate, beta1, beta2, eps, rectified };
+  }
+
+  protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
+    const { rate, beta1, beta2, eps, rectified } = this.numbersOf(group, state) as Readonly<Record<string, number>>;
+    const { expAvg, expAvgSq } = state as { expAvg: Tensor; expAvgSq: Tensor };
+    const grad = decayed(param, gradient, group);
+    const mean = running(expAvg, grad, beta1!);
+    const squares = running(expAvgSq, grad.square(), beta2!);
+    param.sub_(rectified ? mean.div(squares.sqrt().add(eps!)) : mean, { alpha: rate! });
   }
 }

@@ -1,6 +1,6 @@
 /** ★ The optimizers' steps on one element, one row per rule, with the operations and their order as in PyTorch. */
 import type { UpdateCall, UpdateRule } from "@dl/tensor";
-import { add, div, max, mul, type Node, neg, sqrt, sub } from "./expression.ts";
+import { abs, add, div, max, mul, type Node, neg, sqrt, square, sub } from "./expression.ts";
 
 type Attrs = UpdateCall["attrs"];
 
@@ -21,6 +21,19 @@ export interface Rule {
   ) => Node[];
 }
 
+type Numbers = Readonly<Record<string, number>>;
+
+/** The gradient, reversed to maximize, with weight decay. */
+function directionOf(is: Attrs, p: Node, gradient: Node, decay: Node): Node {
+  const up = is["maximize"] ? neg(gradient) : gradient;
+  return is["weightDecay"] ? add(up, mul(p, decay)) : up;
+}
+
+/** A running mean. */
+const running = (mean: Node, kept: Node, value: Node, fresh: Node): Node => add(mul(mean, kept), mul(value, fresh));
+
+const switches = ["weightDecay", "maximize"] as const;
+
 export const rules: { readonly [R in UpdateRule]: Rule } = {
   sgd: {
     switches: ["momentum", "nesterov", "weightDecay", "maximize", "firstStep"],
@@ -28,8 +41,7 @@ export const rules: { readonly [R in UpdateRule]: Rule } = {
       [lr, momentum, 1 - Number(dampening), weightDecay] as number[],
     states: ({ momentum }) => (momentum ? 1 : 0),
     step: (is, p, [buffer], gradient, [lr, momentum, undamped, decay]) => {
-      const up = is["maximize"] ? neg(gradient) : gradient;
-      const g = is["weightDecay"] ? add(up, mul(p, decay!)) : up;
+      const g = directionOf(is, p, gradient, decay!);
       if (!is["momentum"]) return [sub(p, mul(g, lr!))];
       const next = is["firstStep"] ? g : add(mul(buffer!, momentum!), mul(g, undamped!));
       const direction = is["nesterov"] ? add(g, mul(next, momentum!)) : next;
@@ -54,15 +66,98 @@ export const rules: { readonly [R in UpdateRule]: Rule } = {
     },
     states: ({ amsgrad }) => (amsgrad ? 3 : 2),
     step: (is, p, [mean, square, most], gradient, [size, fresh1, keep2, fresh2, correction, eps, decay, shrink]) => {
-      const up = is["maximize"] ? neg(gradient) : gradient;
-      const coupled = is["weightDecay"] && !is["decoupled"];
-      const g = coupled ? add(up, mul(p, decay!)) : up;
+      const g = directionOf(is["decoupled"] ? { ...is, weightDecay: 0 } : is, p, gradient, decay!);
       const start = is["weightDecay"] && is["decoupled"] ? mul(p, shrink!) : p;
       const m = add(mean!, mul(sub(g, mean!), fresh1!));
       const v = add(mul(square!, keep2!), mul(mul(g, g), fresh2!));
       const top = is["amsgrad"] ? max(most!, v) : v;
       const next = sub(start, mul(div(m, add(div(sqrt(top), correction!), eps!)), size!));
       return is["amsgrad"] ? [next, m, v, top] : [next, m, v];
+    },
+  },
+  rmsprop: {
+    switches: [...switches, "centered", "momentum"],
+    numbers: (attrs) => {
+      const { lr, alpha, eps, weightDecay, momentum } = attrs as Numbers;
+      return [lr!, weightDecay!, alpha!, 1 - alpha!, eps!, momentum!];
+    },
+    states: ({ centered, momentum }) => 1 + Number(Boolean(centered)) + Number(Boolean(momentum)),
+    step: (is, p, states, gradient, [lr, decay, kept, fresh, eps, momentum]) => {
+      const g = directionOf(is, p, gradient, decay!);
+      const squares = running(states[0]!, kept!, square(g), fresh!);
+      const means = is["centered"] ? [running(states[1]!, kept!, g, fresh!)] : [];
+      const spread = means.reduce((all, mean) => sub(all, square(mean)), squares);
+      const ratio = div(g, add(sqrt(spread), eps!));
+      const move = is["momentum"] ? add(mul(states.at(-1)!, momentum!), ratio) : ratio;
+      return [sub(p, mul(move, lr!)), squares, ...means, ...(is["momentum"] ? [move] : [])];
+    },
+  },
+  adagrad: {
+    switches,
+    numbers: ({ lr, eps, weightDecay }) => [lr, weightDecay, eps] as number[],
+    states: () => 1,
+    step: (is, p, [sum], gradient, [lr, decay, eps]) => {
+      const g = directionOf(is, p, gradient, decay!);
+      const next = add(sum!, square(g));
+      return [sub(p, mul(div(g, add(sqrt(next), eps!)), lr!)), next];
+    },
+  },
+  adadelta: {
+    switches,
+    numbers: (attrs) => {
+      const { lr, rho, eps, weightDecay } = attrs as Numbers;
+      return [lr!, weightDecay!, rho!, 1 - rho!, eps!];
+    },
+    states: () => 2,
+    step: (is, p, [square0, moves], gradient, [lr, decay, kept, fresh, eps]) => {
+      const g = directionOf(is, p, gradient, decay!);
+      const squares = running(square0!, kept!, square(g), fresh!);
+      const move = mul(div(sqrt(add(moves!, eps!)), sqrt(add(squares, eps!))), g);
+      return [sub(p, mul(move, lr!)), squares, running(moves!, kept!, square(move), fresh!)];
+    },
+  },
+  adamax: {
+    switches,
+    numbers: (attrs) => {
+      const { rate, beta1, beta2, eps, weightDecay } = attrs as Numbers;
+      return [rate!, weightDecay!, beta1!, 1 - beta1!, beta2!, eps!];
+    },
+    states: () => 2,
+    step: (is, p, [mean, most], gradient, [rate, decay, kept, fresh, keptMost, eps]) => {
+      const g = directionOf(is, p, gradient, decay!);
+      const m = running(mean!, kept!, g, fresh!);
+      const top = max(mul(most!, keptMost!), add(abs(g), eps!));
+      return [sub(p, mul(div(m, top), rate!)), m, top];
+    },
+  },
+  nadam: {
+    switches,
+    numbers: (attrs) => {
+      const { gradientRate, meanRate, beta1, beta2, correction, eps, weightDecay } = attrs as Numbers;
+      return [gradientRate!, weightDecay!, meanRate!, beta1!, 1 - beta1!, beta2!, 1 - beta2!, correction!, eps!];
+    },
+    states: () => 2,
+    step: (is, p, [mean, squares], gradient, numbers) => {
+      const [gradientRate, decay, meanRate, kept1, fresh1, kept2, fresh2, correction, eps] = numbers;
+      const g = directionOf(is, p, gradient, decay!);
+      const m = running(mean!, kept1!, g, fresh1!);
+      const v = running(squares!, kept2!, square(g), fresh2!);
+      const size = add(sqrt(div(v, correction!)), eps!);
+      return [sub(sub(p, mul(div(g, size), gradientRate!)), mul(div(m, size), meanRate!)), m, v];
+    },
+  },
+  radam: {
+    switches: [...switches, "rectified"],
+    numbers: (attrs) => {
+      const { rate, beta1, beta2, eps, weightDecay } = attrs as Numbers;
+      return [rate!, weightDecay!, beta1!, 1 - beta1!, beta2!, 1 - beta2!, eps!];
+    },
+    states: () => 2,
+    step: (is, p, [mean, squares], gradient, [rate, decay, kept1, fresh1, kept2, fresh2, eps]) => {
+      const g = directionOf(is, p, gradient, decay!);
+      const m = running(mean!, kept1!, g, fresh1!);
+      const v = running(squares!, kept2!, square(g), fresh2!);
+      return [sub(p, mul(is["rectified"] ? div(m, add(sqrt(v), eps!)) : m, rate!)), m, v];
     },
   },
 };

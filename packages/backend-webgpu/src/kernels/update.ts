@@ -1,12 +1,12 @@
 /** Optimizer steps: one launch a parameter, which reads the gradient (or computes it) and writes in place. */
-import { sizeOf } from "@dl/tensor";
+import { sizeOf, type UpdateRule } from "@dl/tensor";
 import type { CellView, Slot } from "../cell.ts";
 import type { Engine } from "../engine.ts";
 import { isWhole, whole } from "../layout.ts";
 import { Program } from "../program.ts";
-import { adam, sgd } from "../wgsl/update.ts";
+import { updates } from "../wgsl/update.ts";
 
-type UpdateAttrs = Readonly<Record<string, number | boolean>>;
+export type UpdateAttrs = Readonly<Record<string, number | boolean>>;
 
 /**
  * Lines that turn `x0` (parameter), `x1`… (state) and `g` (gradient) into their new values. Flags decide the text,
@@ -15,13 +15,12 @@ type UpdateAttrs = Readonly<Record<string, number | boolean>>;
 export type UpdateRow = (attrs: UpdateAttrs, number: (value: number) => string) => readonly string[];
 
 interface Update {
-  readonly rule: "sgd" | "adam";
+  readonly rule: UpdateRule;
   readonly targets: readonly (readonly CellView[])[];
   readonly gradients: readonly CellView[];
   readonly attrs: UpdateAttrs;
 }
 
-const rows: { readonly [R in Update["rule"]]: UpdateRow } = { sgd, adam };
 /** Buffers that a gradient which is still a formula may read, beside four targets. */
 const room = 4;
 
@@ -36,13 +35,7 @@ export function update(engine: Engine, { rule, targets, gradients, attrs }: Upda
   return true;
 }
 
-function step(
-  engine: Engine,
-  rule: Update["rule"],
-  attrs: UpdateAttrs,
-  slots: readonly Slot[],
-  gradient: CellView,
-): void {
+function step(engine: Engine, rule: UpdateRule, attrs: UpdateAttrs, slots: readonly Slot[], gradient: CellView): void {
   engine.settle([gradient], room);
   const cells = slots.map((slot) => engine.own(slot));
   const program = new Program(rule);
@@ -50,7 +43,7 @@ function step(
   for (const [name, value] of Object.entries(attrs)) if (value === 0) program.note(`no ${name}`);
   const readers = [gradient, ...cells.map(whole)].map((view) => program.read(view, "float32"));
   const writers = cells.map((cell) => program.write(whole(cell)));
-  const lines = rows[rule](attrs, (value) => program.number(value, "float32"));
+  const lines = updates[rule](attrs, (value) => program.number(value, "float32"));
   engine.each(program, sizeOf(gradient.shape), (scope, index) => {
     for (const [at, reader] of readers.entries())
       scope.line(`var ${at ? `x${at - 1}` : "g"} = ${reader(scope, index)};`);
