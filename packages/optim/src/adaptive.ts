@@ -202,6 +202,12 @@ export type NAdamArguments = [
   momentumDecay?: number,
 ];
 
+/** μₜ. */
+function momentumAt(step: number, group: ParamGroup): number {
+  const { betas, momentumDecay } = group as Settings<typeof NAdam.names, NAdamArguments>;
+  return betas[0] * (1 - 0.5 * 0.96 ** (step * momentumDecay));
+}
+
 /** Adam with Nesterov momentum (Dozat, 2016). @see https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html */
 export class NAdam extends ElementwiseOptimizer {
   static readonly names = ["params", "lr", "betas", "eps", "weightDecay", "momentumDecay"] as const;
@@ -218,20 +224,20 @@ export class NAdam extends ElementwiseOptimizer {
   }
 
   protected override numbersOf(group: ParamGroup, state: ParamState): Numbers {
-    const { lr, betas, eps, momentumDecay } = group as Settings<typeof NAdam.names, NAdamArguments>;
+    const { lr, betas, eps } = group as Settings<typeof NAdam.names, NAdamArguments>;
     const [step, [beta1, beta2]] = [nextStep(state), betas];
-    const momentum = (at: number): number => beta1 * (1 - 0.5 * 0.96 ** (at * momentumDecay));
-    const [now, next] = [momentum(step), momentum(step + 1)];
-    const muProduct = ((state["muProduct"] as number | undefined) ?? 1) * now;
+    const [now, next] = [momentumAt(step, group), momentumAt(step + 1, group)];
+    const { muProduct } = this.countersOf(group, state) as { muProduct: number };
     const gradientRate = (lr * (1 - now)) / (1 - muProduct);
     // PyTorch 1.13, where the reference vectors come from, has μₜ twice in the second product; 2.x has it once.
     const meanRate = (lr * next) / (1 - muProduct * now * next);
-    return { gradientRate, meanRate, beta1, beta2, correction: 1 - beta2 ** step, eps, muProduct };
+    return { gradientRate, meanRate, beta1, beta2, correction: 1 - beta2 ** step, eps };
   }
 
-  protected override advance(state: ParamState, numbers: Numbers): void {
-    super.advance(state, numbers);
-    state["muProduct"] = numbers["muProduct"] as number;
+  protected override countersOf(group: ParamGroup, state: ParamState): Readonly<Record<string, number>> {
+    const step = nextStep(state);
+    const before = (state["muProduct"] as number | undefined) ?? 1;
+    return { step, muProduct: before * momentumAt(step, group) };
   }
 
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {

@@ -1,6 +1,7 @@
 /** Optimizers with step sizes or averages of their own: ASGD and Rprop. */
 import { type Arguments, fullLike, readArguments, type Tensor, where, zerosLike } from "@dl/tensor";
-import { Optimizer, type ParamGroup, type ParamState, type Params } from "./optimizer.ts";
+import { decayed, ElementwiseOptimizer, type Numbers, nextStep } from "./elementwise.ts";
+import type { ParamGroup, ParamState, Params } from "./optimizer.ts";
 import { checkOptions, type Settings } from "./options.ts";
 
 export type ASGDArguments = [
@@ -14,8 +15,9 @@ export type ASGDArguments = [
 ];
 
 /** Averaged SGD (Polyak & Juditsky, 1992). @see https://pytorch.org/docs/stable/generated/torch.optim.ASGD.html */
-export class ASGD extends Optimizer {
+export class ASGD extends ElementwiseOptimizer {
   static readonly names = ["params", "lr", "lambd", "alpha", "t0", "weightDecay", "maximize"] as const;
+  protected override readonly rule = "asgd";
 
   constructor(...args: Arguments<typeof ASGD.names, ASGDArguments>) {
     const [params, lr = 0.01, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weightDecay = 0, maximize = false] =
@@ -23,17 +25,28 @@ export class ASGD extends Optimizer {
     super(params, checkOptions("ASGD", { lr, lambd, alpha, t0, weightDecay, maximize }));
   }
 
+  protected override slotsOf(): readonly string[] {
+    return ["ax"];
+  }
+
+  protected override numbersOf({ lr, lambd }: ParamGroup, state: ParamState): Numbers {
+    const { eta, mu } = { eta: lr, mu: 1, ...state } as { eta: number; mu: number };
+    return { eta, shrink: 1 - (lambd as number) * eta, mu, averages: mu !== 1 };
+  }
+
+  protected override countersOf(group: ParamGroup, state: ParamState): Readonly<Record<string, number>> {
+    const { lr, lambd, alpha, t0 } = group as Settings<typeof ASGD.names, ASGDArguments>;
+    const step = nextStep(state);
+    return { step, eta: lr / (1 + lambd * lr * step) ** alpha, mu: 1 / Math.max(1, step - t0) };
+  }
+
   protected override update(param: Tensor, gradient: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, lambd, alpha, t0, weightDecay } = group as Settings<typeof ASGD.names, ASGDArguments>;
-    if (state["step"] === undefined) Object.assign(state, { step: 0, eta: lr, mu: 1, ax: zerosLike(param) });
-    const { eta, mu, ax } = state as { eta: number; mu: number; ax: Tensor };
-    const step = ((state["step"] as number) += 1);
-    const grad = weightDecay === 0 ? gradient : gradient.add(param, { alpha: weightDecay });
-    param.copy_(param.mul(1 - lambd * eta).sub(grad, { alpha: eta }));
-    if (mu === 1) ax.copy_(param);
-    else ax.add_(param.sub(ax), { alpha: mu });
-    state["eta"] = lr / (1 + lambd * lr * step) ** alpha;
-    state["mu"] = 1 / Math.max(1, step - t0);
+    const { eta, shrink, mu } = this.numbersOf(group, state) as Readonly<Record<string, number>>;
+    const ax = state["ax"] as Tensor;
+    const next = param.mul(shrink!).sub(decayed(param, gradient, group), { alpha: eta! });
+    if (mu === 1) ax.copy_(next);
+    else ax.add_(next.sub(ax), { alpha: mu! });
+    param.copy_(next);
   }
 }
 
@@ -48,8 +61,9 @@ export type RpropArguments = [
 ];
 
 /** Resilient backpropagation (Riedmiller & Braun, 1993). @see https://pytorch.org/docs/stable/generated/torch.optim.Rprop.html */
-export class Rprop extends Optimizer {
+export class Rprop extends ElementwiseOptimizer {
   static readonly names = ["params", "lr", "etas", "stepSizes", "maximize"] as const;
+  protected override readonly rule = "rprop";
 
   constructor(...args: Arguments<typeof Rprop.names, RpropArguments>) {
     const [params, lr = 0.01, etas = [0.5, 1.2], stepSizes = [1e-6, 50], maximize = false] =
@@ -57,18 +71,26 @@ export class Rprop extends Optimizer {
     super(params, checkOptions("Rprop", { lr, etas, stepSizes, maximize }));
   }
 
+  protected override slotsOf(): readonly string[] {
+    return ["prev", "stepSize"];
+  }
+
+  protected override fresh(param: Tensor, group: ParamGroup, slot: string): Tensor {
+    return slot === "prev" ? zerosLike(param) : fullLike(param, group.lr);
+  }
+
+  protected override numbersOf(group: ParamGroup): Numbers {
+    const { etas, stepSizes } = group as Settings<typeof Rprop.names, RpropArguments>;
+    return { slower: etas[0], faster: etas[1], least: stepSizes[0], most: stepSizes[1] };
+  }
+
   protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
-    const { lr, etas, stepSizes } = group as Settings<typeof Rprop.names, RpropArguments>;
-    if (state["step"] === undefined) {
-      Object.assign(state, { step: 0, prev: zerosLike(param), stepSize: fullLike(param, lr) });
-    }
+    const { etas, stepSizes } = group as Settings<typeof Rprop.names, RpropArguments>;
     const { prev, stepSize } = state as { prev: Tensor; stepSize: Tensor };
-    (state["step"] as number) += 1;
     const agreement = grad.mul(prev);
     const factor = where(agreement.gt(0), etas[1], where(agreement.lt(0), fullLike(param, etas[0]), 1));
     stepSize.mul_(factor).clamp_(stepSizes[0], stepSizes[1]);
-    const used = where(agreement.lt(0), 0, grad);
-    param.sub_(used.sign().mul(stepSize));
-    prev.copy_(used);
+    prev.copy_(where(agreement.lt(0), 0, grad));
+    param.sub_(prev.sign().mul(stepSize));
   }
 }

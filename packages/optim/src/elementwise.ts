@@ -17,13 +17,13 @@ export abstract class ElementwiseOptimizer extends Optimizer {
   protected abstract numbersOf(group: ParamGroup, state: ParamState): Numbers;
 
   /** What a tensor that is remembered begins with. */
-  protected fresh(param: Tensor, _group: ParamGroup): Tensor {
+  protected fresh(param: Tensor, _group: ParamGroup, _slot: string): Tensor {
     return zerosLike(param);
   }
 
-  /** Notes that a step was taken. */
-  protected advance(state: ParamState, _numbers: Numbers): void {
-    state["step"] = nextStep(state);
+  /** The numbers that are remembered after that step. */
+  protected countersOf(_group: ParamGroup, state: ParamState): Readonly<Record<string, number>> {
+    return { step: nextStep(state) };
   }
 
   protected override updateGroup(group: ParamGroup): void {
@@ -34,11 +34,12 @@ export abstract class ElementwiseOptimizer extends Optimizer {
       const maximize = Boolean(group["maximize"]);
       const weightDecay = group["weightDecay"] as number;
       const numbers = { ...this.numbersOf(group, states[0]!), weightDecay, maximize };
+      const counters = this.countersOf(group, states[0]!);
       const targets = [params, ...slots.map((name) => states.map((state) => state[name] as Tensor))];
       const done = updateParameters(this.rule, targets, grads, numbers);
       for (const [i, param] of params.entries()) {
         if (!done) this.update(param, maximize ? grads[i]!.neg() : grads[i]!, states[i]!, group);
-        this.advance(states[i]!, numbers);
+        Object.assign(states[i]!, counters);
       }
     }
   }
@@ -49,7 +50,7 @@ export abstract class ElementwiseOptimizer extends Optimizer {
     for (const param of withGradients(group).params) {
       const state = this.stateOf(param);
       state["step"] ??= 0;
-      for (const name of slots) state[name] ??= this.fresh(param, group);
+      for (const name of slots) state[name] ??= this.fresh(param, group, name);
       const key = Object.values(state)
         .filter((value) => typeof value === "number")
         .join();

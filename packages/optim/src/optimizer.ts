@@ -96,8 +96,8 @@ export abstract class Optimizer {
 
   /**
    * Changes the parameters by their gradients. Where memory runs out, each is as it was or wholly stepped, though what is
-   * remembered of one may have taken its gradient already; {@link SGD} and {@link Adam} step all of a group or none, where
-   * the device has a kernel for that.
+   * remembered of one may have taken its gradient already. All but LBFGS step a whole group or nothing of it where the device
+   * has a kernel for their rule.
    * @returns what the closure gave, if there is one
    */
   step(closure?: Closure): Tensor | number | null {

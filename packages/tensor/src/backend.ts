@@ -65,7 +65,17 @@ export type KernelCall<K extends KernelOp | FusedOp = KernelOp | FusedOp> = {
   };
 }[K];
 
-export type UpdateRule = "sgd" | "adam" | "rmsprop" | "adagrad" | "adadelta" | "adamax" | "nadam" | "radam";
+export type UpdateRule =
+  | "sgd"
+  | "asgd"
+  | "rprop"
+  | "adam"
+  | "rmsprop"
+  | "adagrad"
+  | "adadelta"
+  | "adamax"
+  | "nadam"
+  | "radam";
 
 /** Lists of equal length, changed in place by one kernel: parameters first, then each kind of optimizer state. */
 export interface UpdateCall {

@@ -1,6 +1,23 @@
 /** ★ The optimizers' steps on one element, one row per rule, with the operations and their order as in PyTorch. */
 import type { UpdateCall, UpdateRule } from "@dl/tensor";
-import { abs, add, div, max, mul, type Node, neg, sqrt, square, sub } from "./expression.ts";
+import {
+  abs,
+  add,
+  constant,
+  div,
+  gt,
+  lt,
+  max,
+  mul,
+  type Node,
+  neg,
+  pmax,
+  pmin,
+  select,
+  sqrt,
+  square,
+  sub,
+} from "./expression.ts";
 
 type Attrs = UpdateCall["attrs"];
 
@@ -46,6 +63,30 @@ export const rules: { readonly [R in UpdateRule]: Rule } = {
       const next = is["firstStep"] ? g : add(mul(buffer!, momentum!), mul(g, undamped!));
       const direction = is["nesterov"] ? add(g, mul(next, momentum!)) : next;
       return [sub(p, mul(direction, lr!)), next];
+    },
+  },
+  asgd: {
+    switches: [...switches, "averages"],
+    numbers: ({ eta, shrink, mu, weightDecay }) => [eta, weightDecay, shrink, mu] as number[],
+    states: () => 1,
+    step: (is, p, [average], gradient, [eta, decay, shrink, mu]) => {
+      const next = sub(mul(p, shrink!), mul(directionOf(is, p, gradient, decay!), eta!));
+      return [next, is["averages"] ? add(average!, mul(sub(next, average!), mu!)) : next];
+    },
+  },
+  rprop: {
+    switches: ["maximize"],
+    numbers: ({ slower, faster, least, most }) => [slower, faster, least, most] as number[],
+    states: () => 2,
+    step: (is, p, [before, size], gradient, [slower, faster, least, most]) => {
+      const g = is["maximize"] ? neg(gradient) : gradient;
+      const agreement = mul(g, before!);
+      const turned = lt(agreement, 0);
+      const factor = select(gt(agreement, 0), faster!, select(turned, slower!, constant(g.type, 1)));
+      const next = pmin(most!, pmax(least!, mul(size!, factor)));
+      const used = select(turned, constant(g.type, 0), g);
+      const move = sub(select(gt(used, 0), next, 0), select(lt(used, 0), next, 0));
+      return [sub(p, move), used, next];
     },
   },
   adam: {

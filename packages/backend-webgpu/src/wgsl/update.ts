@@ -32,6 +32,22 @@ export const updates: { readonly [R in UpdateRule]: UpdateRow } = {
     }
     return [...lines, `x0 -= g * ${number(Number(attrs["lr"]))};`];
   },
+  asgd: (attrs, number) => [
+    ...direction(attrs, number),
+    `x0 = x0 * ${number(Number(attrs["shrink"]))} - g * ${number(Number(attrs["eta"]))};`,
+    attrs["averages"] ? `x1 += (x0 - x1) * ${number(Number(attrs["mu"]))};` : "x1 = x0;",
+  ],
+  rprop: (attrs, number) => {
+    const text = (name: string): string => number(Number(attrs[name]));
+    return [
+      ...direction(attrs, number),
+      "let agreement = g * x1;",
+      `let factor = select(select(1.0, ${text("slower")}, agreement < 0.0), ${text("faster")}, agreement > 0.0);`,
+      `x2 = clamp(x2 * factor, ${text("least")}, ${text("most")});`,
+      "x1 = select(g, 0.0, agreement < 0.0);",
+      "x0 -= sign(x1) * x2;",
+    ];
+  },
   adam: (attrs, number) => {
     const { lr, beta1, beta2, step, weightDecay, eps } = attrs as Readonly<Record<string, number>>;
     const lines = direction(attrs["decoupled"] ? { ...attrs, weightDecay: 0 } : attrs, number);

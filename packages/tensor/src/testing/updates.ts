@@ -58,6 +58,26 @@ export const updateCases: { readonly [R in UpdateRule]: UpdateCase } = {
       firstStep: flag,
     }),
   },
+  asgd: {
+    states: () => 1,
+    step: (p, gradient, [average], attrs) => {
+      const { eta, shrink, mu } = attrs as Numbers;
+      const next = shrink! * p - eta! * directionOf(p, gradient, attrs);
+      return [next, attrs["averages"] ? average! + mu! * (next - average!) : next];
+    },
+    attrs: combinations({ eta: [0.1], shrink: [0.99], mu: [0.3], averages: flag, ...shared }),
+  },
+  rprop: {
+    states: () => 2,
+    step: (p, gradient, [before, size], { slower, faster, least, most, maximize }) => {
+      const g = maximize ? -gradient : gradient;
+      const factor = g * before! > 0 ? faster : g * before! < 0 ? slower : 1;
+      const next = Math.min(Number(most), Math.max(Number(least), size! * Number(factor)));
+      const used = g * before! < 0 ? 0 : g;
+      return [p - Math.sign(used) * next, used, next];
+    },
+    attrs: combinations({ slower: [0.5], faster: [1.2], least: [1e-6, 0.2], most: [0.5, 50], maximize: flag }),
+  },
   adam: {
     states: (attrs) => 2 + has(attrs, "amsgrad"),
     step: (p, gradient, states, attrs) => {
