@@ -1,6 +1,6 @@
 import { gradgradcheck } from "@dl/autograd";
 import "@dl/backend-cpu";
-import { arange, ones, randn, type Tensor, tensor, zeros } from "@dl/tensor";
+import { arange, getBackend, ones, randn, type Tensor, tensor, zeros } from "@dl/tensor";
 import { describe, expect, it, vi } from "vitest";
 import * as nn from "../src/index.ts";
 
@@ -247,6 +247,53 @@ it("CTC counts every way to spell the labels", () => {
   expect(F.ctcLoss(logs, tensor([[1, 1]]), [2], [2]).item()).toBe(Number.POSITIVE_INFINITY);
   expect(F.ctcLoss(logs, tensor([[1, 1]]), [2], [2], { zeroInfinity: true }).item()).toBe(0);
 });
+
+describe("CTC where elements can be read, and where not", () => {
+  /** The losses and the gradient of their sum. */
+  function results(x: Tensor, targets: Tensor, inputs: number[], sizes: number[]): [number[], number[]] {
+    const leaf = x.detach().clone().requiresGrad_();
+    const options = { reduction: "none", zeroInfinity: true } as const;
+    const losses = F.ctcLoss(F.logSoftmax(leaf, 2), targets, inputs, sizes, options);
+    losses.sum().backward();
+    return [losses.toArray() as number[], leaf.grad!.flatten().toArray() as number[]];
+  }
+
+  /** The same from a device whose memory the host cannot look into. */
+  function afar(...args: Parameters<typeof results>): ReturnType<typeof results> {
+    const backend = getBackend("cpu");
+    const { hostMemory } = backend;
+    Object.assign(backend, { hostMemory: undefined });
+    try {
+      return results(...args);
+    } finally {
+      Object.assign(backend, { hostMemory });
+    }
+  }
+
+  it.each([
+    ["samples of any lengths", randn(7, 4, 5, { dtype: "float64" }), [7, 5, 3, 6], [3, 1, 0, 2]],
+    ["labels that repeat, and one too many", randn(5, 4, 3, { dtype: "float64" }), [5, 4, 5, 2], [3, 2, 1, 3]],
+    ["a label that float64's probabilities cannot hold", improbable(), [3, 3, 3, 3], [1, 1, 2, 1]],
+  ] as const)("agree for %s", (_, x, inputs, sizes) => {
+    const targets = tensor([
+      [1, 1, 2],
+      [2, 2, 1],
+      [2, 1, 1],
+      [1, 2, 1],
+    ]);
+    const [losses, slopes] = results(x, targets, [...inputs], [...sizes]);
+    const [wanted, wantedSlopes] = afar(x, targets, [...inputs], [...sizes]);
+    expect(losses).toEqual(wanted.map((value) => expect.closeTo(value, 9) as number));
+    expect(slopes).toEqual(wantedSlopes.map((value) => expect.closeTo(value, 9) as number));
+  });
+});
+
+/** Scores [3, 4, 3] by which the first sample's label has no chance. */
+function improbable(): Tensor {
+  const x = randn(3, 4, 3, { dtype: "float64" });
+  x.select(1, 0).select(1, 1).fill_(-2000);
+  return x;
+}
 
 it("embedding bags sum what lies between offsets", () => {
   const table = arange(8).to("float32").view(4, 2);

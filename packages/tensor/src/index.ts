@@ -85,6 +85,7 @@ export {
   noGrad,
   type Operand,
   type Recorder,
+  recorded,
   refusePromise,
   setGradEnabled,
   setRecorder,

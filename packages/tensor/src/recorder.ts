@@ -95,6 +95,29 @@ export function needRecorder(op: string): Recorder {
   return state.recorder ?? fail(op, "no autograd is installed", 'Add import "@dl/autograd"');
 }
 
+/** @internal Whether somebody will differentiate a result of these. */
+export function isWanted(...inputs: readonly Tensor[]): boolean {
+  return state.gradEnabled && state.recorder !== null && inputs.some(({ requiresGrad }) => requiresGrad);
+}
+
+type Tensors = readonly Tensor[];
+type Each<T extends Tensors, V> = { readonly [I in keyof T]: V };
+/** The only output has a gradient; of several, some may have none. */
+type Grads<O extends Tensors> = O extends readonly [Tensor] ? O : Each<O, Tensor | null>;
+
+/** @internal Constant `outputs` with a history: their derivative is a formula of `kept` inputs and outputs, good for all orders. */
+export function recorded<const I extends Tensors, const O extends Tensors, const K extends Tensors>(
+  name: string,
+  inputs: I,
+  outputs: O,
+  kept: K,
+  vjp: (grads: Grads<O>, kept: K, wanted: Each<I, boolean>) => Each<I, Tensor | null>,
+): O {
+  const derivative = { name, vjp: vjp as unknown as Derivative["vjp"] };
+  if (isWanted(...inputs)) state.recorder!.recordWith(derivative, inputs, outputs, kept);
+  return outputs;
+}
+
 /** Whether ops are recorded. @see https://pytorch.org/docs/stable/generated/torch.is_grad_enabled.html */
 export function isGradEnabled(): boolean {
   return state.gradEnabled;

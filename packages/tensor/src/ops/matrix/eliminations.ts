@@ -1,8 +1,8 @@
 /** Factors of square matrices, which systems with them and with their transposes share. */
 import { fail } from "../../errors.ts";
 import type { Tensor } from "../../tensor.ts";
+import { batchOf, matricesOf } from "./batches.ts";
 import { type Block, blockOf, type Products, productsOn, turned } from "./block.ts";
-import { batchOf, matricesOf } from "./recorded.ts";
 import { eliminate, solveLower, solveUpper } from "./triangles.ts";
 
 interface Elimination {

@@ -1,10 +1,11 @@
 /** Cholesky and QR. */
 import { fail } from "../../errors.ts";
+import { recorded } from "../../recorder.ts";
 import type { Tensor } from "../../tensor.ts";
 import { cat } from "../joining.ts";
 import { composite } from "../signature.ts";
+import { batchOf, checkMatrices, matricesOf, shared } from "./batches.ts";
 import { blockOf, productsOn } from "./block.ts";
-import { batchOf, checkMatrices, matricesOf, recorded, shared } from "./recorded.ts";
 import { basis, Reflections, triangulate } from "./reflections.ts";
 import { solveTriangular } from "./solving.ts";
 import { cholesky as factor } from "./triangles.ts";

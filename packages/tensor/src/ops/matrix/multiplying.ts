@@ -4,7 +4,7 @@ import type { Tensor } from "../../tensor.ts";
 import { eye } from "../creation.ts";
 import * as products from "../products.ts";
 import { composite } from "../signature.ts";
-import { checkMatrices } from "./recorded.ts";
+import { checkMatrices } from "./batches.ts";
 import { inv } from "./solving.ts";
 
 /** Aⁿ, of the inverse for negative n. @see https://pytorch.org/docs/stable/generated/torch.linalg.matrix_power.html */

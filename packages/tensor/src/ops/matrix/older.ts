@@ -1,11 +1,12 @@
 /** PyTorch's functions on matrices that are older than `linalg`, with their own results. */
 import { fail, showShape } from "../../errors.ts";
+import { recorded } from "../../recorder.ts";
 import type { Tensor } from "../../tensor.ts";
 import { composite } from "../signature.ts";
+import { checkMatrices, matricesOf } from "./batches.ts";
 import { type Block, type Products, turned } from "./block.ts";
 import { refuseZeros } from "./eliminations.ts";
 import { qr as decompose, type QR } from "./factoring.ts";
-import { checkMatrices, matricesOf, recorded } from "./recorded.ts";
 import * as solutions from "./solutions.ts";
 import { aligned, identities, solutionOf, solveTriangular } from "./solving.ts";
 import { solveLower, solveUpper } from "./triangles.ts";

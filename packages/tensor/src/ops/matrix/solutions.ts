@@ -7,8 +7,8 @@ import type { Tensor } from "../../tensor.ts";
 import { cat } from "../joining.ts";
 import { asVector } from "../scattering.ts";
 import { composite } from "../signature.ts";
+import { checkMatrices } from "./batches.ts";
 import { type MatrixOrder, matrixNorm } from "./measuring.ts";
-import { checkMatrices } from "./recorded.ts";
 import { inv, solve } from "./solving.ts";
 import { pseudoinverse, svdvals } from "./values.ts";
 

@@ -1,6 +1,6 @@
 /** Linear systems, inverses, determinants. */
 import { fail, showShape } from "../../errors.ts";
-import { isGradEnabled } from "../../recorder.ts";
+import { isGradEnabled, isWanted, recorded } from "../../recorder.ts";
 import { tidy } from "../../scope.ts";
 import { broadcastShapes, sameShape, sizeOf } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -8,9 +8,9 @@ import { where } from "../arithmetic.ts";
 import { eye, tensor } from "../creation.ts";
 import { stack } from "../joining.ts";
 import { composite } from "../signature.ts";
+import { batchOf, checkMatrices, matricesOf } from "./batches.ts";
 import { type Block, identity, type Products, productsOn } from "./block.ts";
 import { type Eliminations, eliminationsOf, solutionsBy } from "./eliminations.ts";
-import { batchOf, checkMatrices, isWanted, matricesOf, recorded } from "./recorded.ts";
 import { eliminate, solveLower, solveUpper } from "./triangles.ts";
 import { svd } from "./values.ts";
 

@@ -1,11 +1,12 @@
 /** Eigenvalues, singular values, and what is made of them. Their derivatives are right where values differ. */
 import { fail } from "../../errors.ts";
+import { isWanted, recorded } from "../../recorder.ts";
 import { Tensor } from "../../tensor.ts";
 import { where } from "../arithmetic.ts";
 import { cat } from "../joining.ts";
 import { composite } from "../signature.ts";
+import { batchOf, checkMatrices, matricesOf, shared } from "./batches.ts";
 import { productsOn } from "./block.ts";
-import { batchOf, checkMatrices, isWanted, matricesOf, recorded, shared } from "./recorded.ts";
 import { eighOf, svdOf } from "./spectrum.ts";
 
 /** Ascending eigenvalues and eigenvectors as columns. */

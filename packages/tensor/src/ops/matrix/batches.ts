@@ -1,10 +1,8 @@
-/** Matrices to the host, and values from there, which get their derivatives here: no table knows of them. */
+/** Matrices to the host, and values from there. */
 import { isFloat } from "../../dtype.ts";
 import { fail, showShape } from "../../errors.ts";
 import { convert } from "../../host.ts";
-import type { Derivative } from "../../recorder.ts";
 import { sizeOf } from "../../shape.ts";
-import { state } from "../../state.ts";
 import type { Tensor } from "../../tensor.ts";
 import { fromArray } from "../creation.ts";
 import { rawData } from "../reading.ts";
@@ -44,29 +42,6 @@ export function batchOf(parts: readonly ArrayLike<number>[], like: Tensor, inner
     all.set(part, i * size);
   });
   return fromArray(all, shape, { dtype, device });
-}
-
-/** Whether somebody will differentiate a result of these. */
-export function isWanted(...inputs: readonly Tensor[]): boolean {
-  return state.gradEnabled && state.recorder !== null && inputs.some(({ requiresGrad }) => requiresGrad);
-}
-
-type Tensors = readonly Tensor[];
-type Each<T extends Tensors, V> = { readonly [I in keyof T]: V };
-/** The only output has a gradient; of several, some may have none. */
-type Grads<O extends Tensors> = O extends readonly [Tensor] ? O : Each<O, Tensor | null>;
-
-/** Constant `outputs` with a history: their derivative is a formula of `kept` inputs and outputs, good for all orders. */
-export function recorded<const I extends Tensors, const O extends Tensors, const K extends Tensors>(
-  name: string,
-  inputs: I,
-  outputs: O,
-  kept: K,
-  vjp: (grads: Grads<O>, kept: K, wanted: Each<I, boolean>) => Each<I, Tensor | null>,
-): O {
-  const derivative = { name, vjp: vjp as unknown as Derivative["vjp"] };
-  if (isWanted(...inputs)) state.recorder!.recordWith(derivative, inputs, outputs, kept);
-  return outputs;
 }
 
 /** The mean of matrices and their transposes: both triangles share a gradient. */
