@@ -1,5 +1,5 @@
 /**
- * Reverse-mode differentiation for `@dl/tensor`. Importing it installs it: ops are recorded from then on.
+ * Reverse-mode differentiation for `@dl/tensor`. Importing it switches it on: operations are recorded from then on.
  *
  * @packageDocumentation
  */

@@ -111,9 +111,12 @@ async function replace(fs: Files, target: string, bytes: Uint8Array, before: Sta
 }
 
 /**
- * Writes tensors by name, such as a `stateDict()`, as safetensors. The file appears complete or not at all; one that was
- * there is replaced, where a link leads, and keeps its mode.
- * @param metadata text to keep beside the tensors
+ * Writes tensors by name, such as a module's `stateDict()`, into a safetensors file. Tensors may be on any device. The file
+ * appears complete or not at all; one that was there is replaced, where a link leads, and keeps its mode. To stop training and
+ * go on later, use {@link saveCheckpoint}; in browsers, `toBytes`.
+ * @param tensors an object from names to tensors
+ * @param path a path or a `file:` URL
+ * @param metadata text to keep beside the tensors, for `readMetadata`
  * @throws CheckpointError when the path cannot be written; what was there stays
  * @see https://pytorch.org/docs/stable/generated/torch.save.html
  * @example await save(model.stateDict(), "model.safetensors");
@@ -132,10 +135,15 @@ export async function save(tensors: TensorRecord, path: Path, metadata: Metadata
 }
 
 /**
- * Reads tensors by name, on the CPU: a safetensors file, or a state dict that PyTorch saved (`.pt`, `.pth`).
- * @throws CheckpointError when it cannot be read, is not intact, or holds something else than tensors by name
+ * Reads tensors by name: those of a safetensors file, or of a state dict that PyTorch saved (`.pt`, `.pth`). They are on the CPU;
+ * `loadStateDict` copies them to where the module is. In browsers, use `fromBytes` or {@link fromPyTorch}.
+ * @param path a path or a `file:` URL
+ * @returns an object from names to tensors
+ * @throws CheckpointError when the file cannot be read, is not intact, or holds anything but tensors by name
  * @see https://pytorch.org/docs/stable/generated/torch.load.html
- * @example model.loadStateDict(await load("model.safetensors"));
+ * @example
+ * model.loadStateDict(await load("model.safetensors"));
+ * const { weight } = await load("model.safetensors"); // weight!.shape: [2, 4]
  */
 export async function load(path: Path): Promise<Record<string, Tensor>> {
   const { bytes, name } = await read("load", path);

@@ -4,16 +4,21 @@ import { checkIndex, lengthOf, show } from "./checks.ts";
 import type { Collated } from "./collate.ts";
 
 /**
- * A map from indices to samples. Extend it, or pass any object with `length` and `get`.
+ * Samples by index. Extend it with a `length` and a `get`, or pass any object that has both. `T` is the type of a sample,
+ * usually `[input, target]`. Tensors in samples must have one shape to be stacked into batches; numbers become tensors, int64
+ * where all are whole, so give `floatTensor([x])` where some are not.
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
  * @example
- * class Squares extends Dataset<[x: number, y: number]> {
+ * class Squares extends Dataset<[x: Tensor, y: Tensor]> {
  *   readonly length = 100;
- *   get(index: number): [x: number, y: number] {
- *     return [index, index ** 2];
+ *   get(index: number): [x: Tensor, y: Tensor] {
+ *     const x = index / 100;
+ *     return [floatTensor([x]), floatTensor([x ** 2])];
  *   }
  * }
- * new DataLoader(new Squares(), { batchSize: 10 }).length; // 10
+ * for (const [x, y] of new DataLoader(new Squares(), { batchSize: 10 })) {
+ *   [x.shape, y.shape]; // [10, 1] [10, 1], ten times
+ * }
  */
 export abstract class Dataset<T = unknown> {
   abstract readonly length: number;

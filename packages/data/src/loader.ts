@@ -24,12 +24,17 @@ import { Turns } from "./turns.ts";
 type Sample = any;
 
 /**
- * Iterates over batches: `for await (const batch of loader)`, or `for (const batch of loader)` where the data set is
- * synchronous. Each iteration is an epoch with an order of its own; leaving it early ends it. A data set's `getBatch`
- * is used unless a `collateFn` is given. The asynchronous form lets the host go on now and then: a page stays alive, and
- * what became unreachable comes back.
- * @throws TensorError for options that contradict each other; while iterating, with the index, for a sample that
- * could not be had
+ * Groups the samples of a data set into batches. Iterate with `for await (const batch of loader)`, or with
+ * `for (const batch of loader)` where samples are no promises. Each loop over it is an epoch, with an order of its own if
+ * `shuffle` is true; `break` ends it. The last batch may be smaller, unless `dropLast` is true.
+ *
+ * A batch has the form of a sample: of samples `[x, y]` it is `[X, Y]`, with tensors stacked along a new first dimension and
+ * numbers made tensors. `collateFn` makes it in another way; otherwise a data set's `getBatch` is used where there is one.
+ * The asynchronous form lets other tasks run now and then: a page stays alive, and unreachable tensors are freed.
+ *
+ * Options are listed at {@link DataLoaderOptions}.
+ * @throws TensorError for options that contradict each other; while iterating, for samples that cannot be stacked, and with the
+ * index and the `cause` for one whose `get` threw
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  * @example
  * const dataset = new TensorDataset(rand(100, 4), randint(0, 2, [100]));

@@ -201,12 +201,15 @@ abstract class Dictionary<T, V> extends Container<T, V, never[], never> {
 }
 
 /**
- * Runs modules one after the other. Items are numbered, or named by the keys of one object.
+ * Runs modules one after the other: each takes what the one before gave. Items are numbered, or named by the keys of one
+ * object; these names stand in state dicts (`0.weight`, `hidden.weight`). Read and replace items by their numbers.
+ * @throws TensorError for what is no module
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html
  * @example
  * const model = new Sequential(new Linear(2, 8), new Tanh(), new Linear(8, 1));
  * model(rand(5, 2)).shape; // [5, 1]
  * model[1] = new ReLU();
+ * model.namedParameters().map(([name]) => name); // ["0.weight", "0.bias", "2.weight", "2.bias"]
  * @example new Sequential({ hidden: new Linear(2, 8), act: new Tanh(), head: new Linear(8, 1) })
  */
 export class Sequential<In extends readonly unknown[] = [input: Tensor], Out = Tensor> extends List<

@@ -39,14 +39,18 @@ function namings(name: string, args: Naming): [prefix: string, recurse: boolean]
 
 // biome-ignore lint/correctness/noUnusedVariables: an interface must repeat the parameters of the class that it completes.
 export interface Module<In extends readonly unknown[] = Anything, Out = Anything> {
-  /** Runs the hooks and {@link Module.forward}. */
+  /** Runs {@link Module.forward}, with the hooks before and after it. */
   (...input: Parameters<this["forward"]>): ReturnType<this["forward"]>;
 }
 
 /**
  * The base of all layers and models. Make layers in fields or in the constructor, compute in `forward`, and call the
- * instance: `model(x)`. Fields that are parameters, modules or registered buffers are found in the order of assignment;
- * private `#fields` and plain arrays are not (use {@link ModuleList}). Field names become snake_case in state dicts.
+ * instance, `model(x)`: that runs the hooks, too. Fields that are parameters, modules or registered buffers are found, in the
+ * order of assignment; private `#fields` and plain arrays are not (use {@link ModuleList}). Field names become snake_case in
+ * state dicts, so PyTorch's weights fit.
+ *
+ * A new module is in training mode; call {@link Module.eval} before using it, {@link Module.train} before training on.
+ * @throws TensorError by the methods below, with the names there are and the names that are missing
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html
  * @example
  * class Net extends Module {
@@ -56,6 +60,7 @@ export interface Module<In extends readonly unknown[] = Anything, Out = Anything
  * }
  * const model = new Net();
  * model(rand(3, 4)).shape; // [3, 2]
+ * model.parameters().length; // 4: two weights, two biases
  */
 export abstract class Module<In extends readonly unknown[] = Anything, Out = Anything> extends Hooked<In, Out> {
   /** Whether layers that differ between training and use (dropout, batch norm) train. */

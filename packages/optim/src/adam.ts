@@ -15,7 +15,11 @@ export type AdamArguments = [
 ];
 
 /**
- * Adam (Kingma & Ba, 2014).
+ * Adam (Kingma & Ba, 2014): steps by running means of gradients over the roots of those of their squares. Left out, `lr` is
+ * 0.001, `betas` [0.9, 0.999], `eps` 1e-8, `weightDecay` (an L2 penalty; see {@link AdamW} for the decoupled one) 0, `amsgrad` and
+ * `maximize` false. It keeps two tensors of the size of each parameter, three with `amsgrad`. Parameters without a gradient are
+ * left alone.
+ * @throws TensorError for options out of range, and for what {@link Optimizer} refuses
  * @see https://pytorch.org/docs/stable/generated/torch.optim.Adam.html
  * @example
  * const optimizer = new Adam(model.parameters(), { lr: 1e-3 });

@@ -13,7 +13,10 @@ export type SGDArguments = [
 ];
 
 /**
- * Stochastic gradient descent, with momentum (Sutskever et al., 2013).
+ * Stochastic gradient descent, with momentum if it is not 0 (Sutskever et al., 2013). The learning rate `lr` has no default;
+ * 0.01 to 0.1 is a usual beginning. Left out, `momentum`, `dampening` and `weightDecay` (an L2 penalty) are 0, `nesterov` and
+ * `maximize` false. Parameters without a gradient are left alone.
+ * @throws TensorError without `lr`, for negative options, for `nesterov` without momentum, and for what {@link Optimizer} refuses
  * @see https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
  * @example
  * const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });

@@ -4,12 +4,19 @@ import { state } from "./state.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
- * Frees, when `body` ends, every tensor made inside except what it returns (tensors anywhere in arrays, maps and plain
- * objects), parameters, gradients, optimizer state and what the tape saved for a backward still to come.
- * Without a body: a guard for `using _ = scope()` inside a synchronous block.
+ * Runs `body` and frees, when it ends, the tensors that it made. What it returns lives on (tensors anywhere in arrays, maps and
+ * plain objects), and so do parameters, gradients, optimizer state, buffers of modules, and what autograd saved for a backward
+ * still to come. Use it around each step of a loop that never waits; loops that wait get their memory back by themselves.
+ *
+ * Without a body it is a guard, for `using _ = scope()` inside a synchronous block.
+ * @returns what `body` returns
  * @throws TensorError when `body` returns a promise: use scope inside the async function, around synchronous code
  * @example
- * const loss = scope(() => { const l = criterion(model(x), y); l.backward(); optimizer.step(); return l.item(); });
+ * const x = rand(1000, 1000);
+ * const norm = scope(() => {
+ *   const centred = x.sub(x.mean()); // freed at the end, as are all results on the way
+ *   return centred.square().sum().sqrt(); // returned, so it lives on
+ * });
  */
 export function scope(): Scope;
 export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T): T;

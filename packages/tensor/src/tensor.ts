@@ -24,17 +24,32 @@ export type BackwardArguments = [
 ];
 
 /**
- * An n-dimensional array on a device. Made by {@link tensor}, {@link zeros} and friends, never by `new`.
+ * An n-dimensional array of numbers on a device. It is made by {@link tensor}, {@link floatTensor}, {@link zeros},
+ * {@link rand} and friends, never by `new`. Every function of tensors is a method, too: `x.matmul(y)` is `matmul(x, y)`. Methods
+ * whose names end in `_` change the tensor itself; the others give a new tensor, or a view that shares its memory (`view`,
+ * `transpose`, `at` with slices).
+ *
+ * `D` is the dtype, if the compiler knows it: `Tensor<"float32">`; a plain `Tensor` may have any.
+ *
+ * Read elements with `item()` (of a single one), `toArray()` (nested lists), `numpy()` (a typed array over the same memory), or from
+ * any device `await x.data()`.
+ * @throws TensorError by every operation: for shapes, dtypes or devices that do not fit, and after {@link dispose}
  * @see https://pytorch.org/docs/stable/tensors.html
+ * @example
+ * const x = floatTensor([[1, 2], [3, 4]], { requiresGrad: true });
+ * x.shape; // [2, 2]
+ * x.at(0); // tensor([1., 2.])
+ * x.mul(2).sum().backward(); // needs @dl/autograd
+ * x.grad; // tensor([[2., 2.], [2., 2.]])
  */
 export class Tensor<D extends DType = DType> implements View {
   /** Sizes of the dimensions: `const [rows, columns] = x.shape`. */
   readonly shape: Shape;
-  /** Elements from one position to the next, by dimension. */
+  /** How many elements lie from one position to the next, for each dimension. */
   readonly strides: Shape;
   /** Elements between the storage's start and the first element. */
   readonly offset: number;
-  /** What elements are: `"float32"`, `"int64"`… */
+  /** The type of the elements: `"float32"`, `"int64"`… */
   readonly dtype: D;
   /** @internal Survives scopes: parameters, gradients, optimizer state. */
   kept = false;
@@ -78,12 +93,12 @@ export class Tensor<D extends DType = DType> implements View {
     return this.#storage ?? failDisposed(this.#disposedAt);
   }
 
-  /** What computes there. */
+  /** The backend that computes with this tensor. */
   get backend(): Backend {
     return this.storage.backend;
   }
 
-  /** Where the tensor lives: `"cpu"`, `"webgpu"`. */
+  /** The device where the tensor lives: `"cpu"`, `"webgpu"`. */
   get device(): string {
     return this.storage.backend.device;
   }
@@ -150,7 +165,7 @@ export class Tensor<D extends DType = DType> implements View {
     return this;
   }
 
-  /** Elements. */
+  /** Number of elements. */
   numel(): number {
     return sizeOf(this.shape);
   }
@@ -181,7 +196,7 @@ export class Tensor<D extends DType = DType> implements View {
     return this.offset;
   }
 
-  /** Whether elements lie in memory as they are counted, row after row. */
+  /** Whether the elements lie in memory row after row, without gaps. */
   isContiguous(): boolean {
     return isContiguous(this.shape, this.strides);
   }
@@ -219,7 +234,7 @@ export class Tensor<D extends DType = DType> implements View {
     return { remove: () => void (hooks.includes(hook) && hooks.splice(hooks.indexOf(hook), 1)) };
   }
 
-  /** Frees this handle's share of the memory at once; other views and the tape keep theirs. */
+  /** Frees this tensor's share of the memory at once; other views, and what autograd saved, keep theirs. Using it afterwards is an error. */
   dispose(): void {
     const storage = this.#storage;
     if (storage === null) return;

@@ -10,11 +10,19 @@ import { batched } from "./transforms/batch.ts";
 import { showTransform, type TransformFunction } from "./transforms/transform.ts";
 
 /**
- * Handwritten digits, 28 x 28 pixels each: samples are `[image, label]`.
+ * Handwritten digits, 60 000 to train with and 10 000 to test with. Samples are `[image, label]`: a grey picture of 28 x 28
+ * pixels, and its digit as a number from 0 to 9. A picture is a {@link RawImage} of bytes unless a `transform` makes it something
+ * else, usually a float32 tensor [1, 28, 28]; a `DataLoader` makes batches [N, 1, 28, 28] and labels int64 [N] of these.
  *
+ * Make one by {@link MNIST.load}, not by `new`. After that everything is synchronous. What `train` and the other options mean is
+ * listed at {@link MNISTOptions}.
+ *
+ * @throws DatasetError by `load`, whose `code` and message say what is missing or wrong; TensorError by `get`, for an index out of range
  * @example
  * const transform = new transforms.Compose([new transforms.ToTensor(), new transforms.Normalize([0.5], [1.0])]);
  * const train = await MNIST.load("data", { train: true, transform, download: true });
+ * const [image, label] = train.get(0); // image.shape: [1, 28, 28], label: 5
+ * const loader = new DataLoader(train, { batchSize: 64, shuffle: true });
  * @see https://pytorch.org/vision/stable/generated/torchvision.datasets.MNIST.html
  */
 export class MNIST<X = RawImage, Y = number> extends Dataset<[X, Y]> {

@@ -12,7 +12,7 @@ function additive(mask: Tensor, blocked: boolean, like: Tensor): Tensor {
 }
 
 /**
- * softmax(Q Kᵀ / √E + mask) V for [*, L, E], [*, S, E] and [*, S, V]. In a bool `attnMask` true means "may look".
+ * softmax(Q Kᵀ / √E + mask) V for `[*, L, E]`, `[*, S, E]` and `[*, S, V]`. In a bool `attnMask` true means "may look".
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
  */
 export const scaledDotProductAttention = composite(

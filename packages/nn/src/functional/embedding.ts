@@ -77,7 +77,7 @@ function paddingRowOf(name: string, paddingIdx: number | null | undefined, count
 }
 
 /**
- * Row numbers [*] → rows [*, D] of weight [V, D]. The row `paddingIdx` gets no gradient; rows longer than `maxNorm` are
+ * Row numbers `[*]` → rows `[*, D]` of weight [V, D]. The row `paddingIdx` gets no gradient; rows longer than `maxNorm` are
  * shortened in place. Gradients are dense: `sparse` changes nothing.
  * @throws TensorError for row numbers out of range
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
@@ -249,7 +249,7 @@ function sumsOfRows(weight: Tensor, rows: Tensor, bounds: Int32Array): Tensor {
 }
 
 /**
- * A 1 at each class number, zeros elsewhere: [*] → [*, numClasses] of int64.
+ * A 1 at each class number, zeros elsewhere: `[*]` → `[*, numClasses]` of int64.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
  */
 export const oneHot = composite("oneHot(tensor, numClasses?)", (tensor: Tensor, numClasses: number = -1): Tensor => {

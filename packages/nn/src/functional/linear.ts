@@ -2,7 +2,7 @@
 import { addmm, composite, fail, labelled, showShape, sizeOf, type Tensor } from "@dl/tensor";
 
 /**
- * y = x Wᵀ + b for x [*, in], weight [out, in] and bias [out].
+ * y = x Wᵀ + b for x `[*, in]`, weight [out, in] and bias [out].
  * @throws TensorError when the last size of the input is not the weight's
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
  */
@@ -26,7 +26,7 @@ export const linear = composite(
 );
 
 /**
- * y[k] = x₁ᵀ W[k] x₂ + b[k] for x₁ [*, in1], x₂ [*, in2], weight [out, in1, in2] and bias [out].
+ * y[k] = x₁ᵀ W[k] x₂ + b[k] for x₁ `[*, in1]`, x₂ `[*, in2]`, weight [out, in1, in2] and bias [out].
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html
  */
 export const bilinear = composite(

@@ -1,7 +1,7 @@
 /** Channels moved into space, back, or among each other. */
 import { composite, fail, showShape, type Tensor } from "@dl/tensor";
 
-/** [*, C r², H, W] → [*, C, H r, W r]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html */
+/** `[*, C r², H, W]` → `[*, C, H r, W r]`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html */
 export const pixelShuffle = composite(
   "pixelShuffle(input, upscaleFactor)",
   (input: Tensor, upscaleFactor: number): Tensor => {
@@ -14,7 +14,7 @@ export const pixelShuffle = composite(
   },
 );
 
-/** [*, C, H r, W r] → [*, C r², H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html */
+/** `[*, C, H r, W r]` → `[*, C r², H, W]`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html */
 export const pixelUnshuffle = composite(
   "pixelUnshuffle(input, downscaleFactor)",
   (input: Tensor, downscaleFactor: number): Tensor => {

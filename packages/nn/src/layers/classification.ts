@@ -22,12 +22,19 @@ export type CrossEntropyLossArguments = [
 ];
 
 /**
- * The cross entropy of scores [N, C, …] against class numbers [N, …], or probabilities of the scores' shape. It takes
- * the softmax itself: give it raw scores.
+ * The cross entropy of scores [N, C, …], for C classes, against class numbers (int64 [N, …], from 0 to C − 1) or against
+ * probabilities of the scores' shape. It takes the softmax itself: give it raw scores, not probabilities.
+ *
+ * The result is the mean, a scalar in nats; `reduction` "sum" adds up and "none" gives one number per sample. `weight` [C]
+ * weighs the classes, samples of the class `ignoreIndex` (-100 if left out) do not count, and `labelSmoothing` from 0 to 1
+ * mixes targets with equal probabilities.
+ * @throws TensorError when called, for class numbers that are not int64 or out of range, and for shapes that do not fit
  * @see https://pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  * @example
  * const criterion = new CrossEntropyLoss();
- * criterion(randn(3, 5), tensor([1, 0, 4])); // a scalar; raw scores of 3 samples and 5 classes
+ * const scores = randn(3, 5, { requiresGrad: true }); // of 3 samples and 5 classes
+ * criterion(scores, tensor([1, 0, 4])).backward();
+ * scores.grad!.shape; // [3, 5]
  */
 export class CrossEntropyLoss extends WeightedLoss {
   static readonly names = ["weight", "ignoreIndex", "reduction", "labelSmoothing"] as const;

@@ -170,12 +170,17 @@ export class Conv1d extends Conv {
 }
 
 /**
- * Convolves [N, C, H, W] or [C, H, W]; `padding` may be "same" or "valid".
+ * Convolves images: [N, inChannels, H, W] → [N, outChannels, H', W'], or the same without N. Each side becomes
+ * H' = ⌊(H + 2 · padding − dilation · (kernelSize − 1) − 1) / stride⌋ + 1.
+ *
+ * Sizes are one number for both sides or [vertical, horizontal]. Left out, `stride` and `dilation` are 1, `padding` is 0,
+ * `groups` 1, `bias` true and `paddingMode` "zeros". `padding: "same"` keeps H and W where the stride is 1, and "valid" is 0.
  * @throws TensorError for channels that do not divide into the groups; when called, for an input of other channels
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  * @example
  * const conv = new Conv2d(1, 64, 5, { padding: 2 });
  * conv(rand(8, 1, 28, 28)).shape; // [8, 64, 28, 28]
+ * new Conv2d(3, 16, 3, { stride: 2, padding: 1 })(rand(8, 3, 32, 32)).shape; // [8, 16, 16, 16]
  */
 export class Conv2d extends Conv {
   /** @internal */

@@ -51,7 +51,7 @@ export interface FromPretrainedOptions {
 }
 
 /**
- * Row numbers [*] → vectors [*, embeddingDim].
+ * Row numbers `[*]` → vectors `[*, embeddingDim]`.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html
  * @example
  * const table = new Embedding(1000, 16);

@@ -11,11 +11,15 @@ import { initialize, type Placement, parameter, placement } from "./placement.ts
 export type LinearArguments = [inFeatures: number, outFeatures: number, bias?: boolean, ...Placement];
 
 /**
- * y = x Wᵀ + b: [*, inFeatures] → [*, outFeatures].
+ * A fully connected layer, y = x Wᵀ + b: it maps `[*, inFeatures]` to `[*, outFeatures]`, where `*` is any number of
+ * dimensions. `weight` is [outFeatures, inFeatures] and `bias` [outFeatures]; both start uniform within ±1/√inFeatures. With
+ * `bias: false` there is no bias.
+ * @throws TensorError for counts that are no whole numbers; when called, for an input of other features or of another dtype
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
  * @example
  * const layer = new Linear(512, 10);
- * layer(rand(64, 512)).shape; // [64, 10]
+ * layer(rand(64, 512)).shape; // [64, 10]: a batch of 64
+ * new Linear(512, 10, { bias: false }).bias; // null
  */
 export class Linear extends Module<[input: Tensor], Tensor> {
   static readonly names = ["inFeatures", "outFeatures", "bias", ...placement] as const;

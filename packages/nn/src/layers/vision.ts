@@ -61,7 +61,7 @@ export class Fold extends Module<[input: Tensor], Tensor> {
   }
 }
 
-/** [*, C r², H, W] → [*, C, H r, W r]. @see https://pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html */
+/** `[*, C r², H, W]` → `[*, C, H r, W r]`. @see https://pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html */
 export class PixelShuffle extends Module<[input: Tensor], Tensor> {
   static readonly names = ["upscaleFactor"] as const;
   readonly upscaleFactor: number;

@@ -8,9 +8,12 @@ export type TransformChain<In, Out> =
   | readonly [TransformFunction<In, unknown>, ...TransformFunction<never, unknown>[], TransformFunction<never, Out>];
 
 /**
- * One transform after the other. Whatever takes one argument may be in it: transforms, functions, modules.
+ * Applies one transform after the other. Whatever takes one argument may be in the list: transforms, functions, modules.
  *
- * @example new Compose([new ToTensor(), new Normalize([0.5], [1.0])])
+ * @throws TensorError for what is no list of these
+ * @example
+ * const transform = new transforms.Compose([new transforms.ToTensor(), new transforms.Normalize([0.5], [1.0])]);
+ * transform(new RawImage(Uint8Array.of(0, 255), 1, 2)); // tensor([[[-0.5000,  0.5000]]])
  * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.Compose.html
  */
 export class Compose<In, Out> extends Transform<In, Out> {

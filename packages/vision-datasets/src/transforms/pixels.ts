@@ -16,8 +16,10 @@ import { showValue } from "../show.ts";
 import { showFloat, showTuple, Transform } from "./transform.ts";
 
 /**
- * A picture as a float32 tensor of shape [channels, height, width] with values from 0 to 1.
+ * Makes a picture a float32 tensor of shape [channels, height, width], with its bytes, 0 to 255, as values from 0 to 1.
  *
+ * @throws TensorError for anything but a {@link RawImage}
+ * @example new transforms.ToTensor()(new RawImage(Uint8Array.of(0, 51, 102, 255), 2, 2)).shape; // [1, 2, 2]
  * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.ToTensor.html
  */
 export class ToTensor extends Transform<RawImage, Tensor<"float32">> {
@@ -34,8 +36,10 @@ type Values = number | readonly number[] | Tensor;
 type NormalizeArguments = [mean: Values, std: Values];
 
 /**
- * (x − mean) ÷ std for each channel of tensors [..., channels, height, width]. One value serves all channels.
+ * (x − mean) ÷ std, for each channel of tensors [..., channels, height, width]. `mean` and `std` have one value for each channel,
+ * or one for all; a number, a list or a tensor.
  *
+ * @example new transforms.Normalize([0.5], [0.25])(rand(1, 28, 28)); // from -2 to 2
  * @throws TensorError for a std of 0, for other numbers of values than channels, and for what is no float tensor
  * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html
  */
