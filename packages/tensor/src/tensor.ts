@@ -38,7 +38,7 @@ export type BackwardArguments = [
  * @example
  * const x = floatTensor([[1, 2], [3, 4]], { requiresGrad: true });
  * x.shape; // [2, 2]
- * x.at(0); // tensor([1., 2.])
+ * x.detach().at(0); // tensor([1., 2.])
  * x.mul(2).sum().backward(); // needs @dl/autograd
  * x.grad; // tensor([[2., 2.], [2., 2.]])
  */

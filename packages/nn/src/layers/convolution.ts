@@ -174,7 +174,7 @@ export class Conv1d extends Conv {
  * H' = ⌊(H + 2 · padding − dilation · (kernelSize − 1) − 1) / stride⌋ + 1.
  *
  * Sizes are one number for both sides or [vertical, horizontal]. Left out, `stride` and `dilation` are 1, `padding` is 0,
- * `groups` 1, `bias` true and `paddingMode` "zeros". `padding: "same"` keeps H and W where the stride is 1, and "valid" is 0.
+ * `groups` 1, `bias` true and `paddingMode` "zeros". `padding: "same"` keeps H and W and needs a stride of 1; "valid" is 0.
  * @throws TensorError for channels that do not divide into the groups; when called, for an input of other channels
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  * @example
