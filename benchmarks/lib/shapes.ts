@@ -129,3 +129,24 @@ export const convolutions: Readonly<Record<string, Readonly<Record<string, numbe
     transposed: 1,
   }),
 };
+
+/** By their names in both libraries. */
+export const optimizers = [
+  "SGD",
+  "Adam",
+  "AdamW",
+  "RMSprop",
+  "Adagrad",
+  "Adadelta",
+  "Adamax",
+  "NAdam",
+  "RAdam",
+  "Rprop",
+  "ASGD",
+] as const;
+
+/** Steps of samples' scores, and labels to find in them. */
+export const ctc = {
+  small: { steps: 50, batch: 8, classes: 20, labels: 12 },
+  speech: { steps: 200, batch: 16, classes: 60, labels: 40 },
+} as const;

@@ -1,7 +1,7 @@
 // The one table of what is timed: each work is run by a single child process per library and may hold several cases.
 // A child reports seconds per call; `value` turns them into the unit of the row, so that no library counts otherwise.
 import { type Case, everyone, megabytes, micros, millis, rate, share, torch, trainers } from "./case.ts";
-import { convolutions, elementwise } from "./shapes.ts";
+import { convolutions, ctc, elementwise, optimizers } from "./shapes.ts";
 
 // Learning rates are tiny on purpose: the same batch comes again and again, and a converged model would time denormals.
 const training = (batch: number) => ({ batch, learningRate: 1e-5 });
@@ -95,6 +95,20 @@ export const works: Readonly<Record<string, readonly Case[]>> = {
     { ...bandwidth("chains-residual-dropout", 12), peers: torch },
     { ...bandwidth("chains-adam", 28), peers: torch, note: "one parameter of 4 M floats, update alone" },
   ],
+  optimizers: optimizers.map((name) => ({
+    name: `optimizers-${name}`,
+    size: {},
+    ...micros,
+    peers: torch,
+    note: "a step of the MLP's 668 thousand parameters",
+  })),
+  ctc: Object.entries(ctc).map(([name, size]) => ({
+    name: `ctc-${name}`,
+    size,
+    ...millis,
+    peers: torch,
+    note: "forward and backward",
+  })),
   "small-op": [smallOp("plain", trainers), smallOp("recorded", trainers), smallOp("backward", torch)],
   conv: Object.entries(convolutions).flatMap(([name, size]) => [
     { name: `conv-${name}`, size, ...millis, peers: torch },

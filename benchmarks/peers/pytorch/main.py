@@ -7,7 +7,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from conv import conv
-from data import batch_of, floats
+from data import batch_of, floats, wholes
 from elementwise import elementwise
 from nets import Block, cnn, digits_trainer, mlp, trainer
 from processes import busy_core, memory, start
@@ -65,6 +65,30 @@ def chains():
     measure("chains-adam", lambda: no_result(optimizer.step))
 
 
+def optimizers():
+    shapes = [[512, 784], [512], [512, 512], [512], [10, 512], [10]]
+    for name in SIZES:
+        parameters = [nn.Parameter(floats(i, *shape)) for i, shape in enumerate(shapes)]
+        for i, parameter in enumerate(parameters):
+            parameter.grad = floats(i + 10, *shapes[i], scale=0.1)
+        optimizer = getattr(torch.optim, name.removeprefix("optimizers-"))(parameters, lr=1e-6)
+        measure(name, lambda: no_result(optimizer.step))
+
+
+def ctc():
+    for name, size in SIZES.items():
+        steps, batch, classes, labels = (size[key] for key in ("steps", "batch", "classes", "labels"))
+        scores = floats(3, steps, batch, classes).requires_grad_()
+        targets = wholes(4, batch, labels, below=classes - 1) + 1
+        lengths = torch.full((batch,), steps), torch.full((batch,), labels)
+
+        def call():
+            F.ctc_loss(F.log_softmax(scores, 2), targets, *lengths).backward()
+            scores.grad = None
+
+        measure(name, lambda: call)
+
+
 def small_op():
     a, b, watched = floats(50, 10), floats(51, 10), floats(50, 10).requires_grad_()
     repeats, links = 2000, 200
@@ -100,6 +124,8 @@ WORKS = {
     "sgemm": sgemm,
     "elementwise": elementwise,
     "chains": chains,
+    "optimizers": optimizers,
+    "ctc": ctc,
     "small-op": small_op,
     "conv": conv,
     "start": start,
