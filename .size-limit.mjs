@@ -1,13 +1,13 @@
 // What a browser downloads, minified and brotlied. esbuild bundles for `browser`: an import of a Node module fails.
 // Budgets rise only on purpose.
 const budgets = [
-  { name: "tensor + backend-cpu", path: "benchmarks/size/tensor-cpu.js", limit: "110 kB" },
+  { name: "tensor + backend-cpu", path: "benchmarks/size/tensor-cpu.js", limit: "150 kB" },
   {
     name: "training: tensor, backend-cpu, autograd, nn, optim",
     path: "benchmarks/size/training.js",
-    limit: "163.5 kB",
+    limit: "162.5 kB",
   },
-  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "250.5 kB" },
+  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "248.5 kB" },
 ];
 
 const modifyEsbuildConfig = (config) => ({ ...config, format: "esm", platform: "browser", target: "es2022" });

@@ -1,9 +1,11 @@
 // Users' projects outside the workspace: the tarballs installed by npm, programs compiled with the strictest promise we
 // make (`skipLibCheck: false`, TypeScript 5.4 and ours, both module resolutions), then run by plain Node. One program has
-// the library level ES2022 and nothing else, the other one what a platform adds.
+// the library level ES2022 and nothing else, another one what a platform adds. Last, they are built for browsers as
+// applications are, without what seems unused, and run again.
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { build } from "vite";
 import { pack, readJson, run } from "./workspace.mjs";
 
 /** @param {string} name */
@@ -18,6 +20,7 @@ const resolutions = [
 ];
 const programs = [
   { file: "main", lib: ["ES2022"] },
+  { file: "few", lib: ["ES2022"] },
   { file: "platform", lib: ["ES2022", "ESNext.Disposable", "DOM"] },
 ];
 
@@ -30,7 +33,11 @@ try {
       for (const program of programs) compile(compiler, resolution, program);
     }
   }
-  for (const { file } of programs) run("node", [`out/${file}.js`], home);
+  for (const { file } of programs) {
+    run("node", [`out/${file}.js`], home);
+    await bundle(file);
+    run("node", [`web/${file}.js`], home);
+  }
 } finally {
   rmSync(home, { recursive: true });
 }
@@ -55,4 +62,22 @@ function compile({ name, platform }, resolution, { file, lib }) {
   const compilerOptions = { ...promised, ...resolution, outDir: "out" };
   writeFileSync(join(home, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [`${file}.ts`] }));
   run("node", [`node_modules/${name}/bin/tsc`], home);
+}
+
+/** @param {string} file */
+async function bundle(file) {
+  console.log(`vite build, ${file}.ts`);
+  const output = { entryFileNames: `${file}.js`, keepNames: true };
+  const rolldownOptions = { input: join(home, `${file}.ts`), output, onLog: refuse };
+  const quiet = /** @type {const} */ ("warn");
+  const options = { outDir: "web", emptyOutDir: false, modulePreload: false, chunkSizeWarningLimit: 2000 };
+  await build({ root: home, logLevel: quiet, build: { ...options, rolldownOptions } });
+}
+
+/**
+ * @param {string} level
+ * @param {{ message: string }} log
+ */
+function refuse(level, { message }) {
+  if (level === "warn") throw new Error(message);
 }
