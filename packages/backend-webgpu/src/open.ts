@@ -1,5 +1,7 @@
 /** Opening a device: an adapter, its limits, and what the host adds. */
+
 import { fail, registerBackend } from "@dl/tensor";
+import { dawn } from "#dawn";
 import { WebGPUBackend } from "./backend.ts";
 import { catchPump } from "./pump.ts";
 
@@ -40,7 +42,7 @@ export async function createWebGPU(options: WebGPUOptions = {}): Promise<WebGPUB
  * const x = tensor([1, 2, 3], { device: "webgpu" });
  */
 export async function useWebGPU(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
-  const gpu = options.gpu ?? hostGPU() ?? (await dawn());
+  const gpu = options.gpu ?? hostGPU() ?? (await dawn(failToLoad));
   const backend = await createWebGPU(gpu ? { ...options, gpu } : options);
   registerBackend(backend);
   return backend;
@@ -50,18 +52,8 @@ function hostGPU(): GPU | undefined {
   return (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
 }
 
-/**
- * Dawn for Node, an optional peer. The name is kept from bundlers: browsers need no such package, and say `TypeError`.
- */
-async function dawn(): Promise<GPU | undefined> {
-  const name = "webgpu";
-  try {
-    const { create } = (await import(/* @vite-ignore */ name)) as { create(options: readonly string[]): GPU };
-    return create([]);
-  } catch (error) {
-    const unknown = error instanceof TypeError || (error as { code?: string }).code === "ERR_MODULE_NOT_FOUND";
-    return unknown ? undefined : failToOpen(`npm's webgpu does not load: ${String(error)}`);
-  }
+function failToLoad(error: unknown): never {
+  return failToOpen(`npm's webgpu does not load: ${String(error)}`);
 }
 
 function failToOpen(what: string): never {
