@@ -39,12 +39,18 @@ function builtin<T>(name: string): T | undefined {
   return (globalThis as unknown as Host).process?.getBuiltinModule?.(name) as T | undefined;
 }
 
-function files(op: string): Files {
+/** What does the same with bytes, for hosts without files. */
+const withBytes = {
+  save: "toBytes(tensors)",
+  load: "fromBytes(bytes), or fromPyTorch(bytes)",
+  saveCheckpoint: "const { tensors, metadata } = pack(state), then toBytes(tensors, metadata)",
+  loadCheckpoint: "unpack({ tensors: fromBytes(bytes), metadata: readMetadata(bytes) })",
+};
+
+function files(op: keyof typeof withBytes): Files {
   const found = builtin<Files>("node:fs/promises");
   if (found) return found;
-  throw new CheckpointError(
-    `${op}: this host has no files. Use ${op === "save" ? "toBytes" : "fromBytes"} and keep the bytes yourself`,
-  );
+  throw new CheckpointError(`${op}: this host has no files. Keep the bytes yourself: ${withBytes[op]}`);
 }
 
 function inFiles(path: Path): string {
@@ -165,6 +171,7 @@ function byName(value: unknown, path: string): Record<string, Tensor> {
  * await saveCheckpoint(state, "training.safetensors");
  */
 export async function saveCheckpoint(state: object, path: Path): Promise<void> {
+  files("saveCheckpoint");
   const { tensors, metadata } = pack(state);
   await save(tensors, path, metadata);
 }
@@ -182,7 +189,7 @@ export async function loadCheckpoint<T = Record<string, unknown>>(path: Path): P
   return unpack<T>({ tensors: fromBytes(bytes, name), metadata: readMetadata(bytes, name) }, name);
 }
 
-async function read(op: string, path: Path): Promise<{ bytes: Uint8Array; name: string }> {
+async function read(op: "load" | "loadCheckpoint", path: Path): Promise<{ bytes: Uint8Array; name: string }> {
   const [fs, name] = [files(op), inFiles(path)];
   return { bytes: await fs.readFile(name).catch((error: unknown) => explain(op, name, error)), name };
 }

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export { CheckpointError } from "./errors.ts";
+export { CheckpointError, type FileBytes } from "./errors.ts";
 export { load, loadCheckpoint, type Path, save, saveCheckpoint } from "./files.ts";
 export { type Packed, pack, unpack } from "./packing.ts";
 export { fromPyTorch } from "./pytorch.ts";

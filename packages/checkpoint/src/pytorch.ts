@@ -1,7 +1,7 @@
 /** Files of `torch.save`: a zip archive since PyTorch 1.6, a row of pickles before. Data is read, code is not run. */
 import { type DType, dtypes } from "@dl/tensor";
 import { unzipSync } from "fflate";
-import { CheckpointError } from "./errors.ts";
+import { bytesOf, CheckpointError, type FileBytes } from "./errors.ts";
 import { type Callables, type Name, type Owner, unpickle } from "./pickle.ts";
 import { isSize, type Memory, Plain, Plan } from "./plain.ts";
 import { PickleError, Reader } from "./reader.ts";
@@ -49,11 +49,13 @@ const pickleStart = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20,
  * What `torch.save` wrote, in plain data: dictionaries are objects, tuples and lists arrays, `None` is `null`, whole numbers
  * beyond 2⁵³ are bigints. Tensors are on the CPU; those that shared memory share it again. No code of the file is run, as with
  * PyTorch's `weights_only=True`.
+ * @param given the bytes of the file
  * @param name what errors call the file
  * @throws CheckpointError for a file that is not intact, and for objects that are not plain data, naming their class
  * @see https://pytorch.org/docs/stable/generated/torch.load.html
  */
-export function fromPyTorch(bytes: Uint8Array, name: string = "these bytes"): unknown {
+export function fromPyTorch(given: FileBytes, name: string = "these bytes"): unknown {
+  const bytes = bytesOf(given, name);
   try {
     const { value, memories } = bytes[0] === zipStart[0] ? readZip(bytes) : readPickles(new Reader(bytes));
     const result = new Plain().of(value);

@@ -4,7 +4,7 @@
  * @see https://github.com/huggingface/safetensors#format
  */
 import { type DType, dtypes, fromArray, isTensor, sizeOf, type Tensor, type TypedArray } from "@dl/tensor";
-import { CheckpointError, refuse } from "./errors.ts";
+import { bytesOf, CheckpointError, type FileBytes, refuse } from "./errors.ts";
 
 /** Tensors by name. */
 export type TensorRecord = Readonly<Record<string, Tensor>>;
@@ -110,16 +110,17 @@ function join(header: string, parts: readonly TypedArray[], size: number): Bytes
 
 /**
  * The tensors of a file, on the CPU.
+ * @param bytes of a file, `response.arrayBuffer()` or `blob.arrayBuffer()`
  * @param name what errors call the file
  * @throws CheckpointError for anything that is not exactly a safetensors file
  */
-export function fromBytes(bytes: Uint8Array, name: string = "these bytes"): Record<string, Tensor> {
+export function fromBytes(bytes: FileBytes, name: string = "these bytes"): Record<string, Tensor> {
   const { entries, data } = readHeader(bytes, name);
   return Object.fromEntries(entries.map(([key, entry]) => [key, read(entry, data)]));
 }
 
 /** The strings kept beside the tensors. */
-export function readMetadata(bytes: Uint8Array, name: string = "these bytes"): Metadata {
+export function readMetadata(bytes: FileBytes, name: string = "these bytes"): Metadata {
   return readHeader(bytes, name).metadata;
 }
 
@@ -129,7 +130,8 @@ interface Header {
   readonly data: Uint8Array;
 }
 
-function readHeader(bytes: Uint8Array, name: string): Header {
+function readHeader(given: FileBytes, name: string): Header {
+  const bytes = bytesOf(given, name);
   if (bytes.length < 8) refuse(name, `has ${bytes.length} bytes, a header needs at least 8`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length > BigInt(Math.min(bytes.length - 8, longestHeader))) {
