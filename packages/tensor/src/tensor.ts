@@ -289,7 +289,20 @@ export function setTraceDisposal(enabled: boolean): void {
 
 /** Whether a value is a tensor. @see https://pytorch.org/docs/stable/generated/torch.is_tensor.html */
 export function isTensor(value: unknown): value is Tensor {
-  return value instanceof Tensor;
+  if (value instanceof Tensor) return true;
+  if (typeof value === "object" && value !== null && brand in value) failCopies();
+  return false;
+}
+
+/** What tensors of every copy of this package have. */
+const brand: unique symbol = Symbol.for("@dl/tensor Tensor") as never;
+Object.defineProperty(Tensor.prototype, brand, { value: true });
+
+function failCopies(): never {
+  throw new TensorError(
+    "@dl/tensor: it is loaded twice in this program, and tensors of the two copies do not mix. " +
+      "Deduplicate @dl/tensor in your dependency tree",
+  );
 }
 
 /** @throws TensorError for what is no tensor, as plain JavaScript may give it */
