@@ -1,4 +1,7 @@
-/** The CPU device: allocates the outputs, finds the kernel's row, runs it before `run` returns. */
+/**
+ * The CPU device. A call is either deferred, which leaves its output pending (see `storage.ts`), or computed at once:
+ * memory for the outputs is allocated and the kernel of the op is run before `run` returns.
+ */
 import {
   type Backend,
   type DType,
@@ -23,7 +26,7 @@ import { folds } from "./kernels/reduce.ts";
 import { softmaxes } from "./kernels/softmax.ts";
 import { withTemporaries } from "./kernels/temporary.ts";
 import { update } from "./kernels/update.ts";
-import { settle, waitFor, waitInPlace } from "./kernels/waiting.ts";
+import { deferCall, deferReluInPlace, settle } from "./kernels/waiting.ts";
 import { memory } from "./runtime/index.ts";
 import { addressOf, CpuStorage } from "./storage.ts";
 
@@ -46,16 +49,16 @@ class CpuBackend implements Backend {
   }
 
   run(call: KernelCall): readonly Storage[] {
-    // No kernel runs yet: whoever needs memory still has its block.
+    // Safe here, since no kernel is running that holds addresses of memory.
     if (memory.isFelt) memory.findForgotten();
     if (call.outputs.length !== 1) return this.#runAll(call);
     const { shape, dtype } = call.outputs[0]!;
     const length = sizeOf(shape);
     const isLong = length >= LONG;
-    const mayWait = (isLong && length < 2 ** 32) || call.op === "conv" || call.op === "relu"; // counted in 32 bits
-    if (mayWait && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
-      const waiting = waitFor(this, call, length, launch) ?? (isLong ? waitLonger(this, call, length) : undefined);
-      if (waiting) return [waiting];
+    const mayDefer = (isLong && length < 2 ** 32) || call.op === "conv" || call.op === "relu"; // kernels count to 2³²
+    if (mayDefer && length * dtypes[dtype].bytes <= memory.limit && !isReplaced(call.op)) {
+      const pending = deferCall(this, call, length, launch) ?? (isLong ? deferLong(this, call, length) : undefined);
+      if (pending) return [pending];
     }
     const storage = new CpuStorage(this, dtype, length);
     try {
@@ -68,7 +71,7 @@ class CpuBackend implements Backend {
   }
 
   runInto(call: KernelCall, target: View): void {
-    if (call.op === "relu" && !isReplaced("relu") && waitInPlace(call, target, launch)) return;
+    if (call.op === "relu" && !isReplaced("relu") && deferReluInPlace(call, target, launch)) return;
     if (!isReplaced(call.op) && (addParts(call, target) || deferInto(call, target))) return;
     const { shape, dtype, strides } = target;
     const output: Output = { storage: target.storage as CpuStorage, address: addressOf(target), shape, dtype, strides };
@@ -90,7 +93,7 @@ class CpuBackend implements Backend {
     return update(call);
   }
 
-  /** The values of now; who waits for them lets what was forgotten be found, where that is due. */
+  /** Copies the values at once. The promise only gives the garbage collector its turn, if that is due. */
   async read(view: View): Promise<TypedArray> {
     const values = this.readSync(view);
     await this.reclaim();
@@ -142,13 +145,13 @@ class CpuBackend implements Backend {
   }
 }
 
-/** Frees what nobody has got yet. */
+/** Frees a new storage that nobody holds yet. */
 function discard(storage: CpuStorage): void {
   storage.retain();
   storage.release();
 }
 
-function waitLonger(backend: Backend, call: KernelCall, length: number): CpuStorage | undefined {
+function deferLong(backend: Backend, call: KernelCall, length: number): CpuStorage | undefined {
   return deferParts(backend, call, length) ?? defer(backend, call, length);
 }
 
@@ -160,21 +163,21 @@ function launch(call: KernelCall, outputs: readonly Output[]): void {
       "the device cpu has no kernel for it",
       "Use versions of @dl/tensor and @dl/backend-cpu that go together",
     );
-  if (!patient.has(call.op)) settle(call.inputs);
+  if (!takesPending.has(call.op)) settle(call.inputs);
   kernel(call, outputs);
 }
 
-/** Ops whose kernels see for themselves what their input waits for. */
-const patient: ReadonlySet<string> = new Set([
+/** Ops whose kernels handle pending inputs themselves, and may fuse with them. */
+const takesPending: ReadonlySet<string> = new Set([
   ...["relu", "maxPool", "convInput", "convWeight", "gather"],
   ...Object.keys(softmaxes),
   ...Object.keys(folds),
 ]);
 
-/** Ops that begin with what their first input holds: it may be the target. */
+/** Ops whose output starts as a copy of their first input, which may therefore be the target itself. */
 const placing: ReadonlySet<string> = new Set(["scatter", "indexAdd", "indexCopy"]);
 
-/** Whether a kernel may write `target` while it reads its inputs. */
+/** Whether a kernel may write straight into `target`: no input that it reads on the way lies there. */
 function isFreeFor({ op, inputs }: KernelCall, target: View): boolean {
   const read = placing.has(op) ? inputs.slice(1) : inputs;
   const shared = read.some((input) => typeof input !== "number" && input.storage === target.storage);

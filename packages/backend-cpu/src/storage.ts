@@ -1,25 +1,34 @@
-/** Storages are blocks of the one memory; kernels know them by byte address. A storage may wait for its elements. */
+/**
+ * A storage of the CPU backend: a block of the one WebAssembly memory, which kernels know by its byte address.
+ *
+ * A storage may be *pending*: it then has no block yet, but a recipe ({@link Pending}) that computes the elements the
+ * first time somebody asks for them. Until then the storages that the recipe reads (its sources) must not change
+ * unnoticed, so each source keeps a list of its pending readers.
+ */
 import { type Backend, type DType, dtypes, Storage, type TypedArray, type View } from "@dl/tensor";
 import type { Block } from "./runtime/block.ts";
 import { heap, memory } from "./runtime/index.ts";
 
-/** How a storage gets its elements that were not needed so far. */
+/** The recipe of a storage whose elements nobody has needed yet. */
 export interface Pending {
-  /** The storages that it reads or may need, which it keeps until it is settled. */
+  /** The storages that it reads, or may need later. They are retained until the elements are computed. */
   readonly sources: CpuStorage[];
-  /** Writes the elements to `address`, the storage's memory to be. */
+  /** Computes the elements of `into` and writes them to `address`, which becomes its memory. */
   compute(into: CpuStorage, address: number): void;
-  /** Goes on without a source that is about to change; false if it is better to compute. */
-  leave?(source: CpuStorage): boolean;
+  /** Makes itself independent of a source that is about to change; `false` if computing now is the better choice. */
+  detach?(source: CpuStorage): boolean;
 }
 
-/** Readers of one storage from which on it is looked, as often as they double, for those that the collector took. */
+/**
+ * From this many readers on, each doubling of the list first drops the readers that were garbage collected, so that the
+ * list of a long-lived storage does not grow for ever.
+ */
 const MANY_READERS = 16;
 
 /**
- * Stands for a storage that waits, with those that it reads. They know it weakly, because results that nobody wants must
- * not live as long as their sources. Tickets are used again: an engine keeps what a weak reference was made to until the
- * program yields, so loops that never yield must not make one for each call.
+ * Represents a pending storage in the reader lists of its sources. The lists hold weak references, because a result
+ * that nobody wants must not live as long as its sources do. Tickets are pooled: engines keep the target of a new
+ * WeakRef alive until the program yields, so a loop that never yields must not create one for every call.
  */
 class Ticket {
   holder: CpuStorage | null = null;
@@ -29,18 +38,24 @@ class Ticket {
 const tickets: Ticket[] = [];
 const none: readonly WeakRef<Ticket>[] = [];
 
-/** What a kernel makes of the elements before it works with them: once it does so again, it is kept until they change. */
+/**
+ * A form of the elements that a kernel derives before it can work with them, such as packed weights. It is kept from
+ * the second use on, until the elements change.
+ */
 export interface Prepared {
-  /** Says what it is. */
+  /** Identifies the kind of preparation. */
   readonly key: object;
   block: Block | null;
 }
 
-/** What few storages have: apart, so that the others cost less. */
+/** State that few storages need, kept in an object of its own so that all others stay small. */
 class Waiting {
   pending: Pending | null = null;
   ticket: Ticket | null = null;
-  /** What waits and reads the storage, the last ones last: they mostly go first. A set would be laid out anew again and again. */
+  /**
+   * The pending storages that read this one, the newest last, since those are mostly removed first. A list, because a
+   * Set with so much coming and going is rehashed again and again.
+   */
   readers: WeakRef<Ticket>[] | null = null;
   exposed = false;
   prepared: Prepared | null = null;
@@ -57,22 +72,22 @@ export class CpuStorage extends Storage {
     else this.#await(pending);
   }
 
-  /** The memory; elements that were waited for are computed first. */
+  /** The memory. Asking for it computes pending elements. */
   get block(): Block {
     return this.#block ?? this.#compute();
   }
 
-  /** What is still to be computed. */
+  /** The recipe, while the elements have not been computed. */
   get pending(): Pending | null {
     return this.#waiting?.pending ?? null;
   }
 
-  /** Whether the user may write the memory unseen: such a storage is read at once. */
+  /** Whether the user holds the memory and may write it unnoticed. Nothing pending may read such a storage. */
   get isExposed(): boolean {
     return this.#waiting?.exposed ?? false;
   }
 
-  /** To be called before the memory is lent to the user. */
+  /** Call it before the memory is lent to the user. */
   expose(): void {
     this.settleReaders();
     this.#extra.exposed = true;
@@ -86,26 +101,27 @@ export class CpuStorage extends Storage {
   }
 
   /**
-   * To be called before elements change: whatever waits and needs them as they are is computed, or keeps a copy; but not
-   * `writers`, which are about to change them.
+   * Call it before the elements change. Every pending reader either computes its own elements now or detaches from this
+   * storage. `writers` are skipped: they are what is about to write here.
    */
   settleReaders(writers?: ReadonlySet<CpuStorage>): void {
     const readers = this.#waiting?.readers;
-    // In their order, so that none repeats what one before it makes. Who is computed takes himself off the list.
+    // Oldest first, so that later readers find the results of earlier ones. Computing a reader removes it from the
+    // list.
     for (const reference of readers?.length ? [...readers] : none) {
       if (!readers!.includes(reference)) continue;
       const holder = reference.deref()?.holder;
       if (holder && writers?.has(holder)) continue;
-      if (holder && !holder.pending?.leave?.(this)) void holder.block;
+      if (holder && !holder.pending?.detach?.(this)) void holder.block;
       this.#removeReader(reference);
     }
-    // Readers prepare it as it was.
+    // Last, since computing the readers may have prepared the old elements.
     this.#forgetPrepared();
   }
 
   /**
-   * For what was prepared as `key`. The first time there is nothing to keep it in, because elements that change with every
-   * step are prepared once each.
+   * Where the kernel that prepares these elements as `key` finds or keeps the result. `undefined` the first time:
+   * elements that change with every step are prepared only once each, and keeping the result would not pay.
    */
   prepared(key: object): Prepared | undefined {
     const found = this.#waiting?.prepared;
@@ -115,7 +131,10 @@ export class CpuStorage extends Storage {
     return undefined;
   }
 
-  /** Waits for something else, made of what it waited for so far. */
+  /**
+   * Becomes pending on a recipe that builds on the current one; `before` is a storage that takes over the current
+   * recipe.
+   */
   replace(make: (before: CpuStorage) => Pending): void {
     const before = new CpuStorage(this.backend, this.dtype, this.length, this.pending);
     before.retain();
@@ -126,7 +145,7 @@ export class CpuStorage extends Storage {
     }
   }
 
-  /** Waits for `pending` instead, which gives the same elements. */
+  /** Exchanges the recipe for another one. */
   waitFor(pending: Pending): void {
     for (const source of pending.sources) source.retain();
     this.#settle();
@@ -190,7 +209,7 @@ export class CpuStorage extends Storage {
 
   #compute(): Block {
     const block = memory.allocate(this.length * dtypes[this.dtype].bytes);
-    // Kernels may look for it while they fill it.
+    // Set before it is filled, since a kernel may ask for the output's block.
     this.#block = block;
     try {
       this.pending!.compute(this, block.address);
@@ -203,7 +222,7 @@ export class CpuStorage extends Storage {
     return block;
   }
 
-  /** It waits no more. */
+  /** Drops the recipe: releases the sources and gives the ticket back. */
   #settle(): void {
     const waiting = this.#waiting!;
     const [pending, ticket] = [waiting.pending!, waiting.ticket!];

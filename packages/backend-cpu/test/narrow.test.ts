@@ -1,7 +1,7 @@
 import type { DType } from "@dl/tensor";
 import { expect, test } from "vitest";
 import { add, copySign, gt, max, mul, type Node, neg, nonzero, select } from "../src/kernels/expression.ts";
-import { formula } from "../src/kernels/formula.ts";
+import { formulaOf } from "../src/kernels/formula.ts";
 
 const cases: readonly (readonly [string, readonly DType[], DType, number | undefined, (...xs: Node[]) => Node])[] = [
   ["bytes", ["uint8", "uint8"], "uint8", 16, (a, b) => max(a!, b!)],
@@ -18,5 +18,5 @@ const cases: readonly (readonly [string, readonly DType[], DType, number | undef
 ];
 
 test.each(cases)("as narrow as they can be: %s", (_, inputs, output, lanes, build) => {
-  expect(formula(inputs, output, build).narrow).toBe(lanes);
+  expect(formulaOf(inputs, output, build).narrow).toBe(lanes);
 });

@@ -1,6 +1,6 @@
 /**
- * The kernels of a block of output channels: for a tile of them and of neighbouring pixels, a loop over the taps loads the
- * pixels through the table of offsets.
+ * The innermost kernels of a convolution. For a tile of output channels and neighbouring pixels, a loop over the taps
+ * multiplies weights with pixels, which it loads through the table of the taps' offsets.
  */
 import { type Expr, type Func, type FuncRef, load, type Module, type Operand, op, splat } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";
@@ -39,7 +39,7 @@ function gatherMicro(m: Module, e: Element, tile: Tile): Micro {
   });
 }
 
-/** What computes a tile, and its size in elements. */
+/** The function that computes a tile, and the size of the tile in elements. */
 interface Gather {
   readonly rows: number;
   readonly width: number;
@@ -49,7 +49,7 @@ interface Gather {
 const blockParams = ["plan", "w", "base", "bias", "c", "row", "rowsEnd"] as const;
 export type BlockKernel = FuncRef<typeof blockParams, undefined>;
 
-/** Some rows of pixels of `rows` output channels. */
+/** Adds a function that computes some rows of pixels of `rows` output channels. */
 export function blockKernel(m: Module, e: Element, rows: number, rectify: Rectify | undefined): BlockKernel {
   const tile = (vectors: number): Gather => {
     return { rows, width: vectors * e.lanes, micro: gatherMicro(m, e, { rows, vectors }) };
@@ -80,12 +80,12 @@ export function blockKernel(m: Module, e: Element, rows: number, rectify: Rectif
   });
 }
 
-/** A row of pixels of a block, where it is read and written, and the first pixel that is not done. */
+/** A row of pixels of a block: where it is read and written, and the first pixel that has not been computed yet. */
 type Pixels = {
   readonly [K in "w" | "allTaps" | "tapsEnd" | "b" | "bias" | "c" | "yChannel" | "rowLength" | "x"]: Int;
 } & { readonly e: Element; readonly tmp: Expr<"i32"> };
 
-/** Computes a tile of pixels from `x` on, to its place or to another. */
+/** Computes a tile of pixels from `x` on, into its place or into other memory. */
 function gather(
   f: Func,
   pixels: Pixels,
@@ -98,7 +98,10 @@ function gather(
   f.call(micro, w, allTaps, tapsEnd, at(b, x, e.bytes), bias, c, cRow);
 }
 
-/** The last `count` pixels of a row: a tile that overlaps the one before it or, in a row shorter than that, its beginning. */
+/**
+ * The last `count` pixels of a row: by a tile that overlaps the one before or, if the row is too short, via scratch
+ * memory.
+ */
 function lastTile(f: Func, pixels: Pixels, tile: Gather, count: Int): void {
   const start = f.let(op("i32.sub", pixels.rowLength, tile.width));
   f.if(
@@ -115,7 +118,10 @@ function lastTile(f: Func, pixels: Pixels, tile: Gather, count: Int): void {
 const rectifyParams = ["c", "length", "pitch", "rows"] as const;
 export type Rectify = FuncRef<typeof rectifyParams, undefined>;
 
-/** ReLU of rows that were just written. In the micro kernel it would make V8 load first and add later, out of registers. */
+/**
+ * Applies ReLU to rows that were just written. Inside the micro kernel it would cost registers, because V8 would load
+ * all vectors first and add later.
+ */
 export function rectifier(m: Module, e: Element): Rectify {
   return m.inner("rectify", rectifyParams, (f, p) => {
     const x = f.local("i32");
@@ -125,7 +131,7 @@ export function rectifier(m: Module, e: Element): Rectify {
       for (const vectors of [4, 1]) {
         f.while(op("i32.ge_u", op("i32.sub", end, x), 16 * vectors), () => {
           for (let offset = 0; offset < 16 * vectors; offset += 16) {
-            // The sum makes 0 of -0.
+            // Adding 0 turns -0 into 0.
             const largest = op(`${e.shape}.pmax`, load("v128.load", x, offset), splat(e.shape, 0));
             f.store("v128.store", x, op(`${e.shape}.add`, largest, splat(e.shape, 0)), offset);
           }

@@ -1,6 +1,6 @@
 /**
- * Convolution as a matrix product that gathers its right side, see `conv-block.ts`. Nothing is unfolded, and weights are
- * packed once.
+ * Convolution as a matrix product of packed weights and pixels. The pixels are gathered through the tables of
+ * `conv-geometry.ts` while they are multiplied (`conv-block.ts`), so no matrix of unfolded windows is ever made.
  */
 import { type Func, type Module, op, when } from "../wasm/emitter.ts";
 import { type BlockKernel, blockKernel, rectifier, TILE_BYTES } from "./conv-block.ts";
@@ -12,10 +12,7 @@ import { byRows, dispatch, type Numbered } from "./numbered.ts";
 import { planePool2 } from "./pool-quads.ts";
 import { tilesFor } from "./tiles.ts";
 
-/**
- * What becomes of sums: they are stored; so are those above 0, and 0 for the others; or whole planes are pooled, as they are
- * or as ReLU leaves them.
- */
+/** What follows the convolution: nothing, ReLU, max pooling by 2×2, or both. */
 export type After = "store" | "relu" | "pool" | "reluPool";
 
 export const pools = (after: After): boolean => after === "pool" || after === "reluPool";
@@ -32,8 +29,9 @@ const fields = [
 type Locals = { readonly [K in (typeof params)[number] | (typeof fields)[number]]: Int };
 
 /**
- * `forward`: units are bands of images, by group, in `splits` parts of the output channels. To pool, whole planes of a
- * block of channels, float32, are pooled while they are near, by windows of 2×2, to `y` and `indices`.
+ * Exports `forward`. A unit is a band of an image's group and one of `splits` parts of the output channels. For
+ * pooling, the planes of a block of channels are computed in the scratch area and pooled from there to `y` and
+ * `indices`.
  */
 export function buildForward(m: Module, e: Element, after: After): void {
   const mostRows = tilesFor(m.options).tall.rows;
@@ -64,7 +62,7 @@ export function buildForward(m: Module, e: Element, after: After): void {
   });
 }
 
-/** A band of an image's group, and a part of the output channels. */
+/** The band, image, group and part of the output channels of a unit. */
 function unitOf(f: Func, p: Locals, unit: Int) {
   const [split, number] = lastDigit(f, unit, p.splits);
   const band = f.let(op("i32.rem_u", number, p.bandCount));
@@ -77,11 +75,11 @@ function unitOf(f: Func, p: Locals, unit: Int) {
 
 type Unit = ReturnType<typeof unitOf>;
 
-/** How blocks are computed: to their place or, where they are pooled, to `planes`. */
+/** What all blocks of output channels share. */
 interface Blocks {
   readonly e: Element;
   readonly kernels: Numbered<BlockKernel>;
-  /** Where they read the input. */
+  /** The address from which the input is read. */
   readonly base: Int;
   /** Bytes of the weights of one output channel. */
   readonly weightRow: Int;
@@ -90,8 +88,9 @@ interface Blocks {
 
 interface Pool {
   readonly pool: ReturnType<typeof planePool2>;
+  /** Where the planes of a block are computed before they are pooled. */
   readonly planes: Int;
-  /** Bytes of a plane that was pooled. */
+  /** Bytes of a pooled plane. */
   readonly planeBytes: Int;
 }
 

@@ -1,10 +1,12 @@
 /**
- * The arithmetic of a convolution. One, two and three dimensions are all treated as three. The kernels see an image as
- * rows of output pixels: with a table of where each row starts in the input, and a table of where each tap lies relative to
- * that, neighbouring output pixels are neighbours in memory for every tap, whatever stride, dilation and padding are.
+ * The arithmetic of a convolution. Images of one and two dimensions are treated as three-dimensional ones.
  *
- * To make this so, an image is *staged* if it must be: copied into a frame of zeros, its columns sorted by their remainder
- * modulo the stride (its *phases*).
+ * Kernels compute rows of output pixels. They have a table of where each row starts in the input, and a table of where
+ * each tap (element of the kernel) lies relative to that. For every tap, the inputs of neighbouring output pixels are
+ * then neighbours in memory, whatever stride, dilation and padding are.
+ *
+ * Where an image does not lie like that, it is *staged*: copied into a frame of zeros, with its columns sorted by their
+ * remainder modulo the stride (into *phases*).
  */
 
 import { bytesPerElement, type FloatName } from "./element.ts";
@@ -29,20 +31,22 @@ type Triple = readonly [number, number, number];
 
 export interface Geometry {
   readonly type: FloatName;
-  /** Multiply-adds; all three passes need as many. */
+  /** Multiply-adds. The forward pass and both gradients need the same number. */
   readonly work: number;
   readonly batch: number;
   readonly groups: number;
-  /** Input and output channels of one group. */
+  /** Input channels of one group. */
   readonly channels: number;
+  /** Output channels of one group. */
   readonly outputs: number;
   readonly input: Triple;
   readonly output: Triple;
   readonly kernel: Triple;
   readonly stride: Triple;
+  /** Zeros before the image, in each dimension. */
   readonly before: Triple;
   readonly dilation: Triple;
-  /** Of the convolution that gives the input's gradient from the output's, if that is not too wasteful. */
+  /** The convolution that gives the gradient of the input from that of the output, if that is not too wasteful. */
   readonly backwards?: Geometry;
 }
 
@@ -57,7 +61,7 @@ export function outputSize(
   return Math.floor((size + before + after - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
-/** The same object for the same type and shape, as long as it is remembered. */
+/** The geometry of a shape. While it is cached, equal shapes give the same object, so plans are cached by it. */
 export const geometryOf: (type: FloatName, shape: ConvShape) => Geometry = remember(
   (type, { batch, inChannels, outChannels, groups, input, kernel, stride, padding, dilation }) => {
     const numbers = [bytesPerElement[type], batch, inChannels, outChannels, groups];
@@ -73,7 +77,10 @@ export const geometryOf: (type: FloatName, shape: ConvShape) => Geometry = remem
   },
 );
 
-/** How many more products the backward convolution may have, because it does not need to add up parts. */
+/**
+ * How many times more products the backward convolution may need than the other way to that gradient (`conv-input.ts`),
+ * which has to add up parts.
+ */
 const TOLERATED_ZEROS = 1.3;
 
 function reversed(g: Geometry): Pick<Geometry, "backwards"> {
@@ -105,7 +112,7 @@ function makeGeometry(type: FloatName, shape: ConvShape): Geometry {
     dilation: triple(shape.dilation),
     kernel: triple(shape.kernel),
   };
-  // A 1×1 kernel sees no neighbours: the image is one long row.
+  // A 1×1 kernel sees no neighbours, so the image can be one long row.
   const pointwise =
     product(shape.kernel) === 1 && product(shape.stride) === 1 && product(output) === product(shape.input);
   const row: Triple = [1, 1, product(output)];
@@ -121,53 +128,56 @@ export function product(values: readonly number[]): number {
   return values.reduce((a, b) => a * b, 1);
 }
 
-/** One run of a row of the input in the staged frame; in elements. */
+/** The columns of the input with the same remainder modulo the stride, which lie side by side in the staged frame. */
 interface Phase {
-  /** The first column of the input that belongs to it. */
+  /** The first such column of the input. */
   readonly source: number;
-  /** Where that goes, relative to the start of the plane. */
+  /** Where it goes, relative to the start of the plane, in elements. */
   readonly target: number;
   readonly count: number;
 }
 
 /**
- * An image may be staged in bands of output planes or, in two dimensions, of rows. The frame is that of one band; places of
- * rows are those of the whole image, from which those of a band differ by `step` for every band before it.
+ * An image may be staged in bands: parts of its output planes or, in two dimensions, of its output rows. The frame then
+ * holds one band at a time. {@link Layout.rows} are the places in a frame of the whole image; in the frame of a band
+ * they are lower by `step` for each band before it.
  */
 interface Bands {
   readonly axis: 0 | 1;
-  /** How many there are, and rows of output pixels in one. */
   readonly count: number;
+  /** Rows of output pixels in a band. */
   readonly rows: number;
-  /** Planes or rows of the input from one band to the next, those of the padding, and those in the frame. */
+  /** Planes or rows of the input from one band to the next. */
   readonly advance: number;
+  /** Planes or rows of padding before the image. */
   readonly before: number;
+  /** Planes or rows in the frame. */
   readonly frame: number;
   /** In elements. */
   readonly step: number;
 }
 
-/** How an image lies in memory when the kernels read it; in elements. */
+/** How an image lies in memory when the kernels read it. Sizes and places count elements. */
 export interface Layout {
   readonly staged: boolean;
-  /** Of one channel. */
+  /** The size of one channel. */
   readonly plane: number;
   readonly height: number;
   readonly pitch: number;
   readonly phases: readonly Phase[];
-  /** Planes and rows of the input that take part. */
+  /** The planes and rows of the input that any window sees. */
   readonly depthUsed: number;
   readonly heightUsed: number;
   readonly bands: Bands;
   /** Where each row of output pixels starts. */
   readonly rows: readonly number[];
-  /** Where each tap lies relative to that, within one channel. */
+  /** Where each tap lies relative to the start of a row, within one channel. */
   readonly taps: readonly number[];
-  /** All channels of a tap go by before the next one, instead of all taps of a channel. */
+  /** Whether kernels take all channels of a tap before the next tap, instead of all taps of a channel. */
   readonly tapsFirst?: boolean;
 }
 
-/** What all windows together see, zeros of the padding included. */
+/** The size of the region that all windows together see, including padding. */
 function spanOf(g: Geometry): Triple {
   return g.output.map(
     (size, i) => (size - 1) * g.stride[i]! + (g.kernel[i]! - 1) * g.dilation[i]! + 1,
@@ -188,7 +198,11 @@ function bandsOf(g: Geometry, size: number, frame: number, step: number): Bands 
   };
 }
 
-/** `bandSize`: planes or rows of output pixels in a band; all if it is not given. `framed`: staged, need be or not. */
+/**
+ * The layout of an image.
+ * @param bandSize planes or rows of output pixels in a band; all if left out
+ * @param framed stage the image in any case
+ */
 export function layoutOf(g: Geometry, bandSize: number = g.output[bandAxis(g)], framed = false): Layout {
   const axis = bandAxis(g);
   const whole = spanOf(g);
@@ -217,7 +231,10 @@ export function layoutOf(g: Geometry, bandSize: number = g.output[bandAxis(g)], 
   };
 }
 
-/** The layout with channels side by side: taps are runs of memory, rows of a window unless it is dilated. */
+/**
+ * The layout of an image whose channels lie side by side. Here a "tap" is a run of memory: a row of the window with all
+ * channels or, with dilation, a single tap with all channels.
+ */
 export function interleavedLayout(g: Geometry): Layout {
   const span = spanOf(g);
   const [, height] = span;
@@ -237,7 +254,7 @@ export function interleavedLayout(g: Geometry): Layout {
   };
 }
 
-/** The columns X of the input for which X + padding leaves this remainder. */
+/** The phase of the columns X of the input for which X + padding leaves this remainder. */
 function phase(g: Geometry, residue: number, span: number, start: number): Phase {
   const stride = g.stride[2];
   const before = g.before[2];

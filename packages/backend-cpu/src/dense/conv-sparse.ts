@@ -1,4 +1,7 @@
-/** When the gradient of a convolution's output counts as mostly zeros, and the calls to the kernels for that. */
+/**
+ * Gradients of convolutions whose output gradient is mostly zeros, as it is behind ReLU and max pooling: decides
+ * whether skipping the zeros pays, and calls the kernels for that.
+ */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import { type Geometry, interleavedLayout, product } from "./conv-geometry.ts";
@@ -11,16 +14,16 @@ import { areFinite, makeTable } from "./zeros.ts";
 export interface ConvGradient {
   /** [batch, outChannels, ...output] */
   readonly gradOutput: number;
-  /** If `gradOutput` has only `count` numbers of each plane, and the others are zeros: int32, where they are. */
+  /** If `gradOutput` holds only `count` numbers of each plane, and all others are zero: their positions (int32). */
   readonly positions?: number;
   readonly count?: number;
-  /** The weights for the gradient of the input, and the other way round. */
+  /** The other factor: the weights for the gradient of the input, the input for that of the weights. */
   readonly factor: number;
   readonly result: number;
 }
 
 interface SparsePlan {
-  /** The second is the table that the kernels share. */
+  /** The plan, and the table of `zeros.ts`. */
   readonly plans: readonly [Plan, { readonly block: Block }];
 }
 
@@ -41,8 +44,8 @@ function runsOf({ kernel, dilation, channels }: Geometry): Runs {
 }
 
 /**
- * Whether products with the numbers that are not zero alone cost less than all. The share of such numbers is guessed from a
- * sample: the order of additions, but nothing else, depends on what the sample meets.
+ * Whether it is faster to multiply only the non-zero numbers. Their share is estimated from a sample. The choice
+ * changes nothing but the order of additions.
  */
 function pays(g: Geometry, runs: Runs, limit: number, gradOutput: number, each: number): boolean {
   const count = g.batch * g.groups * g.outputs * each;
@@ -55,24 +58,25 @@ function pays(g: Geometry, runs: Runs, limit: number, gradOutput: number, each: 
 }
 
 const SAMPLE = 1024;
-/** Products that must be at stake for each number of the sample. */
+/** The sample has at most one number for so many products. */
 const WORTH = 2 ** 12;
 /**
- * Of the dense products; they gain more from joined vectors than what walks a list. What is spread over the input is loaded
- * and stored for each number.
+ * The largest share of the dense products for which the sparse way is faster. Joined vectors (see `Features`) speed up
+ * the dense kernels more. The limit for the input is lower, since each number loads and stores all that it adds to.
  */
 const LIMITS = engine.options.joined ? { weight: 0.45, input: 0.3 } : { weight: 0.6, input: 0.4 };
-/** Below that many products the dense kernels are quick enough. */
+/** With fewer products the dense kernels are fast enough. */
 const LEAST = 2 ** 18;
 
 const chunksOf = (units: number): number => Math.min(units, 64);
 
-/** Output channels in a part: those whose sums are in the caches together. */
+/** Output channels of a unit: as many as have their sums in the caches together. */
 const OUTPUTS = 4;
 
 /**
- * The gradient of the weights or of the input; false, and nothing is done, where the dense kernels are faster or needed.
- * What is added up in place, the input, must have runs of whole vectors.
+ * Computes the gradient of the weights or of the input. Does nothing and returns false where the dense kernels are
+ * faster, or must be taken: for numbers that are not finite, and for the input if its channels do not fill whole
+ * vectors.
  */
 export function runSparse(g: Geometry, name: "weight" | "input", t: ConvGradient): boolean {
   const ofWeight = name === "weight";

@@ -1,4 +1,8 @@
-/** Convolution and its two adjoints over addresses, in one to three dimensions. */
+/**
+ * Convolution and its two gradients over addresses, in one to three dimensions. Each tries the special ways first,
+ * which return false where they gain nothing: sparse (`conv-sparse.ts`), Winograd's tiles (`conv-tiled.ts`) and joined
+ * images (`conv-joined.ts`).
+ */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import type { After } from "./conv-forward.ts";
@@ -36,9 +40,9 @@ export interface ConvForward {
   readonly bias?: number;
   /** [batch, outChannels, ...output] */
   readonly y: number;
-  /** Negative results become 0, before pooling. */
+  /** Applies ReLU to the results, before pooling. */
   readonly relu?: boolean;
-  /** For what is made of the weights. */
+  /** Where transformed weights may be kept. */
   readonly keep?: Keep | undefined;
 }
 
@@ -61,12 +65,12 @@ function forwardPlan(g: Geometry, after: After = "store", layout = layoutOf(g, b
   return convolvingKept(g, { geometry: g }, [g, layout], after, steps);
 }
 
-/** Addresses of dense tensors, `y` and the int32 positions those of the pooled planes. */
+/** Addresses of dense tensors. `y` and `indices` (int32 positions) are those of the pooled planes. */
 export interface ConvMaxPool extends ConvForward {
   readonly indices: number;
 }
 
-/** Both at once, of float32. False, and nothing is done, where that gains nothing. */
+/** Convolution and max pooling in one, for float32. Does nothing and returns false where that gains nothing. */
 export function convMaxPool(shape: ConvShape, window: PoolShape, tensors: ConvMaxPool): boolean {
   if (shape.batch === 0 || !poolGeometry(window).isHalving) return false;
   const g = geometryOf("f32", shape);
@@ -88,7 +92,10 @@ interface PooledPlan {
 
 const pooledPlans = { pool: new PlanCache<PooledPlan>(), reluPool: new PlanCache<PooledPlan>() } as const;
 
-/** Planes are pooled whole: a block of them must stay near, and staging an image for few channels must not cost much. */
+/**
+ * The plan to convolve and pool in one pass; without a `pass` if that gains nothing. Planes are pooled whole, so a
+ * block of them must stay in the caches, and an image must not have to be staged in bands.
+ */
 function pooledPlan(g: Geometry, after: After): PooledPlan {
   const layout = layoutOf(g);
   const isNear = 4 * tall.rows * product(g.output) <= BAND_BYTES;
@@ -97,10 +104,13 @@ function pooledPlan(g: Geometry, after: After): PooledPlan {
   return { plans: pass.plans, pass };
 }
 
-/** How much of a staged image should stay in the caches. */
+/** The bytes of a staged band that stay in the caches. */
 const BAND_BYTES = 2 ** 19;
 
-/** Planes or rows in a band: few images make many units of work, but what is staged twice is little beside the rest. */
+/**
+ * Planes or rows of a band: so few that it stays in the caches and that few images still make enough units of work, but
+ * so many that the overlap of bands, which is staged twice, is small beside the rest.
+ */
 function bandSize(g: Geometry): number {
   const axis = bandAxis(g);
   const seen = (g.kernel[axis] - 1) * g.dilation[axis];
@@ -111,7 +121,10 @@ function bandSize(g: Geometry): number {
   return Math.ceil(all / Math.ceil(all / size));
 }
 
-/** The gradient of the input. Of a few float32 numbers: false, and nothing is done, where all are needed. */
+/**
+ * The gradient of the input. If that of the output is given by `positions`, only the sparse way can be taken; where it
+ * does not pay, does nothing and returns false.
+ */
 export function convInput(type: FloatName, shape: ConvShape, tensors: ConvGradient): boolean {
   if (shape.batch === 0) return true;
   const g = geometryOf(type, shape);
@@ -136,7 +149,7 @@ export function convInput(type: FloatName, shape: ConvShape, tensors: ConvGradie
 
 const inputPlans = new PlanCache<PackedPlan>();
 
-/** The gradient of the weights, likewise. (That of the bias is the sum of the output's over all but its channels.) */
+/** The gradient of the weights, in the same way. */
 export function convWeight(type: FloatName, shape: ConvShape, tensors: ConvGradient): boolean {
   const g = geometryOf(type, shape);
   if (type === "f32" && runSparse(g, "weight", tensors)) return true;
@@ -148,15 +161,15 @@ export function convWeight(type: FloatName, shape: ConvShape, tensors: ConvGradi
   return true;
 }
 
-/** Into how many parts the weights are cut, if they can be. */
+/** The number of units that the gradient of the weights is cut into, if it can be. */
 const WEIGHT_UNITS = 16;
-/** With fewer taps in a part, packing the gradients takes too much of the time. */
+/** With fewer taps in a unit, packing the gradients takes too much of the time. */
 const MIN_TAPS = 64;
-/** Pixels that are summed in one go: enough to forget the end of the loop, few enough for the L1 cache. */
+/** Pixels that are summed in one loop: so many that starting it costs little, so few that they stay in the L1 cache. */
 const PIXELS = 512;
 
 interface WeightPlan {
-  /** The second is the table of pixels. */
+  /** The plan, and the table of pixels. */
   readonly plans: readonly [Plan, { readonly block: Block }];
   readonly key: string;
   readonly chunks: number;
@@ -177,7 +190,7 @@ function weightPlan(g: Geometry): WeightPlan {
   const outParts = Math.min(tiles, Math.ceil(WEIGHT_UNITS / (g.groups * inParts)));
   const columns = Math.ceil(tiles / outParts) * tileColumns(e, wide);
   const sums = Math.ceil(g.channels / inParts) * taps * columns;
-  // How many images the table covers.
+  // How many images are summed together, which the table covers.
   const images = Math.max(1, Math.min(g.batch, Math.floor(PIXELS / product(g.output))));
   const staged = layout.staged ? images * g.channels * layout.plane : 0;
   const pixels = pixelTable(g, layout, images);
@@ -190,6 +203,7 @@ function weightPlan(g: Geometry): WeightPlan {
   };
 }
 
+/** The byte offset of each output pixel's input, for some images. */
 function pixelTable(g: Geometry, layout: Layout, images: number): Block {
   const imageStep = layout.staged ? g.channels * layout.plane : g.groups * g.channels * product(g.input);
   const block = memory.allocate(4 * images * product(g.output));

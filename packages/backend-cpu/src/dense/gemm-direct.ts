@@ -1,4 +1,4 @@
-/** The ways without packing, for few rows or few operations: operands are read where they lie. */
+/** The ways to multiply without packing, for few rows or small products: operands are read where they lie. */
 import {
   type Expr,
   type Func,
@@ -41,18 +41,18 @@ type Axpy = FuncRef<typeof axpyParams, undefined>;
 interface Rows {
   readonly rows: number;
   readonly steps: number;
-  /** What C has does not count. */
+  /** Whether C is overwritten instead of added to. */
   readonly begins: boolean;
 }
 
-/** Adds `steps` rows of B, each times its element of A, to `rows` rows of C, or of zeros: reads B as it streams from memory. */
+/** Adds `steps` rows of B, each times its element of A, to `rows` rows of C. Reads B in the order of memory. */
 function axpyMicro(m: Module, e: Element, { rows, steps, begins }: Rows): Axpy {
   return m.inner(`${begins ? "ax" : "axpy"}${rows}x${steps}`, axpyParams, (f, p) => {
     const factors = Array.from({ length: rows }, (_, i) => {
       const a = f.let(at(p.a, i, p.aRow));
       return Array.from({ length: steps }, (_, s) => f.let(load(e.loadSplat, at(a, s, p.aColumn))));
     });
-    // All that lies elsewhere is found from the place in C, the only one that moves.
+    // Only the pointer into C moves; rows of B are found by their distance from it.
     const fromC = Array.from({ length: steps }, (_, s) => f.let(op("i32.sub", at(p.b, s, p.bRow), p.c)));
     const [sum, vectors] = [f.local("v128"), f.locals("v128", steps)];
     f.while(p.vectors, () => {
@@ -69,17 +69,16 @@ function axpyMicro(m: Module, e: Element, { rows, steps, begins }: Rows): Axpy {
   });
 }
 
-/** Columns of C whose rows stay in the nearest cache while B goes by. */
+/** A block of C with so many columns and rows stays in the nearest cache while rows of B are added to it. */
 const BAND = 512;
-/** Rows of C that do so, too. */
 const NEAR_ROWS = 16;
-/** What a thread keeps of C. */
+/** The scratch bytes of a thread for a block of C. */
 export const nearBytes = (bytes: number): number => NEAR_ROWS * BAND * bytes;
 
 /**
- * For few rows, where B is read from memory for each operation, or few steps, where C is written so: a few rows of B at a
- * time, for all rows of C that are near. What goes by often is kept in the thread's own memory: caches fetch ahead what lies
- * behind it in C, which other threads write.
+ * For products with few rows or few steps (small k), whose time goes into reading B or writing C. Takes a few rows of B
+ * at a time, for all rows of a block of C. Unless k is small, the block is kept in the thread's own scratch area: in C
+ * itself, prefetching would run into the neighbouring memory, which other threads write.
  */
 function byRowsOfB(m: Module, e: Element): Product {
   const near = nearByRowsOfB(m, e);
@@ -103,7 +102,10 @@ function byRowsOfB(m: Module, e: Element): Product {
   });
 }
 
-/** Four steps at a time. Where nothing is added to, the first one to four write C anew, so that it is not cleared before. */
+/**
+ * Multiplies a block, four steps at a time. If nothing is to be added, the first one to four steps overwrite C, so that
+ * it need not be cleared first.
+ */
 function nearByRowsOfB(m: Module, e: Element): Product {
   const kernels = (most: readonly number[], begins: boolean) =>
     bySize(most, (steps) => bySize([2, 1], (rows) => axpyMicro(m, e, { rows, steps, begins })));
@@ -127,7 +129,7 @@ function nearByRowsOfB(m: Module, e: Element): Product {
   });
 }
 
-/** Puts what is added into all rows. */
+/** Copies what is to be added into all rows. */
 function copyRows(
   f: Func,
   p: { readonly [K in "m" | "c" | "cRow" | "add" | "addRow"]: Expr<"i32"> },
@@ -141,16 +143,19 @@ function copyRows(
   });
 }
 
-/** A B of so many bytes stays near as it lies: then tiles of all rows are fastest, and packing gains nothing. */
+/** If B has at most so many bytes, it stays in the caches: tiles are fastest then, and packing gains nothing. */
 export const CACHED_BYTES = 48 * 1024;
-/** With fewer columns, reading rows of B as they lie takes too many calls. */
+/** With fewer columns, going row by row of B takes too many calls. */
 const NARROW = 96;
-/** With fewer steps, writing C takes longest; dots of so few are slower than reading B row by row. */
+/** With fewer steps, writing C takes the most time, and dot products are slower than going row by row of B. */
 export const SHORT = 8;
-/** Where V8 joins vectors, tiles are faster unless rows of B are so far apart that they share a few places of the caches. */
+/**
+ * Where V8 joins vectors, tiles are faster unless rows of B are so far apart that they compete for one set of the
+ * cache.
+ */
 const FAR = 4096;
 
-/** Rows of B, of C and of `add` are contiguous; `k` ≥ 1. */
+/** Chooses between both direct ways. Rows of B, of C and of `add` must be contiguous, and k ≥ 1. */
 export function directProduct(m: Module, e: Element, scalar: Product): Product {
   const streamed = byRowsOfB(m, e);
   const tiled = tiledProduct(m, e);
@@ -174,8 +179,8 @@ export function directProduct(m: Module, e: Element, scalar: Product): Product {
 }
 
 /**
- * Row after row of tiles where all of B is near, which `depth` tells, so that C is written as it lies. Else column after
- * column.
+ * Multiplies tile by tile: row after row of tiles if all of B stays in the caches (then `depth` is not 0), so that C is
+ * written in the order of memory; otherwise column after column.
  */
 function tiledProduct(m: Module, e: Element): Product {
   const { rows: high, vectors: widest } = tilesFor(m.options).wide;
@@ -191,7 +196,7 @@ function tiledProduct(m: Module, e: Element): Product {
       for (const [rows, micros] of heights) {
         const left = op("i32.sub", p.m, i);
         const fits = op("i32.ge_s", left, rows);
-        // Eight rows are twice four.
+        // Eight rows are better taken as twice four.
         f.while(rows === high ? op("i32.and", fits, op("i32.ne", left, 8)) : fits, () => {
           const [a, c] = [f.let(at(p.a, i, p.aRow)), f.let(at(p.c, i, p.cRow))];
           const add = f.let(at(p.add, i, p.addRow));

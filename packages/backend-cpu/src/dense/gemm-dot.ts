@@ -1,4 +1,4 @@
-/** The way for few rows or columns that lie side by side: every element of C is the dot product of two lines. */
+/** The way to multiply few rows or columns that are contiguous: every element of C is the dot product of two lines. */
 import { type Expr, type Func, type FuncRef, type Local, load, type Module, op, when } from "../wasm/emitter.ts";
 import { at, combine, type Element, type Int, loadScalar, type Scalar, sumLanes } from "./element.ts";
 import { bySize, inSteps } from "./numbered.ts";
@@ -7,13 +7,13 @@ import { type Product, productParams, storeTotal } from "./product.ts";
 // biome-ignore format: one line
 const dotParams = ["k", "a", "aRow", "b", "bColumn", "c", "cRow", "cColumn", "add", "addRow", "addColumn"] as const;
 
-/** Sums that a dot of vectors has, so that they do not wait for each other. */
+/** A dot product is split into so many sums, whose additions do not wait for each other. */
 const CHAINS = 4;
 
-/** Of a tile, row by row. */
+/** The sums of a tile, row by row. */
 type Sums = readonly Local<"v128">[];
 
-/** The lines of a tile, from the elements on that are not done. */
+/** The lines of a tile, each from its first element that has not been multiplied yet. */
 interface Lines {
   readonly e: Element;
   readonly columns: number;
@@ -22,12 +22,12 @@ interface Lines {
   readonly b: Int;
   readonly row: (i: number) => Expr<"i32">;
   readonly column: (j: number) => Expr<"i32">;
-  /** A vector of each row, and of one column. */
+  /** Locals for a vector of each row, and for one of a column. */
   readonly left: readonly Local<"v128">[];
   readonly right: Local<"v128">;
 }
 
-/** `rows` × `columns` of C, one or two rows. */
+/** Adds a function that computes `rows` × `columns` elements of C; one or two rows. */
 function dotMicro(m: Module, e: Element, rows: number, columns: number): FuncRef<typeof dotParams, undefined> {
   return m.inner(`dot${rows}x${columns}`, dotParams, (f, p) => {
     const together = Math.max(1, CHAINS / (rows * columns));
@@ -48,7 +48,7 @@ function forEachCell<T>(cells: readonly T[], columns: number, body: (cell: T, i:
   for (const [n, cell] of cells.entries()) body(cell, Math.floor(n / columns), n % columns);
 }
 
-/** Adds a vector of each line to the sums of each chain, as long as there are so many. */
+/** Writes the loop that adds a vector of each line to each chain, as long as the lines have that many left. */
 function addVectors(f: Func, lines: Lines, chains: readonly Sums[]): void {
   const { e, columns, k, row, column, left, right } = lines;
   const count = chains.length * e.lanes;
@@ -67,7 +67,7 @@ function addVectors(f: Func, lines: Lines, chains: readonly Sums[]): void {
   });
 }
 
-/** The sums of all chains, pairwise, in those of the first. */
+/** Adds up all chains, pairwise, into the first. */
 function joined(f: Func, e: Element, chains: readonly Sums[]): Sums {
   for (let apart = chains.length / 2; apart >= 1; apart /= 2) {
     for (const [k, sums] of chains.slice(0, apart).entries()) {
@@ -77,7 +77,7 @@ function joined(f: Func, e: Element, chains: readonly Sums[]): Sums {
   return chains[0]!;
 }
 
-/** Adds what is left of the lines. */
+/** Adds the last elements of the lines, one by one. */
 function addElements(f: Func, lines: Lines, totals: readonly Local<Scalar["type"]>[]): void {
   const { e, columns, k, row, column } = lines;
   f.while(k, () => {
@@ -95,7 +95,10 @@ function advance(f: Func, { e, k, a, b }: Lines, elements: number): void {
   f.inc(k, -elements);
 }
 
-/** Rows of A and columns of B are contiguous; C may have any strides. `depth` tells whether columns come from afar, one by one. */
+/**
+ * Rows of A and columns of B must be contiguous; C may have any strides. If `depth` is not 0, B is too large for the
+ * caches and its columns are read one after the other.
+ */
 export function dotProduct(m: Module, e: Element): Product {
   const strips = bySize([4, 2, 1], (columns) => bySize([2, 1], (rows) => dotMicro(m, e, rows, columns)));
   return m.inner("dots", productParams, (f, p) => {

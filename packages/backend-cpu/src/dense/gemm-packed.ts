@@ -1,7 +1,8 @@
 /**
- * The packed way: A and B are copied into panels that the micro kernel reads in order, so that every load hits the nearest
- * caches (the scheme of BLIS). A thread packs the rows that it multiplies into its scratch area, where they stay in its L2
- * cache, and the columns of a matrix of a batch too; other columns are packed by all threads, once (`gemm-panels.ts`).
+ * The packed way to multiply, after BLIS: A and B are first copied into panels that the micro kernel reads in order, so
+ * that every load hits the nearest caches. A thread packs the rows that it multiplies into its scratch area, where they
+ * stay in its L2 cache. Columns are packed by all threads together (`gemm-panels.ts`) or, in units that a thread
+ * computes by itself, by that thread.
  */
 import { type Expr, type Func, type FuncRef, i32, load, type Module, op, select, when } from "../wasm/emitter.ts";
 import {
@@ -21,12 +22,12 @@ import { type PackParams, packer } from "./packer.ts";
 import { callByName, type Product, productParams } from "./product.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
-/** Room for one tile. */
+/** Room for one tile, at the start of the scratch area. */
 export const TILE_BYTES = 1024;
-/** What one thread packs at a time: whole panels, see `tiles.ts`. */
+/** The columns that are packed at a time: whole panels, whose width follows from `tiles.ts`. */
 export const PACK_COLUMNS = 64;
 
-/** What multiplication by panels is made of. */
+/** What the functions of this file share. */
 interface Panels {
   readonly e: Element;
   readonly tile: Tile;
@@ -36,7 +37,7 @@ interface Panels {
   readonly packB: FuncRef<PackParams, undefined>;
 }
 
-/** The way for one thread; the module also gets the two functions for all threads. */
+/** Adds the way for one thread, and exports `pack` and `multiply` for all threads together. */
 export function packedProduct(m: Module, e: Element): Product {
   const tile = tilesFor(m.options).wide;
   const columns = tile.vectors * e.lanes;
@@ -52,10 +53,12 @@ const stripParams = [...productParams, "panels"] as const;
 type Strip = FuncRef<typeof stripParams, undefined>;
 
 /**
- * C must have contiguous rows, and `add` too. The columns are in `panels`, all of k, or are packed as they are needed: so few
- * at a time that they do not leave the near caches before they are multiplied. Where k goes by in several steps, sums stay
- * in the scratch area, tile by tile, and are written with the last: rows of C may be so far apart that each needs a page and
- * they share the few places of one set of a cache.
+ * Multiplies a strip of rows. Rows of C and of `add` must be contiguous. The columns are in `panels`, for all of k, or
+ * (`panels` is 0) they are packed here, so few at a time that they stay in the near caches until they are multiplied.
+ *
+ * If k takes several steps, sums stay in the scratch area, tile by tile, until the last step writes them to C. Rows of
+ * C may be so far apart that each lies in a page of its own and all share one set of the cache, so C is touched only
+ * once.
  */
 function stripKernel(m: Module, panels: Panels): Strip {
   const { e, columns, packA, packB } = panels;
@@ -82,7 +85,7 @@ function stripKernel(m: Module, panels: Panels): Strip {
         });
         f.call(macro, p.m, n, depth, pa, pb, pitch, to.c, cRow, cColumn, to.add, p.addRow, addColumn, m.scratch());
       });
-      // From now on, sums are added to what there is.
+      // All further steps add to the sums.
       f.set(p.add, sums);
       f.set(p.addRow, width);
       f.set(addColumn, sumColumn);
@@ -92,7 +95,9 @@ function stripKernel(m: Module, panels: Panels): Strip {
 
 type StripLocals = { readonly [K in (typeof stripParams)[number]]: Int };
 
-/** What lies in the scratch area: sums, from one column of tiles to the next, packed rows, and columns. */
+/**
+ * The addresses of the parts of the scratch area: sums, packed rows (`pa`), and columns that are packed here (`own`).
+ */
 function placesOf(f: Func, m: Module, { e, tile, columns }: Panels, p: StripLocals) {
   const tall = f.let(op("i32.mul", ceilDiv(p.m, tile.rows), tile.rows));
   const sums = f.let(op("i32.add", m.scratch(), TILE_BYTES));
@@ -102,10 +107,12 @@ function placesOf(f: Func, m: Module, { e, tile, columns }: Panels, p: StripLoca
   return { sums, sumColumn, pa, own };
 }
 
-/** Where the sums of a block of columns go, what is added to them, and how far it is to the next column of tiles. */
+/**
+ * Where the sums of a block of columns go and what is added to them, each with the step to the next column of tiles.
+ */
 type Target = Readonly<Record<"c" | "cColumn" | "add" | "addColumn", Int>>;
 
-/** The `n` columns from `j` on that are multiplied at a time: all, or as many as are packed as they are needed. */
+/** Runs `body` for blocks of `n` columns from `j` on: all columns, or, if they are packed here, a few at a time. */
 function eachBlock(f: Func, p: StripLocals, to: Target, columns: number, body: (j: Int, n: Int) => void): void {
   const j = f.local("i32");
   const across = f.let(select(p.panels, p.n, i32(PACK_COLUMNS)));
@@ -124,8 +131,8 @@ const macroParams = [
 ] as const;
 
 /**
- * Multiplies packed panels: A is `m` × `k` at `pa`, B is `k` × `n` at `pb`, its panels `pitch` apart. From one column of
- * tiles of C to the next it is `cColumn` bytes.
+ * Multiplies packed panels: A, m × k, at `pa`, with B, k × n, at `pb`, whose panels are `pitch` bytes apart. Columns of
+ * tiles of C are `cColumn` bytes apart.
  */
 function macroKernel(m: Module, { e, tile, columns }: Panels): FuncRef<typeof macroParams, undefined> {
   const { rows } = tile;
@@ -165,7 +172,7 @@ function macroKernel(m: Module, { e, tile, columns }: Panels): FuncRef<typeof ma
   });
 }
 
-/** Bytes of the next panel of B that are touched after each tile, so that it is near when its turn comes. */
+/** After each tile so many bytes of the next panel of B are touched, so that it is in the cache when its turn comes. */
 const AHEAD = 320;
 
 function touchAhead(f: Func, ahead: Int, end: Int): void {
@@ -177,10 +184,10 @@ function touchAhead(f: Func, ahead: Int, end: Int): void {
 
 const edgeParams = ["a", "aEnd", "b", "c", "cRow", "add", "addRow", "height", "width", "tmp"] as const;
 
-/** Rows of a tile at the lower end of C that take less time than all: fewer cannot hide the latency of additions. */
+/** The height of smaller tiles for the lower end of C. Even fewer rows could not hide the latency of additions. */
 const LOW = 4;
 
-/** A tile that sticks out of C: computed into `tmp`, of which `height` × `width` elements are copied. */
+/** A tile that extends beyond C: computed into `tmp`, from which its `height` × `width` valid elements are copied. */
 function edgeTile(m: Module, e: Element, tile: Tile, micro: Micro): FuncRef<typeof edgeParams, undefined> {
   const pitch = tile.vectors * 16;
   const low = packedMicro(m, e, { ...tile, rows: LOW }, tile.rows);

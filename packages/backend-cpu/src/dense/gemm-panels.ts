@@ -1,13 +1,13 @@
 /**
- * Products that threads share: together they pack the columns into panels, once, and then each packs rows for itself, as
- * many as its L2 cache holds, and multiplies them.
+ * Products that all threads compute together: first they pack the columns of B into panels, once for all. Then each
+ * packs as many rows of A as its L2 cache holds and multiplies them with the panels.
  */
 import { engine, memory, threads } from "../runtime/index.ts";
 import { type Element, elements, type FloatName } from "./element.ts";
 import { PACK_COLUMNS, TILE_BYTES } from "./gemm-packed.ts";
 import { tilesFor } from "./tiles.ts";
 
-/** Strides in bytes. `add` is 0, or where what is added lies. */
+/** Addresses and strides in bytes. `add` is the address of what is added to the product, or 0. */
 export interface PanelProduct {
   readonly m: number;
   readonly n: number;
@@ -24,14 +24,17 @@ export interface PanelProduct {
   readonly addRow: number;
 }
 
-/** The most bytes of panels at a time, which stay in the shared cache while all rows go by, and depths of them. */
+/**
+ * A slab is the part of B that is in panels at a time: at most so many bytes, to stay in the shared cache while all
+ * rows are multiplied, and so many times the depth of a panel.
+ */
 const SLAB = 2 ** 23;
 const SLAB_DEPTHS = 4;
-/** Tiles of the rows of a unit, at most, so that its panels stay in the L2 cache, and at least, so that B is worth reading. */
+/** The rows of a unit, in tiles: at most as many as the L2 cache holds, at least as many as make reading B pay. */
 const ROWS = { most: 60, least: 10 };
-/** Columns of a unit where there are several threads. */
+/** The columns of a unit, if there are several threads. */
 const WIDE = 512;
-/** Units for each thread, so that none waits long for another at the end. */
+/** Units for each thread: several, so that none waits long for another at the end. */
 const UNITS = 4;
 
 const { wide } = tilesFor(engine.options);
@@ -39,7 +42,10 @@ const { wide } = tilesFor(engine.options);
 type Pair = readonly [number, number];
 type Sizes = readonly [number, number, number];
 
-/** The scratch area of a thread that multiplies `m` × `n`, and packs the columns too unless they lie in panels. */
+/**
+ * The scratch bytes of a thread that multiplies m × n elements, and that packs the columns itself unless they are
+ * `packed`.
+ */
 export function packedScratch(e: Element, [m, n, k]: Sizes, depth: number, packed = false): number {
   const [rows, columns] = [roundUp(m, wide.rows), roundUp(n, wide.vectors * e.lanes)];
   const sums = k > depth ? rows * columns : 0;
@@ -47,8 +53,8 @@ export function packedScratch(e: Element, [m, n, k]: Sizes, depth: number, packe
 }
 
 /**
- * How much of k goes at a time: a panel of each side stays in the L1 cache. Every further time, sums are read again. The
- * order of additions depends on nothing else.
+ * How much of k is multiplied at a time: so much that a panel of each side stays in the L1 cache. The order of
+ * additions, and so the rounding of the results, depends on nothing else.
  */
 export function depthOf(e: Element, k: number): number {
   return evenly(k, 4096 / (wide.vectors * e.bytes), e.lanes);
@@ -72,9 +78,9 @@ export function multiplyPanels(type: FloatName, key: string, p: PanelProduct): v
   }
 }
 
-/** A slab of the product: the columns that are in panels at a time. */
+/** The part of the product that belongs to one slab. */
 function part(p: PanelProduct, e: Element, [j, k]: Pair, [columns, slab]: Pair): PanelProduct {
-  // After the first part of k, sums are added to what C has.
+  // Every part of k but the first adds to C.
   const started = k > 0;
   const c = p.c + j * e.bytes;
   return {
@@ -97,14 +103,15 @@ function packAndMultiply(e: Element, key: string, p: PanelProduct, depth: number
     Math.ceil(m / wide.rows / rows) * wide.rows,
     Math.ceil(n / columns) + wide.vectors * e.lanes,
   ];
-  // The ways to multiply have parameters in common: those of B and of columns of C have no meaning here.
+  // All ways to multiply take the same parameters. Those of B and of the columns of C are not used here, hence the
+  // zeros.
   const sides = [m, n, k, depth, a, aRow, aColumn, 0, 0, 0, c, cRow, 0, add, addRow, 0, panels];
   run(key, "multiply", rows * columns, packedScratch(e, [height, width, k], depth, true), [rows, columns, ...sides]);
 }
 
 /**
- * How many units there are in a column and in a row. One thread packs no row twice; several have a few units each, which are
- * not wide, because then both come from memory less often.
+ * The grid of units. A single thread must not pack rows twice, so its units have all columns. Several threads get a few
+ * narrow units each, because then rows and columns are read from memory less often.
  */
 function cutGrid(tiles: number, n: number): { rows: number; columns: number } {
   const { count } = threads;
@@ -114,16 +121,16 @@ function cutGrid(tiles: number, n: number): { rows: number; columns: number } {
   return { rows, columns };
 }
 
-/** One thread goes through all units in one call. */
+/** Runs a task of the module. A single thread gets all units as one chunk. */
 function run(key: string, name: string, units: number, scratch: number, args: readonly number[]): void {
   threads.parallel(key, name, threads.count === 1 ? 1 : units, args, scratch);
 }
 
-/** The size of equal parts, none above `limit`, in whole multiples. */
+/** The size of equal parts, each about `limit` at most, rounded up to a multiple. */
 function evenly(total: number, limit: number, multiple: number): number {
   return roundUp(Math.ceil(total / Math.ceil(total / limit)), multiple);
 }
 
-function roundUp(value: number, multiple: number): number {
+export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }

@@ -1,10 +1,19 @@
-/** Matrix multiplication over addresses: picks the way, cuts the grid, runs it on the threads. */
+/**
+ * Matrix multiplication over addresses. It chooses one of the ways to multiply (`mode`), cuts the work into a grid of
+ * blocks, and runs these on the threads:
+ *
+ * - packed (`gemm-packed.ts`, and `gemm-panels.ts` where all threads pack together): large products;
+ * - direct (`gemm-direct.ts`): small products, or few rows: operands are read where they lie;
+ * - dot (`gemm-dot.ts`): few rows or columns, whose lines are contiguous;
+ * - sparse (`gemm-sparse.ts`): one side is mostly zeros;
+ * - scalar: integers, and strides that none of the others takes.
+ */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import { bytesPerElement, elements, type FloatName, type ScalarName } from "./element.ts";
 import { CACHED_BYTES, nearBytes, SHORT } from "./gemm-direct.ts";
 import { buildGemm, DIRECT, DOT, PACKED, SCALAR } from "./gemm-module.ts";
-import { depthOf, multiplyPanels, packedScratch } from "./gemm-panels.ts";
+import { depthOf, multiplyPanels, packedScratch, roundUp } from "./gemm-panels.ts";
 import { asSparse, multiplySparse } from "./gemm-sparse.ts";
 import { tilesFor } from "./tiles.ts";
 
@@ -15,7 +24,7 @@ export interface MatrixView {
   readonly columnStride: number;
 }
 
-/** Many products at once: for each, where its matrices lie relative to `a`, `b` and `c`, in elements. */
+/** Many products of one size: for each the offsets of its matrices from `a`, `b` and `c`, in elements. */
 export interface Batch {
   readonly count: number;
   readonly a: ArrayLike<number>;
@@ -34,13 +43,13 @@ export interface GemmCall {
   /** m × n, rows contiguous: `address` and the stride from row to row. */
   readonly c: { readonly address: number; readonly rowStride: number };
   readonly batch?: Batch;
-  /** Adds to what C has. */
+  /** Adds the product to C instead of overwriting it. */
   readonly accumulate?: boolean;
   /** The address of n biases, which are added to every row. Not together with `accumulate`. */
   readonly bias?: number;
 }
 
-/** A product in strides of elements, C with a column stride too. */
+/** A product, perhaps transposed, which is why C has a column stride here. Strides count elements. */
 interface Product {
   mode: number;
   transposed: boolean;
@@ -59,24 +68,30 @@ interface Product {
 const TOGETHER = -1;
 /** Below this many multiply-adds, packing costs more than it saves. */
 const SMALL = 32 * 32 * 32;
-/** From here on, packing columns once saves more than handing panels from thread to thread costs. */
+/**
+ * From this many multiply-adds on, packing columns only once saves more than sharing the panels between threads costs.
+ */
 const BIG = 2 ** 29;
-/** Rows whose panels stay in the L2 cache. One thread packs columns once for all of them, or shares products with itself. */
+/** Rows whose panels stay in the L2 cache. A single thread takes so many rows at a time, with all columns. */
 const NEAR_ROWS = 360;
-/** Columns of more bytes come from afar, fastest in the order in which they lie. */
+/** A matrix of more bytes does not stay in the L2 cache: reading it in the order of memory is fastest. */
 const NEAR_BYTES = 2 ** 20;
-/** Multiply-adds that are worth handing over to a thread, and how many it best gets at a time where there are more. */
+/** The least multiply-adds that are worth a chunk of their own, and how many a chunk of a larger product has. */
 const FORK = 2 ** 17;
 const SHARE = 2 ** 18;
-/** As many are done in the time that it takes to turn to another matrix or block. */
+/** The overhead of each matrix of a batch, in multiply-adds. */
 const UNIT = 2 ** 9;
-/** A side of a block from which on it makes no difference that neighbours pack the same rows or columns again. */
+/**
+ * From this side on, blocks are so large that it does not matter that neighbours pack the same rows or columns again.
+ */
 const GOOD_BLOCK = 480;
 /** With fewer rows, packing B costs more than it saves. */
 const FEW_ROWS = 16;
-/** With few rows, columns that one thread takes at least: it reads rows of B as they lie. */
+/**
+ * The least columns of a block in the direct way with few rows, where a thread reads rows of B in the order of memory.
+ */
 const FEW_COLUMNS = 128;
-/** Half a side from which on blocks of so many multiply-adds are halved all the same. */
+/** Blocks with `MUCH` multiply-adds are halved down to this side, although packing then costs relatively more. */
 const SHORT_BLOCK = 40;
 const MUCH = 2 ** 20;
 const { rows: tileRows } = tilesFor(engine.options).wide;
@@ -100,7 +115,7 @@ function multiplyDense(type: ScalarName, call: GemmCall): void {
   else multiplyUnits(type, call, product, batch);
 }
 
-/** A product that all threads share, one matrix of the batch after the other. */
+/** Multiplies one matrix of the batch after the other, each by all threads together. */
 export function multiplyTogether(type: FloatName, call: GemmCall): void {
   const { m, n, k, a, b, c, batch, accumulate, bias = 0 } = call;
   const s = bytesPerElement[type];
@@ -125,7 +140,9 @@ export function multiplyTogether(type: FloatName, call: GemmCall): void {
   }
 }
 
-/** Units of work, each of which one thread does by itself: matrices of the batch, or blocks of them. */
+/**
+ * Cuts the product into units, matrices of the batch or blocks of them, each of which one thread computes by itself.
+ */
 function multiplyUnits(type: ScalarName, call: GemmCall, product: Product, batch: number): void {
   const { mode, m, n, a, b, cRow, cColumn, addRow, addColumn } = product;
   const grid = cutGrid(product, batch);
@@ -163,7 +180,7 @@ const keys: { readonly [T in ScalarName]: string } = {
   i64: "gemm:i64",
 };
 
-/** The key of the module, which is there from now on. */
+/** The key of the module for a type. Makes sure that the module exists. */
 function moduleOf(type: ScalarName): string {
   const key = keys[type];
   engine.module(key, (m) => buildGemm(m, type));
@@ -185,12 +202,12 @@ function chooseWay(type: ScalarName, { m, n, k, a, b, c, accumulate, bias }: Gem
     addColumn: 1,
   };
   if (type === "i32" || type === "i64" || k === 0) return product;
-  // A column is a row of the transposed product: many dot products or one long row instead of many short ones.
+  // Many rows of one element would be slow; transposed they are one long row.
   if (n === 1) transpose(product);
   const small = product.m < FEW_ROWS || m * n * k < SMALL;
   const dots = small || product.n < FEW_ROWS;
   const s = bytesPerElement[type];
-  // Columns that do not fill a vector are slow as they lie.
+  // The direct way is slow for a remainder of columns that does not fill a vector.
   const direct = small || ((n * s) % 16 === 0 && (n * k * s <= CACHED_BYTES || k < SHORT));
   const short = k < SHORT && !product.transposed && b.columnStride === 1;
   const adds = accumulate || bias !== undefined;
@@ -206,7 +223,7 @@ function isUnit(stride: number, count: number): boolean {
   return stride === 1 || count === 1;
 }
 
-/** Cᵀ = Bᵀ · Aᵀ. */
+/** Turns a product into that of the transposed matrices: Cᵀ = Bᵀ · Aᵀ. */
 function transpose(p: Product): void {
   const { a, b } = p;
   p.transposed = true;
@@ -226,9 +243,9 @@ interface Grid {
 }
 
 /**
- * Halves the longer side of the blocks until there are a few of them, then as long as they stay big enough for packing to
- * pay. One thread alone has nobody to share with, and packs rows once. Where B is read as it lies, rows are halved first:
- * blocks side by side share pages of C, and each core fetches ahead what the other one writes.
+ * Halves the longer side of the blocks until there are a few of them, then further as long as they stay large enough
+ * for packing to pay. A single thread packs rows only once, so its blocks have all columns. In the direct way rows are
+ * halved first: blocks side by side share pages of C, and each core would prefetch what another one writes.
  */
 function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
   if (threads.count === 1 && mode === PACKED) {
@@ -255,7 +272,7 @@ function cutGrid({ mode, m, n, k }: Product, batch: number): Grid {
   }
 }
 
-/** The same number for each thread; few, because claiming one takes time. */
+/** The number of chunks: the same for each thread, and few, because claiming a chunk takes time. */
 function chunksOf(work: number, units: number): number {
   const { count } = threads;
   if (count === 1) return 1;
@@ -263,12 +280,7 @@ function chunksOf(work: number, units: number): number {
   return Math.max(1, Math.min(units, 256, Math.floor(work / FORK), count * each));
 }
 
-/** To whole tiles. */
-function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
-}
-
-/** Byte offsets of A, B and C, as the module wants them. */
+/** A table in memory with the byte offsets of A, B and C for each matrix of the batch, as the module reads it. */
 function offsetTable({ count, a, b, c }: Batch, bytes: number, transposed: boolean): Block {
   const table = memory.allocate(12 * count);
   const { i32 } = memory.heap;

@@ -1,10 +1,11 @@
-/** What the three ways to multiply two matrices have in common. */
+/** What all ways to multiply two matrices have in common. */
 import type { Expr, Func, FuncRef, Local, Operand } from "../wasm/emitter.ts";
 import { at, combine, loadScalar, type ScalarName, storeScalar } from "./element.ts";
 
 /**
- * C[m × n] = A[m × k] · B[k × n] + add. Strides are in bytes. `add` is 0, or the address of what is added: C itself to
- * accumulate, or a row of biases with `addRow` 0. The packed way takes `depth` of k at a time.
+ * The parameters of C[m × n] = A[m × k] · B[k × n] + add. Strides are in bytes. `add` is the address of what is added
+ * (C itself to accumulate, or a row of biases, with `addRow` 0), or 0. The packed way takes `depth` steps of k at a
+ * time; other ways give `depth` a meaning of their own.
  */
 export const productParams = [
   "m",
@@ -28,7 +29,7 @@ export const productParams = [
 export type ProductLocals = { readonly [K in (typeof productParams)[number]]: Local<"i32"> };
 export type Product = FuncRef<typeof productParams, undefined>;
 
-/** Element (`i`, `j`) of C is `total`, and what is added. */
+/** Stores `total`, plus what is to be added, as element (`i`, `j`) of C. */
 export function storeTotal(
   f: Func,
   p: Pick<ProductLocals, "c" | "cRow" | "cColumn" | "add" | "addRow" | "addColumn">,
@@ -41,7 +42,7 @@ export function storeTotal(
   storeScalar(f, name, at(at(p.c, i, p.cRow), j, p.cColumn), total);
 }
 
-/** Calls a function with the arguments by name. */
+/** Calls a function with named arguments; those that are not its parameters are left out. */
 export function callByName<P extends readonly string[]>(
   f: Func,
   callee: FuncRef<P, undefined>,

@@ -1,9 +1,9 @@
-/** Results that are kept by what they follow from: arithmetic on lists takes longer than a small kernel. */
+/** Caches for results of pure functions. Even arithmetic on short lists takes longer than a small kernel. */
 import { sameShape } from "@dl/tensor";
 
 const KEPT = 256;
 
-/** `compute`, but what came of it for the latest `numbers` is not computed again: they must say all that it depends on. */
+/** Caches the results of `compute` by `numbers`, which must contain everything that the result depends on. */
 export function remember<A extends readonly unknown[], R>(
   numbers: (...args: A) => readonly number[],
   compute: (...args: A) => R,
@@ -22,7 +22,7 @@ export function remember<A extends readonly unknown[], R>(
   };
 }
 
-/** `compute`, but what came of it for an object is not computed again. */
+/** Caches the results of `compute` for as long as the objects live that they were computed for. */
 export function once<K extends object, R>(compute: (key: K) => R): (key: K) => R {
   const known = new WeakMap<K, { readonly result: R }>();
   return (key) => {

@@ -1,14 +1,20 @@
-/** What the kernels that pass over zeros have in common: lists of the other numbers, and whether all factors are finite. */
+/**
+ * What the sparse kernels share. They list the non-zero numbers of one factor and skip the zeros, which is right only
+ * if all numbers of the other factor are finite: 0 times infinity or NaN is NaN.
+ */
 import type { Block } from "../runtime/block.ts";
 import { memory } from "../runtime/index.ts";
 import { type Expr, type FuncRef, load, type Module, op, shuffle, splat } from "../wasm/emitter.ts";
 import { at } from "./element.ts";
 
-/** The table of such a kernel: {@link lanePacking}, a flag, and the places that its lists are to name. */
+/**
+ * Offsets in the table of a sparse kernel, which consists of {@link lanePacking}, a flag, and places for {@link
+ * lister}.
+ */
 const FLAG = 256;
 export const PLACES: number = FLAG + 16;
 
-/** A table with those places, in bytes. @throws TensorError if there is no memory for it. */
+/** Makes a table with these places, in bytes. @throws TensorError if there is no memory for it. */
 export function makeTable(places: ArrayLike<number>): Block {
   const block = memory.allocate(PLACES + 4 * places.length);
   memory.heap.u8.set(lanePacking, block.address);
@@ -17,7 +23,7 @@ export function makeTable(places: ArrayLike<number>): Block {
   return block;
 }
 
-/** Whether all numbers that were checked with this table are finite; takes the flag down. */
+/** Whether all numbers were finite that {@link checker} has seen with this table since the last call. */
 export function areFinite({ address }: Block): boolean {
   const { i32 } = memory.heap;
   const flag = (address + FLAG) / 4;
@@ -29,7 +35,10 @@ export function areFinite({ address }: Block): boolean {
 const checkParams = ["from", "end", "table"] as const;
 export type Check = FuncRef<typeof checkParams, undefined>;
 
-/** Sets the flag if a number is infinite or NaN: times zero it would not be zero. Four sums hide each other's latency. */
+/**
+ * Adds a function that sets the flag of the table if a number is infinite or NaN: times zero it is not zero. Four sums
+ * run side by side to hide the latency of additions.
+ */
 export function checker(m: Module): Check {
   return m.inner("check", checkParams, (f, p) => {
     const zeros = f.locals("v128", 4);
@@ -49,7 +58,7 @@ export function checker(m: Module): Check {
   });
 }
 
-/** For each set of lanes, which bytes put them side by side; for `i8x16.swizzle`. */
+/** For each of the 16 sets of lanes, the byte indices with which `i8x16.swizzle` moves those lanes side by side. */
 export const lanePacking: readonly number[] = Array.from({ length: 16 }, (_, set) => {
   const bytes = [0, 1, 2, 3].flatMap((lane) => ((set >> lane) & 1 ? [0, 1, 2, 3].map((byte) => 4 * lane + byte) : []));
   return Array.from({ length: 16 }, (_, i) => bytes[i] ?? 0);
@@ -58,8 +67,9 @@ export const lanePacking: readonly number[] = Array.from({ length: 16 }, (_, set
 const listParams = ["numbers", "places", "count", "packing", "entries"] as const;
 
 /**
- * Writes the list of `count` numbers, each with its place, and gives its end. No branch: what holds zeros is written over
- * by the next entries, so up to 32 bytes beyond the end are written too.
+ * Adds a function that writes the list of the non-zero numbers among `count`, each with its place, and returns the end
+ * of the list. Without branches: every number is written, but the next entry overwrites a zero. So up to 32 bytes
+ * beyond the end are written, too.
  */
 export function lister(m: Module): FuncRef<typeof listParams, "i32"> {
   return m.inner("list", listParams, (f, p) => {

@@ -7,7 +7,7 @@ import { inFloats } from "./floats.ts";
 import type { Kernel, Output } from "./kernel.ts";
 import { pointwise } from "./pointwise.ts";
 import { type Temporaries, withTemporaries } from "./temporary.ts";
-import { served, waitingCall, winnersOf } from "./waiting.ts";
+import { noteFused, waitingCall, winnersOf } from "./waiting.ts";
 
 function convShapeOf(x: Shape, weight: Shape, attrs: Attrs<"conv">): ConvShape {
   return {
@@ -31,18 +31,21 @@ export const conv: Kernel<"conv"> = ({ inputs, attrs }, [out]) => {
   });
 };
 
-/** Weights as they lie in memory may be kept as a convolution prepares them. */
+/** Where the packed or transformed form of the weights is kept; only for weights that are a whole storage. */
 function keeperOf(weight: View): Factors["keep"] {
   const { storage, shape, strides, offset, dtype } = weight;
   if (dtype !== "float32" || offset !== 0 || !isContiguous(shape, strides)) return undefined;
   return (key) => (storage as CpuStorage).prepared(key);
 }
 
-/** What a convolution reads. */
+/** The operands of a convolution. */
 export type Factors = Omit<ConvForward, "y">;
 
-/** Convolves what waits for that, to go on with the result: false if `run` says so, or if nothing waits. */
-export function convolveAwaited(x: View, out: Output, run: (shape: ConvShape, factors: Factors) => boolean): boolean {
+/**
+ * If `x` is a deferred convolution, lets `run` compute it together with the operation that reads `x`. Returns whether
+ * that was done: `run` returns false where it cannot.
+ */
+export function fuseConvolution(x: View, out: Output, run: (shape: ConvShape, factors: Factors) => boolean): boolean {
   const call = waitingCall(x, "conv");
   if (!call) return false;
   const views = call.inputs as readonly View[];
@@ -51,15 +54,15 @@ export function convolveAwaited(x: View, out: Output, run: (shape: ConvShape, fa
     const [x, w, bias = 0] = views.map((view) => addressOf(temporaries.rowMajor(view))) as [number, number, number?];
     return run(shape, { x, w, bias, keep: keeperOf(views[1]!) });
   });
-  if (isDone) served(x);
+  if (isDone) noteFused(x);
   return isDone;
 }
 
-/** A convolution that waits for this is done with it. */
+/** ReLU, fused with the deferred convolution that it reads, if any. */
 export const reluKernel: Kernel<"relu"> = (call, outputs) => {
   const [x] = call.inputs as readonly [View];
   const [out] = outputs as readonly [Output];
-  const isDone = convolveAwaited(x, out, (shape, factors) => {
+  const isDone = fuseConvolution(x, out, (shape, factors) => {
     if (out.strides && !isContiguous(out.shape, out.strides)) return false;
     convForward("f32", shape, { ...factors, y: out.address, relu: true });
     return true;
@@ -69,14 +72,15 @@ export const reluKernel: Kernel<"relu"> = (call, outputs) => {
   pointwise.relu(call, outputs);
 };
 
+/** The shape of all outputs of a convolution. */
 function wholeShape(gradient: View, { input, kernel, stride, padding, dilation }: ConvShape): Shape {
   const space = input.map((size, i) => outputSize(size, kernel[i]!, stride[i]!, padding[i]!, dilation[i]!));
   return [...gradient.shape.slice(0, 2), ...space];
 }
 
 /**
- * The gradient of all that the convolution gives. That of a transposed convolution with output padding may lack the last
- * places; they count as zeros.
+ * The gradient with zeros appended up to the shape of all outputs. In a transposed convolution with output padding, the
+ * last outputs may have no gradient.
  */
 function completed(gradient: View, shape: ConvShape, temporaries: Temporaries): View {
   const whole = wholeShape(gradient, shape);
@@ -87,7 +91,10 @@ function completed(gradient: View, shape: ConvShape, temporaries: Temporaries): 
   return result;
 }
 
-/** A gradient from that of the output, or from what is not zero in it while it waits, and from another factor. */
+/**
+ * Computes the gradient of the input or of the weights, from that of the output and the other factor. If the former is
+ * the deferred gradient of a max pooling, only its winners are used where that is faster.
+ */
 function differentiate(run: typeof convInput, { op, inputs }: KernelCall, shape: ConvShape, out: Output): void {
   const [gradient, by] = inputs as readonly [View, View];
   void (by.storage as CpuStorage).block;

@@ -1,6 +1,9 @@
 /**
- * Long element-wise results wait until somebody touches them. What then reads other results that still wait takes over
- * their formulas, so a chain is one pass over memory, and what lies between is never written unless it is asked for.
+ * Deferred element-wise operations. A long element-wise result stays pending until somebody reads it. If the operation
+ * that reads it is element-wise too, the formulas are fused into one kernel: a chain of operations becomes one pass
+ * over memory, and the results in between are never written unless somebody asks for them.
+ *
+ * Sizes of formulas are counted in nodes of their trees (`work`, and `weight` for that of one operation).
  */
 import {
   type Backend,
@@ -22,50 +25,60 @@ import { launch, pointwiseOf } from "./pointwise.ts";
 import { build, isKnown, nameOf, type Step, shortNameOf, ZERO } from "./steps.ts";
 import { areHalves } from "./tabulated.ts";
 
-/** Elements from which an op waits: fewer lie in the nearest caches anyway. */
+/** Results with fewer elements are computed at once: they stay in the nearest caches anyway. */
 export const LONG = 2 ** 15;
-/** Nodes of a formula that costs less than a pass over memory: it is repeated rather than its result written. */
+/**
+ * A formula of at most so many nodes costs less than a pass over memory: recomputing it is cheaper than writing it
+ * down.
+ */
 export const CHEAP = 8;
-/** The same where it is read by one who alone holds it: hardly anybody will ask for it again. */
-export const ALONE: number = 5 * CHEAP;
-/** What a pass over memory costs, by {@link costOf}. */
+/** The same limit for a result with a single holder, since hardly anybody will ask for it again. */
+export const CHEAP_UNSHARED: number = 5 * CHEAP;
+/** What a pass over memory costs, in the unit of {@link costOf}. */
 const PASS = CHEAP / 4;
-/** How often a cheap formula is repeated: what is read again and again, as a data set is, is better written. Others are computed once. */
+/**
+ * How often a cheap formula is recomputed by its readers. What is read again and again, such as a data set, is better
+ * written once. Formulas that are not cheap are computed by one reader at most.
+ */
 const MOST_REPEATS = 4;
-/** Nodes of a fused formula at most. */
+/** The most nodes of a fused formula. */
 const MOST_WORK = 256;
 /**
- * The same where two parts cost more than a pass: of longer ones too few elements are under way at once, and constants leave
- * the registers. Results that are looked up cost the same whatever they are.
+ * The limit where both the operation and what it would take over cost more than a pass over memory. In longer loops the
+ * processor overlaps too few elements, and constants no longer fit into registers. It does not apply to formulas whose
+ * results are looked up in a table, since a look-up takes the same time whatever the formula is.
  */
 const MOST_OF_TWO = 40;
-/** Nodes from which what is made of one 16-bit number is rather looked up alone than computed with others. */
+/** From so many nodes on, a function of one 16-bit number is better looked up by itself than fused with others. */
 const LOOKED_UP = 16;
-/** Fused formulas that are compiled at most. */
+/** The most fused kernels that are compiled. */
 const MOST_KERNELS = 512;
 
-/** An op that waits. Long results come between others that sweep the caches, so to make one touches little memory. */
+/**
+ * An element-wise operation that has not been computed yet. Creating one touches little memory, to leave the caches
+ * alone.
+ */
 export class Deferred implements Pending {
   readonly kernel: Elementwise;
   readonly inputs: KernelInput[] = [];
   readonly sources: CpuStorage[] = [];
-  /** Nodes of a formula that takes over all that waits below. */
+  /** Nodes of the formula, including those of all deferred sources that it takes over. */
   work = 0;
-  /** Whether some of them have exceptions. */
+  /** Whether that formula contains a `patch`, see `expression.ts`. */
   isPatched = false;
   readonly #shape: readonly number[];
-  /** What that formula reads, each once, numbers by what they are called. */
+  /** The distinct operands of that formula: storages, and the names of numbers. */
   #reads: (CpuStorage | string)[] = [];
-  /** How many ops read it while it waits. */
+  /** How many deferred operations read this one. */
   #readers = 0;
-  /** How many of them computed it on the way. */
+  /** How many readers have computed it as a part of their own formula. */
   #repeats = 0;
 
   constructor(kernel: Elementwise, inputs: readonly KernelInput[], shape: readonly number[]) {
     this.kernel = kernel;
     this.#shape = shape;
     for (const x of inputs) {
-      this.inputs.push(seen(x));
+      this.inputs.push(snapshot(x));
       if (typeof x !== "number") this.sources.push(x.storage as CpuStorage);
     }
     this.#measure();
@@ -73,9 +86,12 @@ export class Deferred implements Pending {
     for (const { pending } of this.sources) if (pending instanceof Deferred) pending.#readers++;
   }
 
-  /** Computes all sources where it would be too long, and those that are long and can be looked up; whether there were any. */
+  /**
+   * Computes the sources that should not be fused into this operation: all of them where the formula would become too
+   * long, otherwise those whose results are better looked up in a table. Returns whether there were any.
+   */
   #computeFirst(): boolean {
-    const { weight } = this.kernel.what;
+    const { weight } = this.kernel.formula;
     const isOfHalf = this.#isOfHalf();
     const most = Math.min(weight, this.work - weight) > CHEAP && !isOfHalf ? MOST_OF_TWO : MOST_WORK;
     const [x, y] = this.sources;
@@ -92,7 +108,7 @@ export class Deferred implements Pending {
     return some;
   }
 
-  /** Whether it makes a 16-bit number of one alone. */
+  /** Whether it is a function of one 16-bit tensor with a 16-bit result, which can be looked up in a table. */
   #isOfHalf(): boolean {
     const { output } = this.kernel;
     if (!areHalves(output, output)) return false;
@@ -100,14 +116,14 @@ export class Deferred implements Pending {
     return !other && areHalves(source?.dtype, output);
   }
 
-  #waiting(): Deferred[] {
+  #deferredSources(): Deferred[] {
     return this.sources.flatMap(({ pending }) => (pending instanceof Deferred ? [pending] : []));
   }
 
   #measure(): void {
     const { kernel, inputs } = this;
-    this.work = Math.max(2, kernel.what.weight);
-    this.isPatched = kernel.what.isPatched;
+    this.work = Math.max(2, kernel.formula.weight);
+    this.isPatched = kernel.formula.isPatched;
     this.#reads = [];
     for (let i = 0; i < inputs.length; i++) {
       const x = inputs[i]!;
@@ -126,32 +142,32 @@ export class Deferred implements Pending {
     }
   }
 
-  #read(what: CpuStorage | string): void {
-    if (!this.#reads.includes(what)) this.#reads.push(what);
+  #read(operand: CpuStorage | string): void {
+    if (!this.#reads.includes(operand)) this.#reads.push(operand);
   }
 
-  /** Whether an op over `view` can compute it on the way. */
-  suits({ shape, strides, offset }: View): boolean {
-    if (offset !== 0 || !sameShape(shape, this.#shape) || !isContiguous(shape, strides)) return false;
-    const isCheap = this.kernel.what.weight <= CHEAP;
+  /** Whether an operation that reads `view`, a view of this result, may compute it as a part of its own formula. */
+  canFuse(view: View): boolean {
+    if (!isWhole(view, this.#shape)) return false;
+    const isCheap = this.kernel.formula.weight <= CHEAP;
     return (this.#readers < 2 || isCheap) && this.#repeats < (isCheap ? MOST_REPEATS : 1);
   }
 
-  /** To be called by who computed it on the way. */
-  repeat(): void {
+  /** Call it after a reader has computed this as a part of its own formula. */
+  noteRepeat(): void {
     this.#repeats++;
   }
 
-  /** Whether its elements may be written to `target` while they are computed. */
+  /** Whether the elements may be written over those of `target` while they are being computed. */
   mayOverwrite(target: View): boolean {
     const isFree = (x: KernelInput): boolean => {
       if (typeof x === "number" || x.storage !== target.storage) return true;
       return isSame(x, target) && !this.isPatched;
     };
-    return this.inputs.every(isFree) && this.#waiting().every((below) => below.mayOverwrite(target));
+    return this.inputs.every(isFree) && this.#deferredSources().every((source) => source.mayOverwrite(target));
   }
 
-  /** What waits below, and nobody else reads. */
+  /** The deferred sources, direct and indirect, that nothing else holds. */
   ownSources(): CpuStorage[] {
     const own = this.sources.filter(({ pending, isShared }) => pending instanceof Deferred && !isShared);
     return own.flatMap((source) => [source, ...(source.pending as Deferred).ownSources()]);
@@ -162,85 +178,96 @@ export class Deferred implements Pending {
   }
 }
 
-/** A view as it is now: its tensor may be disposed, or move to another device. */
-export function seen(x: KernelInput): KernelInput {
+/** Whether a view covers a row-major tensor of `shape` from its first element on. */
+export function isWhole({ shape, strides, offset }: View, whole: readonly number[]): boolean {
+  return offset === 0 && sameShape(shape, whole) && isContiguous(shape, strides);
+}
+
+/** A copy of a view's fields: its tensor may be disposed, or move to another device, before the view is read. */
+export function snapshot(x: KernelInput): KernelInput {
   if (typeof x === "number") return x;
   const { storage, shape, strides, offset, dtype } = x;
   return { storage, shape, strides, offset, dtype };
 }
 
-/** The result of a call with one long output, if it can wait; `length` is that of the output. */
+/** Defers a call with one long output of `length` elements; `undefined` if it must be computed at once. */
 export function defer(backend: Backend, call: KernelCall, length: number): CpuStorage | undefined {
   const meta = call.outputs[0]!;
-  const what = pointwiseOf(call);
-  if (!what?.inputs.every((x) => typeof x === "number" || mayKeep(x, length))) return undefined;
-  const pending = new Deferred(what.kernel, what.inputs, meta.shape);
+  const operation = pointwiseOf(call);
+  if (!operation?.inputs.every((x) => typeof x === "number" || mayKeep(x, length))) return undefined;
+  const pending = new Deferred(operation.kernel, operation.inputs, meta.shape);
   return new CpuStorage(backend, meta.dtype, length, pending);
 }
 
-/** What waits must not hold much more memory than its own elements would take, nor read what the user may write unseen. */
+/**
+ * Whether a pending result of `length` elements may hold on to a view. It must not keep much more memory alive than its
+ * own elements would take, nor read memory that the user may write unnoticed.
+ */
 export function mayKeep({ storage }: View, length: number): boolean {
   return storage.length < 4 * length && !(storage as CpuStorage).isExposed;
 }
 
-/** What `view` is computed from, if it waits for the op `name` of one tensor: for kernels that know that op themselves. */
-export function waitingSource(view: View, name: UnaryOp): View | undefined {
+/**
+ * The input of the deferred operation `name` that `view` is the result of, for kernels that can apply it themselves.
+ */
+export function deferredInput(view: View, name: UnaryOp): View | undefined {
   const { pending } = view.storage as CpuStorage;
-  if (!(pending instanceof Deferred && pending.kernel.name === name && pending.suits(view))) return undefined;
+  if (!(pending instanceof Deferred && pending.kernel.name === name && pending.canFuse(view))) return undefined;
   return pending.inputs[0] as View;
 }
 
-/** Lets a whole tensor that waits wait for what is done to it, too. */
+/** Defers an in-place operation on a result that is deferred itself. Returns whether it did. */
 export function deferInto(call: KernelCall, target: View): boolean {
   const storage = target.storage as CpuStorage;
-  const mayWait = (): boolean => storage.pending instanceof Deferred && storage.pending.suits(target);
-  const what = mayWait() ? pointwiseOf(call) : undefined;
-  if (!what?.inputs.every((x) => typeof x === "number" || mayKeep(x, storage.length))) return false;
+  const isDeferred = (): boolean => storage.pending instanceof Deferred && storage.pending.canFuse(target);
+  const operation = isDeferred() ? pointwiseOf(call) : undefined;
+  if (!operation?.inputs.every((x) => typeof x === "number" || mayKeep(x, storage.length))) return false;
   storage.settleReaders();
-  if (!mayWait()) return false;
+  // Settling the readers may have computed it.
+  if (!isDeferred()) return false;
   storage.replace((before) => {
-    const inputs = what.inputs.map((x) =>
+    const inputs = operation.inputs.map((x) =>
       typeof x === "number" || x.storage !== storage ? x : { ...x, storage: before },
     );
-    return new Deferred(what.kernel, inputs, target.shape);
+    return new Deferred(operation.kernel, inputs, target.shape);
   });
   return true;
 }
 
 /**
- * Computes what the input of a copy waits for in the copy's place, which may be among what it reads. It waits for that copy
- * from then on: nobody may ask for it again.
+ * For `target.copy_(x)` with a deferred `x`: computes `x` straight into `target`, which may be one of its operands.
+ * From then on `x` is a deferred copy of `target`, which is never made unless somebody asks for `x` again.
  */
 export function computeInto({ op, inputs: [x] }: KernelCall, target: View, out: Output): boolean {
   if (op !== "copy") return false;
   const storage = (x as View).storage as CpuStorage;
   const { pending } = storage;
-  if (!(pending instanceof Deferred && pending.suits(x as View) && mayKeep(target, storage.length))) return false;
+  if (!(pending instanceof Deferred && pending.canFuse(x as View) && mayKeep(target, storage.length))) return false;
   if (!pending.mayOverwrite(target)) return false;
   out.storage.settleReaders(new Set([storage, ...pending.ownSources()]));
-  // Another reader may have needed it.
+  // Settling the other readers of the target may have computed it.
   if (storage.pending !== pending) return false;
   launchFused(pending.kernel, pending.inputs, out);
   storage.waitFor(new Deferred(casts[out.dtype](out.dtype), [target], out.shape));
   return true;
 }
 
-/** Writes the elements of a view; what waits for nobody else is not made anywhere else first. */
+/** Copies a view to `out`. A deferred result that nobody else holds is computed there, without memory of its own. */
 export function writeTo(x: View, out: Output): void {
   const { pending, isShared } = x.storage as CpuStorage;
-  if (pending instanceof Deferred && !isShared && pending.suits(x)) launchFused(pending.kernel, pending.inputs, out);
+  if (pending instanceof Deferred && !isShared && pending.canFuse(x)) launchFused(pending.kernel, pending.inputs, out);
   else convert(x, out);
 }
 
-/** Computes an element-wise call at once, with all that its inputs wait for; `false` for all others, and for short ones. */
+/** Computes a long element-wise call now, fused with its deferred inputs; `false` for any other call. */
 export function runFused(call: KernelCall, out: Output): boolean {
-  const what = sizeOf(out.shape) < LONG ? undefined : pointwiseOf(call);
-  if (what) launchFused(what.kernel, what.inputs, out);
-  return what !== undefined;
+  const operation = sizeOf(out.shape) < LONG ? undefined : pointwiseOf(call);
+  if (operation) launchFused(operation.kernel, operation.inputs, out);
+  return operation !== undefined;
 }
 
 function launchFused(kernel: Elementwise, inputs: readonly KernelInput[], out: Output): void {
-  const fusion = inputs.some(waits) ? fuse(kernel, inputs) : undefined;
+  const fusion = inputs.some(isPending) ? fuse(kernel, inputs) : undefined;
   if (fusion) launch(fusion.kernel, fusion.inputs, out);
   else {
     for (const x of inputs) if (typeof x !== "number") void (x.storage as CpuStorage).block;
@@ -248,19 +275,23 @@ function launchFused(kernel: Elementwise, inputs: readonly KernelInput[], out: O
   }
 }
 
-export function waits(x: KernelInput): boolean {
+export function isPending(x: KernelInput): boolean {
   return typeof x !== "number" && (x.storage as CpuStorage).pending !== null;
 }
 
-/** A chain as it is found: what it reads, and what it does with that. */
+/**
+ * Collects the operations that are to be fused: `steps` in the order of their evaluation, and the `inputs` they read.
+ */
 class Chain {
   readonly inputs: KernelInput[] = [];
-  /** Where the numbers among them are. */
+  /** The index in `inputs` of each number, by its name. */
   readonly #numbers = new Map<string, number>();
   readonly steps: Step[] = [];
   readonly #done = new Map<Deferred, number>();
 
-  /** Adds an op after all that its inputs wait for. */
+  /**
+   * Adds an operation, after the deferred ones that compute its inputs. Returns the operand that stands for its result.
+   */
   add(kernel: Elementwise, inputs: readonly KernelInput[]): number {
     const operands = inputs.map((x, i) => {
       if (isKnown(kernel, x)) return ZERO;
@@ -269,9 +300,9 @@ class Chain {
     return ~(this.steps.push({ kernel, operands }) - 1);
   }
 
-  /** To be called once it is computed. */
-  notice(): void {
-    for (const pending of this.#done.keys()) pending.repeat();
+  /** Counts a repeat for every deferred operation that was taken over. */
+  noteRepeats(): void {
+    for (const pending of this.#done.keys()) pending.noteRepeat();
   }
 
   #number(x: number, dtype: DType): number {
@@ -283,7 +314,7 @@ class Chain {
 
   #operand(x: View): number {
     const { pending } = x.storage as CpuStorage;
-    if (!(pending instanceof Deferred && pending.suits(x))) return this.#input(x);
+    if (!(pending instanceof Deferred && pending.canFuse(x))) return this.#input(x);
     const found = this.#done.get(pending) ?? this.add(pending.kernel, pending.inputs);
     this.#done.set(pending, found);
     return found;
@@ -299,19 +330,23 @@ export function isSame(x: View, y: View): boolean {
   return x.storage === y.storage && x.offset === y.offset && sameShape(x.strides, y.strides);
 }
 
-/** By the steps of the chain: how often it was met, and its kernel from the second time on. */
+/**
+ * The fused kernels by the steps of their chains: `undefined` for a chain that was met once and is not compiled yet,
+ * `null` for one that is not worth fusing.
+ */
 const kernels = new Map<string, { kernel: Elementwise | null | undefined }>();
 
 /**
- * One kernel for an op and what its inputs wait for. A chain that is met for the first time is not worth compiling, unless
- * its kernel is `instead` of others.
+ * One kernel for an operation and the deferred ones that compute its inputs; `undefined` if they are not to be fused. A
+ * chain that is met for the first time is not compiled, since it may never come again, unless the caller compiles a
+ * kernel for it in any case (`instead` of one that reads the result from memory).
  */
 export function fuse(
   last: Elementwise,
   inputs: readonly KernelInput[],
   instead: boolean = false,
 ): { kernel: Elementwise; inputs: KernelInput[] } | undefined {
-  settleOthers(inputs);
+  computeUnfusable(inputs);
   const chain = new Chain();
   chain.add(last, inputs);
   const { steps } = chain;
@@ -323,26 +358,32 @@ export function fuse(
     if (!instead) return undefined;
   }
   if (known.kernel === undefined) known.kernel = fusedKernel(chain);
-  if (known.kernel !== null) chain.notice();
+  if (known.kernel !== null) chain.noteRepeats();
   return known.kernel === null ? undefined : { kernel: known.kernel, inputs: chain.inputs };
 }
 
-/** What a chain cannot take over is computed before any of it is gathered: that may settle parts of it, and free what they read. */
-function settleOthers(inputs: readonly KernelInput[]): void {
+/**
+ * Computes the pending inputs that a chain cannot take over. This must happen before the chain is collected, because it
+ * may compute members of the chain, too, and release what they read.
+ */
+function computeUnfusable(inputs: readonly KernelInput[]): void {
   for (const x of inputs) {
     if (typeof x === "number") continue;
     const { pending } = x.storage as CpuStorage;
-    if (pending instanceof Deferred && pending.suits(x)) settleOthers(pending.inputs);
+    if (pending instanceof Deferred && pending.canFuse(x)) computeUnfusable(pending.inputs);
     else void (x.storage as CpuStorage).block;
   }
 }
 
-/** What an element costs: nodes, by how many elements are computed at once. */
-function costOf({ what: { weight, lanes } }: Elementwise): number {
+/** The cost of an element: nodes, divided by the number of elements that a vector computes at once. */
+function costOf({ formula: { weight, lanes } }: Elementwise): number {
   return weight / (lanes === "scalar" ? 1 : lanes);
 }
 
-/** `null` where the chain as a whole takes fewer elements at once than its ops do, and that costs more than passes over memory. */
+/**
+ * The kernel of a chain. `null` where fusing does not pay: one operation without vector instructions makes the whole
+ * chain scalar, which can cost more than the passes over memory that it saves.
+ */
 function fusedKernel({ steps, inputs }: Chain): Elementwise | null {
   const name = steps.map(({ kernel, operands }) => `${kernel.name} ${kernel.inputs} (${operands})`).join(" ");
   const types = inputs.map((_, i) => {

@@ -7,7 +7,7 @@ import type { Kernel as WasmKernel } from "../runtime/engine.ts";
 import { engine, heap, memory, threads } from "../runtime/index.ts";
 import type { CpuStorage } from "../storage.ts";
 import type { Node } from "./expression.ts";
-import { type Formula, formula, type Pattern } from "./formula.ts";
+import { type Formula, formulaOf, type Pattern } from "./formula.ts";
 import type { Place } from "./kernel.ts";
 import { buildElementwise } from "./loops.ts";
 import { MOST_OPERANDS, walk } from "./plan.ts";
@@ -16,14 +16,20 @@ import { areHalves, buildLookups, isLong, Tabulated } from "./tabulated.ts";
 /** Elements times nodes below which a second thread does not pay. */
 const PARALLEL_WORK = 2 ** 18;
 const PARALLEL_ELEMENTS = 2 ** 14;
-/** A thread's share comes in so many pieces, the last of which another thread may have to wait for, of so many elements. */
+/**
+ * Work is cut into so many chunks for each thread, which bounds the wait for the last one, of at least `LEAST`
+ * elements.
+ */
 const PIECES = 16;
 const LEAST = 2 ** 11;
-/** The variant of one input in reverse. */
+/** The index of the variant for a single input that is read in reverse. */
 const REVERSED = 3;
-/** Of a call, and behind them of what a fold looks through. */
+/**
+ * Where kernels read the numbers among their operands: first those of a call, then those of formulas in
+ * `look-through.ts`.
+ */
 const numbers = memory.allocate(8 * 2 * MOST_OPERANDS);
-/** Of the operands of the call that is being launched, the output last; as WebAssembly sees them. */
+/** The addresses of the operands of the call that is being launched, the output last. */
 const addresses = new (heap.wide ? Float64Array : Int32Array)(MOST_OPERANDS);
 
 let made = 0;
@@ -37,15 +43,18 @@ interface Variant {
 /** One formula for operands of given dtypes, and the loops compiled for it so far. */
 export class Elementwise {
   readonly name: string;
-  /** No other has it. */
+  /** Unique in this process; a short name for cache keys. */
   readonly id: number = made++;
   readonly inputs: readonly DType[];
   readonly output: DType;
-  /** The tree over decoded elements. */
+  /** Builds the tree of the result from the trees of the decoded inputs. */
   readonly build: (...xs: Node[]) => Node;
   /** Bytes of an element of each operand, the output last. */
   readonly #bytes: readonly number[];
-  /** By pattern: bit i says that input i is repeated; the last two are for strides and for a single input in reverse. */
+  /**
+   * Compiled loops by memory pattern. Bit i of the index says that input i is one repeated element; behind all such
+   * combinations follow the variant for arbitrary strides and the one for a single input in reverse.
+   */
   readonly #variants: (Variant | undefined)[];
   #formula: Formula | undefined;
   #tabulated: Tabulated | null | undefined;
@@ -59,8 +68,8 @@ export class Elementwise {
     this.#variants = new Array<undefined>(2 ** inputs.length + 2).fill(undefined);
   }
 
-  get what(): Formula {
-    return (this.#formula ??= formula(this.inputs, this.output, this.build));
+  get formula(): Formula {
+    return (this.#formula ??= formulaOf(this.inputs, this.output, this.build));
   }
 
   /** Computes `out` from inputs that are expanded to its shape. */
@@ -89,20 +98,22 @@ export class Elementwise {
     } else this.#launchRows(inputs, out, count);
   }
 
-  /** Computes `count` contiguous elements at addresses; for families that walk over rows of their own. */
+  /** Computes `count` contiguous elements at addresses, for kernels that walk over rows themselves. */
   run(inputs: readonly number[], out: number, count: number): void {
     for (let i = 0; i < inputs.length; i++) addresses[i] = inputs[i]!;
     addresses[inputs.length] = out;
     if (count > 0) this.#launchFlat(count, 0);
   }
 
-  /** Where there is one view, of 16-bit numbers: whether its results were known, and are written. */
+  /**
+   * For functions of one 16-bit tensor: writes results from a table, if there is one by now. Returns whether it did.
+   */
   #lookUp(inputs: readonly KernelInput[], count: number, repeated: number): boolean {
     const at = inputs.findIndex((x) => typeof x !== "number");
     if (!areHalves(this.inputs[at], this.output) || repeated & (1 << at)) return false;
     const numbers = inputs.filter((x) => typeof x === "number");
     if (numbers.length !== inputs.length - 1) return false;
-    if (this.#tabulated === undefined) this.#tabulated = isLong(this.what) ? new Tabulated() : null;
+    if (this.#tabulated === undefined) this.#tabulated = isLong(this.formula) ? new Tabulated() : null;
     const [from, to] = [addresses[at]!, addresses[inputs.length]!];
     const table = this.#tabulated?.of(count, numbers, (all, results, length) => {
       addresses[at] = all;
@@ -159,7 +170,7 @@ export class Elementwise {
     }
   }
 
-  /** The pattern of a walk's runs; `undefined` where some operand is strided along them. */
+  /** The variant that fits the innermost runs of the walk; `undefined` where an operand is strided along them. */
   #runPattern(): number | undefined {
     const [x, out] = this.#bytes;
     if (this.inputs.length === 1 && walk.inner(0) === -x! && walk.inner(1) === out) return REVERSED;
@@ -174,7 +185,7 @@ export class Elementwise {
   }
 
   #worthThreads(count: number): boolean {
-    return count * (this.what.weight + 2) >= PARALLEL_WORK && threads.count > 1;
+    return count * (this.formula.weight + 2) >= PARALLEL_WORK && threads.count > 1;
   }
 
   #compile(index: number): Variant {
@@ -182,12 +193,12 @@ export class Elementwise {
     const layouts = this.inputs.map((_, i) => (index & (1 << i) ? ("repeated" as const) : ("packed" as const)));
     const pattern: Pattern = strided ? "strided" : index > 2 ** this.inputs.length ? ["reversed"] : layouts;
     const key = `${this.name} ${this.inputs.join(" ")} ${index}`;
-    const { flat, rows } = engine.module<"flat" | "rows">(key, (m) => buildElementwise(m, this.what, pattern));
+    const { flat, rows } = engine.module<"flat" | "rows">(key, (m) => buildElementwise(m, this.formula, pattern));
     return (this.#variants[index] = { key, flat, rows });
   }
 }
 
-/** One {@link Elementwise} for each dtype that is met. */
+/** Makes one {@link Elementwise} for each dtype, on first use. */
 export function perDType(make: (dtype: DType) => Elementwise): (dtype: DType) => Elementwise {
   const made: { [D in DType]?: Elementwise } = {};
   return (dtype) => (made[dtype] ??= make(dtype));
@@ -197,7 +208,7 @@ const PACKED = 0;
 const REPEATED = 1;
 const STRIDED = 2;
 
-/** How elements lie that are visited in row-major order. */
+/** How the elements of a view lie in memory when they are visited in row-major order. */
 function layoutOf(shape: Shape, strides: Shape): number {
   let packed = true;
   let repeated = true;
@@ -211,7 +222,7 @@ function layoutOf(shape: Shape, strides: Shape): number {
   return packed ? PACKED : repeated ? REPEATED : STRIDED;
 }
 
-/** Puts a number where kernels read it, as an element of `dtype`. */
+/** Writes a number to `slot` as an element of `dtype`, where a kernel reads it like a tensor. Returns the address. */
 export function putNumber(slot: number, dtype: DType, value: number): number {
   const address = numbers.address + 8 * slot;
   if (dtype === "float32") heap.f32[address / 4] = value;
@@ -221,7 +232,7 @@ export function putNumber(slot: number, dtype: DType, value: number): number {
   return address;
 }
 
-/** Two words are many times faster than a bigint. */
+/** Writes two words, which is many times faster than making a bigint. */
 function putInt64(address: number, value: number): void {
   const whole = Math.trunc(value);
   heap.i32[address / 4] = whole;

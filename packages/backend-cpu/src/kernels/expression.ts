@@ -1,8 +1,10 @@
 /**
- * What an element-wise kernel computes, as a small immutable tree over one element. Rows of the op tables build trees from
- * trees, so a chain of ops is fused by feeding one row's tree to the next; `lower.ts` turns trees into WebAssembly.
+ * Expression trees: what an element-wise kernel computes for one element. Trees are small and immutable. The rows of
+ * the op tables are functions from trees to trees, so that ops are fused by feeding one row's tree to the next;
+ * `lower.ts` turns trees into WebAssembly.
  *
- * Types: `f32`, `f64`, `i32`, `i64` hold a number, `m32` and `m64` a truth value as wide as the numbers that were compared.
+ * Types: `f32`, `f64`, `i32`, `i64` hold a number; `m32` and `m64` (masks) hold a truth value, in as many bits as the
+ * numbers that were compared.
  */
 
 export type NumberType = "f32" | "f64" | "i32" | "i64";
@@ -46,14 +48,15 @@ export interface Node {
   readonly args: readonly Node[];
   /** An input's index, a constant's value, the address of a number or a table, the name of a host function or a helper. */
   readonly detail?: number | bigint | HostFunction | Helper;
-  /** Of an input, if that is known. */
+  /** `input`: how the element is stored, if that is known. */
   readonly element?: Element;
-  /** `lookup`: the lowest bit of the row. */
+  /** `lookup`: the lowest of the bits that hold the row's number. */
   readonly bit?: number;
   /** `column`: which number of the row. */
   readonly column?: number;
-  /** `patch`: what replaces the lanes in question, over the args after the second; whether it would do for all. */
+  /** `patch`: the slow way, a tree whose inputs are the arguments after the second. */
   readonly fallback?: Node;
+  /** `patch`: the fallback gives the same bits as the fast way wherever that is right, see `extended`. */
   readonly servesAll?: true;
 }
 
@@ -73,7 +76,7 @@ export function constant(type: NodeType, value: number | bigint): Node {
   return { type, op: "const", args: [], detail: value };
 }
 
-/** What stands at an address while a kernel runs. */
+/** A number that is read from an address when the kernel runs. */
 export function numberAt(type: "f32" | "f64", address: number): Node {
   return { type, op: "number", args: [], detail: address };
 }
@@ -82,7 +85,7 @@ export function isFloatType(type: NodeType): type is "f32" | "f64" {
   return type === "f32" || type === "f64";
 }
 
-/** Bits of one element: what decides how many fit into a vector. */
+/** The bits of a value, which decide how many fit into a vector. */
 export function widthOf(type: NodeType): 32 | 64 {
   return type === "f64" || type === "i64" || type === "m64" ? 64 : 32;
 }
@@ -146,7 +149,9 @@ export const trunc: Unary = unary("trunc");
 export const nearest: Unary = unary("nearest");
 export const not: Unary = unary("not");
 
-/** V8 makes the constants of its own instructions for `neg` and `abs` anew each time; those of bitwise ones stay. */
+/**
+ * Flips the sign bit. V8 reloads the constant for its own `neg` and `abs` each time, but keeps that of a bitwise op.
+ */
 export function neg(x: Node): Node {
   return isFloatType(x.type) ? float(xor(bits(x), signMask(x))) : sub(0, x);
 }
@@ -180,7 +185,7 @@ export function min(a: Operand, b: Operand): Node {
   return y.op === "const" ? pmin(x, y) : orNan(x, pmin(y, x));
 }
 
-/** NaN with all bits set where x is NaN: that takes no blending. */
+/** `other`, or a NaN where x is NaN: setting all bits there takes no blending. */
 function orNan(x: Node, other: Node): Node {
   return float(select(ne(x, x), constant(x.type === "f64" ? "i64" : "i32", -1), bits(other)));
 }
@@ -231,7 +236,7 @@ function isFlag({ op, args: [, yes, no] }: Node): boolean {
 const LOW_HALF = constant("i64", 0x4330000000000000n);
 const HIGH_HALF = constant("i64", 0x4530000080000000n);
 
-/** Both halves become doubles exactly; their sum is rounded once. */
+/** An int64 number as a double: both halves become doubles exactly, and their sum is rounded once. */
 function wholeToDouble(x: Node): Node {
   const low = float(or(and(x, constant("i64", 0xffffffffn)), LOW_HALF));
   return add(sub(float(xor(shrUnsigned(x, 32), HIGH_HALF)), 2 ** 84 + 2 ** 63 + 2 ** 52), low);
@@ -241,7 +246,7 @@ function wholeToDouble(x: Node): Node {
 const WHOLE = 1.5 * 2 ** 52;
 const WHOLE_BITS = constant("i64", 0x4338000000000000n);
 
-/** An int64 number as a double, and what is negative beyond ±2⁵¹, where that is not its value. */
+/** An int64 number as a double; `signs` is negative for numbers beyond ±2⁵¹, where the double is wrong. */
 export function nearDouble(x: Node): { readonly double: Node; readonly signs: Node } {
   const shifted = add(x, WHOLE_BITS);
   const above = sub(shifted, LOW_HALF);
@@ -259,7 +264,7 @@ function highWord(x: Node): Node {
   return node("i32", "convert", shr(x, 32));
 }
 
-/** Most numbers have 32 bits. Doubles hold those up to 2⁵¹ exactly, so that they are rounded once. */
+/** An int64 number as float32, through a double that holds it exactly, so that it is rounded once. */
 function wholeToSingle(x: Node): Node {
   const low = node("i32", "convert", x);
   const longer = ne(xor(shr(low, 31), highWord(x)), 0);
@@ -282,7 +287,7 @@ function toLong(x: Node): Node {
   return patch(beyond(double, 2 ** 51), nearWhole(trunc(double)), (y) => node("i64", "convert", y), x);
 }
 
-/** The whole part of a float32 number that int32 has. */
+/** The whole part of a float32 number, as int32. */
 export function cut(x: Node): Node {
   return node("i32", "cut", x);
 }
@@ -314,7 +319,7 @@ export function wordOf(type: NodeType, x: number): Node {
   return constant("i64", new BigInt64Array(Float64Array.of(x).buffer)[0]!);
 }
 
-/** A number with so few of x's bits that products of two such are exact. */
+/** x with the low half of its fraction cleared: products of two such numbers are exact. */
 export function upperHalf(x: Node): Node {
   return float(and(bits(x), x.type === "f64" ? constant("i64", -0x8000000n) : -0x1000));
 }
@@ -325,8 +330,9 @@ export function singleBits(x: number): number {
 }
 
 /**
- * `fast`, but where `signs` is negative or true, the slow way over `xs`, which is computed only where some element of a vector needs it,
- * and for those elements alone if it uses scalar functions. For arguments so rare that the fast way need not cover them.
+ * `fast` in general, but `fallback` of `xs` where `signs` is negative or true. For arguments so rare that the fast way
+ * need not cover them: the fallback is computed only if some element of a vector needs it, and only for those elements
+ * if it uses scalar functions.
  */
 export function patch(
   signs: Node,
@@ -340,7 +346,7 @@ export function patch(
 
 const squares = new WeakMap<Node, Node>();
 
-/** x², the same node whenever it is asked for. */
+/** x². Returns the same node for the same x, so that it is computed once. */
 export function square(x: Node): Node {
   const known = squares.get(x) ?? mul(x, x);
   squares.set(x, known);
@@ -371,7 +377,7 @@ export function copySign(a: Node, b: Node): Node {
   return float(or(bits(magnitude(a)), signBit(b)));
 }
 
-/** `size` with the sign of `x`, where it has that already or none. */
+/** `size` with the sign of `x`, provided that the sign bit of `size` is not set, or equal already. */
 export function withSign(size: Node, x: Node): Node {
   return float(or(bits(size), signBit(x)));
 }

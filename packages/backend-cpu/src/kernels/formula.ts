@@ -1,4 +1,4 @@
-/** What an element-wise kernel computes, and of what its functions are made. */
+/** The description of an element-wise kernel, from which its loops are generated. */
 import type { DType } from "@dl/tensor";
 import type { Expr, Func, FuncRef, Local, Module } from "../wasm/emitter.ts";
 import { type Access, access } from "./access.ts";
@@ -9,28 +9,33 @@ import { type NarrowLanes, narrowLanesOf } from "./narrow.ts";
 import { splitInTwo } from "./split.ts";
 
 export type Layout = "packed" | "repeated" | "reversed";
-/** How a run's elements lie: side by side, the same one again and again, or `stride` bytes apart for all operands. */
+/**
+ * How the operands of a run lie in memory: a layout for each input (the output is packed), or, as soon as one of them
+ * is strided, a stride for every operand.
+ */
 export type Pattern = readonly Layout[] | "strided";
 
-/** What is computed, from the operands as they are stored to the result as it is stored. */
+/** The tree of an element-wise kernel, from stored operands to the stored result, and what follows from it. */
 export interface Formula {
   readonly inputs: readonly Access[];
   readonly output: Access;
   readonly root: Node;
   readonly lanes: Lanes;
-  /** Instead of `lanes`, where elements lie side by side. */
+  /** More lanes than `lanes`, for packed elements of 8 or 16 bits that need no widening. */
   readonly narrow: NarrowLanes | undefined;
-  /** The tree of two elements of 16 bits in a word, where that serves instead. */
+  /** Another tree, which computes a word of two packed 16-bit elements. */
   readonly split: Node | undefined;
-  /** Nodes that cost something: how much work an element is. */
+  /**
+   * The work for one element, in nodes. Nodes that become no instruction do not count; a scalar function counts as 20.
+   */
   readonly weight: number;
-  /** Whether it has exceptions, which are slow in place. */
+  /** Whether the tree contains a `patch`. In place these are slow, see `packed-loops.ts`. */
   readonly isPatched: boolean;
 }
 
 const weightless: ReadonlySet<string> = new Set(["const", "bits", "float"]);
 
-export function formula(inputs: readonly DType[], output: DType, build: (...xs: Node[]) => Node): Formula {
+export function formulaOf(inputs: readonly DType[], output: DType, build: (...xs: Node[]) => Node): Formula {
   const sources = inputs.map((dtype) => access[dtype]);
   const raw = sources.map((element, i): Node => ({ ...input(i, element.raw), element }));
   const root = access[output].encode(build(...raw.map((x, i) => sources[i]!.decode(x))));
@@ -51,21 +56,26 @@ export function formula(inputs: readonly DType[], output: DType, build: (...xs: 
 type Locals = Readonly<Record<string, Local<"i32">>>;
 export type Procedure = FuncRef<readonly string[], undefined>;
 
-/** A kernel under construction. The functions with loops are leaves with one loop each: V8 spills less in those. */
+/**
+ * A kernel under construction. Each function with a hot loop contains just that loop and calls nothing, since V8 then
+ * keeps more values in registers.
+ */
 export interface Building {
   readonly m: Module;
-  readonly what: Formula;
+  readonly formula: Formula;
   readonly pattern: Pattern;
   readonly tools: Tools;
 }
 
-/** A function of all operands and a count; strides only where the pattern has some. */
+/**
+ * Adds a function with the parameters (operands…, count). Where the pattern is strided, a stride follows each operand.
+ */
 export function addFunction<R extends Expr | void>(
-  { m, what, pattern }: Building,
+  { m, formula, pattern }: Building,
   name: string,
   write: (f: Func, pointers: readonly Local<"i32">[], strides: readonly Local<"i32">[], count: Local<"i32">) => R,
 ): FuncRef<readonly string[], R extends Expr<infer T> ? T : undefined> {
-  const names = [...what.inputs.map((_, i) => `x${i}`), "out"];
+  const names = [...formula.inputs.map((_, i) => `x${i}`), "out"];
   const params = pattern === "strided" ? names.flatMap((operand) => [operand, `${operand}Stride`]) : names;
   const add = name === "flat" ? m.func.bind(m) : m.inner.bind(m);
   return add(name, [...params, "count"], (f, locals: Locals) => {
@@ -75,8 +85,8 @@ export function addFunction<R extends Expr | void>(
   });
 }
 
-/** Bytes between an operand's elements in patterns without strides. */
-export function stepOf({ what, pattern }: Pick<Building, "what" | "pattern">, operand: number): number {
-  const { bytes } = what.inputs[operand] ?? what.output;
+/** Bytes from one element of an operand to the next, in patterns without strides. */
+export function stepOf({ formula, pattern }: Pick<Building, "formula" | "pattern">, operand: number): number {
+  const { bytes } = formula.inputs[operand] ?? formula.output;
   return pattern[operand] === "repeated" ? 0 : pattern[operand] === "reversed" ? -bytes : bytes;
 }

@@ -23,7 +23,7 @@ import { standardizing } from "./standardize.ts";
 
 type Kernels = { readonly [K in KernelOp | FusedOp]: Kernel<K> };
 
-/** Families that write any view, also over an input that is the very same view. */
+/** The kernels that can write any view, and over an input that is the same view, see {@link Kernel}. */
 export const inPlaceKernels: Partial<Kernels> = pointwise;
 
 export const kernels: Kernels = {

@@ -31,7 +31,7 @@ export function lanesOf(...roots: readonly Node[]): Lanes {
   return [...nodes].some((node) => widthOf(node.type) === 64) ? 2 : 4;
 }
 
-/** All nodes of some trees, without those of fallbacks. */
+/** All nodes of some trees, except those of fallbacks. */
 export function collect(roots: readonly Node[], found: Set<Node> = new Set()): Set<Node> {
   for (const root of roots) {
     if (found.has(root)) continue;
@@ -48,7 +48,7 @@ function hasVectorForm(node: Node): boolean {
   return known.has(vectorName(node));
 }
 
-/** The name of a node's instruction, behind the shape. */
+/** The name of a node's instruction without the shape in front, such as `lt_s` of `i32x4.lt_s`. */
 export function suffix({ op, args }: Node, unsigned = false): string {
   if (args[0]!.type.startsWith("f")) return op;
   if (op === "shrUnsigned") return "shr_u";
@@ -60,7 +60,7 @@ export function vectorName(node: Node): string {
   return `${shapes[node.args[0]!.type as NumberType]}.${suffix(node)}`;
 }
 
-/** An instruction by a name that was put together. */
+/** An instruction whose name is computed, and so not known to the compiler. */
 export function instruction(name: string, ...operands: readonly Expr[]): Expr {
   return (op as (name: string, ...operands: readonly Expr[]) => Expr)(name, ...operands);
 }

@@ -1,6 +1,8 @@
 /**
- * The logarithm of softmax along packed lines waits: who picks few elements, as a loss of classes does, that loss's gradient,
- * and the highest of each line need no more than two numbers of each line and what it is the softmax of.
+ * Operations that read a deferred `logSoftmax` along packed lines. An element of it is x − highest − log Σ e^(x −
+ * highest), so two numbers for each line (the *totals*) and the input x are enough to compute any of its elements. That
+ * serves readers that need few elements: `gather` in a loss of classes, the gradient of that loss, and the maximum of
+ * each line. The whole logSoftmax is then never written.
  */
 import { type KernelInput, sizeOf, type View } from "@dl/tensor";
 import { engine, threads } from "../runtime/index.ts";
@@ -14,24 +16,28 @@ import { buildSoftmax } from "./softmax-loops.ts";
 import { viewOf } from "./temporary.ts";
 import { settle, waitingCall } from "./waiting.ts";
 
-/** How many times as many elements the lines have as are picked of them. */
+/** `gather` computes single elements where it picks at most one in so many. */
 const FEW = 16;
 
 const floats = (count: number) => new Array<"float32">(count).fill("float32");
-const whole = ([x, highest, total]: readonly Node[]): Node =>
+/** The tree of an element of logSoftmax. */
+const elementTree = ([x, highest, total]: readonly Node[]): Node =>
   lines.logSoftmax.output([x!], [highest!, total!], sub(x!, highest!));
-const slope = (y: Node, sum: Node): Node => lines.logSoftmaxBackward.output([constant("f32", 0), y], [sum], y);
-const elements = new Elementwise("logSoftmax of lines", floats(3), "float32", (...xs) => whole(xs));
-const slopes = new Elementwise("logSoftmaxBackward alone", floats(2), "float32", (y, sum) => slope(y!, sum!));
-const slopesOfLines = new Elementwise("logSoftmaxBackward of lines", floats(4), "float32", (...xs) =>
-  slope(whole(xs), xs[3]!),
+/** The tree of the gradient of x at a place where that of logSoftmax is 0; `sum` is that of the line's gradient. */
+const slopeTree = (y: Node, sum: Node): Node => lines.logSoftmaxBackward.output([constant("f32", 0), y], [sum], y);
+const elements = new Elementwise("logSoftmax of lines", floats(3), "float32", (...xs) => elementTree(xs));
+const slopes = new Elementwise("logSoftmaxBackward alone", floats(2), "float32", (y, sum) => slopeTree(y!, sum!));
+const slopesFromInput = new Elementwise("logSoftmaxBackward of lines", floats(4), "float32", (...xs) =>
+  slopeTree(elementTree(xs), xs[3]!),
 );
 
+/** The maximum of a line, where x is the highest element: 0 − total. */
 const below = new Elementwise("below 0", ["float32"], "float32", (total) => sub(constant("f32", 0), total!));
 
-/** For each line its highest element and the logarithm of its total. */
+/** For each line its highest element and the logarithm of its sum, interleaved; by the pending logSoftmax. */
 const totals = new WeakMap<Pending, CpuStorage>();
 
+/** Computes the totals of a pending logSoftmax of `x`, which keeps them. */
 function totalsOf(x: View, pending: Pending): CpuStorage {
   const size = x.shape.at(-1)!;
   const units = sizeOf(x.shape) / size;
@@ -46,7 +52,7 @@ function totalsOf(x: View, pending: Pending): CpuStorage {
   return found;
 }
 
-/** Both numbers of each line as views of the shape of `x`. */
+/** The totals of each line, as two views of the shape of `x`. */
 function along({ shape, strides, dtype }: View, storage: CpuStorage): readonly [highest: View, total: View] {
   const size = shape.at(-1)!;
   const steps = strides.map((stride, dim) => (dim === shape.length - 1 ? 0 : (2 * stride) / size));
@@ -54,7 +60,7 @@ function along({ shape, strides, dtype }: View, storage: CpuStorage): readonly [
   return [view(0), view(1)];
 }
 
-/** What `y` is computed from, if it waits: the elements, and both numbers of each line. */
+/** The operands of {@link elementTree}, if `y` is a deferred logSoftmax. */
 function partsOf(y: View): readonly [x: View, highest: View, total: View] | undefined {
   const call = waitingCall(y, "logSoftmax");
   if (!call) return undefined;
@@ -67,7 +73,7 @@ const shaped = (x: KernelInput, shape: View["shape"]): KernelInput => (typeof x 
 
 export const gather: Kernel<"gather"> = (call, [out]) => {
   const [y, index] = call.inputs as readonly [View, View];
-  // What it waits for may be made of y, which then frees what its parts are.
+  // First of all: a pending index may depend on y, and computing it may compute y, which releases the parts.
   settle([index]);
   const isAlong = (y.storage as CpuStorage).pending !== null && call.attrs.dim === y.shape.length - 1;
   const parts = isAlong && FEW * sizeOf(index.shape) <= sizeOf(y.shape) ? partsOf(y) : undefined;
@@ -76,7 +82,7 @@ export const gather: Kernel<"gather"> = (call, [out]) => {
   if (parts) elements.launch([viewOf(out!), ...parts.slice(1).map((x) => shaped(x, out!.shape))], out!);
 };
 
-/** The highest logarithm of a line is 0, less that of the total. */
+/** Wraps the kernel of `amax`: the maximum of each line of logSoftmax follows from the totals alone. */
 export const amax =
   (kernel: Kernel<"amax">): Kernel<"amax"> =>
   (call, [out]) => {
@@ -88,6 +94,7 @@ export const amax =
     else kernel(call, [out!]);
   };
 
+/** Wraps the kernel of `logSoftmax`: with the totals at hand, one element-wise pass is left. */
 export const logSoftmax =
   (kernel: Kernel<"logSoftmax">): Kernel<"logSoftmax"> =>
   (call, [out]) => {
@@ -98,7 +105,11 @@ export const logSoftmax =
     else kernel(call, [out!]);
   };
 
-/** Where each line of the gradient is zeros but for one number, that is their sum. */
+/**
+ * Wraps the kernel of `logSoftmaxBackward`: where the gradient is a deferred scatter of one number into each line, that
+ * number is the sum of the line. So the gradient of x is written as if the incoming one were 0, and the numbers are
+ * added.
+ */
 export const logSoftmaxBackward =
   (kernel: Kernel<"logSoftmaxBackward">): Kernel<"logSoftmaxBackward"> =>
   (call, [out]) => {
@@ -113,7 +124,7 @@ export const logSoftmaxBackward =
     if (!parts) settle([y]);
     const [, index, numbers] = scattered.inputs as readonly [View, View, View];
     const sums = { ...numbers, shape: out!.shape, strides: numbers.strides.with(dim, 0) };
-    if (parts) slopesOfLines.launch([...parts, sums], out!);
+    if (parts) slopesFromInput.launch([...parts, sums], out!);
     else slopes.launch([y, sums], out!);
     scatter({ ...scattered, inputs: [viewOf(out!), index, numbers] }, [out!]);
   };

@@ -1,43 +1,49 @@
-/** Kernels that see for themselves what the elements that they load still wait for. */
+/**
+ * Lets kernels that are not element-wise, such as reductions and softmax, read through a deferred input: they compute
+ * its elements from what those are made of as they load them, so the input is never written to memory.
+ */
 import { type DType, isContiguous, type KernelInput, type View } from "@dl/tensor";
 import type { CpuStorage } from "../storage.ts";
 import { access } from "./access.ts";
-import { ALONE, CHEAP, Deferred, fuse, isSame, waits } from "./deferred.ts";
+import { CHEAP, CHEAP_UNSHARED, Deferred, fuse, isPending, isSame } from "./deferred.ts";
 import { type Elementwise, putNumber } from "./elementwise.ts";
 import { input, type Node, numberAt } from "./expression.ts";
 import { collect, lanesOf } from "./lanes.ts";
 import { MOST_OPERANDS } from "./plan.ts";
 import { stored, zeroOf } from "./steps.ts";
 
-/** A packed view or two of one shape and dtype, and what becomes of the elements that are loaded. */
+/** What a kernel reads in place of a deferred input: one or two packed views of the same shape and dtype. */
 export interface Source {
   readonly view: View;
+  /** The second view, where the formula has two operands. */
   readonly beside: View | undefined;
+  /** Identifies the formula, for the cache of compiled kernels. */
   readonly name: string;
+  /** The tree of the deferred element, from the elements of both views. */
   readonly element: (...xs: readonly Node[]) => Node;
 }
 
 /**
- * What the elements of `x` are computed from while they wait, if that is one packed view or two and costs less than to write
- * them: for kernels that load elements into as many lanes, and read each only once.
+ * The source of `x`, if `x` is deferred, its operands are one or two packed views, and computing its elements on the
+ * fly is cheaper than writing them. For kernels that read each element once and use as many lanes as the formula does.
  */
 export function lookThrough(x: View): Source | undefined {
   const { pending, isShared } = x.storage as CpuStorage;
-  const most = isShared ? CHEAP : ALONE;
-  if (!(pending instanceof Deferred && pending.work <= most && pending.suits(x))) return undefined;
-  const found = pending.inputs.some(waits) ? fuse(pending.kernel, pending.inputs, true) : pending;
+  const most = isShared ? CHEAP : CHEAP_UNSHARED;
+  if (!(pending instanceof Deferred && pending.work <= most && pending.canFuse(x))) return undefined;
+  const found = pending.inputs.some(isPending) ? fuse(pending.kernel, pending.inputs, true) : pending;
   if (!found) return undefined;
   const { kernel } = found;
   const inputs: readonly KernelInput[] = found.inputs;
   const [view, beside, ...rest] = viewsOf(inputs);
   if (!view || rest.length > 0 || !inputs.every((y, i) => mayBeLoaded(y, kernel.inputs[i]!, view))) return undefined;
   if (pending.work > CHEAP && view.dtype !== x.dtype) return undefined;
-  // How masks are counted makes no difference.
-  const { lanes } = kernel.what;
-  const suits = x.dtype === "bool" ? lanes !== "scalar" : lanes === lanesOf(input(0, access[x.dtype].raw));
-  if (!suits || !isSameInScalars(kernel)) return undefined;
+  // A kernel may count truth values in vectors of any number of lanes.
+  const { lanes } = kernel.formula;
+  const hasSameLanes = x.dtype === "bool" ? lanes !== "scalar" : lanes === lanesOf(input(0, access[x.dtype].raw));
+  if (!hasSameLanes || !isSameInScalars(kernel)) return undefined;
   for (const { storage } of [view, beside ?? view]) void (storage as CpuStorage).block;
-  pending.repeat();
+  pending.noteRepeat();
   const operands = inputs.map((y, i) =>
     isView(y) ? Number(y !== view && !isSame(y, view)) : numberNode(y, i, kernel),
   );
@@ -47,18 +53,21 @@ export function lookThrough(x: View): Source | undefined {
   return { view, beside, name: `${kernel.name} ${names}`, element };
 }
 
-/** Each once. */
+/** The distinct views among the inputs. */
 function viewsOf(inputs: readonly KernelInput[]): View[] {
   const views = inputs.filter(isView);
   return views.filter((x, i) => views.findIndex((y) => isSame(x, y)) === i);
 }
 
-/** Packed elements of one dtype, and numbers: 0 is part of the formula, others stand in memory. */
+/** Whether an input is a packed view of the wanted dtype, or a number that {@link numberNode} can express. */
 function mayBeLoaded(x: KernelInput, dtype: DType, { dtype: wanted }: View): boolean {
   if (isView(x)) return dtype === wanted && isContiguous(x.shape, x.strides);
   return Object.is(x, 0) || dtype === "float32" || dtype === "float64";
 }
 
+/**
+ * A number as a tree: 0 becomes a constant of the formula; others are read from memory, so that one kernel serves all.
+ */
 function numberNode(x: number, slot: number, { inputs }: Elementwise): Node {
   const dtype = inputs[slot]!;
   if (Object.is(x, 0)) return zeroOf(dtype);
@@ -67,7 +76,7 @@ function numberNode(x: number, slot: number, { inputs }: Elementwise): Node {
 
 const isView = (x: KernelInput): x is View => typeof x !== "number";
 
-/** Vectors may round products and sums together. */
-function isSameInScalars({ what }: Elementwise): boolean {
-  return [...collect([what.root])].every(({ op }) => op !== "fma" && op !== "patch");
+/** Whether scalar code gives the same bits as vector code: `fma` rounds differently, and `patch` takes another way. */
+function isSameInScalars({ formula }: Elementwise): boolean {
+  return [...collect([formula.root])].every(({ op }) => op !== "fma" && op !== "patch");
 }

@@ -30,22 +30,22 @@ export const PLAN_OPERANDS = 4;
 /** Elements of a run that does not take much longer than the call of a function for it. */
 const SHORT = 512;
 
-export function buildElementwise(m: Module, what: Formula, pattern: Pattern): void {
-  const building = { m, what, pattern, tools: new Tools(m, [what.root]) };
+export function buildElementwise(m: Module, formula: Formula, pattern: Pattern): void {
+  const building = { m, formula, pattern, tools: new Tools(m, [formula.root]) };
   const runs = addRuns(building);
   addFlatTask(building, runs.flat);
-  addRowsTask(m, addRows(m, what.inputs.length + 1, pattern, runs));
+  addRowsTask(m, addRows(m, formula.inputs.length + 1, pattern, runs));
 }
 
 function addRuns(building: Building): Runs {
-  const { what, pattern } = building;
-  if (!isVector(what.lanes)) return { flat: addScalar(building) };
-  if (pattern === "strided") return { flat: addStrided(building, what.lanes) };
-  return addPacked(building, waysOf(what, what.lanes), pattern);
+  const { formula, pattern } = building;
+  if (!isVector(formula.lanes)) return { flat: addScalar(building) };
+  if (pattern === "strided") return { flat: addStrided(building, formula.lanes) };
+  return addPacked(building, waysOf(formula, formula.lanes), pattern);
 }
 
 function addScalar(building: Building): Procedure {
-  const { inputs, output, root } = building.what;
+  const { inputs, output, root } = building.formula;
   return addFunction(building, "flat", (f, pointers, strides, count) => {
     const lowering = new Lowering(f, [root], "scalar", building.tools);
     f.while(count, () => {
@@ -58,7 +58,7 @@ function addScalar(building: Building): Procedure {
 }
 
 function addStrided(building: Building, lanes: 2 | 4): Procedure {
-  const { inputs, output, root } = building.what;
+  const { inputs, output, root } = building.formula;
   const loop = (size: number): Procedure =>
     addFunction(building, `by${size}`, (f, pointers, strides, count) => {
       const lowering = new Lowering(f, [root], lanes, building.tools);
@@ -84,8 +84,8 @@ function addStrided(building: Building, lanes: 2 | 4): Procedure {
 }
 
 /** `flatTask(chunk, chunks, size of a chunk, elements, inputs…, output)`, with a stride behind each operand where there are some. */
-function addFlatTask({ m, what, pattern }: Building, flat: FuncRef): void {
-  const names = [...what.inputs.map((_, i) => `x${i}`), "out"];
+function addFlatTask({ m, formula, pattern }: Building, flat: FuncRef): void {
+  const names = [...formula.inputs.map((_, i) => `x${i}`), "out"];
   const isStrided = pattern === "strided";
   const operands = isStrided ? names.flatMap((name) => [name, `${name}Stride`]) : names;
   m.func(
@@ -94,7 +94,7 @@ function addFlatTask({ m, what, pattern }: Building, flat: FuncRef): void {
     (f, locals: Readonly<Record<string, Local<"i32">>>) => {
       const start = f.let(op("i32.mul", locals["chunk"]!, locals["per"]!));
       const args = names.flatMap((name, i) => {
-        const stride = isStrided ? locals[`${name}Stride`]! : i32(stepOf({ what, pattern }, i));
+        const stride = isStrided ? locals[`${name}Stride`]! : i32(stepOf({ formula, pattern }, i));
         const pointer = op("i32.add", locals[name]!, op("i32.mul", start, stride));
         return isStrided ? [pointer, stride] : [pointer];
       });

@@ -1,17 +1,20 @@
 /**
- * Whole numbers of 8 and 16 bits stay as narrow as they are stored, where that gives what their widened numbers would: what
- * is stored wraps around anyway, but what is compared must not have wrapped before.
+ * Decides which trees over whole numbers of 8 and 16 bits can be computed in lanes as narrow as the stored elements,
+ * instead of being widened to 32 bits. A result that is stored wraps around anyway, so wrapping on the way does no
+ * harm; but a number that is compared must be known in full.
  */
 import { type Element, type Node, widthOf } from "./expression.ts";
 
-/** Elements in a vector of 16 or 8 bits each. */
+/** Elements in a vector: 8 of 16 bits, or 16 of 8 bits. */
 export type NarrowLanes = 8 | 16;
 
-/** What a lane has of its node's number, as a set of bits: 0 is nothing. */
+/** What a narrow lane tells about the 32-bit number of its node, as a set of flags; 0 means nothing. */
 type Known = number;
-/** Its low bits; also the rest, by the sign or by zeros. */
+/** The lane holds the low bits of the number. */
 const LOW = 1;
+/** Extending the lane by its sign gives the number. */
 const SIGNED = 2;
+/** Extending the lane by zeros gives the number. */
 const UNSIGNED = 4;
 const ALL: Known = LOW | SIGNED | UNSIGNED;
 
@@ -19,13 +22,13 @@ const comparing = new Set(["eq", "ne", "lt", "le", "gt", "ge", "min", "max"]);
 const choosing = new Set(["select", "and", "or", "xor"]);
 const wrapping = new Set(["add", "sub", "mul", "not"]);
 
-/** The most lanes that hold all operands and compute the tree; `undefined` where its numbers must be widened. */
+/** The most lanes that can hold all operands and compute the tree; `undefined` if its numbers must be widened. */
 export function narrowLanesOf(root: Node, bytes: readonly number[]): NarrowLanes | undefined {
   const most = 16 / Math.max(...bytes);
   return ([16, 8] as const).find((lanes) => lanes <= most && new Narrow(lanes).of(root));
 }
 
-/** Trees on lanes of a width. */
+/** The analysis of trees for lanes of one width. */
 export class Narrow {
   readonly #bits: number;
   readonly #found = new Map<Node, Known>();
@@ -40,12 +43,12 @@ export class Narrow {
     return known;
   }
 
-  /** Whether what a node compares is without signs. */
+  /** Whether a node must compare its lanes as unsigned numbers. */
   isUnsigned({ op, args }: Node): boolean {
     return comparing.has(op) && !(this.#common(args) & SIGNED);
   }
 
-  /** How far a lane is shifted where a wide one would be by `distance`, up and down again. */
+  /** For a shift up and down again by `distance` in 32 bits: the distance in a narrow lane that has the same effect. */
   distance(distance: number): number {
     return distance - 32 + this.#bits;
   }
@@ -77,7 +80,7 @@ export class Narrow {
     return LOW | (value >= -half && value < half ? SIGNED : 0) | (value >= 0 && value < 2 * half ? UNSIGNED : 0);
   }
 
-  /** A shift up and down again cuts a number to an element's width. */
+  /** What is known after a shift up and down again, which cuts a number to an element's width. */
   #ofCut({ op, args: [shifted, by] }: Node): Known {
     const [x, up] = shifted!.args;
     if (shifted!.op !== "shl" || up!.detail !== by!.detail || !this.of(x!)) return 0;

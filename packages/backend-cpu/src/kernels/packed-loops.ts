@@ -1,4 +1,10 @@
-/** Element-wise kernels over runs without strides: whole rounds in blocks, then vectors, then what fills none. */
+/**
+ * Element-wise kernels over packed runs. A run is computed in rounds of several vectors, then in single vectors, then
+ * as a last vector that is only partly filled.
+ *
+ * Formulas with patches (rare arguments that need a slower way, see `expression.ts`) go block by block: a block is
+ * first computed as if no element needed a patch, and computed again, with patches, if it turns out that some did.
+ */
 import {
   call,
   type Expr,
@@ -28,48 +34,52 @@ import type { Ways } from "./ways.ts";
 
 type Int = Local<"i32">;
 
-/** Elements between two looks at what was unusual among them. */
+/** Elements of a block. */
 const BLOCK = 1024;
-/** Elements that are computed with patches where some of a block need them: others may be near. */
+/** Elements that are computed again once a block needs patches: elements that need them tend to be neighbours. */
 const CAREFUL = 4 * BLOCK;
 
 export interface Runs {
-  /** One run. */
+  /** Computes one run. */
   readonly flat: Procedure;
-  /** Rows of short runs, see `addShortRows`. */
+  /** Computes many short runs, see `addShortRows`. */
   readonly short?: Procedure;
 }
 
-/** The leaves that a run is made of. */
+/** The functions that a run is made of. */
 interface Loops {
   /** Elements of a round of `quick` and `complete`, and of one of `single`. */
   readonly wide: number;
   readonly moved: number;
+  /** Rounds without patches; returns whether an element needed one. */
   readonly quick: Rounds;
+  /** The same with fallbacks that serve all elements, see `Ways`. */
   readonly complete: Rounds | undefined;
+  /** Single vectors, with patches. */
   readonly single: Rounds;
+  /** The last elements, which do not fill a vector. */
   readonly partial: Procedure;
+  /** Brings a block of an input into the nearest cache. */
   readonly near: Near | undefined;
 }
 
 /**
- * Formulas with patches are computed without them, block by block, and again with them where a block turns out to need
- * some: loops without branches are faster, and one test does for many vectors. What is written in place cannot be read
- * again, so it is computed with patches at once.
+ * Adds the functions for packed runs. Blocks without patches pay off because loops without branches are faster and one
+ * test serves many vectors. An in-place call cannot read a block again, so it uses patches from the start.
  */
 export function addPacked(building: Building, ways: Ways, pattern: Run): Runs {
-  const { what } = building;
+  const { formula } = building;
   const isPatched = ways.quick.signs.length > 0;
   const loops = addLoops(building, ways, pattern, isPatched);
   const { wide, moved, quick, single, partial } = loops;
-  const isSimple = isCheap(what) && !isPatched && !ways.quick.paired && pattern[0] !== "reversed";
+  const isSimple = isCheap(formula) && !isPatched && !ways.quick.paired && pattern[0] !== "reversed";
   const short = isSimple ? addShortRows(building, ways.quick, pattern, partial) : undefined;
   const flat = addFunction(building, "flat", (f, pointers, _, count) => {
-    if (isMove(what) && pattern[0] === "packed") addBulk(f, pointers, count, what.output, moved);
-    if (isMove(what) && pattern[0] === "repeated") addZeros(f, pointers, count, what.output);
+    if (isMove(formula) && pattern[0] === "packed") addBulk(f, pointers, count, formula.output, moved);
+    if (isMove(formula) && pattern[0] === "repeated") addZeros(f, pointers, count, formula.output);
     const walk = walkOf(f, building, pattern, pointers, count);
     if (isPatched) f.if(areApart(pointers), () => walk.blocks(loops));
-    else if (!isCheap(what)) walk.blocks(loops);
+    else if (!isCheap(formula)) walk.blocks(loops);
     else walk.rounds(quick, wide);
     walk.rounds(single, moved);
     f.if(count, () => f.call(partial, ...pointers, count));
@@ -89,23 +99,25 @@ function addLoops(building: Building, ways: Ways, pattern: Run, isPatched: boole
   return { wide, moved, quick, complete, single, partial, near };
 }
 
-/** What takes elements of a run, `some` at a time, of `count` that are left. */
+/**
+ * Writers of the loops over a run: each takes `some` of the `count` elements that are left, and moves the pointers on.
+ */
 function walkOf(f: Func, building: Building, pattern: Run, pointers: readonly Int[], count: Int) {
   const some = f.local("i32");
   const has = (elements: number): Expr<"i32"> => op("i32.ge_u", count, elements);
   const atMost = (elements: number): Expr<"i32"> => select(has(elements), i32(elements), count);
   const run = (loop: Rounds, elements: number): Expr<"i32"> => call(loop, ...pointers, op("i32.div_u", some, elements));
-  /** The next ones, a multiple of `elements`. */
+  /** Runs `body` for the next `size` elements, rounded down to a multiple of `elements`. */
   const take = (elements: number, size: Expr<"i32">, body: () => void): void => {
     f.set(some, op("i32.and", size, -elements));
     body();
     for (const [i, pointer] of pointers.entries()) f.inc(pointer, op("i32.mul", some, stepOf(building, i)));
     f.set(count, op("i32.sub", count, some));
   };
-  /** As many whole rounds as there are. */
+  /** Runs as many whole rounds as the elements fill. */
   const rounds = (loop: Rounds, elements: number): void =>
     f.if(has(elements), () => take(elements, count, () => f.drop(run(loop, elements))));
-  /** The same with a look at each block: if some of it needs patches, it and some more are computed again. */
+  /** The same block by block. A block that needs patches is computed again, together with the following ones. */
   const blocks = ({ wide, moved, quick, complete, single, near }: Loops): void =>
     f.while(has(wide), () =>
       take(wide, atMost(BLOCK), () => {
@@ -121,17 +133,20 @@ function walkOf(f: Func, building: Building, pattern: Run, pointers: readonly In
   return { rounds, blocks };
 }
 
-/** What is latent, this block of it; of all else the next one, whose page is looked up while this one is computed. */
+/**
+ * Touches memory ahead of its use: of inputs with latency (`near`) every cache line of this block; of others one word
+ * of the next block, so that the processor looks its page up while this one is computed.
+ */
 function fetch(
   f: Func,
-  { what }: Building,
+  { formula }: Building,
   pattern: Run,
   pointers: readonly Int[],
   near: Near | undefined,
   some: Int,
   hasNext: Expr<"i32">,
 ): void {
-  for (const [i, { bytes }] of what.inputs.entries()) {
+  for (const [i, { bytes }] of formula.inputs.entries()) {
     if (pattern[i] !== "packed") continue;
     const pointer = pointers[i]!;
     const ahead = select(hasNext, i32(BLOCK * bytes), i32(0));
@@ -141,16 +156,16 @@ function fetch(
 }
 
 /**
- * Whether so few elements are under way at once that each line of memory is waited for: then a block's lines are touched in
- * a loop of their own before it is computed.
+ * Whether the loop overlaps so few elements that it would wait for each cache line of memory. Then the lines of a block
+ * are touched in a loop of their own first.
  */
-function isLatent({ what }: Building): boolean {
-  return !isCheap(what) && what.inputs.some(({ bytes }) => bytes === 8);
+function isLatent({ formula }: Building): boolean {
+  return !isCheap(formula) && formula.inputs.some(({ bytes }) => bytes === 8);
 }
 
 type Near = FuncRef<readonly ["from", "lines"], "i32">;
 
-/** Loads a word of each line. */
+/** Adds a function that loads a word of each cache line. Its result only keeps the loads from being optimised away. */
 function addNear(m: Module): Near {
   return m.inner("near", ["from", "lines"], (f, { from, lines }) => {
     const all = f.local("i32");
@@ -163,7 +178,7 @@ function addNear(m: Module): Near {
   });
 }
 
-/** Whether no input is the output. */
+/** Whether the call is not in place: no input starts where the output does. */
 function areApart(pointers: readonly Int[]): Expr<"i32"> {
   const out = pointers.at(-1)!;
   return pointers.slice(0, -1).reduce<Expr<"i32">>((all, x) => op("i32.and", all, op("i32.ne", x, out)), i32(1));

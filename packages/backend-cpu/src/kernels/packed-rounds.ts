@@ -1,4 +1,4 @@
-/** Loops over vectors of runs without strides: whole rounds of several, and what fills none. */
+/** The innermost loops of element-wise kernels over packed runs: rounds of several vectors, and a last, partial one. */
 import { type Expr, type Func, type FuncRef, i32, type Local, op } from "../wasm/emitter.ts";
 import { type Access, loadPacked, loadRepeated, loadReversed, storeFirst, storeRun } from "./access.ts";
 import type { Node } from "./expression.ts";
@@ -13,10 +13,12 @@ import type { Way } from "./ways.ts";
 type Int = Local<"i32">;
 type Vector = Local<"v128">;
 export type Run = readonly Layout[];
-/** Gives back whether there was something unusual. */
+/**
+ * A function that computes some rounds. It returns non-zero if an element needed a patch that the loop does not have.
+ */
 export type Rounds = FuncRef<readonly string[], "i32">;
 
-/** Bytes of a line of the caches. */
+/** Bytes of a cache line. */
 export const LINE = 64;
 
 export const isCheap = ({ weight, inputs }: Formula): boolean => weight <= inputs.length + 10;
@@ -26,31 +28,37 @@ export function isMove({ inputs, output, root }: Formula): boolean {
 }
 
 /**
- * Cheap formulas take four vectors a round, or as many as write a line of the caches; moves eight, if they are not joined.
- * Others take two where the engine joins them, else four; one where something unusual is noted beside, if registers are
- * scarce: V8 notes it at the end of the round, and keeps all that it is made of until then.
+ * How many vectors a round takes. Cheap formulas: four, or as many as fill a cache line of the output; plain moves
+ * eight, unless the engine joins vectors (see `Features`). Other formulas: two where the engine joins them, otherwise
+ * four. A formula with patches falls back to one if it leaves few registers, because V8 collects the notes of all
+ * vectors at the end of the round and keeps everything they are computed from alive until then.
  */
 export function vectorsOf(building: Building, way: Way): number {
-  const { what, m } = building;
-  if (isMove(what) && !m.options.joined) return 8;
-  if (isCheap(what)) return what.split ? Math.max(4, LINE / (SPLIT * what.output.bytes)) : 4;
+  const { formula, m } = building;
+  if (isMove(formula) && !m.options.joined) return 8;
+  if (isCheap(formula)) return formula.split ? Math.max(4, LINE / (SPLIT * formula.output.bytes)) : 4;
   if (isJoined(building)) return 2;
   return way.signs.length > 0 && registersOfWay(way) > REGISTERS - 4 ? 1 : 4;
 }
 
-/** Whether the engine joins the vectors of a formula; what looks numbers up, one by one, it does not. */
-function isJoined({ what, m }: Building): boolean {
-  return m.options.joined === true && ![...collect([what.root])].some(({ op }) => op === "column" || op === "lookup");
+/**
+ * Whether the engine joins neighbouring vectors of a formula. It cannot join look-ups in tables, which go lane by lane.
+ */
+function isJoined({ formula, m }: Building): boolean {
+  return (
+    m.options.joined === true && ![...collect([formula.root])].some(({ op }) => op === "column" || op === "lookup")
+  );
 }
 
-/** `count` rounds. */
+/** Adds a function that computes `count` rounds of `vectors` vectors. */
 export function addRounds(building: Building, way: Way, pattern: Run, vectors: number): Rounds {
-  const { what } = building;
+  const { formula } = building;
   return addFunction(building, `by${vectors * way.moved}`, (f, pointers, _, count) => {
     const notes = notesOf(way);
     const round = roundOf(f, building, way, pattern, pointers, notes.map(({ tree }) => tree)); // biome-ignore format: one line
-    // Short chains for cheap formulas, few registers for long ones.
-    const chains = Array.from({ length: isCheap(what) ? vectors : 1 }, () => notes.map(({ begin }) => begin(f)));
+    // Where notes are gathered: a place for each vector, so that additions do not wait for each other; for long
+    // formulas a single one, to save registers.
+    const chains = Array.from({ length: isCheap(formula) ? vectors : 1 }, () => notes.map(({ begin }) => begin(f)));
     f.while(count, () => {
       round(vectors, (vector, noted) => {
         for (const [k, sum] of chains[vector % chains.length]!.entries()) sum.add(noted[k]!);
@@ -62,12 +70,13 @@ export function addRounds(building: Building, way: Way, pattern: Run, vectors: n
 }
 
 /**
- * `short(inputs…, output, from one row to the next for each of them, elements of a run, rows)`: to call a function for each
- * run takes as long as a short one. For cheap formulas, whose nested loops need few registers.
+ * Adds `short(operands…, bytes from row to row of each operand…, run, rows)`, which computes `rows` short runs of `run`
+ * elements each: calling a function for each of them would take as long as the run itself. Only for cheap formulas,
+ * since nested loops leave few registers.
  */
 export function addShortRows(building: Building, way: Way, pattern: Run, partial: Procedure): Procedure {
-  const { m, what } = building;
-  const names = [...what.inputs.map((_, i) => `x${i}`), "out"];
+  const { m, formula } = building;
+  const names = [...formula.inputs.map((_, i) => `x${i}`), "out"];
   const params = [...names, ...names.map((name) => `${name}Row`), "run", "rows"];
   return m.inner("short", params, (f, locals: Readonly<Record<string, Int>>) => {
     const [pointers, run, rows] = [names.map((name) => locals[name]!), locals["run"]!, locals["rows"]!];
@@ -84,7 +93,7 @@ export function addShortRows(building: Building, way: Way, pattern: Run, partial
       countDown(f, left[1], op("i32.and", vectors, WIDE - 1), () => round(1));
       for (const [i, pointer] of pointers.entries()) f.inc(pointer, skips[i]!);
     });
-    // A call within those loops would slow them down.
+    // In a loop of its own, since a call within the loops above would slow them down.
     f.if(rest, () =>
       countDown(f, rows, rows, () => {
         f.call(partial, ...ends, rest);
@@ -94,7 +103,7 @@ export function addShortRows(building: Building, way: Way, pattern: Run, partial
   });
 }
 
-/** Runs `body` so many times. */
+/** Runs `body` `count` times. */
 function countDown(f: Func, counter: Int, count: Expr<"i32">, body: () => void): void {
   f.set(counter, count);
   f.while(counter, () => {
@@ -106,9 +115,13 @@ function countDown(f: Func, counter: Int, count: Expr<"i32">, body: () => void):
 /** Vectors of a short row that are computed together. */
 const WIDE = 4;
 
+/** Writes the code of a round. `note` gets the values of the `noted` trees for each vector. */
 type Round = (vectors: number, note?: (vector: number, values: readonly Vector[]) => void) => void;
 
-/** What computes the next vectors, and of each what more there is to note, and moves on. What is repeated is loaded at once. */
+/**
+ * Prepares the code of rounds, to be called before the loop: it loads repeated operands and constants. The resulting
+ * function computes the next vectors, stores them, and moves the pointers on.
+ */
 function roundOf(
   f: Func,
   building: Building,
@@ -117,7 +130,7 @@ function roundOf(
   pointers: readonly Int[],
   noted: readonly Node[] = [],
 ): Round {
-  const { output } = building.what;
+  const { output } = building.formula;
   const trees = [...way.roots, ...noted];
   const lowering = new Lowering(f, trees, way.lanes, building.tools);
   const load = loader(f, building, way, pattern, pointers);
@@ -135,41 +148,43 @@ function roundOf(
 }
 
 /**
- * Where the vectors of a round begin that are computed side by side. All loads of a group come first and all stores last,
- * so that the engine can join vectors. Where it does not, a long formula stores each vector before it loads the next: side
- * by side, they would not fit the registers.
+ * The vectors of a round in groups, each vector by the index of its first element. The vectors of a group are computed
+ * side by side, all loads first and all stores last, so that the engine can join them. Where it does not, each vector
+ * of a long formula is a group of its own: several would not fit into the registers.
  */
 function groupsOf(building: Building, moved: number, vectors: number): number[][] {
   const places = Array.from({ length: vectors }, (_, vector) => vector * moved);
-  const inTurn = !isCheap(building.what) && !isJoined(building);
+  const inTurn = !isCheap(building.formula) && !isJoined(building);
   return inTurn ? places.map((at) => [at]) : [places];
 }
 
-/** What loads the operands of a vector, `at` elements on; those that are repeated, before the loop. */
+/**
+ * Returns what loads the operands of the vector that begins `at` elements on. Repeated operands are loaded right here.
+ */
 function loader(
   f: Func,
-  { what }: Building,
+  { formula }: Building,
   { moved, paired }: Way,
   pattern: Run,
   pointers: readonly Int[],
 ): (at: number) => Vector[] {
-  // Long formulas leave it no register.
-  const held = (value: Expr<"v128">): Expr<"v128"> => (isCheap(what) ? f.let(value) : value);
-  const repeated = what.inputs.map((from, i) =>
+  // A long formula has no register left to hold it.
+  const held = (value: Expr<"v128">): Expr<"v128"> => (isCheap(formula) ? f.let(value) : value);
+  const repeated = formula.inputs.map((from, i) =>
     pattern[i] === "repeated" ? held(loadRepeated(from, pointers[i]!, moved)) : undefined,
   );
   const load = (from: Access, i: number, at: number): Vector =>
     f.let(repeated[i] ?? loadRun(from, fitting(from, moved), pattern[i], pointers[i]!, at));
   return (at) => {
-    const xs = what.inputs.map((from, i) => load(from, i, at));
-    const seconds = what.inputs.map((from, i) => (paired && from.bytes === 8 ? load(from, i, at + 2) : xs[i]!));
+    const xs = formula.inputs.map((from, i) => load(from, i, at));
+    const seconds = formula.inputs.map((from, i) => (paired && from.bytes === 8 ? load(from, i, at + 2) : xs[i]!));
     return [...xs, ...seconds];
   };
 }
 
-/** The elements that do not fill a vector. */
+/** Adds a function for the last elements, which do not fill a vector. */
 export function addPartial(building: Building, { moved, lanes, roots }: Way, pattern: Run): Procedure {
-  const { inputs, output } = building.what;
+  const { inputs, output } = building.formula;
   return addFunction(building, "partial", (f, pointers, _, count) => {
     const xs = inputs.map((from, i) => {
       const pointer = pointers[i]!;
@@ -182,14 +197,14 @@ export function addPartial(building: Building, { moved, lanes, roots }: Way, pat
   });
 }
 
-/** A vector of a run, `at` elements on. */
+/** Loads the vector that begins `at` elements on. */
 function loadRun(from: Access, lanes: VectorLanes, layout: Layout | undefined, pointer: Int, at = 0): Expr<"v128"> {
   return layout === "reversed"
     ? loadReversed(from, lanes, pointer, at)
     : loadPacked(from, lanes, pointer, at * from.bytes);
 }
 
-/** How many of `lanes` elements are one vector. */
+/** How many elements of a dtype one vector takes, at most `lanes`. */
 function fitting({ bytes }: Access, lanes: VectorLanes): VectorLanes {
   return Math.min(lanes, 16 / bytes) as VectorLanes;
 }

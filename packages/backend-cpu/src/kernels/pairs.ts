@@ -1,13 +1,14 @@
 /**
- * Trees that mix numbers of 64 and 32 bits, for four elements at a time: numbers of 64 bits are two vectors. Conversions
- * join both into one, or widen the lower and the upper half of one.
+ * Turns trees that mix numbers of 64 and 32 bits into trees for four elements at a time. A 64-bit number then takes two
+ * vectors. Conversions to 32 bits join these into one; conversions to 64 bits widen the lower and the upper half of
+ * one.
  */
 import { type Node, widthOf } from "./expression.ts";
 
 /** Elements that are moved together. */
 export const PAIRED = 4;
 
-/** One tree for each vector of each root. Of the two vectors of an operand, the second comes `operands` inputs later. */
+/** For each root one tree per vector. The second vector of input i is input i + `operands` of the new trees. */
 export function inPairs(roots: readonly Node[], operands: number): readonly (readonly Node[])[] {
   const done = new Map<Node, readonly Node[]>();
   const visit = (node: Node): readonly Node[] => {
@@ -35,7 +36,7 @@ function widened(node: Node, x: Node): readonly Node[] {
   ];
 }
 
-/** The high words of whole numbers need no shift. */
+/** A conversion to 32 bits. Where it takes the high word (a shift down by 32), joining does that without the shift. */
 function joined(node: Node, visit: (node: Node) => readonly Node[]): Node {
   const [wide] = node.args as [Node];
   const by = wide.args[1];

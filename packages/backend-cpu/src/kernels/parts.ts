@@ -1,11 +1,12 @@
 /**
- * Zeros around a part wait. What is added to them, or they to, meets the part alone: the gradient of a tensor's slices is the
- * sum of such, and each slice is written once, where it belongs. The zeros are not added: beside them -0 stays -0.
+ * Deferred padding with zeros. The gradient of slicing is a part surrounded by zeros, and the gradients of several
+ * slices of one tensor are added up. Such sums only touch the parts: parts that do not overlap are collected and each
+ * is written once, where it belongs. Since the zeros are never really added, a -0 beside them stays -0.
  */
-import { type Backend, isContiguous, type KernelCall, type Shape, sameShape, sizeOf, type View } from "@dl/tensor";
+import { type Backend, type KernelCall, type Shape, sizeOf, type View } from "@dl/tensor";
 import { CpuStorage, type Pending } from "../storage.ts";
 import { fill } from "./copy.ts";
-import { mayKeep, seen, writeTo } from "./deferred.ts";
+import { isWhole, mayKeep, snapshot, writeTo } from "./deferred.ts";
 import { part } from "./movement.ts";
 
 interface Part {
@@ -13,7 +14,7 @@ interface Part {
   readonly start: Shape;
 }
 
-/** Parts that do not meet, and zeros between. */
+/** A pending tensor made of parts that do not overlap, with zeros everywhere else. */
 class Parts implements Pending {
   readonly sources: CpuStorage[];
   readonly parts: readonly Part[];
@@ -34,13 +35,13 @@ class Parts implements Pending {
   }
 }
 
-function meet(a: Part, b: Part): boolean {
+function overlap(a: Part, b: Part): boolean {
   return a.start.every((start, dim) => {
     return start < b.start[dim]! + b.view.shape[dim]! && b.start[dim]! < start + a.view.shape[dim]!;
   });
 }
 
-/** The result of a call that pads with zeros. */
+/** Defers a call that pads with zeros; `undefined` for any other call. */
 export function deferParts(
   backend: Backend,
   { op, inputs, attrs, outputs }: KernelCall,
@@ -50,26 +51,28 @@ export function deferParts(
   if (op !== "pad" || attrs.value !== 0 || !mayKeep(view, length)) return undefined;
   const start = attrs.padding.map(([before]) => before);
   const { shape, dtype } = outputs[0]!;
-  return new CpuStorage(backend, dtype, length, new Parts([{ view: seen(view) as View, start }], shape));
+  return new CpuStorage(backend, dtype, length, new Parts([{ view: snapshot(view) as View, start }], shape));
 }
 
-function partsOf({ storage, shape, strides, offset }: View): readonly Part[] | undefined {
-  const { pending } = storage as CpuStorage;
-  if (!(pending instanceof Parts) || offset !== 0) return undefined;
-  return sameShape(shape, pending.shape) && isContiguous(shape, strides) ? pending.parts : undefined;
+function partsOf(view: View): readonly Part[] | undefined {
+  const { pending } = view.storage as CpuStorage;
+  return pending instanceof Parts && isWhole(view, pending.shape) ? pending.parts : undefined;
 }
 
-/** Adds parts that wait to a target, in place: to what it waits for, or to the slices that they meet. */
+/**
+ * For `target.add_(y)` with a pending, padded `y`: joins the parts of both if `target` is pending in the same way and
+ * they do not overlap, otherwise adds each part to its slice of `target`. Returns whether it did.
+ */
 export function addParts({ op, inputs: [x, y] }: KernelCall, target: View): boolean {
   if (op !== "add" || typeof x !== "object" || typeof y !== "object" || x.storage !== target.storage) return false;
   const added = partsOf(y);
   if (!added?.every(({ view }) => view.storage !== target.storage)) return false;
   const storage = target.storage as CpuStorage;
   storage.settleReaders();
-  // A reader may have needed what is added; its parts are gone then.
+  // Settling the target's readers may have computed `y`, which then has no parts any more.
   if (partsOf(y) !== added) return false;
   const own = partsOf(target);
-  if (own && !own.some((a) => added.some((b) => meet(a, b))))
+  if (own && !own.some((a) => added.some((b) => overlap(a, b))))
     storage.waitFor(new Parts([...own, ...added], target.shape));
   else for (const each of added) addSlice(target, each);
   return true;

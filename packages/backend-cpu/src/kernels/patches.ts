@@ -1,18 +1,21 @@
-/** Trees without their patches, or with fallbacks that serve all elements in their place. */
+/** Removes the patches from trees, see `patch` in `expression.ts`. */
 import { type Node, patch } from "./expression.ts";
 
-/** A patch whose fallback serves all elements: wherever the fast way holds, it gives the same, bit by bit. */
+/** A patch whose fallback may serve all elements: where the fast way is right, both give the same bits. */
 export function extended(...parts: Parameters<typeof patch>): Node {
   return { ...patch(...parts), servesAll: true };
 }
 
-/** The tree with such fallbacks alone; `undefined` if it has none. For blocks where many elements need them. */
+/**
+ * The tree with every patch of {@link extended} replaced by its fallback, for blocks where many elements need it;
+ * `undefined` if there is no such patch.
+ */
 export function completed(root: Node): Node | undefined {
   const result = substituted(root);
   return result === root ? undefined : result;
 }
 
-/** A tree over other inputs, if there are some, completed. */
+/** The same for a tree whose inputs stand for `inputs`, if these are given. */
 function substituted(root: Node, inputs?: readonly Node[]): Node {
   return rebuilt(root, (node, args) => {
     if (node.op === "input") return inputs?.[node.detail as number];
@@ -22,11 +25,11 @@ function substituted(root: Node, inputs?: readonly Node[]): Node {
 
 export interface Unpatched {
   readonly value: Node;
-  /** Negative or true where a patch is needed. */
+  /** For each patch a node that is negative or true where it is needed. */
   readonly signs: readonly Node[];
 }
 
-/** A tree that takes the fast way everywhere, and where it must not. */
+/** The tree with the fast way of every patch, and the signs that tell where that is wrong. */
 export function withoutPatches(root: Node): Unpatched {
   const signs: Node[] = [];
   const value = rebuilt(root, ({ op }, [sign, fast]) => {
@@ -37,7 +40,7 @@ export function withoutPatches(root: Node): Unpatched {
   return { value, signs };
 }
 
-/** A tree with others in the place of some nodes, as `place` says from the nodes and their new arguments. */
+/** A copy of a tree in which `place` may exchange nodes: it gets a node and its new arguments. */
 function rebuilt(root: Node, place: (node: Node, args: readonly Node[]) => Node | undefined): Node {
   const done = new Map<Node, Node>();
   const visit = (node: Node): Node => {

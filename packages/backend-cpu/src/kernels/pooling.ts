@@ -3,12 +3,12 @@ import { type Attrs, type Shape, sizeOf, type View } from "@dl/tensor";
 import { type ConvShape, convMaxPool } from "../dense/conv.ts";
 import { maxPool, maxPoolBackward, type PoolShape } from "../dense/pool.ts";
 import { addressOf, type CpuStorage } from "../storage.ts";
-import { convolveAwaited, type Factors } from "./convolution.ts";
+import { type Factors, fuseConvolution } from "./convolution.ts";
 import { inFloats } from "./floats.ts";
 import type { Kernel } from "./kernel.ts";
 import { beforeRelu, notePooled } from "./waiting.ts";
 
-/** Field by field: copying objects takes longer than a small kernel. */
+/** Written out field by field: spreading objects takes longer than a small kernel. */
 function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode, adaptive }: Attrs<"maxPool">): PoolShape {
   const lead = x.length - kernel.length;
   let planes = 1;
@@ -16,7 +16,7 @@ function shapeOf(x: Shape, { kernel, stride, padding, dilation, ceilMode, adapti
   return { planes, input: x.slice(lead), kernel, stride, padding, dilation, ceilMode, adaptive };
 }
 
-/** A ReLU that still waits is left waiting: the windows look at what it would read. */
+/** Max pooling, fused with the deferred ReLU and convolution that it reads, if any. Those stay pending. */
 export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positions]) => {
   const [given] = inputs as readonly [View];
   const source = beforeRelu(given);
@@ -24,7 +24,7 @@ export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positi
   const window = shapeOf(x.shape, attrs);
   const [y, indices] = [out!.address, positions!.address];
   const run = (shape: ConvShape, factors: Factors) => convMaxPool(shape, window, { ...factors, y, indices, relu });
-  if (!convolveAwaited(x, out!, run)) {
+  if (!fuseConvolution(x, out!, run)) {
     void (x.storage as CpuStorage).block;
     inFloats("maxPool", [x], out!, (type, [input], output) =>
       maxPool(type, window, { input: input!, output, indices, relu }),
@@ -33,7 +33,10 @@ export const maxPoolKernel: Kernel<"maxPool"> = ({ inputs, attrs }, [out, positi
   if (relu) notePooled(given, out!, positions!);
 };
 
-/** The windows are not known, only how many there are: any that give as many outputs will do for adding up by position. */
+/**
+ * Windows for the gradient of an adaptive pooling, whose real ones are not known. Gradients are added up by position,
+ * so any windows will do that give the right number of outputs.
+ */
 function anyWindows(inputShape: Shape, outputs: Shape): PoolShape {
   const input = inputShape.slice(2);
   const padding = input.map((size, i) => Math.max(0, Math.ceil((outputs[2 + i]! - size) / 2)));

@@ -1,12 +1,15 @@
-/** How many vector registers a loop over some trees takes. V8 may choose another order, but hardly a longer life of values. */
+/**
+ * Estimates how many vector registers a loop over some trees takes. V8 may compute nodes in another order, but will
+ * hardly keep values alive for longer.
+ */
 
 import { constantsOf } from "./constants.ts";
 import type { Node } from "./expression.ts";
 
-/** Those that V8 gives out. */
+/** The vector registers that V8 can use. */
 export const REGISTERS = 15;
 
-/** Constants, which stay, and the most values that are needed later at any one time. */
+/** One for each constant, which stays there all the time, and one for each value alive where most values are. */
 export function registersOf(trees: readonly Node[]): number {
   const order = new Set<Node>();
   const lastUse = new Map<Node, number>();

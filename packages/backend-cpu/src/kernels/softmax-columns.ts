@@ -1,6 +1,7 @@
 /**
- * Softmax along lines that lie side by side: a panel of columns at once, a few rows at a time, with its totals in scratch
- * memory. Several folds read memory once: what they look at again is kept beside, packed.
+ * The softmax family along lines that lie side by side in memory, as columns. A panel of columns is folded a few rows
+ * at a time, with a total for each column in the scratch area. Values that later passes need are kept there, too,
+ * packed, so that memory is read only once.
  */
 import { type Expr, type Func, type Local, load, type Module, op } from "../wasm/emitter.ts";
 import { type Access, access, loadPacked, storeFirst, storePacked, storeRun } from "./access.ts";
@@ -12,18 +13,18 @@ import { type FoldTrees, keptAs, MOST_RESULTS, operands, usedBy, type Way } from
 type Int = Local<"i32">;
 type Vector = Local<"v128">;
 
-/** Columns of a panel, at most. */
+/** The most columns of a panel. */
 export const PANEL = 256;
-/** Bytes of the results of one kind. */
+/** Bytes for one result of each column. */
 const AREA = 8 * PANEL;
-/** Of scratch, for results; what is kept follows. */
+/** The scratch bytes for all results, behind which values are kept. */
 export const RESULT_BYTES: number = MOST_RESULTS * AREA;
 
-/** `step` bytes lie between rows, `near` between those of what is kept. */
+/** Rows are `step` bytes apart, rows of kept values `near` bytes. */
 const params = ["x0", "x1", "target", "rows", "step", "kept", "near", "scratch", "width"] as const;
 export type Panel = { readonly [K in (typeof params)[number]]: Int };
 
-/** Gives what writes a panel. */
+/** Adds a function for each pass, and returns what writes the code that calls them for a panel. */
 export function addPanels(m: Module, way: Way): (f: Func, panel: Panel) => void {
   const { folds } = way.trees;
   let known = 0;
@@ -40,7 +41,7 @@ export function addPanels(m: Module, way: Way): (f: Func, panel: Panel) => void 
 
 const total = (at: Int, place: number, vector = 0): Expr<"v128"> => load("v128.load", at, place * AREA + 16 * vector);
 
-/** What trees use of the elements of a vector: those read, `beside` these, and what is kept. */
+/** Returns what loads the operands that some trees use: a vector of each input, and one of the kept values. */
 function loadsOf(f: Func, { dtype, type, lanes }: Way, { x0, x1 }: Panel, trees: readonly Node[]) {
   const used = usedBy(trees);
   const beside = f.let(op("i32.sub", x1, x0));
@@ -70,7 +71,7 @@ function foldRows(f: Func, way: Way, panel: Panel, which: number, known: number)
   mapTotals(f, way, panel, fold.finish, known);
 }
 
-/** Writes what trees make of each total in its place, and of the results behind. */
+/** Replaces each total by the values of some trees of it: the first in its place, further ones in the next areas. */
 function mapTotals(f: Func, { lanes, tools }: Way, panel: Panel, trees: readonly Node[], known: number): void {
   const code = new Lowering(f, trees, lanes, tools);
   const map = ([at]: readonly Int[]): void => {
@@ -80,7 +81,10 @@ function mapTotals(f: Func, { lanes, tools }: Way, panel: Panel, trees: readonly
   eachVector(f, panel.width, lanes, [[panel.scratch, 16]], map, [1]);
 }
 
-/** What folds a vector of each of some rows, and then meets the total; `places` are those of rows, then of what is kept. */
+/**
+ * Returns what folds a vector of each of some rows, and adds the result to the total. `places` are the places of these
+ * rows, then those of their kept values.
+ */
 function rowsAdder(
   f: Func,
   way: Way,
@@ -133,7 +137,7 @@ function writeRows(f: Func, way: Way, panel: Panel, known: number): void {
   });
 }
 
-/** Vectors of which `left` elements count, at least one of the last. */
+/** Stores vectors of which only the first `left` elements count, at least one of the last vector. */
 function storeLeft(f: Func, to: Access, lanes: 2 | 4, target: Int, values: readonly Vector[], left: Int): void {
   const rest = values.length - 1;
   f.if(

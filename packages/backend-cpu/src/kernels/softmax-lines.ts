@@ -1,4 +1,8 @@
-/** ★ The softmax family: some folds along a line, each of which may use those before, then the results. */
+/**
+ * ★ The softmax family, one row per op. All its ops work on lines of one dimension in the same way: first one or two
+ * folds (such as the maximum, then the sum of the powers), each of which may use the results of those before; then the
+ * output is computed from the elements and these results. `softmax-rows.ts` and `softmax-columns.ts` have the loops.
+ */
 import type { SoftmaxOp } from "@dl/tensor";
 import { type Access, access } from "./access.ts";
 import * as e64 from "./exponential64.ts";
@@ -11,18 +15,20 @@ import { unary } from "./unary.ts";
 export type FloatName = "float32" | "float64" | "float16" | "bfloat16";
 type FloatType = "f32" | "f64";
 
+/** What a fold makes of an element. */
 interface Terms {
+  /** What is added to the total. */
   readonly folded: Node;
-  /** What later folds and the output read instead of the element. */
+  /** What later folds and the output may read instead of the element. */
   readonly kept?: Node;
 }
 
 interface Fold {
   readonly start: number;
   readonly combine: (a: Node, b: Node) => Node;
-  /** What is made of an element; what it sees of earlier folds is `results`. */
+  /** The terms of an element of each input, given the results of the earlier folds. */
   readonly terms: (xs: readonly Node[], results: readonly Node[]) => Terms;
-  /** What later folds and the output need of the total, once a line; else the total itself. */
+  /** The results of the fold, computed once a line from the total; by default the total itself. */
   readonly finish?: (total: Node) => readonly Node[];
 }
 
@@ -32,11 +38,11 @@ interface Line {
   readonly output: (xs: readonly Node[], results: readonly Node[], kept: Node) => Node;
 }
 
-/** Of what is never above 0. */
+/** eˣ for x ≤ 0. */
 const exp = (x: Node): Node => (x.type === "f32" ? m32.expNegative(x) : e64.expNegative(x));
 const log = (x: Node): Node => unary.log(x, x.type === "f32" ? "float32" : "float64");
 const sum = { start: 0, combine: add } as const;
-/** NaN is passed over: it comes back with its own power, and so with the sum. */
+/** The maximum. It may skip NaN, which makes the sum of the powers NaN in any case. */
 const top = { start: -Infinity, combine: pmax, terms: ([x]: readonly Node[]) => ({ folded: x! }) } as const;
 
 function powers([x]: readonly Node[], [highest]: readonly Node[]): Terms {
@@ -49,14 +55,17 @@ function distances([x]: readonly Node[], [highest]: readonly Node[]): Terms {
   return { folded: exp(distance), kept: distance };
 }
 
-/** 1 / total, and what float32 cannot hold of it: products with both are as exact as quotients. float64 is divided. */
+/**
+ * In float32 the inverse of the total, and the rest that float32 cannot hold: the sum of the products with both is as
+ * exact as a quotient. In float64 elements are divided by the total.
+ */
 function reciprocal(total: Node): readonly Node[] {
   if (total.type === "f64") return [total, total];
   const high = div(1, total);
   return [high, mul(fma(neg(high), total, 1), high)];
 }
 
-/** One row per op. Inputs as in the table of ops. */
+/** The inputs of each op are those in the op table. */
 export const lines: { readonly [K in SoftmaxOp]: Line } = {
   softmax: {
     inputs: 1,
@@ -80,7 +89,7 @@ export const lines: { readonly [K in SoftmaxOp]: Line } = {
   },
 };
 
-/** Where trees find their operands: after two inputs come the results. */
+/** The operands of trees by index: two inputs, the results of the folds, the total of a fold, and the kept value. */
 const RESULTS = 2;
 export const MOST_RESULTS = 3;
 const TOTAL = RESULTS + MOST_RESULTS;
@@ -89,12 +98,12 @@ const KEPT = TOTAL + 1;
 export interface FoldTrees {
   readonly start: Node;
   readonly element: Node;
-  /** The total with the element. */
+  /** The total after the element was added. */
   readonly next: Node;
-  /** Two totals. */
+  /** The combination of two totals. */
   readonly merge: Node;
   readonly finish: readonly Node[];
-  /** What is stored for later. */
+  /** What is stored for later folds and the output. */
   readonly kept: Node | undefined;
 }
 
@@ -103,7 +112,10 @@ export interface Trees {
   readonly output: Node;
 }
 
-/** What is kept for later folds and the output: what the first of several reads, elements of the table's choice, or nothing. */
+/**
+ * What is stored for later passes over a line, so that they need not read the input again: the input as the first of
+ * several folds reads it (`"read"`), too; only the `kept` terms of the table (`"elements"`); or nothing.
+ */
 export type Keeping = "read" | "elements" | "nothing";
 
 export function treesOf(name: SoftmaxOp, dtype: FloatName, keeping: Keeping, loaded: (x: Node) => Node): Trees {
@@ -131,21 +143,21 @@ export function treesOf(name: SoftmaxOp, dtype: FloatName, keeping: Keeping, loa
 
 export const typeOf = (dtype: FloatName): FloatType => (dtype === "float64" ? "f64" : "f32");
 
-/** What elements are kept as. */
+/** The dtype of kept values. */
 export const keptAs = (type: FloatType): Access => access[type === "f32" ? "float32" : "float64"];
 
-/** What trees need to be given. */
+/** Which of the inputs, and whether kept values, are operands of some trees. */
 export function usedBy(trees: readonly Node[]): { readonly read: readonly boolean[]; readonly kept: boolean } {
   const used = new Set([...collect(trees)].filter(({ op }) => op === "input").map(({ detail }) => detail));
   return { read: [0, 1].map((i) => used.has(i)), kept: used.has(KEPT) };
 }
 
-/** In the order of the trees' operands. */
+/** Operands in the order of their indices. */
 export function operands<T>(xs: readonly T[], results: readonly T[], total?: T, kept?: T): T[] {
   return [xs[0], xs[1], ...Array.from({ length: MOST_RESULTS }, (_, i) => results[i]), total, kept] as T[];
 }
 
-/** What is written, and how. */
+/** The description of a kernel. */
 export interface Way {
   readonly dtype: FloatName;
   readonly type: FloatType;

@@ -1,4 +1,7 @@
-/** The kernels of the softmax family: units are contiguous lines, or panels of lines that lie side by side. */
+/**
+ * The exported kernels of the softmax family. A unit of work is a contiguous line (`rows`), or a panel of lines that
+ * lie side by side in memory (`columns`).
+ */
 import type { SoftmaxOp } from "@dl/tensor";
 import { at, ceilDiv, min, shareOf } from "../dense/element.ts";
 import { type Expr, type Func, i32, type Local, type Module, op, select } from "../wasm/emitter.ts";
@@ -10,21 +13,23 @@ import { addPanels, RESULT_BYTES } from "./softmax-columns.ts";
 import { type FloatName, type Keeping, keptAs, treesOf, typeOf, type Way } from "./softmax-lines.ts";
 import { addPasses, type Passes, writeRow } from "./softmax-rows.ts";
 
-/** Elements of a line are `inner` elements apart; `panel` columns make a unit. */
+/** The elements of a line are `inner` elements apart; `panel` neighbouring lines make a unit of `columns`. */
 const params = ["chunk", "chunks", "units", "x0", "x1", "target", "size", "inner", "panel"] as const;
 type Int = Local<"i32">;
 type Params = { readonly [K in (typeof params)[number]]: Int };
 
-/** What is computed; the first input is what `loaded` makes of what is read. */
 export interface Softmax {
   readonly name: SoftmaxOp;
   readonly dtype: FloatName;
+  /** The first input as a function of what is read from memory, see `look-through.ts`. */
   readonly loaded?: ((x: Node) => Node) | undefined;
-  /** 16-bit floats cannot keep elements. */
   readonly keeping: Keeping;
 }
 
-/** Exports `columns` and `rows`; of the logarithm, where nothing is kept, also `totals`: what a line's elements take. */
+/**
+ * Exports `columns` and `rows`. For logSoftmax, if nothing is kept, also `totals`: the results of the folds alone, from
+ * which any element can be computed (see `log-softmax.ts`).
+ */
 export function buildSoftmax(m: Module, what: Softmax): void {
   const { bytes } = access[what.dtype];
   const way = wayOf(m, what);
@@ -74,7 +79,7 @@ function addColumns(m: Module, way: Way): void {
   });
 }
 
-/** The results of each line side by side. */
+/** Exports `totals`, which writes the results of each line's folds side by side. */
 function addTotals(m: Module, way: Way, passes: Passes): void {
   const { dtype, type } = way;
   const { bytes } = access[dtype];
@@ -91,12 +96,12 @@ function addTotals(m: Module, way: Way, passes: Passes): void {
   });
 }
 
-/** How far the next line is, if there is one. */
+/** The distance to the next line, or 0 if this is the last. */
 function aheadOf(p: Params, unit: Local<"i32">, length: Local<"i32">): Expr<"i32"> {
   return select(op("i32.eq", op("i32.add", unit, 1), p.units), i32(0), length);
 }
 
-/** Of the inputs and of the output. */
+/** The addresses of the inputs and the output, `offset` bytes on. */
 function startsOf(f: Func, p: Params, offset: Expr<"i32">): readonly [x0: Int, x1: Int, target: Int] {
   const shared = f.let(offset);
   const start = (base: Int): Int => f.let(op("i32.add", base, shared));

@@ -1,4 +1,7 @@
-/** Softmax along contiguous lines: four vectors at once, then one, then the rest under a mask. */
+/**
+ * The softmax family along contiguous lines. Each fold, and the output, is a pass over the line: rounds of several
+ * vectors in blocks, then single vectors, then the last elements under a mask.
+ */
 import {
   call,
   type Expr,
@@ -19,33 +22,38 @@ import { type FoldTrees, keptAs, operands, usedBy, type Way } from "./softmax-li
 
 type Int = Local<"i32">;
 type Vector = Local<"v128">;
-/** Of the inputs, of what is kept, and of the output. */
+/** The pointers into both inputs, the kept values and the output. */
 type Pointers = readonly Int[];
 const names = ["x0", "x1", "kept", "target"] as const;
 
-/** Vectors of a round; of long formulas four would not leave a register to their constants. */
+/**
+ * The vectors of a round: one for formulas longer than `LONG`, with which four would leave no register for constants.
+ */
 function vectorsOf({ type, joined }: Way, { element }: Step): number {
   return (type === "f64" || !joined) && collect([element]).size > LONG ? 1 : 4;
 }
-/** Nodes. */
+/** In nodes. */
 const LONG = 16;
-/** Elements after which totals begin anew, so that sums are no long chains. */
+/** After so many elements a new total is begun. Long chains of additions would round too often. */
 const BLOCK = 512;
-/** Elements of a line that go vector by vector: calls of the passes would take longer. */
+/** Lines of at most so many elements go vector by vector, since calling the passes would take longer. */
 const SHORT = 64;
 
-/** What one pass over a line computes: an element that may be stored, and the total with it. */
+/** What one pass over a line computes. */
 interface Step {
   readonly element: Node;
-  /** Of the last step none. */
+  /** The fold that the element is added to; none in the last step, which stores the element as the output. */
   readonly fold?: FoldTrees;
-  /** Whether the next line is touched: memory would rest while this one is computed again and again in the nearest cache. */
+  /**
+   * Whether this pass touches the next line. While a line is computed several times in the nearest cache, memory would
+   * otherwise be idle.
+   */
   readonly fetches: boolean;
 }
 
 /**
- * A step over rounds of four vectors, from a total to a total, in a function of its own with one loop: V8 spills less in
- * those.
+ * A function that takes a step over some rounds, from a total to a total. It contains a single loop, in which V8 keeps
+ * more values in registers.
  */
 type Pass = FuncRef<readonly string[], "v128">;
 export type Passes = readonly { readonly step: Step; readonly pass: Pass }[];
@@ -63,7 +71,7 @@ export function addPasses(m: Module, way: Way): Passes {
   return [...passes, { step: last, pass: addPass(m, way, last, known) }];
 }
 
-/** `known`: how many results there are. */
+/** `known` is the number of results of the earlier folds. */
 function addPass(m: Module, way: Way, step: Step, known: number): Pass {
   const results = Array.from({ length: known }, (_, i) => `result${i}`);
   const params = [...names, "rounds", "ahead", "total:v128", ...results.map((name) => `${name}:${way.type}`)];
@@ -88,7 +96,7 @@ function addPass(m: Module, way: Way, step: Step, known: number): Pass {
   }) as unknown as Pass;
 }
 
-/** The code of a step inside one function. Make it before the loop, as a `Lowering`. */
+/** Writes the code of a step inside one function. Like a `Lowering`, it must be made before the loop. */
 class StepWriter {
   readonly #f: Func;
   readonly #way: Way;
@@ -107,12 +115,15 @@ class StepWriter {
     if (this.#step.fold) this.#f.set(total, this.emit([this.#step.fold.start], [])[0]!);
   }
 
-  /** Other trees than those of elements. */
+  /** Writes the code of any other trees. */
   emit(trees: readonly Node[], inputs: readonly Expr[]): Vector[] {
     return this.#kept(new Lowering(this.#f, trees, this.#way.lanes, this.#way.tools).emit(trees, inputs));
   }
 
-  /** A vector for each total; all are loaded before any is stored. `left`: how many elements, if less than a vector. */
+  /**
+   * Writes the step for as many vectors as there are totals; all are loaded before any is stored.
+   * @param left how many elements count, if they do not fill the vector
+   */
   write([x0, x1, kept, target]: Pointers, known: readonly Vector[], totals: readonly Vector[], left?: Int): void {
     const { dtype, type, lanes } = this.#way;
     const [from, near] = [access[dtype], keptAs(type)];
@@ -134,13 +145,13 @@ class StepWriter {
     this.#f.set(total, left ? op("v128.bitselect", next, total, firstLanes(left, this.#way.lanes)) : next);
   }
 
-  /** The totals as one vector. */
+  /** Combines the totals into one vector. */
   joined([first, ...rest]: readonly Vector[]): Vector {
     const { merge } = this.#step.fold!;
     return rest.reduce((a, b) => this.emit([merge], [a, b])[0]!, first!);
   }
 
-  /** The total of all lanes, in every lane. */
+  /** Combines all lanes of a total; every lane gets the result. */
   merged(total: Vector): Vector {
     const turned = (x: Vector, order: readonly number[]): Vector => this.joined([x, this.#f.let(shuffle(x, x, order))]);
     const halves = turned(total, [2, 3, 0, 1]);
@@ -158,7 +169,7 @@ class StepWriter {
   }
 }
 
-/** All pointers, past some elements. */
+/** Moves all pointers past some elements. */
 function move(f: Func, { dtype, type }: Way, pointers: Pointers, elements: Expr<"i32"> | number): void {
   const bytesOf = (i: number): number => (names[i] === "kept" ? keptAs(type) : access[dtype]).bytes;
   for (const [i, pointer] of pointers.entries()) {
@@ -171,7 +182,12 @@ function splatOf({ type }: Way, value: Local): Expr<"v128"> {
   return type === "f32" ? op("f32x4.splat", value as Local<"f32">) : op("f64x2.splat", value as Local<"f64">);
 }
 
-/** `starts`: of each input and of the output; the next line begins `ahead` bytes on. Gives what folds found. */
+/**
+ * Writes the code for one line: all folds and the output.
+ * @param starts the addresses of the inputs, the kept values and the output
+ * @param ahead the distance to the next line, in bytes
+ * @returns the results of the folds
+ */
 export function writeRow(
   f: Func,
   way: Way,
@@ -202,20 +218,20 @@ export function writeRow(
   return known;
 }
 
-/** A line under way. */
+/** The state of a pass over a line. */
 interface Line {
   readonly pointers: Pointers;
   readonly left: Int;
-  /** Elements of a block. */
+  /** The elements of the current block. */
   readonly some: Int;
   readonly ahead: Int;
   readonly total: Vector;
-  /** The total of a block. */
+  /** The total of the current block. */
   readonly near: Vector;
   readonly known: readonly Vector[];
 }
 
-/** Whole rounds of a long line, in blocks. */
+/** Writes the whole rounds of a long line, block by block. */
 function takeRounds(
   f: Func,
   way: Way,

@@ -14,16 +14,19 @@ import { withTemporaries } from "./temporary.ts";
 import { settle } from "./waiting.ts";
 
 const PARALLEL = 2 ** 14;
-/** Outer places from which wide panels are enough for all threads, and the width otherwise. */
+/** From this many outer positions on, wide panels are units enough for all threads; with fewer, panels are `NARROW`. */
 const MANY = 16;
 const NARROW = 64;
-/** Bytes of a line of the caches: the width of the narrowest panel. */
+/** Bytes of a cache line, which is the width of the narrowest panel. */
 const LINE = 64;
-/** Bytes of a panel that stay near, and of one that is kept at all. */
+/** The bytes of a panel that stay in the caches, and the most for which intermediate elements are kept at all. */
 const NEAR = 2 ** 19;
 const MOST = 2 ** 24;
 
-/** What the first input waits for is computed as it is read, again by each pass: less than to write and read it. */
+/**
+ * The kernel of an op. A deferred first input is computed while it is read, again in each pass: that costs less than
+ * writing and reading it.
+ */
 function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
   return ({ inputs, attrs }, [out]) => {
     const { dim } = attrs as { readonly dim: number };
@@ -40,7 +43,9 @@ function alongLines<K extends SoftmaxOp>(name: K): Kernel<K> {
   };
 }
 
-/** The first input is what a source makes of `xs[0]`, if there is one. */
+/**
+ * With a `source`, `xs[0]` is the view that it reads, and the first input is what the source's formula makes of that.
+ */
 function launch(
   name: SoftmaxOp,
   dtype: FloatName,
@@ -65,7 +70,7 @@ function launch(
   threads.parallel(key, way, sizeOf(out.shape) < PARALLEL ? 1 : Math.min(units, 64), args, scratch);
 }
 
-/** Lines that are near anyway are read again. */
+/** What to keep between passes: where lines stay in the caches, elements are read again. */
 function keepingOf(dtype: FloatName, width: number, line: number): Keeping {
   return dtypes[dtype].bytes >= 4 && (width === 1 || width * line <= NEAR) ? "elements" : "read";
 }

@@ -1,13 +1,14 @@
 /**
- * Trees over elements of 16 bits as trees over words that hold two of them: a vector is loaded once and computed as its even
- * and its odd elements, which costs a shift or a mask where widening would take a load each.
+ * Turns a tree over 16-bit elements into a tree over words that hold two of them. A vector is loaded once, and its even
+ * and odd elements are computed separately. Getting at those takes a shift or a mask, where widening would take another
+ * load.
  */
 import { and, constant, type Node, or, select, shl, shr, shrUnsigned } from "./expression.ts";
 
 /** Elements that are moved together. */
 export const SPLIT = 8 as const;
 
-/** The tree of a word of the result. Elements of 8 bits lie in 16. */
+/** The tree that computes a word with two elements of the result. Elements of 8 bits take 16 bits there. */
 export function splitInTwo(root: Node): Node {
   const [even, odd] = [half(evenOf)(root), half(oddOf)(root)];
   return or(masked(even, 0xffff), shifted(odd, 16));
@@ -17,7 +18,7 @@ type Pick = (word: Node, signed: boolean) => Node;
 export const evenOf: Pick = (word, signed) => (signed ? shr(shl(word, 16), 16) : and(word, 0xffff));
 export const oddOf: Pick = (word, signed) => (signed ? shr : shrUnsigned)(word, 16);
 
-/** Trees over one of the elements of a word. */
+/** Turns trees over elements into trees over words, which compute the even or the odd element. */
 export function half(pick: Pick): (root: Node) => Node {
   const done = new Map<Node, Node>();
   const visit = (node: Node): Node => {
@@ -43,7 +44,7 @@ const isChoice = ({ op, args }: Node): boolean => op === "select" && args[1]!.op
 const numberOf = (x: Node | undefined): number => Number(x!.detail);
 const by = ({ args }: Node): number => numberOf(args[1]);
 
-/** Shifted up; what was shifted down before is masked. */
+/** `x` shifted up, with fewer instructions where `x` ends in a shift down, a mask or a choice. */
 function shifted(x: Node, distance: number): Node {
   const { op, args } = x;
   const [first, second] = args as [Node, Node];
@@ -66,7 +67,7 @@ function masked(x: Node, mask: number): Node {
   return x.op === "and" && x.args[1]!.op === "const" ? masked(x.args[0]!, by(x) & mask) : and(x, mask);
 }
 
-/** Bits that may be set. */
+/** The bits that may be set in a word. */
 function possibleBits(x: Node): number {
   if (isChoice(x)) return numberOf(x.args[1]) | numberOf(x.args[2]);
   if (x.args[1]?.op !== "const") return -1;

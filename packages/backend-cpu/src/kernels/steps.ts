@@ -1,26 +1,32 @@
-/** The ops of a chain as one tree. */
+/** Fuses a chain of element-wise operations into one tree. */
 import { type DType, dtypes } from "@dl/tensor";
 import { access } from "./access.ts";
 import type { Elementwise } from "./elementwise.ts";
 import { constant, type Node, shl, shr, shrUnsigned } from "./expression.ts";
 
-/** The operand that is the number 0 where it is part of the formula. */
+/** Stands for an operand that is the number 0 and a constant of the formula, see {@link isKnown}. */
 export const ZERO = Number.POSITIVE_INFINITY;
 
-/** One op of a chain; its operands are inputs of the chain (0, 1, …), the results of earlier ops (~0, ~1, …) or {@link ZERO}. */
+/**
+ * One operation of a chain. Operands are inputs of the chain (0, 1, …), results of earlier steps (~0, ~1, …) or {@link
+ * ZERO}.
+ */
 export interface Step {
   readonly kernel: Elementwise;
   readonly operands: readonly number[];
 }
 
-/** What a number is called among what a chain reads. */
+/** Identifies a number among the inputs of a chain. */
 export const nameOf = (x: number, dtype: DType): string => `${Object.is(x, -0) ? "-0" : x} ${dtype}`;
 
-/** Comparisons and choices often have that, and give the same whether it is known or not; of 0 and -0 a minimum need not. */
+/**
+ * Whether an operand becomes a constant of the formula instead of a number in memory: 0 does, in comparisons and
+ * `where`, which it is common in. Others might give another result for a constant, as the minimum of 0 and -0 may.
+ */
 export const isKnown = ({ name, output }: Elementwise, x: unknown): boolean =>
   Object.is(x, 0) && (output === "bool" || name === "where");
 
-/** What says of a chain all that matters, for this process. */
+/** Identifies a chain within this process. */
 export function shortNameOf(steps: readonly Step[]): string {
   let name = "";
   for (const { kernel, operands } of steps) {
@@ -35,7 +41,7 @@ export function zeroOf(dtype: DType): Node {
   return decode(constant(raw, 0));
 }
 
-/** The formulas of all steps, one into the other; in between, elements are rounded as if they had been stored. */
+/** The tree of a chain over its inputs. Intermediate results are rounded as if they had been stored. */
 export function build(steps: readonly Step[], xs: readonly Node[]): Node {
   const results: Node[] = [];
   for (const { kernel, operands } of steps) {
@@ -48,6 +54,7 @@ export function build(steps: readonly Step[], xs: readonly Node[]): Node {
   return results.at(-1)!;
 }
 
+/** A result as it would be read back after it was stored in its dtype. */
 export function stored({ output }: Elementwise, value: Node): Node {
   const { bytes, signed, encode, decode } = access[output];
   const raw = encode(value);

@@ -1,6 +1,7 @@
 /**
- * Formulas of one 16-bit number have 65536 results. Once a long one has been asked for several times as many, all of them
- * are computed, by its own kernel, and are looked up from then on: that takes two loads an element.
+ * Tables for functions of one 16-bit number, which have only 65536 results. Once a long formula has been asked for
+ * several times as many elements, its kernel fills a table with all results; from then on they are looked up, with two
+ * loads an element.
  */
 import { type DType, dtypes } from "@dl/tensor";
 import type { Block } from "../runtime/block.ts";
@@ -11,20 +12,20 @@ import { collect } from "./lanes.ts";
 
 const RESULTS = 2 ** 16;
 const BYTES = 2;
-/** Elements that are asked for before all results are computed. */
+/** How many elements must have been asked for before the table is filled. */
 const ENOUGH = 4 * RESULTS;
-/** Nodes that take as long as looking up a result; a division or a root does alone. */
+/** Looking up a result takes as long as so many nodes, or as a single division or root. */
 const LONG = 12;
 /** Elements in a vector. */
 const TOGETHER = 8;
 
-/** The results of one formula with some numbers. */
+/** The table of one formula, for the latest values of the numbers among its operands. */
 export class Tabulated {
   #numbers: readonly number[] = [];
   #seen = 0;
   #block: Block | undefined;
 
-  /** Where all results lie, if those of the next `count` elements are to be looked up there. */
+  /** The address of the table, if the results of the next `count` elements are to be taken from there. */
   of(count: number, numbers: readonly number[], compute: Compute): number | undefined {
     if (!numbers.every((x, i) => Object.is(x, this.#numbers[i]))) this.#seen = 0;
     this.#numbers = numbers;
@@ -44,15 +45,15 @@ export class Tabulated {
   }
 }
 
-/** Writes the results for `count` elements at an address to another. */
+/** Computes `count` elements from one address to another. */
 type Compute = (from: number, to: number, count: number) => void;
 
-/** Whether one number of 16 bits becomes another. */
+/** Whether both dtypes have 16 bits. */
 export function areHalves(from: DType | undefined, to: DType): boolean {
   return from !== undefined && dtypes[from].bytes === BYTES && dtypes[to].bytes === BYTES;
 }
 
-/** Whether looking up a result is faster than a formula. */
+/** Whether looking up a result is faster than computing the formula. */
 export function isLong({ root, weight }: Formula): boolean {
   return weight >= LONG || [...collect([root])].some(({ op }) => op === "div" || op === "sqrt");
 }

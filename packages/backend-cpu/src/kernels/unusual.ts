@@ -1,4 +1,7 @@
-/** How it is noted, over many vectors, that some of their elements need a patch. */
+/**
+ * Loops without patches only note whether any element needed one. A patch comes with a *sign*: a node that is negative
+ * or true in such lanes. This module gathers the signs of many vectors, to be tested once after the loop.
+ */
 import { type Expr, type Func, type Local, op, splat } from "../wasm/emitter.ts";
 import { isZero } from "./constants.ts";
 import type { Node } from "./expression.ts";
@@ -6,27 +9,31 @@ import { maskOf, type VectorLanes } from "./lanes.ts";
 import { REGISTERS, registersOf } from "./registers.ts";
 import type { Way } from "./ways.ts";
 
-/** What is noted of a sign. */
+/** How one sign is gathered. */
 interface Note {
-  /** What is computed of each vector. */
+  /** The value that is gathered of each vector: the sign, or something that it follows from. */
   readonly tree: Node;
+  /** Makes a place to gather in. */
   readonly begin: (f: Func) => Sum;
 }
 
-/** What some vectors have said. */
+/** The signs of some vectors, gathered. */
 interface Sum {
   add(value: Local<"v128">): void;
-  /** Not 0 where a lane was negative or true. */
+  /** Not 0 if any lane was negative or true. */
   mask(): Expr<"i32">;
 }
 
-/** A register that is spilled makes each round wait for the memory that the one before wrote; bits take no vector. */
+/**
+ * How the signs of a loop are gathered: in vectors, or, if these would not fit into the registers, as bits in an
+ * integer. A vector that is spilled to memory makes each round wait for what the one before has written.
+ */
 export function notesOf(way: Way): Note[] {
   const note = registersOfWay(way) >= REGISTERS ? asBits : asVector;
   return way.signs.map((sign) => note(sign, way.lanes));
 }
 
-/** Those that its loop takes if notes are vectors. */
+/** The vector registers that a loop takes if its signs are gathered in vectors. */
 export function registersOfWay({ signs, roots }: Way): number {
   return registersOf([...signs.map((sign) => gatheredOf(sign).of), ...roots]);
 }
@@ -52,15 +59,17 @@ function asVector(sign: Node, lanes: VectorLanes): Note {
   return { tree: of, begin };
 }
 
-/** What is kept of a sign over many vectors: `of` it, gathered `by` an operation. */
+/** A node `of` which values are gathered `by` an operation, starting `from` a number. */
 interface Gathered {
   readonly of: Node;
   readonly by: "v128.or" | "i32x4.max_s";
-  /** What to begin with. */
   readonly from: number;
 }
 
-/** Of whole numbers that should be 0, the bits of all; of those that should not exceed a number, the largest. */
+/**
+ * How a sign is gathered with the fewest instructions. If it is a comparison `x > limit`, it is enough to gather the
+ * largest x; if it is `x ≠ 0`, the bits of all x. Any other sign is gathered itself.
+ */
 function gatheredOf(sign: Node): Gathered {
   const [x, y] = sign.args;
   const compared = x?.type === "i32" && y?.op === "const";

@@ -1,7 +1,11 @@
 /**
- * Calls that wait, as long element-wise results do, for kernels that can do both their own work and theirs at once, or need
- * only what they would read: a convolution for a ReLU or max pooling behind it; and the gradient of max pooling, all zeros
- * but for the few elements that won, for the gradients of a convolution.
+ * Deferred calls of operations that are not element-wise. They stay pending because the kernel that reads the result
+ * may do both operations in one, or may need only the inputs of the call:
+ *
+ * - a convolution, for the ReLU or the max pooling behind it;
+ * - the gradient of max pooling, which is zero but for one element of each window (the *winners*), for the gradients of
+ *   a convolution;
+ * - a scatter into zeros and a logSoftmax, for the gradient of a loss of classes (`log-softmax.ts`).
  */
 import {
   type Attrs,
@@ -14,7 +18,7 @@ import {
   type View,
 } from "@dl/tensor";
 import { addressOf, CpuStorage, type Pending } from "../storage.ts";
-import { LONG, mayKeep, seen, waitingSource } from "./deferred.ts";
+import { deferredInput, isWhole, LONG, mayKeep, snapshot } from "./deferred.ts";
 import { areInside, isBlank } from "./indices.ts";
 import type { AnyKernel, Output } from "./kernel.ts";
 import { viewOf } from "./temporary.ts";
@@ -25,7 +29,7 @@ class WaitingCall implements Pending {
   readonly #launch: AnyKernel;
 
   constructor(call: KernelCall, launch: AnyKernel) {
-    this.#call = { ...call, inputs: call.inputs.map(seen) } as KernelCall;
+    this.#call = { ...call, inputs: call.inputs.map(snapshot) } as KernelCall;
     this.sources = this.#call.inputs.map((x) => (x as View).storage as CpuStorage);
     this.#launch = launch;
   }
@@ -50,43 +54,57 @@ class WaitingCall implements Pending {
   }
 }
 
-/** Elements from which a convolution waits: to wait costs more than to write and read fewer. */
+/** Convolutions with smaller results are computed at once: deferring costs more than writing and reading those. */
 const ENOUGH = 2 ** 11;
-/** How many times as many elements its input may have: a result that is kept keeps it too. */
+/**
+ * How many times larger than the result the input of a deferred convolution may be, since the result keeps it alive.
+ */
 const MOST_KEPT = 8;
 
 /**
- * Weights whose convolutions wait no more: they were computed twice, because somebody read both the result and what a ReLU or
- * a pooling made of it; or the weights are many, and change.
+ * Weights whose convolutions are not deferred any more. Either a convolution was computed twice, because somebody read
+ * its result as well as the ReLU or pooling that it had been fused with; or copying the changing weights costs too
+ * much.
  */
-const impatient = new WeakSet<CpuStorage>();
+const notWorthDeferring = new WeakSet<CpuStorage>();
 
 class WaitingConvolution extends WaitingCall {
   readonly #weight: CpuStorage = this.sources[1]!;
-  #served = false;
+  #wasComputed = false;
 
-  /** Notes that it was computed, for somebody else or for itself. */
-  serve(): void {
-    if (this.#served) impatient.add(this.#weight);
-    this.#served = true;
+  /** Notes that the convolution was computed, by itself or by a kernel that fused it. */
+  noteComputed(): void {
+    if (this.#wasComputed) notWorthDeferring.add(this.#weight);
+    this.#wasComputed = true;
   }
 
   override compute(storage: CpuStorage, address: number): void {
     super.compute(storage, address);
-    this.serve();
+    this.noteComputed();
   }
 
-  /** Who has served is hardly needed again: a copy of the weights, which an optimizer steps, costs less than the result. */
-  leave(source: CpuStorage): boolean {
-    if (!this.#served) return false;
-    if (2 * source.length > sizeOf(this.call.outputs[0]!.shape)) impatient.add(this.#weight);
+  /**
+   * Once a kernel has fused the convolution, its own result is hardly needed any more. When an optimizer steps the
+   * weights, keeping a copy of the old ones is cheaper than computing that result.
+   */
+  detach(source: CpuStorage): boolean {
+    if (!this.#wasComputed) return false;
+    if (2 * source.length > sizeOf(this.call.outputs[0]!.shape)) notWorthDeferring.add(this.#weight);
     this.replace(source, source.copy());
     return true;
   }
 }
 
-/** The result of a call with one output of `length` elements, if it should wait until `launch` is needed. */
-export function waitFor(backend: Backend, call: KernelCall, length: number, launch: AnyKernel): CpuStorage | undefined {
+/**
+ * Defers a call with one output of `length` elements; `launch` computes it if need be. `undefined` if it should not
+ * wait.
+ */
+export function deferCall(
+  backend: Backend,
+  call: KernelCall,
+  length: number,
+  launch: AnyKernel,
+): CpuStorage | undefined {
   if (call.outputs[0]!.dtype !== "float32") return undefined;
   const winners = call.op === "reluBackward" ? winnersBeforeRelu(backend, call) : undefined;
   if (!winners && !mayWait(call, length)) return undefined;
@@ -98,8 +116,8 @@ export function waitFor(backend: Backend, call: KernelCall, length: number, laun
   return new CpuStorage(backend, "float32", length, pending);
 }
 
-/** Whether `target`, which waits for a convolution, waits for its ReLU instead. */
-export function waitInPlace(call: KernelCall<"relu">, target: View, launch: AnyKernel): boolean {
+/** Defers an in-place ReLU of a convolution that is deferred itself. Returns whether it did. */
+export function deferReluInPlace(call: KernelCall<"relu">, target: View, launch: AnyKernel): boolean {
   const storage = target.storage as CpuStorage;
   if ((call.inputs[0] as View).storage !== storage || !waitingCall(target, "conv")) return false;
   storage.settleReaders();
@@ -113,30 +131,34 @@ export function waitInPlace(call: KernelCall<"relu">, target: View, launch: AnyK
 
 function mayWait({ op, attrs, inputs }: KernelCall, length: number): boolean {
   const views = inputs as readonly View[];
-  if (op === "scatter") return length >= LONG && isLone(views as readonly [View, View, View], attrs, length);
+  if (op === "scatter") return length >= LONG && isOnePerLine(views as readonly [View, View, View], attrs, length);
   if (op === "conv") return mayConvolveLater(views, length);
   if (op === "relu") return waitingCall(views[0]!, "conv") !== undefined;
   if (op === "logSoftmax")
     return length >= LONG && attrs.dim === views[0]!.shape.length - 1 && isKept(views[0]!, length);
   if (op !== "maxPoolBackward" || length < LONG) return false;
   const kept = views.every((x) => isKept(x, length));
-  // Windows that miss the input give nothing: a sum of what is not zero would count them.
+  // With dilation a window may lie in the padding altogether. Its gradient goes nowhere, so the sum of the winners
+  // would not be the sum of the whole result.
   return kept && (attrs.window?.dilation.every((step) => step === 1) ?? false);
 }
 
 const isKept = (x: View, length: number): boolean => isContiguous(x.shape, x.strides) && mayKeep(x, length);
 
-/** What the user may write meanwhile is copied, where that costs little. */
+/** A view that the user cannot write: a copy, if its memory is exposed. */
 function unexposed(x: View): View {
   const storage = x.storage as CpuStorage;
   return storage.isExposed ? { ...x, storage: storage.copy() } : x;
 }
 
-/** How many times as many elements the lines have as storages that may be copied. */
+/** How many times smaller than the result the inputs of a deferred scatter must be, since they may be copied. */
 const MANY = 16;
 
-/** Whether each line of zeros gets one number, which fails nowhere: the gradient of picking a class. */
-function isLone(
+/**
+ * Whether a scatter puts one number into each line of a tensor of zeros, with all indices in range: this is the
+ * gradient of picking the element of a class.
+ */
+function isOnePerLine(
   [self, index, source]: readonly [View, View, View],
   { dim, reduce, includeSelf }: Attrs<"scatter">,
   length: number,
@@ -149,18 +171,20 @@ function isLone(
 
 function mayConvolveLater(views: readonly View[], length: number): boolean {
   const [x, weight] = views.map(({ storage }) => storage as CpuStorage) as [CpuStorage, CpuStorage];
-  if (length < ENOUGH || x.length > MOST_KEPT * length || impatient.has(weight)) return false;
+  if (length < ENOUGH || x.length > MOST_KEPT * length || notWorthDeferring.has(weight)) return false;
   return views.every(({ storage }) => !(storage as CpuStorage).isExposed);
 }
 
-/** What the whole of a tensor waits for. */
+/** The deferred call that `x` is the whole result of. */
 function pendingOf(x: View): WaitingCall | undefined {
   const { pending } = x.storage as CpuStorage;
-  if (!(pending instanceof WaitingCall) || x.offset !== 0) return undefined;
-  return sameShape(x.shape, pending.call.outputs[0]!.shape) && isContiguous(x.shape, x.strides) ? pending : undefined;
+  return pending instanceof WaitingCall && isWhole(x, pending.call.outputs[0]!.shape) ? pending : undefined;
 }
 
-/** Kernels share their places for operands: none may start while another one collects its own. */
+/**
+ * Computes pending inputs. Do this before collecting the operands of a kernel: all kernels share the memory for that,
+ * so none may start in between.
+ */
 export function settle(inputs: readonly KernelInput[]): void {
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i]!;
@@ -168,7 +192,7 @@ export function settle(inputs: readonly KernelInput[]): void {
   }
 }
 
-/** The call of `op` that a whole tensor waits for; what it reads waits no more. */
+/** The deferred call of `op` that `x` is the whole result of. The inputs of the call are computed. */
 export function waitingCall<K extends "conv" | "maxPoolBackward" | "scatter" | "logSoftmax">(
   x: View,
   op: K,
@@ -179,23 +203,25 @@ export function waitingCall<K extends "conv" | "maxPoolBackward" | "scatter" | "
   return pending.call as KernelCall<K>;
 }
 
-/** To be called by who has computed the convolution that `x` waits for, to go on with it. */
-export function served(x: View): void {
-  ((x.storage as CpuStorage).pending as WaitingConvolution).serve();
+/** Call it after a kernel has fused the convolution that `x` is the deferred result of. */
+export function noteFused(x: View): void {
+  ((x.storage as CpuStorage).pending as WaitingConvolution).noteComputed();
 }
 
-/** What `x` is the ReLU of, if it waits for that. */
+/** The input of the deferred ReLU that `x` is the result of. */
 export function beforeRelu(x: View): View | undefined {
   const pending = pendingOf(x);
-  return pending?.call.op === "relu" ? (pending.call.inputs[0] as View) : waitingSource(x, "relu");
+  return pending?.call.op === "relu" ? (pending.call.inputs[0] as View) : deferredInput(x, "relu");
 }
 
-/** For each plane of a gradient that waits: some of its elements, and where they are. All others are zeros. */
+/**
+ * The winners of the deferred gradient of a max pooling: for each plane some values and their positions; the rest is 0.
+ */
 export function winnersOf(x: View): readonly [values: View, positions: View] | undefined {
   return waitingCall(x, "maxPoolBackward")?.inputs as readonly [View, View] | undefined;
 }
 
-/** What was pooled from something that waits. */
+/** The results of pooling a pending tensor. */
 interface Pooled {
   readonly values: View;
   readonly version: number;
@@ -204,7 +230,7 @@ interface Pooled {
 
 const pooledFrom = new WeakMap<Pending, Pooled>();
 
-/** Notes what max pooling made of `x`, a ReLU that waits and may never be needed itself. */
+/** Remembers the results of pooling `x`, a pending ReLU, for {@link winnersBeforeRelu}. */
 export function notePooled(x: View, out: Output, positions: Output): void {
   const { pending } = x.storage as CpuStorage;
   if (!pending) return;
@@ -215,8 +241,9 @@ export function notePooled(x: View, out: Output, positions: Output): void {
 }
 
 /**
- * Where a ReLU that waits was pooled, and the gradient of that pooling waits: ReLU passes on the gradients of those winners
- * that are above 0, and they are the pooled values.
+ * For a pending ReLU that was max pooled, and the pending gradient of that pooling: the gradient of both together, as a
+ * gradient of max pooling with other winners. Only the winners have a gradient, ReLU passes on those above 0, and their
+ * values are the results of the pooling; so it is enough to apply `reluBackward` to these.
  */
 function winnersBeforeRelu(backend: Backend, { inputs: [gradient, y] }: KernelCall): KernelCall | undefined {
   if (typeof gradient !== "object" || typeof y !== "object") return undefined;

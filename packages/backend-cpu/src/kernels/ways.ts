@@ -1,4 +1,6 @@
-/** How many elements of a run are moved and computed together, and by which trees. */
+/**
+ * The ways to compute a packed run of an element-wise formula: how many elements go together, and by which trees.
+ */
 import { type Node, or, widthOf } from "./expression.ts";
 import type { Formula } from "./formula.ts";
 import type { Lanes, VectorLanes } from "./lanes.ts";
@@ -9,45 +11,51 @@ import { SPLIT } from "./split.ts";
 export interface Way {
   /** Elements that are loaded and stored together. */
   readonly moved: VectorLanes;
-  /** Lanes of the trees. */
+  /** The lanes that the trees compute in. */
   readonly lanes: VectorLanes;
   /** A tree for each vector of the result. */
   readonly roots: readonly Node[];
-  /** Negative or true where a patch is needed; none where patches are in the trees. */
+  /** Negative or true where an element needs a patch. None if the trees contain their patches. */
   readonly signs: readonly Node[];
-  /** Operands of 64 bits are two vectors each. */
+  /** Whether operands of 64 bits are two vectors each, see `pairs.ts`. */
   readonly paired: boolean;
 }
 
 export interface Ways {
-  /** Without patches. */
+  /** Without patches: the fast way for all elements. */
   readonly quick: Way;
-  /** The same with fallbacks that serve all elements in their place. */
+  /** Without patches: fallbacks for all elements, where there are some that can do that. */
   readonly complete: Way | undefined;
+  /** With patches. */
   readonly careful: Way;
 }
 
-export function waysOf(what: Formula, lanes: Exclude<Lanes, "scalar">): Ways {
-  const [moved, root] = what.split ? ([SPLIT, what.split] as const) : ([what.narrow ?? lanes, what.root] as const);
-  const careful: Way = { moved, lanes: what.split ? lanes : moved, roots: [root], signs: [], paired: false };
-  const quick = (tree: Node): Way => unpatched(what, careful, tree);
+export function waysOf(formula: Formula, lanes: Exclude<Lanes, "scalar">): Ways {
+  const [moved, root] = formula.split
+    ? ([SPLIT, formula.split] as const)
+    : ([formula.narrow ?? lanes, formula.root] as const);
+  const careful: Way = { moved, lanes: formula.split ? lanes : moved, roots: [root], signs: [], paired: false };
+  const quick = (tree: Node): Way => unpatched(formula, careful, tree);
   const complete = completed(root);
   return { careful, quick: quick(root), complete: complete && quick(complete) };
 }
 
-function unpatched(what: Formula, careful: Way, root: Node): Way {
+function unpatched(formula: Formula, careful: Way, root: Node): Way {
   const { value, signs } = withoutPatches(root);
-  if (!isMixed(what)) return { ...careful, roots: [value], signs: joinedSigns(signs) };
-  const [roots, ...pairs] = inPairs([value, ...signs], what.inputs.length) as [readonly Node[], ...(readonly Node[])[]];
+  if (!isMixed(formula)) return { ...careful, roots: [value], signs: joinedSigns(signs) };
+  const [roots, ...pairs] = inPairs([value, ...signs], formula.inputs.length) as [
+    readonly Node[],
+    ...(readonly Node[])[],
+  ];
   return { moved: PAIRED, lanes: PAIRED, roots, signs: joinedSigns(pairs.flat()), paired: true };
 }
 
-/** Whether elements of 64 bits become narrower ones, or the other way round. */
+/** Whether the formula mixes elements of 64 bits with narrower ones. */
 function isMixed({ lanes, inputs, output }: Formula): boolean {
   return lanes === 2 && [...inputs, output].some(({ bytes }) => bytes < 8);
 }
 
-/** One for each type, if there are several. */
+/** All signs of one width as a single node. */
 function joinedSigns(signs: readonly Node[]): readonly Node[] {
   return ([32, 64] as const).flatMap((width) => {
     const [first, ...others] = signs.filter(({ type }) => widthOf(type) === width);
