@@ -1,4 +1,4 @@
-/** Starting a backward pass: what is asked for, and the gradients it begins with. */
+/** Starts a backward pass: determines which nodes are needed, and the gradients that it begins with. */
 import {
   type BackwardOptions,
   enableGrad,
@@ -34,7 +34,7 @@ export function backward(
   run("backward", tensors, gradTensors, { createGraph, retainGraph, accumulate: true, needed, captures: null });
 }
 
-/** What waits for the end of the innermost pass under way. */
+/** Callbacks for the end of the innermost pass that is running. */
 let endings: (() => void)[] = [];
 
 export function afterPass(end: () => void): void {
@@ -71,7 +71,7 @@ export function run(
   else noGrad(body);
 }
 
-/** A handle that the pass may own. */
+/** The gradient that a pass begins with at `root`, as a handle that the pass may own. */
 function seedOf(op: string, root: Tensor, gradient: Tensor | null): Tensor {
   if (!root.requiresGrad) {
     fail(op, "this tensor does not require grad and has no history", "Set requiresGrad on what it is made from");
@@ -88,7 +88,7 @@ function seedOf(op: string, root: Tensor, gradient: Tensor | null): Tensor {
   return alias(gradient);
 }
 
-/** The nodes that lead from `roots` to `targets`, both included. */
+/** All nodes on paths from `roots` to `targets`, including both ends. */
 export function nodesTo(roots: readonly Tensor[], targets: ReadonlySet<Node>): ReadonlySet<Node> {
   const seen = new Set<Node>();
   const stack = roots.map(nodeOf).filter((node) => node !== null);
@@ -98,7 +98,7 @@ export function nodesTo(roots: readonly Tensor[], targets: ReadonlySet<Node>): R
     for (const edge of node.edges) if (edge && !seen.has(edge.node)) stack.push(edge.node);
   }
   const needed = new Set<Node>();
-  // Edges point to smaller numbers, so what lies behind a node is settled before it.
+  // Edges point to nodes with smaller numbers, so in this order those are decided before the nodes that lead to them.
   for (const node of [...seen].sort((a, b) => a.order - b.order)) {
     if (targets.has(node) || node.edges.some((edge) => edge && needed.has(edge.node))) needed.add(node);
   }

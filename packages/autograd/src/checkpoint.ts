@@ -1,4 +1,6 @@
-/** Memory for time: what a part of the model saves for backward is dropped, and computed again when backward comes. */
+/**
+ * Saves memory at the cost of time: values that a part of the model would save for backward are computed again there.
+ */
 import { defaultGenerator, enableGrad, fail, isGradEnabled, isTensor, scope, type Tensor } from "@dl/tensor";
 import { nodeOf, slotOf } from "./leaf.ts";
 import type { Node } from "./node.ts";
@@ -22,7 +24,7 @@ export function checkpoint<A extends readonly unknown[], R>(f: (...args: A) => R
   return segment.run(args) as R;
 }
 
-/** For the second call: it records a graph of its own, which nobody will ask. */
+/** Saved values of the second call, whose own graph is never differentiated. */
 const inert: Saved = {
   open: () => fail("checkpoint", "the graph of the second call was differentiated"),
   release: () => {},
@@ -30,13 +32,13 @@ const inert: Saved = {
 
 class Segment {
   readonly #f: Fn<unknown>;
-  /** What is not a tensor as it is, of a tensor whether it requires grad. */
+  /** The arguments; in place of each tensor, whether it requires grad. */
   readonly #args: readonly unknown[];
   readonly #kept: readonly (Saved | null)[];
   readonly #random = defaultGenerator.getState();
   #again: (Saved | null)[] | null = null;
   #count = 0;
-  /** Values not released yet, and the first call while it runs. */
+  /** How many values have not been released yet; while it runs, the first call counts as one more. */
   #waiting = 1;
 
   constructor(f: Fn<unknown>, args: readonly unknown[]) {
@@ -97,7 +99,7 @@ class Segment {
     return again;
   }
 
-  /** The arguments as leaves, with or without gradients as they had. */
+  /** The arguments, with tensors as leaves that require grad if they did. */
   #open(): unknown[] {
     return this.#args.map((arg, i) => {
       const kept = this.#kept[i];
@@ -111,7 +113,7 @@ class Segment {
   }
 }
 
-/** A saved value of the first call: its memory is the second call's, its history its own. */
+/** A saved value of the first call: its memory is made by the second call, its history is that of the first. */
 class Recomputed implements Saved {
   readonly #segment: Segment;
   readonly #index: number;

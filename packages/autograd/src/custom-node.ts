@@ -1,4 +1,4 @@
-/** The node of a function with a derivative of its own, and what its two halves share. */
+/** The node of a `customFunction`, and the context that its forward and backward share. */
 import {
   type DType,
   fail,
@@ -63,7 +63,7 @@ export class CustomNode extends Node {
     this.#context = context;
     this.#outputs = outputs.map(({ shape, dtype, device }) => ({ shape, dtype, device }));
     this.edges = args.map((arg) => (isTensor(arg) ? edgeTo(arg) : null));
-    // First: outputs that are saved remember which they are.
+    // Before saving, since a saved output remembers its index.
     for (const [slot, output] of outputs.entries()) output.outputIndex = slot;
     this.#saved = context.toSave.map((x) => x && save(x, x.storage.version, outputs.includes(x)));
     context.toSave.length = 0;
@@ -80,7 +80,7 @@ export class CustomNode extends Node {
     const results = this.#differentiate(full);
     context.savedTensors = [];
     this.#check(results);
-    // The caller's own tensors must survive the pass.
+    // New handles, since the pass disposes its gradients, and these may be tensors that the user holds.
     return results.map((result) => result && alias(result));
   }
 
@@ -121,7 +121,7 @@ export class CustomNode extends Node {
   }
 }
 
-/** Where differentiating ends: a derivative that has none itself. */
+/** The history of gradients that must not be differentiated again: going through it is an error. */
 class End extends Node {
   readonly name: string;
   override readonly edges: readonly (Edge | null)[];
@@ -138,7 +138,7 @@ class End extends Node {
   }
 }
 
-/** The same edge once more: each holder counts. */
+/** The same edge for another node, which counts as one more user of the node it leads to. */
 function held(edge: Edge | null): Edge | null {
   edge?.node.hold();
   return edge;

@@ -1,6 +1,6 @@
 /**
- * The backward pass: from the latest call to the earliest, each node once all its gradients have arrived. Gradients on
- * the way belong to the pass, which frees each as soon as it has been used.
+ * The backward pass. It visits nodes from the latest call to the earliest, each once all gradients of its outputs have
+ * arrived. The pass owns all gradients on the way and frees each as soon as it has been used.
  */
 import {
   add,
@@ -33,14 +33,14 @@ export interface PassOptions {
   readonly createGraph: boolean;
   /** Whether leaves get their gradients in `.grad`. */
   readonly accumulate: boolean;
-  /** The nodes on the way to what is asked for; `null`: everything. */
+  /** The nodes on the way to the gradients that were asked for; `null` for all nodes. */
   readonly needed: ReadonlySet<Node> | null;
   readonly captures: ReadonlyMap<Node, readonly Capture[]> | null;
 }
 
 export class Pass {
   readonly #options: PassOptions;
-  /** Nodes whose `arrival` is this pass's. */
+  /** The nodes that have gradients of this pass in their `arrival`. */
   readonly #queue = new Heap<Node>();
   readonly #wanted: Wanted;
 
@@ -50,7 +50,7 @@ export class Pass {
     this.#wanted = needed === null ? () => true : ({ node }) => needed.has(node);
   }
 
-  /** Hands in a gradient, which the pass then owns. */
+  /** Adds a gradient for output `slot` of `node`. The pass then owns it. */
   send(node: Node, slot: number, grad: Tensor | Blank): void {
     if (node instanceof AccumulateGrad && isTensor(grad) && this.#isPlain(node)) {
       node.accumulate(grad, this.#options.createGraph);
@@ -74,7 +74,7 @@ export class Pass {
     }
   }
 
-  /** The gradients of the node in front, which then waits no longer. */
+  /** Removes the first node from the queue, and returns the gradients that have arrived there. */
   #leave(): Arrival["grads"] {
     const node = this.#queue.pop()!;
     const { grads, outer } = node.arrival!;
@@ -82,7 +82,7 @@ export class Pass {
     return grads;
   }
 
-  /** A leaf that only adds up: it need not wait for the rest. */
+  /** Whether a leaf does nothing but add up gradients, so that it need not wait until all have arrived. */
   #isPlain(node: AccumulateGrad): boolean {
     const { accumulate, needed, captures } = this.#options;
     return accumulate && !node.leaf.hooks?.length && !captures?.has(node) && (needed === null || needed.has(node));
@@ -124,7 +124,10 @@ export class Pass {
     }
   }
 
-  /** Gradients of the inputs, owned by the pass; what it passes on as it is has left `grads`. */
+  /**
+   * Computes the gradients of a node's inputs. The pass owns them. A gradient that is passed on unchanged is removed
+   * from `grads`, so that it has one owner only.
+   */
   #differentiate(node: Node, grads: (Tensor | null)[]): Gradient[] {
     const results = differentiate(node, grads, this.#wanted);
     for (let i = 0; i < results.length; i++) {
@@ -139,7 +142,7 @@ export class Pass {
     return results;
   }
 
-  /** A gradient to which nothing will be added: hooks see it, and whoever asked for it gets it. */
+  /** Hands a gradient that is complete to the hooks, to `.grad` of tensors that retain it, and to captures. */
   #complete(node: Node, slot: number, arrived: Tensor | Blank | null | undefined): Tensor | null {
     if (!arrived) return null;
     let grad = isTensor(arrived)
@@ -156,7 +159,10 @@ export class Pass {
   }
 }
 
-/** A handle for one edge alone: two edges, or an edge and this pass, must not own the same. */
+/**
+ * A result as a handle of its own: neither two edges, nor an edge and the list of incoming gradients, may own the same
+ * tensor, since each owner disposes it.
+ */
 function take(result: Tensor, index: number, results: readonly Gradient[], grads: (Tensor | null)[]): Tensor {
   if (results.indexOf(result, index + 1) >= 0) return alias(result);
   const at = grads.indexOf(result);
@@ -164,7 +170,9 @@ function take(result: Tensor, index: number, results: readonly Gradient[], grads
   return result;
 }
 
-/** For who may write into it: elements that are repeated have places of their own. */
+/**
+ * For readers that may write into the gradient: copies it if it is expanded, so that every element has its own place.
+ */
 function dense(grad: Tensor): Tensor {
   const isRepeated = grad.shape.some((size, dim) => size > 1 && grad.strides[dim] === 0);
   if (!isRepeated || grad.numel() === 0) return grad;
@@ -173,7 +181,7 @@ function dense(grad: Tensor): Tensor {
   return copy;
 }
 
-/** The hook gets a handle of its own, since it may keep it. */
+/** The gradient after a hook. The hook gets a handle of its own, which it may keep. */
 function changed(hook: GradHook, grad: Tensor): Tensor {
   const replacement = hook(alias(grad));
   if (!isTensor(replacement)) return grad;

@@ -1,4 +1,4 @@
-/** The node of a call that brings its derivative along, instead of finding it in the table. */
+/** The node of a call that brings its own derivative along (`recordWith`), instead of having a row in the table. */
 import type { Derivative, Tensor } from "@dl/tensor";
 import { trace } from "./anomaly.ts";
 import type { Gradient } from "./derivatives/rule.ts";
@@ -11,7 +11,7 @@ type Tensors = readonly Tensor[];
 export class Given extends Node {
   override readonly name: string;
   override readonly edges: readonly (Edge | null)[];
-  /** It may hold on to memory of its own. */
+  /** Dropped with the saved values, since the closure may hold memory, too. */
   #vjp: Derivative["vjp"] | null;
   #kept: readonly Saved[] | null;
 
@@ -20,7 +20,7 @@ export class Given extends Node {
     this.name = `${name}Backward0`;
     this.#vjp = vjp;
     this.edges = inputs.map(edgeTo);
-    // First: outputs that are kept remember which they are.
+    // Before saving, since a saved output remembers its index.
     for (const [slot, output] of outputs.entries()) output.outputIndex = slot;
     this.#kept = kept.map((x) => save(x, x.storage.version, outputs.includes(x)));
     this.number();

@@ -17,7 +17,7 @@ export class AccumulateGrad extends Node {
     return [];
   }
 
-  /** Takes over `grad`. In place where nobody can differentiate through it. */
+  /** Adds `grad`, and owns it from then on. Adds in place unless the gradient may be differentiated (`createGraph`). */
   accumulate(grad: Tensor, createGraph: boolean): void {
     const { leaf } = this;
     const before = leaf.grad;
@@ -31,7 +31,7 @@ export class AccumulateGrad extends Node {
   }
 }
 
-/** `grad` itself where it is row-major and alone in its memory, else a copy; row-major where the leaf is. */
+/** `grad` itself if it is row-major and has its memory for itself, otherwise a copy; row-major if the leaf is. */
 function owned(grad: Tensor, leaf: Tensor): Tensor {
   const { storage, shape, strides } = grad;
   if (!storage.isShared && storage.length === grad.numel() && isContiguous(shape, strides)) return grad;
@@ -40,7 +40,7 @@ function owned(grad: Tensor, leaf: Tensor): Tensor {
   return copy;
 }
 
-/** The node that `tensor`'s gradient goes to, if it needs one. */
+/** The node that receives the gradient of a tensor; `null` if it needs none. */
 export function nodeOf(tensor: Tensor): Node | null {
   const node = tensor.node as Node | null;
   if (node !== null || !tensor.requiresGrad) return node;
@@ -51,7 +51,7 @@ export function slotOf(tensor: Tensor): number {
   return tensor.node === null ? 0 : tensor.outputIndex;
 }
 
-/** An edge to `tensor`'s node. */
+/** A new edge to the node of a tensor, whose number of users it raises. */
 export function edgeTo(tensor: Tensor): Edge | null {
   const node = nodeOf(tensor);
   if (node === null) return null;
@@ -59,7 +59,7 @@ export function edgeTo(tensor: Tensor): Edge | null {
   return { node, slot: slotOf(tensor), shape: tensor.shape, dtype: tensor.dtype };
 }
 
-/** Another handle of the same memory with the same history. */
+/** Another handle to the same memory, with the same history. */
 export function alias(tensor: Tensor): Tensor {
   const twin = new Tensor(tensor.storage, tensor.shape, tensor.strides, tensor.offset, tensor.dtype);
   const node = nodeOf(tensor);

@@ -10,22 +10,22 @@ export interface Edge {
   readonly dtype: DType;
 }
 
-/** A gradient of zeros that nothing has been added to yet. */
+/** A gradient that is known to be zero, so that no tensor is made for it unless somebody looks at it. */
 export interface Blank {
   readonly edge: Pick<Edge, "shape" | "dtype">;
   readonly device: string;
 }
 
-/** What a pass has brought to a node that it has not visited yet. */
+/** The gradients that a pass has brought to a node which it has not visited yet. */
 export interface Arrival {
   readonly pass: object;
-  /** That of the pass inside which this one was started, by a hook for instance. */
+  /** The arrival of an outer pass, if this pass was started inside that one, by a hook for instance. */
   readonly outer: Arrival | null;
-  /** By output. */
+  /** The gradients by output. */
   readonly grads: (Tensor | Blank | null | undefined)[];
 }
 
-/** Which inputs a backward pass asks for. */
+/** Whether a backward pass needs the gradient that an edge leads to. */
 export type Wanted = (edge: Edge) => boolean;
 
 let calls = 0;
@@ -42,18 +42,21 @@ export abstract class Node implements GradNode {
   arrival: Arrival | null = null;
   label?: string;
   linearity?: Linearity;
-  /** By output. */
+  /** Hooks by output. */
   hooks: GradHook[][] | null = null;
-  /** Results that want their gradient in `.grad`, by output. */
+  /** Results for which `retainGrad` was called, by output. */
   retaining: (Tensor | undefined)[] | null = null;
   /** Where the call was made, in anomaly mode. */
   trace: string | undefined;
   #users = 0;
 
-  /** Gradients of the inputs, for the edges that are wanted; `null` in `grads` where an output's never came. */
+  /**
+   * Computes the gradients of the inputs, for the wanted edges, from those of the outputs. An output without a gradient
+   * has `null` in `grads`.
+   */
   abstract backward(grads: readonly (Tensor | null)[], wanted: Wanted): Gradient[];
 
-  /** Gives back the values saved for backward. */
+  /** Frees the values saved for backward. */
   release(): void {}
 
   get nextFunctions(): readonly (GradNode | null)[] {
@@ -68,7 +71,7 @@ export abstract class Node implements GradNode {
     return this.toString();
   }
 
-  /** The edges whose nodes this one keeps. */
+  /** The edges whose nodes this node counts as a user of. */
   protected get held(): readonly (Edge | null)[] {
     return this.edges;
   }
@@ -85,7 +88,10 @@ export abstract class Node implements GradNode {
     this.order = ++calls;
   }
 
-  /** Nothing can ask for these gradients any more: frees what was saved, here and behind. Iterative: graphs are deep. */
+  /**
+   * No tensor leads here any more, so nobody can ask for these gradients: frees the saved values, also of the nodes
+   * that only this one led to. Iterative, because graphs are deep.
+   */
   #abandon(): void {
     const stack: Node[] = [this];
     for (let node = stack.pop(); node; node = stack.pop()) {

@@ -1,4 +1,4 @@
-/** The node of one call from the op table. It saves only what the formulas that will run have asked for. */
+/** The node of a call of an op from the op table. It saves only the values that its derivative formulas will read. */
 import { type Attrs, isGradEnabled, type Op, type Operand, type Storage, type Tensor } from "@dl/tensor";
 import { trace } from "./anomaly.ts";
 import { type Formula, type Gradient, OUT, POSITIONS, type Rule, type Values, zero } from "./derivatives/rule.ts";
@@ -6,14 +6,17 @@ import { alias, edgeTo } from "./leaf.ts";
 import { type Edge, Node, type Wanted } from "./node.ts";
 import { failPassed, type Saved, save } from "./saved.ts";
 
-/** Values in the order of their bits. */
+/** The values that formulas may read, in the order of their bits in `reads`. */
 const names = ["a", "b", "c", "out", "positions"] as const;
 
 const nothing = {} as Values;
 
 type Kept = Saved | number | null;
 
-/** The second derivative of what is piecewise linear. */
+/**
+ * Links a gradient to the graph with a second derivative of 0, as it is for piecewise linear functions (see
+ * `Linearity`).
+ */
 class Flat extends Node {
   override readonly name: string;
   override readonly edges: readonly (Edge | null)[];
@@ -41,8 +44,8 @@ export class Operation<K extends Op> extends Node {
   #passed = false;
 
   /**
-   * @param written the storage that the call wrote in place: its values before count as one version older
-   * @param replaced what an in-place call wrote over without reading it: its gradient is zero
+   * @param written the storage that an in-place call has written; inputs there were read one version earlier
+   * @param replaced a tensor that an in-place call has overwritten without reading it; its gradient is zero
    */
   constructor(
     op: K,
@@ -118,7 +121,7 @@ export class Operation<K extends Op> extends Node {
     });
   }
 
-  /** Fresh handles of the values that some formula reads. */
+  /** Makes new handles of the saved values that some formulas read. */
   #open(formulas: readonly (Formula<K> | null | undefined)[]): Values {
     let reads = 0;
     for (let i = 0; i < formulas.length; i++) reads |= readsBy(formulas[i], this.attrs);
@@ -133,7 +136,7 @@ export class Operation<K extends Op> extends Node {
   }
 }
 
-/** `undefined` for what an in-place call wrote over. */
+/** The formula for an input; `undefined` for a tensor that was overwritten (`replaced`). */
 function formulaOf<K extends Op>(rule: Rule<K>, index: number): Formula<K> | undefined {
   return rule.variadic ? rule.wrt[0] : rule.wrt[index];
 }
@@ -143,7 +146,7 @@ function readsBy<K extends Op>(formula: Formula<K> | null | undefined, attrs: At
   return typeof reads === "number" ? reads : reads(attrs);
 }
 
-/** The values that backward through this call will read. */
+/** The values, as bits, that the backward pass through a call will read. */
 export function readsOf<K extends Op>(rule: Rule<K>, inputs: readonly Operand[], attrs: Attrs<K>): number {
   let reads = 0;
   for (let i = 0; i < inputs.length; i++) {

@@ -1,10 +1,16 @@
-/** Values kept until backward: a share of the storage, and its version, which must still be the same then. */
+/**
+ * Values saved for the backward pass. A saved value retains the storage and remembers its version, which must still be
+ * the same when the value is used.
+ */
 import { fail, type Storage, showShape, Tensor } from "@dl/tensor";
 import { nodeOf, slotOf } from "./leaf.ts";
 import type { Node } from "./node.ts";
 
 export interface Saved {
-  /** A fresh handle with its history: `maker`'s if it is that node's result. @throws TensorError if written since */
+  /**
+   * Makes a handle with the history of the value, which is `maker` for a result of the node that saved it.
+   * @throws TensorError if the value was written in place since
+   */
   open(op: string, maker: Node | null): Tensor;
   release(): void;
 }
@@ -48,13 +54,17 @@ class SavedTensor implements Saved {
   }
 }
 
-/** How values are kept; checkpointing replaces it. */
+/** How a value is saved; checkpointing replaces this. */
 export type Saver = (tensor: Tensor, version: number, result: boolean) => Saved;
 
 export const keepTensor: Saver = (tensor, version, result) => new SavedTensor(tensor, version, result);
 let saver = keepTensor;
 
-/** `version`: the storage's when the value was right. `result`: an output of the node that saves it. */
+/**
+ * Saves a value.
+ * @param version the version of its storage for which the value is right
+ * @param result whether it is an output of the node that saves it
+ */
 export function save(tensor: Tensor, version: number, result: boolean): Saved {
   return saver(tensor, version, result);
 }
@@ -70,7 +80,7 @@ export function withSaver<T>(other: Saver, body: () => T): T {
   }
 }
 
-/** Asked for values that an earlier pass has freed. */
+/** Throws for a node whose saved values an earlier pass has freed. */
 export function failPassed(name: string): never {
   return fail(
     "backward",

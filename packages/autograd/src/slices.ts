@@ -1,4 +1,7 @@
-/** In-place writes through views: the base gets a new history, made of its old one and of what was written into a part. */
+/**
+ * The node of an in-place write through a view. It becomes the new history of the base: outside the view the gradient
+ * goes on to the old base; inside it goes through the write.
+ */
 import type { Op, Tensor } from "@dl/tensor";
 import { fitTo } from "./broadcast.ts";
 import { frame, laidOut, placed } from "./derivatives/movement.ts";
@@ -11,14 +14,16 @@ export const geometryOf = ({ shape, strides, offset }: Tensor): Geometry => ({ s
 
 export class CopySlices<K extends Op> extends Node {
   readonly name = "CopySlices";
-  /** The base's own, then those of the write but for its target. */
+  /** The edge to the old base, then those of the write. The write's edges to its own target are null: see `targets`. */
   override readonly edges: readonly (Edge | null)[];
   readonly #write: Operation<K>;
   readonly #targets: ReadonlySet<Edge>;
   readonly #base: Geometry;
   readonly #view: Geometry;
 
-  /** @param targets edges of `write` to the view as it was before: their gradient is the base's affair */
+  /**
+   * @param targets the edges of `write` to the view as it was before; their gradient becomes a part of the old base's
+   */
   constructor(base: Tensor, view: Tensor, write: Operation<K>, targets: ReadonlySet<Edge>) {
     super();
     this.#base = geometryOf(base);
@@ -50,7 +55,7 @@ export class CopySlices<K extends Op> extends Node {
     this.#write.release();
   }
 
-  /** The view's share of the base's gradient is what the write lets through. */
+  /** Replaces the view's part of the base's gradient by what the write passes on to its target, or by zeros. */
   #overwrite(part: Tensor, results: readonly Gradient[]): void {
     const through = this.#write.edges.flatMap((edge, i) => {
       const result = results[i];

@@ -1,4 +1,7 @@
-/** The recorder that fills the core's slot: hangs nodes on results, and keeps histories in step with what is written. */
+/**
+ * The recorder that `@dl/autograd` puts into the slot of `@dl/tensor`. It gives results their nodes, and tensors that
+ * are written in place their new histories. `Recorder` documents the methods.
+ */
 import {
   type Attrs,
   type Derivative,
@@ -19,11 +22,11 @@ import type { Node } from "./node.ts";
 import { Operation, readsOf } from "./operation.ts";
 import { CopySlices, geometryOf } from "./slices.ts";
 
-/** A map: looking a name up in so large an object costs more than recording a call. */
+/** A Map, since looking up a name in an object with so many keys costs more than recording a call. */
 const rules = new Map<string, unknown>(Object.entries(derivatives));
 
 export const tape: Recorder = {
-  /** Of several outputs, the first is the differentiable one; the others are positions. */
+  /** If there are several outputs, only the first is differentiable; the others are positions. */
   record<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, outputs: readonly Tensor[]): void {
     const rule = rules.get(op) as Rule<K>;
     const result = outputs[0]!;
@@ -99,7 +102,10 @@ export const tape: Recorder = {
   backward,
 };
 
-/** A new history for the same tensor. Hooks stay with the values they were set on; `retainGrad` is about the latest. */
+/**
+ * Gives a tensor a new history. Its hooks stay with the old values; `retainGrad` moves on to the new ones, as in
+ * PyTorch.
+ */
 function rebase(tensor: Tensor, node: Node | null): void {
   const before = tensor.node as Node | null;
   if (tensor.retainsGrad && before?.retaining) before.retaining[tensor.outputIndex] = undefined;

@@ -10,7 +10,7 @@ export function fail(op: string, problem: string, remedy?: string): never {
   throw new TensorError(`${op}: ${problem}${remedy ? `. ${remedy}` : ""}`);
 }
 
-/** Throws unless `value` is one of the names that there are. */
+/** Throws unless `value` is one of `names`. */
 export function checkName(op: string, what: string, value: unknown, names: readonly string[]): void {
   if (names.includes(value as string)) return;
   const known = names.map((name) => `"${name}"`);
@@ -18,8 +18,9 @@ export function checkName(op: string, what: string, value: unknown, names: reado
 }
 
 /**
- * The same error, told of `op`: what an operation calls in turn is its own affair. Errors of other classes speak of
- * other things, such as memory.
+ * Renames the op at the start of a TensorError's message, and returns the error. Users should read the name of the op
+ * that they called, not that of an op which it is made of. Errors of other classes are left alone: they are about other
+ * things, such as memory.
  */
 export function toldOf(op: string, error: unknown): unknown {
   if (!(error instanceof TensorError) || error.constructor !== TensorError) return error;
@@ -29,7 +30,7 @@ export function toldOf(op: string, error: unknown): unknown {
   return error;
 }
 
-/** Runs `body`; its errors are told of `op`. */
+/** Runs `body` such that its errors name `op`. */
 export function inNameOf<T>(op: string, body: () => T): T {
   try {
     return body();

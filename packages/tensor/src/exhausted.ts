@@ -1,4 +1,4 @@
-/** What running out of a device's memory says: who holds it, and how it comes back. */
+/** The error for running out of a device's memory. It says what holds the memory and how to free some. */
 import type { TensorMeta } from "./backend.ts";
 import { showShape, TensorError } from "./errors.ts";
 
@@ -6,17 +6,17 @@ export interface Shortage {
   readonly device: string;
   /** Bytes that were asked for. */
   readonly needed: number;
-  /** Bytes that may be held. */
+  /** The most bytes that may be held. */
   readonly limit: number;
-  /** Bytes that one block may have, where those are fewer. */
+  /** The most bytes of a single block, if that is less than `limit`. */
   readonly largest?: number;
-  /** How many blocks of which size, in bytes, are in use. */
+  /** The blocks in use: their sizes in bytes, and how many there are of each. */
   readonly blocks: Iterable<readonly [size: number, count: number]>;
-  /** How the limit is raised, where it can be. */
+  /** The name of the setting that raises the limit, if there is one. */
   readonly raise?: string | undefined;
 }
 
-/** Sizes that are named; the largest shares come first. */
+/** How many sizes of blocks the message lists, those with the largest share first. */
 const named = 4;
 
 export function failExhausted(shortage: Shortage): never {
@@ -40,7 +40,7 @@ class ExhaustedError extends TensorError {
   }
 }
 
-/** The same error, with what the memory was for. */
+/** Adds to an error what the memory was needed for. */
 export function explainShortage(error: unknown, op: string, outputs: readonly TensorMeta[]): unknown {
   if (!(error instanceof ExhaustedError)) return error;
   const made = outputs.map(({ dtype, shape }) => `${dtype} ${showShape(shape)}`).join(", ");
@@ -58,7 +58,7 @@ function remedy({ needed, limit, largest = limit, raise }: Shortage): string {
   );
 }
 
-/** A size for people. */
+/** A number of bytes in the largest fitting unit. */
 function readable(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB"];
   const power = Math.min(3, Math.floor(Math.log2(Math.max(1, bytes)) / 10));

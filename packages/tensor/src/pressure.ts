@@ -1,7 +1,8 @@
 /**
- * When a backend asks for a garbage collection. The collector does not see device memory, and what was forgotten comes
- * back only after it ran: so it is asked where much was forgotten, or where its last run is so long ago that another
- * one does not show. What it found is told between macrotasks, hence the promises.
+ * Decides when a backend asks for a garbage collection. The collector does not know how much device memory hangs on
+ * small JavaScript objects, and memory of forgotten tensors comes back only after it ran. So a backend asks for a run
+ * when much may have been forgotten, or when the last run was so long ago that the cost of another one does not matter.
+ * FinalizationRegistries learn of the result between macrotasks, which is why most methods return promises.
  */
 interface Vm {
   runInNewContext(code: string): unknown;
@@ -19,48 +20,51 @@ interface Host {
 
 const host = globalThis as unknown as Host;
 
-/** More than this is never left to be found later, unless it is little beside what is held; nor half of what is free. */
+/** With more new bytes than this a collection is due at once, unless they are little beside what is held. */
 const much = 192 * 2 ** 20;
-/** Less than this always is. Between them, collections take at most a part of the time. */
+/** With fewer new bytes than this none is due. In between, collections may take at most this `part` of the time. */
 const little = 8 * 2 ** 20;
 const part = 1 / 32;
-/** More than this costs more to take from the system than a collection does, which may take half of the time. */
+/** Taking more bytes than this from the system costs more than a collection, which may then take half of the time. */
 const fresh = 64 * 2 ** 20;
-/** V8 tells one FinalizationRegistry a macrotask, ours among others. Where there is no setImmediate, they are long. */
+/**
+ * How many macrotasks to wait after a collection. V8 notifies one FinalizationRegistry in each, and ours is only one of
+ * several. Without setImmediate macrotasks take long, so there are fewer.
+ */
 const turns = host.setImmediate ? 16 : 4;
 
 export class Pressure {
   readonly #held: () => number;
   readonly #limit: () => number;
-  /** What was held when the collector had last run, or less. */
+  /** The bytes held right after the last collection, or less if they have gone down since. */
   #baseline = 0;
   #ended: number = host.performance.now();
   #cost = 0;
   #running: Promise<void> | null = null;
 
   /**
-   * @param held bytes that are in use, or forgotten and not found yet
-   * @param limit bytes that may be held
+   * @param held bytes of tensors that are in use, or forgotten but not found by the collector yet
+   * @param limit the most bytes that may be held
    */
   constructor(held: () => number, limit: () => number = () => Number.POSITIVE_INFINITY) {
     this.#held = held;
     this.#limit = limit;
   }
 
-  /** Bytes that came to be held since the last collection: the most that another one can find. */
+  /** The bytes allocated since the last collection, which is the most that another one can free. */
   get bytes(): number {
     const held = this.#held();
     this.#baseline = Math.min(this.#baseline, held);
     return held - this.#baseline;
   }
 
-  /** Whether so much is at stake that a collection is worth its milliseconds at once. */
+  /** Whether so many bytes may be freed that a collection is worth its milliseconds at once. */
   get isHigh(): boolean {
     const { bytes } = this;
     return bytes > Math.max(much, this.#held() / 4) || bytes > (this.#limit() - this.#baseline) / 2;
   }
 
-  /** Whether looking for what was forgotten is cheaper than going on to take memory from the system. */
+  /** Whether a collection is cheaper than taking more memory from the system. */
   get isFelt(): boolean {
     const { bytes } = this;
     if (bytes > (this.#limit() - this.#baseline) / 2) return true;
@@ -68,8 +72,8 @@ export class Pressure {
   }
 
   /**
-   * For a loop that never lets other tasks run: a collection at once, where the host can. `find` looks for what weak
-   * references have lost, those that were made since the last task included.
+   * For loops that never let other tasks run, so that no FinalizationRegistry is notified: collects at once, where the
+   * host can do that, and then calls `find`, which looks for weak references whose targets are gone.
    */
   collectNow(find: () => void): void {
     const collect = collectorOfNow();
@@ -80,7 +84,7 @@ export class Pressure {
     this.#settle(start);
   }
 
-  /** For the time between two steps: a collection where one is due, `undefined` where none is. */
+  /** For the time between two steps: starts a collection if one is due, otherwise returns `undefined`. */
   relieve(): Promise<void> | undefined {
     if (this.#running !== null) return this.#running;
     const idle = host.performance.now() - this.#ended;
@@ -88,12 +92,15 @@ export class Pressure {
     return isDue ? this.collect() : undefined;
   }
 
-  /** For the middle of a step: a collection after the current macrotask, if the pressure is high or `needed`. */
+  /**
+   * For the middle of a step: starts a collection after the current macrotask, if the pressure is high or it is
+   * `needed`.
+   */
   relieveSoon(needed: boolean = this.isHigh): void {
     if (needed && this.#running === null) this.#running = macrotask().then(() => this.#collect());
   }
 
-  /** Collects garbage, where the host can be asked to, and lets it be told of. */
+  /** Collects garbage, where the host can be asked to, and waits until FinalizationRegistries have been notified. */
   collect(): Promise<void> {
     return (this.#running ??= this.#collect());
   }
@@ -113,7 +120,7 @@ export class Pressure {
   }
 }
 
-/** Lets pending macrotasks run, finalizers among them. */
+/** Lets pending macrotasks run, among them the callbacks of FinalizationRegistries. */
 function macrotask(): Promise<void> {
   return new Promise((resolve) => {
     if (host.setImmediate) host.setImmediate(resolve);
@@ -131,7 +138,7 @@ function collectGarbage(): void {
 
 const nodeModule = (name: string): unknown => host.process?.getBuiltinModule?.(name);
 
-/** In Node `gc` can be had at run time: a context that is made while the flag is set has it. Browsers take hints. */
+/** In Node, `gc` is available without a command-line flag: contexts made while the flag is set at run time have it. Browsers take hints. */
 function findCollector(): (() => void) | null {
   if (host.gc) return host.gc;
   const v8 = nodeModule("node:v8") as { setFlagsFromString(flags: string): void } | undefined;
@@ -153,8 +160,9 @@ function hint(): void {
 }
 
 /**
- * An engine keeps what weak references were made to, or asked for, until a task's microtasks are done. Those of a context
- * that has its own are done when its script is.
+ * A collector that also finds weak references of the current task. Engines keep the target of a WeakRef that was made
+ * or dereferenced until the microtasks of the task are done. Running a script in a context with a microtask queue of
+ * its own counts as such an end.
  */
 function collectorOfNow(): (() => void) | null {
   if (collectorNow !== undefined) return collectorNow;

@@ -32,7 +32,7 @@ export function scope<T>(body?: () => T): T | Scope {
   }
 }
 
-/** The handles made since it was opened. */
+/** Owns the tensors made since it was opened, and frees them when it is disposed. */
 export class Scope {
   readonly #outer: Tensor[] | null = state.scope;
   readonly #made: Tensor[] = [];
@@ -43,7 +43,7 @@ export class Scope {
     state.scope = this.#made;
   }
 
-  /** Lets tensors inside `value` live on, in the enclosing scope if there is one. */
+  /** Lets the tensors inside `value` outlive this scope; they then belong to the enclosing one, if there is one. */
   keep<T>(value: T): T {
     collect(value, this.#results);
     return value;
@@ -84,8 +84,8 @@ function isHandle(value: object): value is Tensor {
 }
 
 /**
- * Runs an op made of others and frees its temporaries at once; the result (a tensor or a list of them) lives on in the
- * enclosing scope. Cheaper than {@link scope}, which looks for results anywhere.
+ * Runs `body`, an op made of others, and frees its temporaries. The result, a tensor or a list of tensors, goes on
+ * living in the enclosing scope. Cheaper than {@link scope}, which searches the result for tensors at any depth.
  */
 export function tidy<T>(body: () => T): T {
   const outer = state.scope;
@@ -108,10 +108,13 @@ function settle(tensor: Tensor, result: unknown, outer: Tensor[] | null): void {
   if (tensor === result) forgetBase(tensor);
 }
 
-/** A view of what nobody can reach any more is no view: what is written into it later concerns it alone. */
+/**
+ * Once the base of a view was disposed, nobody can read it any more. The view then need not track it: later writes into
+ * the view concern only the view itself.
+ */
 function forgetBase(view: Tensor): void {
   if (!view.base?.isDisposed) return;
-  // What was written through the base so far is part of its history.
+  // Reading the node brings the history of the view up to date with what was written through the base so far.
   void view.node;
   view.base = null;
 }

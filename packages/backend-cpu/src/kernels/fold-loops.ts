@@ -1,6 +1,7 @@
 /**
- * The loops of reductions, around any fold. Work is counted in units: one output, or 256 neighbouring ones, of one part of
- * the reduced elements. What a unit computes depends on the shapes alone, so threads may share units anyhow.
+ * The loops of reductions. A unit of work is one output (or a panel of neighbouring ones, see `columns.ts`), and one
+ * part of the elements that are reduced to it. What a unit computes depends on the shapes alone, so results do not
+ * depend on how units are shared between threads.
  */
 import type { DType } from "@dl/tensor";
 import { partOf, shareOf } from "../dense/element.ts";
@@ -33,13 +34,13 @@ import type { FoldOp } from "./reductions.ts";
 
 type I32 = Local<"i32">;
 
-/** Of the totals of vectors of two elements. */
+/** The scratch bytes that `columns` needs: a total of up to eight bytes for each column. */
 export const FOLD_SCRATCH: number = 8 * COLUMNS;
-/** Totals of a row, whose chains hide each other's latencies. */
+/** A row has so many vectors of totals, whose additions need not wait for each other. */
 const TOTALS = 4;
 /**
- * Exports `rows` and `columns`, both with `foldParams`; `columns` needs FOLD_SCRATCH bytes of scratch. Several folds take
- * turns: what a unit reads is near for all but the first.
+ * Exports `rows` and `columns`, both with `foldParams`; `columns` needs FOLD_SCRATCH bytes of scratch. If there are
+ * several folds, each unit takes them one after the other, while its elements are in the caches.
  */
 export function buildFold(m: Module, names: readonly FoldOp[], folded: Folded, to: DType): void {
   const folds = names.map((name) => foldOf(name, folded, to));
@@ -54,7 +55,7 @@ export function buildFold(m: Module, names: readonly FoldOp[], folded: Folded, t
         foldRow(f, { ...p, target: places[i]! }, unit, fold, segments[i]!, tools);
       }
     };
-    // Where nothing is kept, the numbers by which units are told are 0.
+    // With no units there are sizes of 0, by which the numbers of units must not be divided.
     f.if(p.units, () => orShort(f, p, places, () => eachUnit(f, p, foldUnit)));
   });
   m.func("columns", foldParams, (f, p) => {
@@ -68,14 +69,17 @@ export function buildFold(m: Module, names: readonly FoldOp[], folded: Folded, t
   });
 }
 
-/** A unit of rows: which part of the reduced elements, and where those of its output begin. */
+/** A unit of `rows`: its number, which part of the reduced elements it takes, and where those of its output begin. */
 interface Unit {
   readonly index: I32;
   readonly part: I32;
   readonly place: I32;
 }
 
-/** The units of a chunk; going on to the next takes no division, which for short rows would cost as much as the row. */
+/**
+ * Runs `body` for the units of a chunk. Going on to the next unit takes no division, which would cost as much as a
+ * short row itself.
+ */
 function eachUnit(f: Func, p: FoldParams, body: (unit: Unit) => void): void {
   const [index, end] = partOf(f, p.units, p.chunk, p.chunks);
   const part = f.let(op("i32.rem_u", index, p.parts));

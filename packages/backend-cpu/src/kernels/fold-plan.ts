@@ -1,4 +1,6 @@
-/** How a reduction walks over memory: dimensions merged, split into those that stay and those that go. */
+/**
+ * How a reduction walks over memory: its dimensions, merged where possible, as those that are kept and those reduced.
+ */
 import type { Shape, View } from "@dl/tensor";
 
 /** A merged dimension; the stride counts elements. */
@@ -8,8 +10,9 @@ export interface Level {
 }
 
 /**
- * Either `rows`: every output folds `inner`, again for every place of `reduced`; or `columns`: `inner` stays and lies side
- * by side, so that whole rows of it are folded into each other.
+ * There are two ways. `rows`: `inner` is a reduced dimension, and each output folds a run of it for every place of
+ * `reduced`. `columns`: `inner` is a kept dimension whose elements lie side by side, and whole rows of it are folded
+ * into each other.
  */
 export interface FoldPlan {
   readonly way: "rows" | "columns";
@@ -20,7 +23,7 @@ export interface FoldPlan {
 
 const single: Level = { size: 1, stride: 0 };
 
-/** `undefined` where there are more dimensions than the loops have. */
+/** The plan to reduce `dims`; `undefined` if more dimensions are left than the loops have. */
 export function planFold(view: View, dims: Shape): FoldPlan | undefined {
   if (view.shape.includes(0)) return nothing(levels(view, dims, false));
   const kept = merged(levels(view, dims, false));
@@ -36,13 +39,13 @@ export function planFold(view: View, dims: Shape): FoldPlan | undefined {
   };
 }
 
-/** Strides of empty tensors mean nothing, so they may not merge. */
+/** The plan for an empty tensor, whose strides mean nothing and might not merge. */
 function nothing(kept: readonly Level[]): FoldPlan {
   const size = kept.reduce((product, level) => product * level.size, 1);
   return { way: "rows", kept: [single, { size, stride: 0 }], reduced: [single, single], inner: { size: 0, stride: 1 } };
 }
 
-/** The dimensions in `dims`, or the others, in order. */
+/** The dimensions in `dims` (or those outside, if `inside` is false), in order. */
 export function levels({ shape, strides }: View, dims: Shape, inside: boolean): Level[] {
   const found: Level[] = [];
   for (let dim = 0; dim < shape.length; dim++) {
@@ -51,7 +54,7 @@ export function levels({ shape, strides }: View, dims: Shape, inside: boolean): 
   return found;
 }
 
-/** Neighbours become one where the outer one continues the inner one. */
+/** Merges neighbouring dimensions where a step of the outer one is just as long as the whole inner one. */
 export function merged(list: readonly Level[]): Level[] {
   const result: Level[] = [];
   for (const level of list) {
@@ -64,7 +67,7 @@ export function merged(list: readonly Level[]): Level[] {
   return result;
 }
 
-/** The view with the dimensions that stay first, then those that go. */
+/** The view with the kept dimensions first and `dims` last. */
 export function keptFirst(view: View, dims: Shape): View {
   const { storage, offset, dtype } = view;
   const all = [...[...view.shape.keys()].filter((dim) => !dims.includes(dim)), ...dims];

@@ -1,6 +1,7 @@
 /**
- * Folds of short rows, as many together as a vector has lanes: each has a total of its own, and all become one vector of
- * results. One at a time, a row of 64 elements takes longer to begin and to end than to fold.
+ * Folds of short rows, as many side by side as a vector has lanes: each row has a vector of totals, and in the end all
+ * of these become one vector of results. One at a time, a row of 64 elements would take longer to begin and end than to
+ * fold.
  */
 import { partOf } from "../dense/element.ts";
 import { type Expr, type Func, type FuncRef, type Local, type Module, op, select, shuffle } from "../wasm/emitter.ts";
@@ -13,11 +14,11 @@ import { Lowering } from "./lower.ts";
 type I32 = Local<"i32">;
 type Vector = Local<"v128">;
 
-/** Rows of more elements go one by one. */
+/** The most elements of a short row. */
 const SHORT = 512;
-/** Vectors of a row that are added up before they meet the total of those before, where sums round. */
+/** Where sums round, so many vectors of a row are added up before they are added to the row's total. */
 const SEGMENT = 16;
-/** Vectors of a row that go by together. */
+/** The vectors of each row that one round of the loop takes. */
 const TOGETHER = 2;
 
 const params = ["rows", "place", "stride", "beside", "count", "target"] as const;
@@ -26,7 +27,7 @@ type ShortFold = FuncRef<typeof params, undefined>;
 
 type OrElse = (f: Func, p: FoldParams, targets: readonly I32[], otherwise: () => void) => void;
 
-/** Gives what folds the rows of a chunk so, if they are short, and does what is told `otherwise`. */
+/** Returns what writes a chunk's code: rows are folded side by side if they are short, or as `otherwise` writes it. */
 export function addShortRows(m: Module, folds: readonly Fold[], tools: Tools): OrElse {
   const shorts = folds.flatMap((fold) => addShort(m, fold, tools) ?? []);
   return (f, p, targets, otherwise) => {
@@ -35,7 +36,7 @@ export function addShortRows(m: Module, folds: readonly Fold[], tools: Tools): O
   };
 }
 
-/** Whether rows are short, packed, whole, and as far from each other as the first two. */
+/** Whether rows are short, packed, not shared by several units, and all equally far apart. */
 function isShort(p: FoldParams, { from }: Fold): Expr<"i32"> {
   const conditions = [
     ...[p.parts, p.reduced0, p.reduced1].map((count) => op("i32.eq", count, 1)),
@@ -60,7 +61,7 @@ function foldChunk(
   }
 }
 
-/** `undefined` where elements are loaded two to a word, or folded as narrow as they are stored. */
+/** `undefined` for elements that are loaded as words of two, or folded as narrow as they are stored. */
 function addShort(m: Module, fold: Fold, tools: Tools): ShortFold | undefined {
   if (fold.packed.steps.length > 1 || fold.narrow) return undefined;
   return m.inner("short", params, (f, p) => {
@@ -72,7 +73,7 @@ function addShort(m: Module, fold: Fold, tools: Tools): ShortFold | undefined {
   }) as ShortFold;
 }
 
-/** Folds `left` rows, the last of them again where there are fewer than lanes, and goes on to the next. */
+/** Folds the next `left` rows. If these are fewer than the lanes, the last of them is folded several times. */
 function foldTogether(f: Func, fold: Fold, tools: Tools, p: Params, left: I32): void {
   const { lanes, start, merge, finish } = fold.packed;
   const code = new Lowering(f, [merge, finish], lanes, tools);
@@ -105,7 +106,7 @@ function foldTogether(f: Func, fold: Fold, tools: Tools, p: Params, left: I32): 
   f.inc(p.target, times(left, fold.to.bytes));
 }
 
-/** Where the rows begin; the next begin at `place`. */
+/** Where the rows begin. Moves `place` to the rows after them. */
 function rowsFrom(f: Func, { place, stride }: Params, lanes: number, left: I32): I32[] {
   const rows = [f.let(place)];
   for (let i = 1; i < lanes; i++) {
@@ -117,7 +118,7 @@ function rowsFrom(f: Func, { place, stride }: Params, lanes: number, left: I32):
 
 type Add = (operands: readonly Vector[], which: number, mask?: Vector) => void;
 
-/** The elements of a row that fill no vector. */
+/** Adds the last elements of each row, which do not fill a vector. */
 function addLast(f: Func, fold: Fold, { count, beside }: Params, rows: readonly I32[], add: Add): void {
   const { lanes, loaded } = fold.packed;
   const some = f.let(op("i32.rem_u", count, lanes));
@@ -128,7 +129,7 @@ function addLast(f: Func, fold: Fold, { count, beside }: Params, rows: readonly 
   });
 }
 
-/** `some` vectors of each row, which moves past them. */
+/** Adds `some` vectors of each row, and moves the rows past them. */
 function addVectors(f: Func, fold: Fold, { beside }: Params, rows: readonly I32[], some: I32, add: Add): void {
   const { loaded } = fold.packed;
   const bytes = loaded * fold.from.bytes;
@@ -143,7 +144,7 @@ function addVectors(f: Func, fold: Fold, { beside }: Params, rows: readonly I32[
   }
 }
 
-/** One vector with the total of each row, from a vector of totals for each. */
+/** Reduces the vectors of totals of all rows to one vector, with a row's total in each lane. */
 function byRow(totals: readonly Vector[], join: (a: Vector, b: Vector) => Vector, f: Func): Vector {
   const pairs = (a: Vector, b: Vector, one: readonly number[], other: readonly number[]): Vector =>
     join(f.let(shuffle(a, b, one)), f.let(shuffle(a, b, other)));

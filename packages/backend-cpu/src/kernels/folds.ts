@@ -1,4 +1,7 @@
-/** What the loops of folds share: how work is told, the trees, and how elements get into vectors. */
+/**
+ * What all loops of reductions (*folds*) share: the parameters that describe the work, the trees of a fold, and how
+ * elements get into vectors.
+ */
 import type { DType } from "@dl/tensor";
 import { type Expr, type Func, type Local, op, select, splat } from "../wasm/emitter.ts";
 import { type Access, access, loadPacked, loadStrided } from "./access.ts";
@@ -12,9 +15,10 @@ import { type FoldOp, reductions } from "./reductions.ts";
 import { evenOf, half, oddOf, SPLIT } from "./split.ts";
 
 /**
- * `parts` is the number of units that share the reduced elements of one output: they split `reduced0`, or `inner` of rows
- * where that is 1, into runs of `part`. Strides are in bytes, and so is how far the outputs of several folds lie apart, and how
- * far `beside` the source a second view begins.
+ * The parameters of all loops, see `FoldPlan` for the dimensions. The reduced elements of one output may be shared by
+ * several units: `parts` of them, each of which takes `part` places of `reduced0` or, if that is 1, of the `inner`
+ * dimension of rows. `apart` is the distance between the outputs of several folds, `beside` that from the source to a
+ * second view. Strides and distances are in bytes.
  */
 // biome-ignore format: by meaning
 export const foldParams = [
@@ -31,61 +35,67 @@ export const times = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> => o
 export const plus = (a: Expr<"i32">, b: Expr<"i32"> | number): Expr<"i32"> => op("i32.add", a, b);
 export const smaller = (a: I32, b: I32 | number): Expr<"i32"> => select(op("i32.lt_u", a, b), a, b);
 
-/** The address of output number `index` of those that stay, before the part is added. */
+/** Where the reduced elements of output number `index` begin (those of its first part). */
 export function placeOf(p: Named<"source" | "kept1" | "keptStride0" | "keptStride1">, index: I32): Expr<"i32"> {
   const outer = times(op("i32.div_u", index, p.kept1), p.keptStride0);
   return plus(plus(p.source, outer), times(op("i32.rem_u", index, p.kept1), p.keptStride1));
 }
 
-/** Elements after which the vectors' totals go into the wide one; few where sums round, so that none is a long chain of them. */
+/**
+ * After so many elements totals of vectors are added to the wide total. Few if sums round, so that no chain gets long.
+ */
 const BLOCK = { exact: 4096, rounding: 256 } as const;
 
 interface Step {
-  /** Total and raw element, or word of two. */
+  /** The new total, from the total and a stored element (or a word of two). */
   readonly step: Node;
-  /** Instead of `step`: one that passes over NaN, and whether the element is NaN. */
+  /** A faster alternative to `step` that ignores NaN, and a mask of the elements that are NaN. */
   readonly quick: readonly [step: Node, flaw: Node] | undefined;
 }
 
-/** Totals of vectors. */
+/** How vectors of elements are folded into vectors of totals. */
 export interface Totals {
-  /** Elements that are loaded together. */
+  /** The elements that are loaded together. */
   readonly loaded: VectorLanes;
-  /** Those of a total. */
+  /** The lanes of a vector of totals. */
   readonly lanes: VectorLanes;
-  /** One, or one for the even and one for the odd elements. */
+  /** A single step, or one for the even and one for the odd elements. */
   readonly steps: readonly Step[];
   readonly start: Node;
-  /** Two totals. */
+  /** The combination of two totals. */
   readonly merge: Node;
   readonly finish: Node;
 }
 
-/** What is folded: what `element` makes of elements of one view, or of two. */
+/** The values that are folded: a function of the elements of one or two views, see `look-through.ts`. */
 export interface Folded {
   readonly from: DType;
   readonly views: 1 | 2;
   readonly element: (...xs: readonly Node[]) => Node;
 }
 
-/** Trees of a fold. Totals are of the first type named; of the `wide` one where runs are added up. */
+/** The trees of a fold. Totals of vectors have the type `type`; totals of longer runs may have a `wide` one. */
 export interface Fold {
   readonly from: Access;
   readonly views: 1 | 2;
   readonly to: Access;
   readonly type: NumberType;
   readonly wide: NumberType;
-  /** Of neighbours, and of columns. */
+  /** For neighbouring elements of one output. */
   readonly packed: Totals & { readonly lanes: 2 | 4 };
+  /** For neighbouring outputs. */
   readonly columns: Totals;
-  /** Wide total and total; wide total and raw element. */
+  /** Adds a total to the wide total. */
   readonly absorb: Node;
+  /** Adds a stored element to the wide total. */
   readonly wideStep: Node;
   readonly wideStart: Node;
   readonly wideMerge: Node;
   readonly wideFinish: Node;
   readonly narrow: NarrowFold | undefined;
+  /** Whether sums round, so that the order of additions matters. */
   readonly rounds: boolean;
+  /** Elements of a block, see `BLOCK`. */
   readonly block: number;
 }
 
@@ -123,14 +133,14 @@ function special(name: FoldOp, source: Access): NarrowFold | undefined {
   return name === "sum" ? narrowSum(source) : undefined;
 }
 
-/** Sixteen bits that are computed in 32 are loaded two to a word. */
+/** Elements of 16 bits that are computed in 32 are loaded as words of two. */
 function packedOf({ bytes }: Access, steps: Step, finish: Node): Pick<Fold["packed"], "loaded" | "lanes" | "steps"> {
   const lanes = lanesOf(steps.step, finish) as 2 | 4;
   const isSplit = lanes === 4 && bytes === 2 && isFloatType(steps.step.type);
   return { loaded: isSplit ? SPLIT : lanes, lanes, steps: isSplit ? inHalves(steps) : [steps] };
 }
 
-/** For the even and the odd elements of words. */
+/** A step over words of two elements, as one for the even and one for the odd elements. */
 function inHalves({ step, quick }: Step): Step[] {
   return [evenOf, oddOf].map((pick) => {
     const of = half(pick);
@@ -138,20 +148,24 @@ function inHalves({ step, quick }: Step): Step[] {
   });
 }
 
-/** All trees, for the functions that they call. */
+/** All trees of a fold, which tell the functions that the module needs. */
 export function treesOf({ packed, absorb, wideStep, wideMerge, wideFinish }: Fold): Node[] {
   const steps = packed.steps.flatMap(({ step, quick = [] }) => [step, ...quick]);
   return [...steps, packed.merge, packed.finish, absorb, wideStep, wideMerge, wideFinish];
 }
 
-/** Adds vectors of elements to totals; what `settle` gives is NaN where an element was. */
+/** Writes code that adds vectors of elements to totals. */
 export interface Stepper {
+  /** Before the first element. */
   reset(): void;
   /**
-   * The vectors of operands go to as many totals as there are steps, from the one with the number `which` on. If there is a
-   * mask, only its lanes count.
+   * Adds vectors of operands to as many totals as there are steps, from number `which` on; with a mask, only in the
+   * lanes that it selects.
    */
   add(operands: readonly Local<"v128">[], which: number, mask?: Local<"v128">): void;
+  /**
+   * After the last element: makes the first `count` totals NaN where an element was NaN that a `quick` step ignored.
+   */
   settle(count: number): void;
 }
 
@@ -160,7 +174,7 @@ export function stepper(f: Func, { steps, lanes }: Totals, tools: Tools, totals:
     const trees = quick ?? [step];
     return { trees, code: new Lowering(f, trees, lanes, tools) };
   });
-  // Each total has its own: they would be one long chain.
+  // One for each total, since a single one would be a long chain of operations.
   const flaws = f.locals("v128", steps[0]!.quick ? totals.length : 0);
   return {
     reset: () => flaws.forEach((flaw) => void f.set(flaw, splat("i32x4", 0))),
@@ -179,7 +193,10 @@ export function stepper(f: Func, { steps, lanes }: Totals, tools: Tools, totals:
   };
 }
 
-/** Vectors of elements at a place, and `beside` it; of elements `stride` bytes apart, if that is given, which it moves past. */
+/**
+ * Loads a vector of elements of each view. With a `stride`, elements are that far apart and the pointer is moved past
+ * them.
+ */
 export function operandsAt(
   f: Func,
   { from, views }: Fold,

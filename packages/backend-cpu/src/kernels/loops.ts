@@ -83,7 +83,10 @@ function addStrided(building: Building, lanes: 2 | 4): Procedure {
   });
 }
 
-/** `flatTask(chunk, chunks, size of a chunk, elements, inputs…, output)`, with a stride behind each operand where there are some. */
+/**
+ * Exports `flatTask(chunk, chunks, size of a chunk, elements, inputs…, output)`; where strided, a stride follows each
+ * operand.
+ */
 function addFlatTask({ m, formula, pattern }: Building, flat: FuncRef): void {
   const names = [...formula.inputs.map((_, i) => `x${i}`), "out"];
   const isStrided = pattern === "strided";
@@ -109,7 +112,10 @@ function smaller(a: Local<"i32">, b: Local<"i32">): Expr<"i32"> {
   return select(op("i32.lt_u", a, b), a, b);
 }
 
-/** `rows(plan, from, to)`: runs number `from` to `to`. Only the outer dimensions cost divisions, once per middle loop. */
+/**
+ * Exports `rows(plan, from, to)`, which computes the runs from number `from` up to `to`. Divisions are only needed for
+ * the outer dimensions, once for each pass over the middle one.
+ */
 function addRows(m: Module, operands: number, pattern: Pattern, { flat, short }: Runs): FuncRef {
   return m.func("rows", ["plan", "from", "to"], (f, { plan, from, to }) => {
     const word = (index: number): Local<"i32"> => f.let(load("i32.load", plan, 4 * index));

@@ -1,35 +1,37 @@
 /**
- * Walks over several strided operands of one shape: dimensions are merged where all operands allow it, and the result is
- * written down where kernels read it (see `rows` in `loops.ts`). There is one walk at a time, so its lists are kept.
+ * Plans how an element-wise kernel walks over strided operands of one shape. Dimensions are merged where all operands
+ * allow it, and the plan is written to memory, where the kernel reads it (see `rows` in `loops.ts`). Only one walk is
+ * planned at a time, so the lists of a single object are used again for every call.
  */
 import type { Shape } from "@dl/tensor";
 import { heap, memory } from "../runtime/index.ts";
 import { PLAN_MIDDLE, PLAN_OPERANDS, PLAN_OUTER, PLAN_RUN } from "./loops.ts";
 
-/** Tiles of a walk in which no operand's order suits the others'. */
+/** The side of a tile, for operands that are transposed relative to each other. */
 const TILE = 32;
-/** Elements of a run that is too short to be worth its start, and of one that stays in the nearest cache with others. */
+/** Runs of fewer elements are not worth starting. */
 const SHORT = 8;
+/** Runs of so many elements stay in the nearest cache, together with the neighbouring ones. */
 const LONG = 256;
-/** The inputs of one kernel and its output. */
+/** The most operands of a kernel: inputs and output. */
 export const MOST_OPERANDS = 8;
 const block = memory.allocate(4096);
 
 class Walk {
-  /** How many dimensions are left. */
+  /** The number of dimensions after merging. */
   #rank = 0;
   #operands = 0;
-  /** Outermost first; only the first `#rank` count. */
+  /** The sizes of the dimensions, the outermost first; only the first `#rank` are valid. */
   readonly #sizes: number[] = [];
-  /** In bytes, one list for each operand. */
+  /** The strides of each operand, in bytes. */
   readonly #strides: readonly number[][] = Array.from({ length: MOST_OPERANDS }, () => []);
 
-  /** Elements of the innermost dimension. */
+  /** The elements of a run, which are those of the innermost dimension. */
   get run(): number {
     return this.#sizes[this.#rank - 1]!;
   }
 
-  /** How many runs there are. */
+  /** The number of runs. */
   get rows(): number {
     let rows = 1;
     for (let dim = 0; dim < this.#rank - 1; dim++) rows *= this.#sizes[dim]!;
@@ -41,7 +43,7 @@ class Walk {
     return this.#strides[operand]![this.#rank - 1]!;
   }
 
-  /** Begins a walk over `shape`, which has no dimension of size 0. Then come the operands, then `merge`. */
+  /** Begins a walk over `shape`, which must not be empty. Call `operand` for each operand next, then `merge`. */
   start(shape: Shape, operands: number): void {
     this.#operands = operands;
     this.#rank = shape.length;
@@ -57,7 +59,7 @@ class Walk {
     if (this.#rank === 0) list[0] = bytes;
   }
 
-  /** Drops dimensions of size 1 and joins those that are one run for every operand. */
+  /** Drops dimensions of size 1 and merges those that form one run in every operand. */
   merge(): void {
     let to = -1;
     for (let dim = 0; dim < this.#rank; dim++) {
@@ -71,7 +73,9 @@ class Walk {
     this.#rank = Math.max(1, to + 1);
   }
 
-  /** Cuts the two innermost dimensions into tiles, if they divide, so that transposed operands stay in the cache. */
+  /**
+   * Cuts the two innermost dimensions into tiles, if tiles divide them, so that transposed operands stay in the cache.
+   */
   tile(): void {
     const rank = this.#rank;
     if (rank < 2) return;
@@ -81,7 +85,7 @@ class Walk {
     this.#append(rank - 1, columns, TILE);
   }
 
-  /** Runs along the innermost dimension that is long, a part of it at a time, where those along the last are short. */
+  /** If the last dimension makes short runs only, goes along another, longer one instead, a part of it at a time. */
   lengthen(): void {
     if (this.run >= SHORT) return;
     const rank = this.#rank;
@@ -94,7 +98,7 @@ class Walk {
     this.#append(dim, size, part);
   }
 
-  /** Writes the plan down for operands at `addresses` and gives its address. It holds until the next one is written. */
+  /** Writes the plan for operands at `addresses` to memory and returns its address. The next plan overwrites it. */
   write(addresses: Int32Array | Float64Array): number {
     const words = heap.i32;
     const at = block.address / 4;
@@ -117,7 +121,9 @@ class Walk {
     return block.address;
   }
 
-  /** Goes along `part` elements of a dimension innermost, and along the rest of its `size` where it was. */
+  /**
+   * Splits a dimension: `part` of its elements become the new innermost dimension, `size / part` remain in its place.
+   */
   #append(dim: number, size: number, part: number): void {
     const rank = this.#rank++;
     this.#sizes[dim] = size / part;

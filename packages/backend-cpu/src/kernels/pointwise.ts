@@ -1,4 +1,8 @@
-/** The element-wise families as kernels: the rows of the tables, for whatever dtype comes. They write any view. */
+/**
+ * The kernels of the element-wise families. They turn the rows of `unary.ts` and `binary.ts` into an {@link
+ * Elementwise} for each dtype, on first use, and can write any view. For some calls, such as powers with a constant
+ * exponent, there are faster formulas than the general row.
+ */
 import {
   type BinaryOp,
   binaryOps,
@@ -34,9 +38,12 @@ function dtypeOf(inputs: readonly KernelInput[], out: TensorMeta): DType {
   return out.dtype;
 }
 
-/** Elements from which transposed operands are copied first: turning them in blocks is several times faster. */
+/** From so many elements on, transposed operands are copied first: transposing in blocks is several times faster. */
 const STRAIGHTEN = 4096;
-/** Elements that one thread copies and computes before the next ones, so that copies stay near: those of another are not. */
+/**
+ * A single thread copies and computes so many elements at a time, while the copies are in its cache. With several
+ * threads that gains nothing, since an element may be copied by one and computed by another.
+ */
 const NEAR = 2 ** 16;
 
 export function launch(kernel: Elementwise, inputs: readonly KernelInput[], out: Output): void {
@@ -57,7 +64,7 @@ function isTurned(x: KernelInput): x is View {
   return typeof x !== "number" && turnedPlanes(x) !== undefined;
 }
 
-/** The formula of a row for a call's inputs. */
+/** Chooses the formula for the inputs of a call. */
 type Pick = (inputs: readonly KernelInput[], out: TensorMeta) => Elementwise;
 
 function unaryFormula(op: UnaryOp): Pick {
@@ -76,7 +83,7 @@ function binaryFormula(op: BinaryOp): Pick {
 
 const divisors = new Set<string>(["floorDivide", "remainder", "fmod"]);
 
-/** Whole numbers have no quotient by 0, and the instruction would trap. */
+/** Throws if whole numbers are divided by 0, where the instruction would trap. */
 function checked<K extends UnaryOp | BinaryOp | "where">(op: K, kernel: Kernel<K>): Kernel<K> {
   return (call, outputs) => {
     const [, divisor] = call.inputs as readonly [KernelInput, KernelInput];
@@ -98,7 +105,7 @@ function hasZero(divisor: KernelInput, owner: Output): boolean {
   });
 }
 
-/** Powers that are cheaper another way, with its results at the edges, as in PyTorch. */
+/** Exponents for which there is a cheaper formula. At the edges (0, ∞, NaN) its results count, as in PyTorch. */
 const powers: ReadonlyMap<number, (x: Node) => Node> = new Map([
   [1, (x) => x],
   [2, (x) => mul(x, x)],
@@ -115,7 +122,7 @@ const powersPerDType = new Map(
   ]),
 );
 
-/** Powers with exponent 0, which read nothing. */
+/** The formula for exponent 0, which reads no input. */
 const ones = perDType((dtype) => {
   const { raw, decode } = access[dtype];
   const { type } = decode(input(0, raw));
@@ -133,7 +140,7 @@ function powFormula(): Pick {
   };
 }
 
-/** By a number below 32, whole vectors are shifted at once. */
+/** Vectors can be shifted only by one distance for all lanes: there is a formula for each number below 32. */
 function shiftFormula(op: "bitwiseLeftShift" | "bitwiseRightShift", shift: (x: Node, by: number) => Node): Pick {
   const general = binaryFormula(op);
   const short = Array.from({ length: 32 }, (_, by) =>
@@ -145,10 +152,13 @@ function shiftFormula(op: "bitwiseLeftShift" | "bitwiseRightShift", shift: (x: N
   };
 }
 
-/** The least size of a number that is none of 0 and NaN in any float dtype. */
+/** A number of at least this magnitude is not rounded to 0 in any float dtype. (NaN is not either.) */
 const LEAST = 2 ** -24;
 
-/** Beside such a number, an extreme is one instruction, in which a NaN on the left survives. */
+/**
+ * With a bound that is neither 0 nor NaN, `maximum` and `minimum` are a single instruction, which passes on a NaN on
+ * the left. Otherwise they have to care about NaN on the right, and about the sign of 0.
+ */
 function extremeFormula(op: "maximum" | "minimum", nearer: (x: Node, bound: Node) => Node): Pick {
   const general = binaryFormula(op);
   const bounded = perDType(
@@ -201,14 +211,19 @@ const formulaOf = new Map<string, Pick>([
   ["cast", (inputs, out) => casts[out.dtype](dtypeOf(inputs, out))],
 ]);
 
-/** Whether a number's inverse is as exact as it is, in every float dtype. */
+/**
+ * Whether a number is a power of two whose inverse is exact in every float dtype, so that division is multiplication.
+ */
 function isInvertible(x: KernelInput | undefined): x is number {
   if (typeof x !== "number") return false;
   const size = Math.abs(x);
   return size <= 2 ** 14 && size >= 2 ** -14 && 2 ** Math.round(Math.log2(size)) === size;
 }
 
-/** What a long call computes, if that is one formula for each element and nothing can be wrong with them. */
+/**
+ * The formula and the inputs of an element-wise call that may be deferred and fused; `undefined` for other calls, and
+ * for divisions of whole numbers, which have to be checked first.
+ */
 export function pointwiseOf({ op, inputs, outputs }: KernelCall): Pointwise | undefined {
   const [x, divisor] = inputs;
   if (op === "div" && isInvertible(divisor)) {

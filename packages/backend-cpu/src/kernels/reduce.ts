@@ -1,4 +1,7 @@
-/** Folds over any dimensions of strided views: picks the loop, cuts the work, adds up partial results. */
+/**
+ * Reductions (folds) over any dimensions of strided views: chooses the loop, cuts the work into units, and combines
+ * partial results.
+ */
 import { type DType, dtypes, isContiguous, type Shape, sizeOf, type View } from "@dl/tensor";
 import type { Kernel as WasmKernel } from "../runtime/engine.ts";
 import { engine, threads } from "../runtime/index.ts";
@@ -14,12 +17,13 @@ import type { FoldOp } from "./reductions.ts";
 import { type Temporary, withTemporaries } from "./temporary.ts";
 import { winnersOf } from "./waiting.ts";
 
-/** Elements from which the work is cut for threads, and how many are worth a unit. */
+/** From so many elements on, the work is shared by threads. */
 const PARALLEL = 2 ** 16;
+/** The elements of a unit. */
 const PART = 2 ** 14;
-/** Rows that are added into each other: more would round too often. */
+/** The most rows that are added into each other, since longer chains of additions round too often. */
 const ROWS = 128;
-/** Outputs that are work enough for threads, where none has more elements than so many. */
+/** So many outputs make units enough for all threads, as long as none of them reduces more than `LONG` elements. */
 const MANY = 16;
 const LONG = 2 ** 16;
 
@@ -29,14 +33,16 @@ interface Compiled {
   readonly columns: WasmKernel;
 }
 
-/** What folds parts, the dtype of their results, and what folds each of those further. */
+/**
+ * How a reduction is done in parts: the fold of the parts, the dtype of their results, and the folds of these results.
+ */
 interface Parts {
   readonly dtype: DType;
   readonly some: Fold;
   readonly rest: readonly Fold[];
 }
 
-/** Folds of one reading from a dtype to another, of the elements or of what a source makes of them. */
+/** One or more folds that read their input only once, from a dtype to another; perhaps through a deferred input. */
 class Fold {
   readonly #ops: readonly FoldOp[];
   readonly #from: DType;
@@ -69,13 +75,13 @@ class Fold {
     }
   }
 
-  /** How far from `x` the other view lies. */
+  /** The distance in bytes from `x` to the second view of the source. */
   #beside(x: View): number {
     const other = this.#source?.beside;
     return other ? addressOf(other) - addressOf(x) : 0;
   }
 
-  /** Few elements to one result: the way that must cost nothing. */
+  /** Reduces few contiguous elements to one result. This common case must have hardly any overhead. */
   #foldAll(x: View, [out, second]: readonly Output[]): void {
     const count = sizeOf(x.shape);
     const { bytes } = dtypes[this.#from];
@@ -126,12 +132,12 @@ class Fold {
   }
 }
 
-/** Bytes between two outputs, if there are two. */
+/** The distance in bytes between two outputs; 0 if there is only one. */
 function apart(first: { readonly address: number }, second: { readonly address: number } = first): number {
   return second.address - first.address;
 }
 
-/** How much of what is reduced one unit takes, by the shapes alone. */
+/** How much of the reduced dimension one unit takes. It depends on the shapes alone, and so does the rounding. */
 function partOf({ way, reduced, inner }: FoldPlan, kept: number): number {
   const [outer, middle] = [reduced[0].size, reduced[1].size];
   if (way === "columns") return outer * middle > ROWS ? Math.max(1, Math.floor(ROWS / middle)) : Math.max(1, outer);
@@ -141,7 +147,7 @@ function partOf({ way, reduced, inner }: FoldPlan, kept: number): number {
   return enough ? Math.max(1, whole) : Math.max(1, Math.floor(PART / each));
 }
 
-/** What parts are kept in: 16-bit floats are folded further in float32. */
+/** The dtype of partial results: 16-bit floats are folded further in float32. */
 function partialDType(op: FoldOp, dtype: DType): DType {
   return dtype === "float16" || dtype === "bfloat16" ? "float32" : op === "any" || op === "all" ? "bool" : dtype;
 }
@@ -151,7 +157,7 @@ function reduce<K extends FoldOp | "extremes">(op: K, ...ops: readonly FoldOp[])
   return ({ inputs, attrs }, outs) => {
     const { dims } = attrs as { readonly dims: Shape };
     const given = inputs[0] as View;
-    // A sum over whole planes leaves out their zeros.
+    // A sum over whole planes needs only the numbers that are not zero.
     const winners = op === "sum" && given.shape.every((_, dim) => dim < 2 || dims.includes(dim)) && winnersOf(given);
     const x = winners ? winners[0] : given;
     const seen = lookThrough(x);

@@ -26,18 +26,20 @@ import {
 } from "./table.ts";
 
 const none: object = {};
-/** A map: looking a name up in so large an object costs more than a small kernel. */
+/** A Map, since looking up a name in an object with so many keys costs more than a small kernel. */
 const elementwise: ReadonlyMap<string, { readonly dtype: DTypeRule }> = new Map(
   Object.entries({ ...unaryOps, ...binaryOps, where: { dtype: "same" } }),
 );
 
 interface Plan {
-  /** What is recorded. */
+  /** The inputs that are recorded: cast, but not expanded. */
   readonly inputs: readonly Operand[];
-  /** What the kernel gets. */
+  /** The inputs that the kernel gets: expanded to the shape of the output where the op broadcasts. */
   readonly views: readonly KernelInput[];
   readonly outputs: readonly TensorMeta[];
-  /** In which the kernel walks through inputs and outputs, where it is not that of the dimensions. */
+  /**
+   * The order of dimensions in which the kernel walks through memory; `undefined` if they are in that order already.
+   */
   readonly order: Order | undefined;
 }
 
@@ -64,7 +66,7 @@ export function applyAll<K extends KernelOp | FusedOp>(
   return results;
 }
 
-/** The call as a kernel walks it. */
+/** The call with the dimensions of inputs and outputs in the order in which the kernel walks them. */
 function walked(call: KernelCall, order: Order | undefined): KernelCall {
   if (order === undefined) return call;
   const inputs = (call.inputs as readonly KernelInput[]).map((view) => reordered(view, order));
@@ -111,13 +113,13 @@ export function applyInPlace<K extends KernelOp | FusedOp>(
   return target;
 }
 
-/** Frees what stands in the place of what was given. */
+/** Disposes the tensors that were made to replace given inputs. */
 function disposeMade(made: readonly KernelInput[], given: readonly KernelInput[]): void {
   if (made === given) return;
   for (let i = 0; i < made.length; i++) if (made[i] !== given[i]) (made[i] as Tensor).dispose();
 }
 
-/** Another view of `input`'s memory. */
+/** Makes another view of `input`'s memory, and records it. */
 export function applyView<K extends ViewOp>(
   op: K,
   input: Tensor,
@@ -133,7 +135,9 @@ export function applyView<K extends ViewOp>(
   return view;
 }
 
-/** `target`, where there is one already, comes first where the order is decided. */
+/**
+ * Coerces the inputs and infers the outputs of a call. For in-place calls the memory order follows that of `target`.
+ */
 function planCall<K extends KernelOp | FusedOp>(
   op: K,
   inputs: readonly Operand[],
@@ -165,7 +169,7 @@ function planElementwise(op: string, rule: DTypeRule, inputs: readonly Operand[]
   return { inputs: cast, views, outputs: [output], order: orderOf(views, target) };
 }
 
-/** The usual case, in which there is nothing to check: a tensor, with others of its device, dtype and shape. */
+/** The most common case, in which nothing has to be checked or coerced: all tensors share device, dtype and shape. */
 function areAlike(inputs: readonly Operand[]): boolean {
   const first = inputs[0] as Tensor;
   if (first?.shape === undefined) return false;
@@ -179,7 +183,7 @@ function areAlike(inputs: readonly Operand[]): boolean {
   return true;
 }
 
-/** The operands from the `first` on in `dtype`: the same list where they have it. */
+/** Casts the operands from index `first` on to `dtype`. Returns the same list if there is nothing to cast. */
 function castAll(inputs: readonly Operand[], dtype: DType, first: number): readonly Operand[] {
   let cast: Operand[] | undefined;
   for (let i = first; i < inputs.length; i++) {
@@ -220,18 +224,18 @@ function recording(inputs: readonly Operand[]): boolean {
 
 function checkWritable(op: string, target: Tensor): void {
   checkHistory(op, target);
-  // A value that goes everywhere may go there twice.
+  // `full` may write to a shared place several times, since it writes the same value everywhere.
   if (op !== "full" && target.numel() > 0 && target.shape.some((size, dim) => size > 1 && target.strides[dim] === 0)) {
     fail(`${op}_`, "several elements of an expanded tensor share one place", "Call .clone() before writing");
   }
 }
 
-/** Whether what is done in place is recorded, or needs not be. */
+/** Throws if autograd could not record an in-place write into `target`, such as one into a leaf that requires grad. */
 export function checkHistory(op: string, target: Tensor): void {
   const owner = target.base ?? target;
   if (!state.gradEnabled) return;
   const { requiresGrad } = target;
-  // What is recorded though its owner is not: it was cut from a leaf that is a view itself.
+  // A target that requires grad although its base does not was cut from a leaf that is itself a view.
   const isLeaf = (owner.requiresGrad && owner.isLeaf) || (requiresGrad && (target.isLeaf || !owner.requiresGrad));
   if (isLeaf || (owner.requiresGrad && !requiresGrad)) {
     const whose = isLeaf ? "a leaf that requires grad" : "a recorded tensor, made under noGrad,";
@@ -243,7 +247,7 @@ export function checkHistory(op: string, target: Tensor): void {
   }
 }
 
-/** Whether a result may be written into `target`. */
+/** Throws if a result with this shape and dtype cannot be written into `target`. */
 export function checkFits(op: string, { shape, dtype }: TensorMeta, target: Tensor): void {
   if (!sameShape(shape, target.shape)) {
     fail(`${op}_`, `the result has shape ${showShape(shape)}, the target ${showShape(target.shape)}`);
@@ -254,7 +258,7 @@ export function checkFits(op: string, { shape, dtype }: TensorMeta, target: Tens
   }
 }
 
-/** A result of another dtype is made first, then cast into the target. */
+/** For a result of another dtype: computes it first, then casts it into the target. */
 function throughCopy<K extends KernelOp | FusedOp>(
   op: K,
   inputs: readonly Operand[],
@@ -267,7 +271,7 @@ function throughCopy<K extends KernelOp | FusedOp>(
   });
 }
 
-/** Inputs that overlap the target without being the same view are copied first. */
+/** Copies an input that overlaps with the target, unless both are the same view. */
 function apart(input: KernelInput, target: Tensor): KernelInput {
   if (typeof input === "number" || input.storage !== target.storage) return input;
   const identical =

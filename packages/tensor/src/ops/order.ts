@@ -1,15 +1,19 @@
 /**
- * The order in which results lie in memory. As in PyTorch, those of element-wise operations lie as their first operand
- * does: what transposed tensors give is transposed too, and memory is walked as it lies.
+ * The order of dimensions in which results lie in memory. As in PyTorch, the result of an element-wise operation has
+ * the memory layout of its first operand: the result of transposed tensors is transposed, too, and memory is walked in
+ * order.
  * @see https://pytorch.org/docs/stable/tensor_attributes.html#torch.memory_format
  */
 import type { KernelInput, View } from "../backend.ts";
 import { type Shape, sizeOf, stridesOf } from "../shape.ts";
 
-/** Dimensions, the outermost in memory first. */
+/** A permutation of the dimensions: the outermost in memory comes first. */
 export type Order = readonly number[];
 
-/** The order in which views of one shape lie, `target` before the others; undefined where it is that of the dimensions. */
+/**
+ * The memory order of some views of one shape, that of `target` if it is given; `undefined` if it is the order of the
+ * dimensions, as it is for row-major tensors.
+ */
 export function orderOf(views: readonly KernelInput[], target?: View): Order | undefined {
   if (target !== undefined && !isInOrder(target)) return sorted(views, target);
   for (let i = 0; i < views.length; i++) {
@@ -19,7 +23,7 @@ export function orderOf(views: readonly KernelInput[], target?: View): Order | u
   return undefined;
 }
 
-/** Whether no stride is longer than one before it, sizes of 1 and repeated elements aside. */
+/** Whether strides never increase from one dimension to the next. Sizes of 1 and strides of 0 do not count. */
 function isInOrder({ shape, strides }: View): boolean {
   let before = Number.POSITIVE_INFINITY;
   for (let dim = 0; dim < shape.length; dim++) {
@@ -31,7 +35,10 @@ function isInOrder({ shape, strides }: View): boolean {
   return true;
 }
 
-/** By insertion, since dimensions that no view tells apart stay where they are; sizes of 1 count, as they do in PyTorch. */
+/**
+ * Sorts the dimensions by insertion, as PyTorch does, since dimensions that no view can tell apart must keep their place.
+ * Unlike in {@link isInOrder}, sizes of 1 count.
+ */
 function sorted(inputs: readonly KernelInput[], target: View | undefined): Order | undefined {
   const views = [target ?? 0, ...inputs].filter((view) => typeof view !== "number");
   const order = views[0]!.shape.map((_, dim) => dim);
@@ -47,7 +54,9 @@ function sorted(inputs: readonly KernelInput[], target: View | undefined): Order
   return order.every((dim, at) => dim === at) ? undefined : order;
 }
 
-/** Positive where dimension `a` lies outside `b` in the first view that tells, negative where inside. */
+/**
+ * Positive if dimension `a` lies outside `b` in the first view that can tell them apart, negative if inside, else 0.
+ */
 function compare(views: readonly View[], a: number, b: number): number {
   for (const { shape, strides } of views) {
     const [x, y] = [Math.abs(strides[a]!), Math.abs(strides[b]!)];
@@ -58,7 +67,7 @@ function compare(views: readonly View[], a: number, b: number): number {
   return 0;
 }
 
-/** `view` with its dimensions in that order. */
+/** The view with its dimensions in another order. */
 export function reordered<V extends KernelInput>(view: V, order: Order): V | View {
   if (typeof view === "number") return view;
   const { storage, dtype, shape, strides, offset } = view;
@@ -66,7 +75,7 @@ export function reordered<V extends KernelInput>(view: V, order: Order): V | Vie
   return { storage, dtype, offset, shape: pick(shape), strides: pick(strides) };
 }
 
-/** Strides of a dense tensor of that shape which lies in that order. */
+/** The strides of a dense tensor that lies in memory in an order. */
 export function stridesIn(shape: Shape, order: Order): number[] {
   const strides = new Array<number>(shape.length);
   const packed = stridesOf(order.map((dim) => shape[dim]!));

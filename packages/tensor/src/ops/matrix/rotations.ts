@@ -1,16 +1,19 @@
-/** Sweeps of rotations of neighbouring rows, many of which are applied together. */
+/**
+ * Rotations of pairs of neighbouring rows, as the iterations for eigenvalues and singular values make them: one *sweep*
+ * of rotations after the other. For large matrices sweeps are collected and applied together, by matrix products.
+ */
 import { type Block, blockOf, identity, type Products, part, place } from "./block.ts";
 
-/** Squares below it are imprecise. The largest elements are about 1. */
+/** Squares below this are imprecise. (Matrices are scaled so that their largest elements are about 1.) */
 export const TINY = 1e-280;
-/** Sweeps for one value: two or three are usual. */
+/** The most sweeps for each value; two or three are usual. */
 const PATIENCE = 80;
-/** Sweeps that wait, and the rotations of each that one product takes. */
+/** How many sweeps are collected, and how many rotations of each go into one product. */
 const SWEEPS = 24;
-/** Rows from which on rotations are gathered. */
+/** From this length of rows on, sweeps are collected. */
 const LONG = 64;
 
-/** Cosines and sines of one sweep, at the first row of each pair. */
+/** The cosines and sines of one sweep, by the first row of each pair. */
 export class Turns {
   readonly cosines: Float64Array;
   readonly sines: Float64Array;
@@ -21,13 +24,17 @@ export class Turns {
   }
 }
 
-/** Rows that rotate: row i becomes c · row i + s · row i + 1, which becomes c · itself − s · row i. */
+/**
+ * A matrix whose rows are rotated: row i becomes c · row(i) + s · row(i + 1), row i + 1 becomes c · row(i + 1) − s ·
+ * row(i).
+ */
 export class Rotating {
   readonly rows: Block;
   readonly #products: Products;
-  /** Cosines and sines by sweep and row, and from which row to which a sweep goes. */
+  /** The cosines and sines of collected sweeps, by sweep and row. */
   readonly #cosines: Float64Array;
   readonly #sines: Float64Array;
+  /** From which row to which row each collected sweep goes. */
   readonly #from = new Int32Array(SWEEPS);
   readonly #to = new Int32Array(SWEEPS);
   #count = 0;
@@ -40,7 +47,7 @@ export class Rotating {
     this.#sines = new Float64Array(size);
   }
 
-  /** A sweep from the row `low` to `high`. */
+  /** Applies a sweep from row `low` to row `high`, or collects it. */
   sweep(low: number, high: number, { cosines, sines }: Turns): void {
     const { data, at, row, columns, rows } = this.rows;
     if (columns < LONG) {
@@ -55,11 +62,12 @@ export class Rotating {
     if (this.#count === SWEEPS) this.finish();
   }
 
-  /** Applies what waits. */
+  /** Applies the collected sweeps. */
   finish(): void {
     const count = this.#count;
     if (count === 0) return;
-    // Sweep k may rotate row i as soon as the one before has done with i + 1: groups of equal (i + k) / SWEEPS.
+    // Sweep k may rotate row i as soon as sweep k − 1 is done with row i + 1. So rotations may be grouped by
+    // (i + k) / SWEEPS, and group by group be applied in one go.
     const last = Math.max(...this.#to.subarray(0, count)) + count;
     for (let group = 0; group < last; group += SWEEPS) this.#apply(group);
     this.#count = 0;
@@ -76,7 +84,7 @@ export class Rotating {
       const left = Math.max(first, group - k);
       for (let i = Math.max(this.#from[k]!, left); i < to; i++) {
         any = true;
-        // Rows hold zeros before the first row that was touched, and after the next ones of as many sweeps.
+        // Both rows of the product so far are zero in all other columns.
         const columns = Math.min(first + size, i + k + 2) - left;
         const at = (i - first) * size + left - first;
         rotate(turn.data, at, size, columns, this.#cosines[k * rows + i]!, this.#sines[k * rows + i]!);
@@ -96,8 +104,8 @@ function rotate(x: Float64Array, at: number, row: number, columns: number, c: nu
 }
 
 /**
- * Has a matrix with a diagonal d, and e beside it, swept from row to row until e does not matter to the values any more. False if
- * that takes too long.
+ * Sweeps over a matrix with the diagonal d and the secondary diagonal e until e is negligible, so that d holds the
+ * values. Returns false if that takes too many sweeps.
  */
 export function wearAway(d: Float64Array, e: Float64Array, sweep: (low: number, high: number) => void): boolean {
   let patience = PATIENCE * d.length;
