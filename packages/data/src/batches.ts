@@ -1,4 +1,4 @@
-/** What data sets answer: samples, or whole batches where they make them themselves. */
+/** Asks data sets for samples, or for whole batches where they have a `getBatch`. */
 import { fail, TensorError } from "@dl/tensor";
 import type { Collated } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
@@ -23,7 +23,7 @@ export function batchOf<T>(
   return getBatch.call(dataset, indices);
 }
 
-/** Whether there is a `get` nearer to the object than its `getBatch`. */
+/** Whether `get` is overridden closer to the object than `getBatch`, which then does not know of it. */
 function isOutdone(dataset: object): boolean {
   for (let level = dataset; level; level = Object.getPrototypeOf(level)) {
     if (Object.hasOwn(level, "getBatch")) return false;
@@ -32,7 +32,7 @@ function isOutdone(dataset: object): boolean {
   return false;
 }
 
-/** {@link batchOf} for a loader: errors tell which samples they are of. */
+/** {@link batchOf} for a loader, whose errors name the samples. */
 export function wholeBatch<T>(dataset: Dataset<T>, indices: readonly number[]): unknown {
   return guard<unknown>(
     () => batchOf(dataset, indices),
@@ -40,7 +40,7 @@ export function wholeBatch<T>(dataset: Dataset<T>, indices: readonly number[]): 
   );
 }
 
-/** The batch that `collate` makes of single samples. */
+/** Asks for the samples one by one, and collates them. */
 export function fromSamples<T, B>(
   dataset: Dataset<T>,
   indices: readonly number[],
@@ -55,7 +55,7 @@ export function fromSamples<T, B>(
   return joined(samples, collate);
 }
 
-/** What a data set that wraps others asks one of them for. */
+/** What a data set that wraps others wants from one of them. */
 export interface Request {
   readonly dataset: Dataset;
   readonly indices: readonly number[];
@@ -63,8 +63,8 @@ export interface Request {
 }
 
 /**
- * What `join` makes of the batches of several data sets; `undefined` where none of them makes batches itself. Those that
- * do not, beside some that do, are collated.
+ * Joins the batches of several data sets. `undefined` if none of them has a `getBatch`; if only some have, the samples
+ * of the others are collated.
  */
 export function joinBatches<B>(
   requests: readonly Request[],
@@ -76,12 +76,12 @@ export function joinBatches<B>(
   return joined(batches, join);
 }
 
-/** `join` of the values, when all are there. */
+/** Calls `join` with the values, or returns a promise of that if any of them is a promise. */
 export function joined<T, R>(values: readonly (T | Promise<T>)[], join: (values: T[]) => R): R | Promise<R> {
   return values.some(isPromise) ? Promise.all(values).then(join) : join(values as T[]);
 }
 
-/** Says which samples failed. */
+/** Runs `body`; an error, also that of a promise, names the samples that failed. */
 function guard<R>(body: () => R | Promise<R>, name: () => string): R | Promise<R> {
   const explain = (cause: unknown): never => {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -91,7 +91,7 @@ function guard<R>(body: () => R | Promise<R>, name: () => string): R | Promise<R
     const result = body();
     if (!isPromise(result)) return result;
     const guarded = result.catch(explain);
-    guarded.catch(() => {}); // whoever awaits it hears of it; nobody may, when another sample failed first
+    guarded.catch(() => {}); // If another sample fails first, nobody awaits this one: that must not count as unhandled.
     return guarded;
   } catch (error) {
     return explain(error);

@@ -1,4 +1,4 @@
-/** What lengths, indices and counts have to be, for everything that takes them. */
+/** Checks of lengths, indices and counts that users give. */
 import { dtypes, fail, isTensor } from "@dl/tensor";
 
 /** Whatever has a length: a data set, an array. */
@@ -6,7 +6,7 @@ export interface Sized {
   readonly length: number;
 }
 
-/** A value as errors tell it: `"2"`, `5n`, `a Set`. */
+/** Describes a value for an error message: `"2"`, `5n`, `a Set`. */
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;
@@ -16,18 +16,18 @@ export function show(value: unknown): string {
   return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
 }
 
-/** Whether a loop can go over a value, one that waits if need be. */
+/** Whether `for await` can go over a value. */
 export function iterates(value: unknown): boolean {
   const { [Symbol.iterator]: now, [Symbol.asyncIterator]: later } = Object(value);
   return typeof (now ?? later) === "function";
 }
 
-/** Whether a value may be a sampler, or a list in its place. */
+/** Whether a value may be a sampler, or a list of indices in its place. */
 export function isOrder(value: unknown): value is Iterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.iterator in value;
 }
 
-/** @throws TensorError where the length cannot be counted up to, such as a method's */
+/** The length of a data set or list. @throws TensorError unless it is a whole number; a method, for instance, is not */
 export function lengthOf(op: string, source: Sized, what: string = "the data set"): number {
   const length = (source as Partial<Sized> | null | undefined)?.length;
   if (Number.isInteger(length) && length! >= 0) return length!;
@@ -40,14 +40,14 @@ export function lengthOf(op: string, source: Sized, what: string = "the data set
   );
 }
 
-/** The index from the front. @throws TensorError unless a data set of this length has it */
+/** The index, counted from the front. @throws TensorError unless it is in range for this length */
 export function checkIndex(op: string, index: number, length: number): number {
   if (Number.isInteger(index) && index >= -length && index < length) return index < 0 ? index + length : index;
   const remedy = "Indices are whole numbers below length; negative ones count from the end";
   return fail(op, `index ${show(index)} is not in 0 … ${length - 1}`, remedy);
 }
 
-/** A list of indices. @throws TensorError for what is none, and for tensors of other numbers than integers */
+/** The indices as a list. @throws TensorError unless they are a list or an integer tensor */
 export function indexList(op: string, indices: unknown, what: string = "the indices"): ArrayLike<number> {
   if (isTensor(indices)) {
     if (dtypes[indices.dtype].kind === "int") return indices.flatten().toArray() as number[];
@@ -61,7 +61,7 @@ export function indexList(op: string, indices: unknown, what: string = "the indi
   return fail(op, `${what} are ${show(indices)}, need a list or an integer tensor`, remedy);
 }
 
-/** `value` if it is a whole number above 0. */
+/** Returns `value`. @throws TensorError unless it is a whole number above 0 */
 export function checkCount(op: string, name: string, value: number): number {
   if (isCount(value)) return value;
   return fail(op, `${name} is ${show(value)}, needs a whole number above 0`);

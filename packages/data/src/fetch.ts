@@ -26,7 +26,7 @@ export interface Grouping<T, B> {
   readonly collate: Collate<T, B>;
 }
 
-/** A stream's samples in groups, at once. */
+/** Yields the samples of a synchronous stream in batches. */
 export function* streamBatches<T, B>(
   stream: Stream<T>,
   { batchSize, dropLast, collate }: Grouping<T, B>,
@@ -42,7 +42,7 @@ export function* streamBatches<T, B>(
   if (samples.length > 0 && !dropLast) yield collate(samples);
 }
 
-/** A stream's samples in groups, as they arrive. */
+/** Yields the samples of a stream in batches, waiting for them if need be. */
 export async function* arrivingBatches<T, B>(
   stream: Stream<T>,
   { batchSize, dropLast, collate }: Grouping<T, B>,
@@ -57,7 +57,7 @@ export async function* arrivingBatches<T, B>(
   if (samples.length > 0 && !dropLast) yield collate(samples);
 }
 
-/** The batch itself, for loops that cannot wait. */
+/** The batch itself, for loops that cannot wait. @throws TensorError if it is a promise */
 export function present<B>(batch: B | Promise<B>): B {
   if (!isPromise(batch)) return batch;
   batch.catch(() => {});

@@ -26,7 +26,7 @@ function isStrings(value: unknown): boolean {
   return Array.isArray(value) && typeof value[0] === "string";
 }
 
-/** What has to be the same in all batches. */
+/** Describes the form of a batch, which has to be the same for all batches. */
 function formOf(batch: unknown): string {
   if (isTensor(batch)) return `rows of ${showShape(batch.shape.slice(1))}`;
   if (isStrings(batch)) return "strings";

@@ -1,9 +1,9 @@
-/** Asynchronous iteration that starts on steps ahead of need and ends cleanly. */
+/** Asynchronous iteration that starts steps ahead of their use, and that ends cleanly. */
 import type { AbortSignalLike } from "./signal.ts";
 
 /**
- * The values of `source` in order, with up to `ahead` further steps under way. Leaving early closes the source; an
- * abort ends it even while a step is pending.
+ * Yields the values of `source` in order, with up to `ahead` further steps already started. Leaving the loop early
+ * closes the source. An abort ends the iteration even while a step is pending.
  */
 export async function* lookAhead<B>(
   source: Iterator<B | Promise<B>> | AsyncIterator<B>,
@@ -33,7 +33,7 @@ export async function* lookAhead<B>(
   }
 }
 
-/** `promise`, unless `signal` is quicker. */
+/** The promise, but rejected as soon as `signal` aborts. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignalLike | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {

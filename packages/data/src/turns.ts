@@ -1,4 +1,7 @@
-/** A loop whose every `await` is answered at once keeps the host for itself: pages freeze, signals and timers wait. */
+/**
+ * Lets the host run other tasks now and then. A loop whose every `await` resolves at once would run in microtasks only,
+ * so that pages freeze and timers and signals have to wait.
+ */
 interface Port {
   onmessage: (() => void) | null;
   postMessage(message: null): void;
@@ -12,13 +15,13 @@ interface Host {
 
 const host = globalThis as unknown as Host;
 
-/** Milliseconds that a loop may go on alone. */
+/** A loop may run for so many milliseconds before the host gets a turn. */
 const SLICE = 50;
 
 export class Turns {
   #last: number = host.performance.now();
 
-  /** A turn of the host's, if one is due. */
+  /** If the host's turn is due, a promise that resolves after it. */
   due(): Promise<void> | undefined {
     return host.performance.now() - this.#last < SLICE ? undefined : this.#give();
   }
@@ -29,7 +32,7 @@ export class Turns {
   }
 }
 
-/** Browsers make timers wait for milliseconds; messages come at once. */
+/** Resolves in a new macrotask. Without setImmediate by a message, since browsers delay timers by milliseconds. */
 function nextTurn(resolve: () => void): void {
   if (host.setImmediate) {
     host.setImmediate(resolve);

@@ -1,15 +1,18 @@
-/** The narrow waist between the library and a device: families of kernels over strided views. */
+/**
+ * The interface between the library and a device. A backend knows storages and kernels; shapes, dtypes, views, autograd
+ * and the checks of the user's input are the library's concern.
+ */
 import type { DType, TypedArray } from "./dtype.ts";
 import type { Attrs, FusedOp, KernelOp } from "./ops/table.ts";
 import type { Shape } from "./shape.ts";
 
-/** Memory of one device, shared by the tensors that view it and by the tape; counted by them. */
+/** Memory of one device. The tensors that view it and the tape share it, and count their references to it. */
 export abstract class Storage {
   readonly backend: Backend;
   readonly dtype: DType;
-  /** Elements. */
+  /** The number of elements. */
   readonly length: number;
-  /** Counts writes: a saved tensor whose storage changed since must not be used in backward. */
+  /** Counts writes, so that backward notices if a tensor that it has saved was changed since. */
   version = 0;
   #references = 0;
 
@@ -19,7 +22,7 @@ export abstract class Storage {
     this.length = length;
   }
 
-  /** Whether more than one tensor or tape entry holds it. */
+  /** Whether more than one holder (tensor or tape entry) has a reference. */
   get isShared(): boolean {
     return this.#references > 1;
   }
@@ -32,7 +35,10 @@ export abstract class Storage {
     if (--this.#references === 0) this.free();
   }
 
-  /** Gives the memory back at once. Called once; storages that become unreachable are the backend's own affair. */
+  /**
+   * Frees the memory, when the last reference is released. Storages that are garbage collected are the backend's
+   * concern.
+   */
   protected abstract free(): void;
 }
 
@@ -52,9 +58,10 @@ export interface View extends TensorMeta {
 export type KernelInput = View | number;
 
 /**
- * One call of a kernel. The core has checked everything: devices agree, element-wise inputs are expanded to the
- * output's shape and have the dtype that the op computes in, `outputs` says what to make (row-major). Element-wise calls may
- * come with dimensions in another order than the user's: the one in which the operands lie.
+ * One call of a kernel. The library has checked and coerced everything: all inputs are on the device, element-wise
+ * inputs have the shape of the output and the dtype that the op computes in. `outputs` describes the results, which are
+ * row-major. The dimensions of element-wise calls may be permuted: they come in the order in which the operands lie in
+ * memory.
  */
 export type KernelCall<K extends KernelOp | FusedOp = KernelOp | FusedOp> = {
   [P in K]: {
@@ -77,7 +84,10 @@ export type UpdateRule =
   | "nadam"
   | "radam";
 
-/** Lists of equal length, changed in place by one kernel: parameters first, then each kind of optimizer state. */
+/**
+ * A step of an optimizer: lists of equal length that are changed in place, first the parameters, then each kind of
+ * state.
+ */
 export interface UpdateCall {
   readonly rule: UpdateRule;
   readonly targets: readonly (readonly View[])[];
@@ -86,13 +96,16 @@ export interface UpdateCall {
 }
 
 export interface MemoryReport {
-  /** Bytes of storages that live, or were forgotten and not found by the garbage collector yet; with their slack. */
+  /**
+   * Bytes of all storages that are in use, or unreachable but not found by the garbage collector yet. A storage may
+   * take somewhat more bytes than its elements.
+   */
   readonly bytes: number;
-  /** Those storages, and what kernels keep for themselves. */
+  /** The number of these storages, and of buffers that kernels keep for themselves. */
   readonly buffers: number;
   /** Bytes held from the system, live or pooled for reuse. */
   readonly reserved: number;
-  /** The most that `bytes` ever was, since the start or the last `resetPeakMemoryStats`. */
+  /** The maximum of `bytes` since the start, or since the last `resetPeakMemoryStats`. */
   readonly peak: number;
 }
 
@@ -100,34 +113,41 @@ export interface Backend {
   /** `"cpu"`, `"webgpu"`. */
   readonly device: string;
   readonly dtypes: ReadonlySet<DType>;
-  /** Whether `run` takes this op. Fused ops fall back to their parts, others throw. */
+  /** Whether there is a kernel for this op. Without one, fused ops are computed in parts, and others throw. */
   supports(op: KernelOp | FusedOp): boolean;
   /** Copies row-major elements to the device. */
   upload(data: TypedArray, dtype: DType): Storage;
   /** Uninitialised memory. */
   allocate(dtype: DType, length: number): Storage;
-  /** Makes the outputs. Returns at once; may only remember the call. */
+  /**
+   * Runs a kernel and returns its outputs. It need not have computed them yet: a backend may defer calls and fuse them.
+   */
   run(call: KernelCall): readonly Storage[];
   /**
-   * The same, written into `target` (its shape and dtype are the output's). `target` may be the very same view as an
-   * input; any other overlap has been copied away by the core.
+   * Runs a kernel with one output and writes that into `target`, which has its shape and dtype. An input may be the
+   * same view as `target`; inputs that overlap in any other way have been copied.
    */
   runInto(call: KernelCall, target: View): void;
-  /** Optional: one in-place kernel over whole lists of parameters. `false`: not this rule or these dtypes. */
+  /**
+   * Optional: steps whole lists of parameters in place. Returns `false` if it has no kernel for the rule or the dtypes.
+   */
   update?(call: UpdateCall): boolean;
-  /** Row-major elements of a view: the only wait. */
+  /** Copies the elements of a view to the host, row-major. Only this waits for the device. */
   read(view: View): Promise<TypedArray>;
-  /** The same where the host can wait. Always a fresh array. */
+  /** The same, synchronously, where the host can wait. The array is always a new one. */
   readSync?(view: View): TypedArray;
-  /** The storage's own memory, where the host can address it: to be used at once, and written only while nobody else knows it. */
+  /**
+   * The memory of a storage itself, where the host can address it. Use it at once, and do not write to it unless nobody
+   * else has the storage yet.
+   */
   hostMemory?(storage: Storage): TypedArray;
-  /** The user gets that memory, and may write it unseen from now on. */
+  /** Tells the backend that the user gets this memory, and may write to it unnoticed from now on. */
   expose?(storage: Storage): void;
-  /** Launches what is pending. */
+  /** Launches all calls that were deferred. */
   flush?(): void;
   memory(): MemoryReport;
-  /** Lets the peak that `memory` reports be counted anew. */
+  /** Resets the peak that `memory` reports to the bytes in use now. */
   resetPeak(): void;
-  /** Yields to the garbage collector when memory pressure asks for it; `undefined` when there is none. */
+  /** Gives the garbage collector its turn if memory pressure is high; otherwise returns `undefined`. */
   reclaim?(): Promise<void> | undefined;
 }

@@ -1,6 +1,6 @@
 import { isTensor, showShape } from "@dl/tensor";
 
-/** What a user gave, for messages. */
+/** Describes a value that a user gave, for an error message. */
 export function showValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(showValue).join(", ")}]`;
   if (typeof value === "string") return JSON.stringify(value);

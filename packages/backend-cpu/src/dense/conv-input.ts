@@ -1,7 +1,8 @@
 /**
- * The gradient of the input, where running the convolution backwards as a convolution would multiply many zeros: for every
- * input channel, the product of its weights and the output's gradient gives what each tap sends back; the rows of that are
- * added up in a (staged) image of the input. It goes by panels of rows, so that all stays in the caches.
+ * The gradient of the input, for convolutions that would multiply many zeros if they were run backwards as a
+ * convolution (`Geometry.backwards`). For every input channel, the matrix product of its weights and the output's
+ * gradient tells what each tap sends back to the input. These rows are then added up in a (staged) image of the input.
+ * The output's gradient is taken in panels of rows, so that everything stays in the caches.
  */
 import { type Expr, type Func, type FuncRef, load, type Module, op, when } from "../wasm/emitter.ts";
 import { TILE_BYTES } from "./conv-block.ts";

@@ -1,6 +1,7 @@
 /**
- * Convolutions of planes so small that a tile of neighbouring pixels would be mostly empty: pixels of several images lie
- * side by side, in frames of zeros, and are convolved as those of one image. Taps that only meet zeros are left out.
+ * Convolutions of planes so small that a tile of neighbouring pixels would be mostly empty. Several images are
+ * *joined*: their pixels are interleaved in a frame of zeros and convolved like those of one wide image, and the
+ * results are taken apart again. Taps that only meet padding are left out (`conv-kept.ts`).
  */
 import { engine, memory, threads } from "../runtime/index.ts";
 import { TILE_BYTES } from "./conv-block.ts";
@@ -13,36 +14,38 @@ import { bytesPerElement, elements } from "./element.ts";
 import { once } from "./remember.ts";
 import type { Tensors, WeightSteps } from "./winograd.ts";
 
-/** A tile of four pixels takes this much of the time of one of eight. */
+/** A tile of four pixels takes so much of the time of one of eight. */
 const HALF_TILE = 0.75;
-/** What may be left of the time, for this to pay. */
+/** Images are joined if the estimated time goes down to this share. */
 const MOST_LEFT = 0.8;
-/** Multiply-adds from which on two more tasks of the threads do not matter, and as many as a number takes to be copied. */
+/** With fewer multiply-adds, running two more tasks (to join and part images) costs too much. */
 const LEAST_WORK = 2 ** 17;
+/** What copying a number costs, in multiply-adds. */
 const COPY = 24;
-/** Images go together until they have about so many pixels, so that weights are not read for a few, and fill tiles. */
+/** So many pixels of at least so many images are joined: enough to fill tiles, and for reading the weights to pay. */
 const PIXELS = 64;
 const LEAST_IMAGES = 8;
-/** Frames take no more. */
+/** The most bytes of frames. */
 const MOST_BYTES = 2 ** 28;
 
-/** What rows of so many pixels take, in tiles of eight: the last may be one of four. */
+/** The time for a row of pixels, in tiles of eight; the last tile may be one of four. */
 function tilesOf(pixels: number): number {
   const rest = pixels % 8;
   return (pixels - rest) / 8 + (rest > 4 ? 1 : rest > 0 ? HALF_TILE : 0);
 }
 
-/** What is left of the time if images are joined, and how. */
+/** How images are joined. */
 interface Joining {
   readonly kept: Kept;
-  /** Of what is kept. */
+  /** The layout of a single image, with the taps that are kept. */
   readonly layout: Layout;
-  /** Images that go together, and how many such units there are. */
+  /** How many images are joined to one. */
   readonly images: number;
+  /** How many joined images there are. */
   readonly units: number;
 }
 
-/** How images are joined where tiles are cut out of so many pixels in a row of an image, if that pays. */
+/** How images are joined, or `null` if that does not pay. Tiles are cut out of rows of `row` pixels. */
 function joiningOf(g: Geometry, row: number, kept: Kept): Joining | null {
   const [read, written] = [g.channels * product(g.input), g.outputs * product(g.output)];
   const enough = Math.max(LEAST_IMAGES, Math.ceil(PIXELS / product(g.output)));
@@ -59,10 +62,10 @@ function joiningOf(g: Geometry, row: number, kept: Kept): Joining | null {
 const forwardJoining = once((g: Geometry) => joiningOf(g, g.output[2], keptOf(g)));
 const inputJoining = once((g: Geometry) => joiningOf(g, product(g.output), { geometry: g }));
 
-/** Whether a convolution goes by joined images. */
+/** Whether a convolution is computed with joined images. */
 export const joins = (g: Geometry): boolean => forwardJoining(g) !== null;
 
-/** With the pixels of so many images side by side. */
+/** The layout of an image in which each pixel is replaced by those of several images, side by side. */
 function widened(layout: Layout, images: number): Layout {
   const { plane, pitch, phases, rows, taps } = layout;
   const each = (offsets: readonly number[]) => offsets.map((offset) => offset * images);
@@ -73,7 +76,7 @@ function widened(layout: Layout, images: number): Layout {
 }
 
 interface JoinedPlan extends Joining {
-  /** The others are those of an image and of a result, as they are joined. */
+  /** The plan of the pass, then those by which images (`FRAMES`) and results (`RESULTS`) are joined and parted. */
   readonly plans: readonly [Plan, Plan, Plan];
   readonly pass: PackedPlan;
   readonly key: string;
@@ -81,7 +84,7 @@ interface JoinedPlan extends Joining {
   readonly resultBytes: number;
 }
 
-/** `makePass`: of joined images, which lie as a layout says. */
+/** The plan for joined images. `makePass` makes the plan of the pass itself, over images in a given layout. */
 function planOf(g: Geometry, joining: Joining, makePass: (inner: Geometry, layout: Layout) => PackedPlan): JoinedPlan {
   const { kept, images, units } = joining;
   const key = `conv:joined:${g.type}`;
@@ -105,7 +108,10 @@ function planOf(g: Geometry, joining: Joining, makePass: (inner: Geometry, layou
 
 const plans = { store: new PlanCache<JoinedPlan>(), relu: new PlanCache<JoinedPlan>() } as const;
 
-/** y = x ∗ w + bias, of weights at other places if `steps` says so. False where joining images gains nothing. */
+/**
+ * y = x ∗ w + bias; `steps` says where weights lie, if not in the usual order. False where joining images gains
+ * nothing.
+ */
 export function convJoined(
   g: Geometry,
   after: "store" | "relu",
@@ -127,12 +133,12 @@ export function convJoined(
 
 const inputPlans = new PlanCache<JoinedPlan>();
 
-/** The gradient of the input by products, likewise. */
+/** The gradient of the input, in the way of `conv-input.ts`. False where joining images gains nothing. */
 export function inputJoined(g: Geometry, gradOutput: number, w: number, result: number): boolean {
   const joining = inputJoining(g);
   if (!joining) return false;
   const plan = inputPlans.get(g, () => planOf(g, joining, sendingBack));
-  // Some numbers may be seen by no tap.
+  // Elements that no tap sees are not written.
   const bytes = g.batch * g.groups * g.channels * product(g.input) * bytesPerElement[g.type];
   memory.heap.u8.fill(0, result, result + bytes);
   withRoom(plan, (frames, results) => {
@@ -143,7 +149,7 @@ export function inputJoined(g: Geometry, gradOutput: number, w: number, result: 
   return true;
 }
 
-/** For frames and results. A tile may read beyond them. */
+/** Runs with memory for frames and results, beyond which a tile may read. */
 function withRoom({ frameBytes, resultBytes }: JoinedPlan, run: (frames: number, results: number) => void): void {
   const block = memory.allocate(frameBytes + resultBytes + TILE_BYTES);
   try {
@@ -153,9 +159,9 @@ function withRoom({ frameBytes, resultBytes }: JoinedPlan, run: (frames: number,
   }
 }
 
-/** Numbers of the plans. */
+/** Indices of `plans`. */
 const [FRAMES, RESULTS] = [1, 2] as const;
-/** Of copies. */
+/** The chunks of a task that copies. */
 const CHUNKS = 16;
 
 /** Copies images into joined ones, or back. */

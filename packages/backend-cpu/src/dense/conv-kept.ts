@@ -1,16 +1,16 @@
-/** Convolutions of planes so small that some taps only ever meet the zeros around them. */
+/** Leaves taps out of a convolution that only ever meet padding, as the outer taps do if planes are very small. */
 import type { After } from "./conv-forward.ts";
 import { type Geometry, type Layout, product } from "./conv-geometry.ts";
 import { convolving, orderOf, type PackedPlan, type WeightOrder } from "./conv-packed.ts";
 import type { WeightSteps } from "./winograd.ts";
 
-/** The taps that meet more than zeros as a kernel of their own, and the first of them. */
+/** A convolution with only the taps that meet more than padding. `first` is the index of the first of them. */
 export interface Kept {
   readonly geometry: Geometry;
   readonly first?: number;
 }
 
-/** In one or two dimensions, where half of the taps or more meet nothing. */
+/** The taps to keep. Taps are left out only if these are at least half of all, and in one or two dimensions. */
 export function keptOf(g: Geometry): Kept {
   const ranges = g.kernel.map((size, i) => {
     const [step, zeros] = [g.dilation[i]!, g.before[i]!];
@@ -27,7 +27,7 @@ export function keptOf(g: Geometry): Kept {
   return { geometry: { ...g, kernel, before, work: g.work * share }, first };
 }
 
-/** All weights as they lie, or those of the taps that are kept, tap by tap. */
+/** The order in which weights are packed: as they lie if all taps are kept, otherwise tap by tap. */
 function weightsOf(g: Geometry, { geometry, first }: Kept, { row, channel, reversed }: WeightSteps): WeightOrder {
   const taps = product(g.kernel);
   if (first === undefined) {
@@ -43,7 +43,10 @@ function weightsOf(g: Geometry, { geometry, first }: Kept, { row, channel, rever
   });
 }
 
-/** Of the weights of one geometry, of which some taps may be kept, over images that lie as that of another. */
+/**
+ * The plan of a convolution with the weights of `g`, of which some taps may be left out, over images whose geometry and
+ * layout are `inner` and `layout`.
+ */
 export function convolvingKept(
   g: Geometry,
   kept: Kept,
@@ -52,7 +55,7 @@ export function convolvingKept(
   steps: WeightSteps = { row: g.channels * product(g.kernel), channel: product(g.kernel), reversed: false },
 ): PackedPlan {
   const tapsFirst = kept.first !== undefined;
-  // Weights lie in the order of the taps, those in reverse order too.
+  // Weights are packed in the order in which they lie, so taps must be in that order, too.
   const taps = steps.reversed && !tapsFirst ? layout.taps.toReversed() : layout.taps;
   return convolving(inner, { ...layout, taps, tapsFirst }, weightsOf(g, kept, steps), after);
 }

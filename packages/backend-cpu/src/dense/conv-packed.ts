@@ -80,18 +80,20 @@ export function convolving(g: Geometry, layout: Layout, weights: WeightOrder, af
   return { plans, key, name: "forward", weights, chunks, scratch, sizes: [splits] };
 }
 
-/** Units of work that are enough for a few threads. */
+/** So many units of work are enough for a few threads. */
 export const MOST_UNITS = 8;
 
-/** Few images: their channels are shared out too. */
+/**
+ * Into how many parts the channels of each image are split: if there are few images, so that there are units enough.
+ */
 function splitsFor(images: number, parts: number, work: number): number {
   return Math.max(1, Math.min(parts, Math.ceil(MOST_UNITS / images), Math.floor(work / images / GRAIN)));
 }
 
-/** What of the output's gradient should stay in the caches. */
+/** The bytes of a panel of the output's gradient, which should stay in the caches. */
 const PANEL_BYTES = 2 ** 17;
 
-/** The gradient of the input by products, see `conv-input.ts`. */
+/** The plan of the gradient of the input in the way of `conv-input.ts`. */
 export function sendingBack(g: Geometry, layout: Layout): PackedPlan {
   const key = `conv:input:${g.type}`;
   const e = elements[g.type];
@@ -116,7 +118,7 @@ export function sendingBack(g: Geometry, layout: Layout): PackedPlan {
   };
 }
 
-/** As many input channels as fill the blocks of rows best that their taps are cut into. */
+/** The number of input channels that are computed together: so many that their taps fill blocks of rows best. */
 function channelsTogether(g: Geometry): number {
   const taps = product(g.kernel);
   const filling = (count: number) => (count * taps) / Math.ceil((count * taps) / wide.rows);

@@ -1,17 +1,19 @@
 /**
- * A convolution as its kernels read it: numbers and tables in memory, written once for a shape and kept. All offsets and
- * sizes are in bytes.
+ * The plan of a convolution: numbers and tables that its kernels read from memory. A plan is written once for a shape,
+ * and cached. All offsets and sizes in it are in bytes.
  */
 import type { Block } from "../runtime/block.ts";
 import { memory } from "../runtime/index.ts";
 import { type Expr, type Func, type Local, load, op } from "../wasm/emitter.ts";
 import { type Geometry, type Layout, product } from "./conv-geometry.ts";
 
-/** Tables: offsets of the rows, of the taps of one channel, of the taps of all channels; phases of 3 numbers. */
+/**
+ * The tables: offsets of rows, of the taps of one channel, of the taps of all channels; and phases, three numbers each.
+ */
 const tableNames = ["rows", "taps", "allTaps", "phases"] as const;
 type Table = (typeof tableNames)[number];
 
-/** The numbers, in order of their place in memory. The tables follow. */
+/** The numbers in the order of memory, followed by the places of the tables. */
 const fieldNames = [
   // Sizes.
   "batch",
@@ -21,11 +23,12 @@ const fieldNames = [
   "rowCount",
   "rowLength",
   "tapCount",
-  // Blocks of rows of the matrix product: there are `blockCount`, of `blockRows` rows or, the first `blockExtra`, of one more.
+  // Blocks of rows of the matrix product: `blockCount` blocks of `blockRows` rows, the first `blockExtra` with one row
+  // more.
   "blockCount",
   "blockRows",
   "blockExtra",
-  // Dense tensors: the distance between images, channels and rows of the input, and of the output.
+  // Dense tensors: the distances between images, channels, planes and rows of the input (x) and the output (y).
   "xImage",
   "xChannel",
   "xPlane",
@@ -40,7 +43,7 @@ const fieldNames = [
   "stagedRow",
   "depthUsed",
   "heightUsed",
-  // Bands, see there.
+  // Bands, see `Bands` in `conv-geometry.ts`.
   "bandAxis",
   "bandCount",
   "bandRows",
@@ -49,7 +52,7 @@ const fieldNames = [
   "bandFrame",
   "bandStep",
   "phaseCount",
-  // From one column of a phase to the next, in the dense input.
+  // The distance between neighbouring columns of a phase in the dense input.
   "step",
   ...tableNames,
 ] as const;

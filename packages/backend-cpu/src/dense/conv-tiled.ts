@@ -1,6 +1,6 @@
 /**
- * Convolutions by tiles, dilated ones too: pixels that lie a multiple of the dilation apart make images of their own, of which
- * the convolution is a plain one.
+ * Winograd's tiles (`winograd.ts`) for dilated convolutions, too. Pixels that are a multiple of the dilation apart form
+ * an image of their own (a *phase*), and the convolution of each phase is not dilated.
  */
 import { engine, memory, threads } from "../runtime/index.ts";
 import { type Expr, type Func, load, type Module, op, when } from "../wasm/emitter.ts";
@@ -11,7 +11,7 @@ import { once } from "./remember.ts";
 import { convTiled, type Tensors, tilesPay, type WeightSteps } from "./winograd.ts";
 import { convWeightTiled, weightTilesPay } from "./winograd-weight.ts";
 
-/** As {@link convTiled}. */
+/** {@link convTiled}, also for dilated convolutions. */
 export function tiledForward(g: Geometry, after: After, tensors: Tensors, steps?: WeightSteps): boolean {
   const inner = innerOf(g);
   if (!inner) return convTiled(g, after, tensors, steps);
@@ -23,7 +23,7 @@ export function tiledForward(g: Geometry, after: After, tensors: Tensors, steps?
   });
 }
 
-/** As {@link convWeightTiled}. */
+/** {@link convWeightTiled}, also for dilated convolutions. */
 export function tiledWeight(g: Geometry, x: number, gradient: number, w: number): boolean {
   const inner = innerOf(g);
   if (!inner) return convWeightTiled(g, x, gradient, w);
@@ -31,7 +31,7 @@ export function tiledWeight(g: Geometry, x: number, gradient: number, w: number)
   return withPhases(g, inner, x, gradient, (x, y) => convWeightTiled(inner, x, y, w));
 }
 
-/** The plain convolution of the images that a dilated one falls into, zeros around them included. */
+/** The convolution of the phases of a dilated one, whose padding is part of the images. `null` if it is not dilated. */
 const innerOf = once((g: Geometry): Geometry | null => {
   const [deep, down, across] = g.dilation;
   const isDilated = deep === 1 && down * across > 1 && product(g.stride) === 1 && g.groups === 1;
@@ -42,13 +42,13 @@ const innerOf = once((g: Geometry): Geometry | null => {
   return { ...g, ...sizes, batch: g.batch * down * across };
 });
 
-/** In the order of the kernels: images of `planes` planes, and of each phase a part. */
+/** The parameters of the kernels: how images of `planes` planes are split into phases. */
 const sizeNames = [
   ...(["images", "planes", "down", "across", "height", "width", "rows", "columns", "above", "left"] as const),
 ] as const;
 type Sizes = { readonly [K in (typeof sizeNames)[number]]: number };
 
-/** How the input and the output of a dilated convolution fall into phases. */
+/** How the input and the output of a dilated convolution are split into phases. */
 function phasesOf(g: Geometry, inner: Geometry): { readonly input: Sizes; readonly output: Sizes } {
   const [, down, across] = g.dilation;
   const sizes = (channels: number, side: "input" | "output", above: number, left: number): Sizes => {
@@ -62,7 +62,10 @@ function phasesOf(g: Geometry, inner: Geometry): { readonly input: Sizes; readon
 const bytesOf = ({ images, planes, down, across, rows, columns }: Sizes): number =>
   4 * images * planes * down * across * rows * columns;
 
-/** Runs with the phases of the input and, if it is given, of the output's gradient: else there is room for the output's. */
+/**
+ * Splits the input into phases, and the output's gradient if there is one, and runs `run` with their addresses. Without
+ * a gradient `y` is room for the phases of the output.
+ */
 function withPhases(
   g: Geometry,
   inner: Geometry,
@@ -85,7 +88,7 @@ function withPhases(
 }
 
 const MAX_CHUNKS = 256;
-/** Bytes that phases may take beside the tensors. */
+/** The most bytes that phases may take. */
 const MOST_BYTES = 2 ** 29;
 
 function move(name: "split" | "merge", phases: number, whole: number, sizes: Sizes): void {
@@ -94,7 +97,7 @@ function move(name: "split" | "merge", phases: number, whole: number, sizes: Siz
   threads.parallel("conv:phases", name, chunks, [phases, whole, ...sizeNames.map((size) => sizes[size])]);
 }
 
-/** `split`: the phases of images, with zeros around them. `merge`: the way back. */
+/** Exports `split`, which writes the phases of images, including padding, and `merge`, the way back. */
 function buildPhases(m: Module): void {
   for (const name of ["split", "merge"] as const) {
     m.func(name, ["chunk", "chunks", "phases", "whole", ...sizeNames], (f, p) => {
@@ -109,7 +112,7 @@ function buildPhases(m: Module): void {
         const phase = f.let(op("i32.rem_u", number, all));
         const inner = f.let(at(p.phases, unit, phaseBytes));
         const outer = f.let(at(p.whole, op("i32.mul", plane, p.height), op("i32.mul", p.width, 4)));
-        // The columns that lie inside.
+        // Which columns of the phase lie inside the image.
         const outside = f.let(op("i32.sub", p.left, op("i32.rem_u", phase, p.across)));
         const skipped = f.let(when(op("i32.gt_s", outside, 0), ceilDiv(outside, p.across), 0));
         const firstX = f.let(op("i32.sub", op("i32.mul", skipped, p.across), outside));
@@ -129,7 +132,7 @@ function buildPhases(m: Module): void {
   }
 }
 
-/** Elements that lie side by side in a phase, and `step` bytes apart in the whole. */
+/** Copies elements that lie side by side in a phase, and `step` bytes apart in the image; or back. */
 function copyLine(
   f: Func,
   name: "split" | "merge",

@@ -1,4 +1,8 @@
-/** When a side of a product counts as mostly zeros, as what comes from ReLU does, and the calls to the kernels for that. */
+/**
+ * Products of matrices one of which is mostly zeros, as the results of ReLU are: decides whether skipping the zeros
+ * pays, and calls the kernels for that. The non-zero numbers of the left side are written down as lists; if the right
+ * side has the zeros, the product is transposed.
+ */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import type { GemmCall } from "./gemm.ts";
@@ -15,33 +19,34 @@ import {
 import { areFinite, makeTable } from "./zeros.ts";
 
 const KEY = "gemm:sparse";
-/** Multiply-adds from which on lists pay. */
+/** With fewer multiply-adds lists do not pay. */
 const LEAST = 2 ** 21;
 const COLUMNS = panelColumns(engine.options);
-/** A block of rows shares the panels that are packed for it. More rows than one block's get an even number of blocks. */
+/** The most rows of a block. Panels of B are packed once for each block. */
 const BLOCK_ROWS = 256;
+/** Up to so many rows are a single block; more are cut into an even number of blocks. */
 const ONE_BLOCK = 192;
 const CHUNKS = 64;
-/** Numbers whose lists may be in memory at a time. */
+/** The most numbers of the left side whose lists are in memory at a time. */
 const LISTED = 2 ** 22;
-/** The share of numbers other than zero up to which passing over zeros is faster. */
+/** The largest share of non-zero numbers with which skipping zeros is faster. */
 const LIMIT = engine.options.joined ? 0.45 : 0.7;
-/** Numbers that are looked at, and those that must hold a zero for more to be. Each is one wait for memory. */
+/** How many numbers the sample has. If there is no zero among the first `GLANCE`, the rest is not looked at. */
 const SAMPLE = 128;
 const GLANCE = 16;
 
 /** A product whose left side is mostly zeros. */
 export interface SparseCall extends GemmCall {
-  /** C lies transposed: its row stride is that of its columns. */
+  /** Whether the product was transposed, and so is C: its row stride is that of its columns. */
   readonly turned: boolean;
 }
 
-/** How much more of the left side may be other than zero before the product is transposed, which takes some time too. */
+/** Transposing takes time, too: the right side is preferred only if its share of non-zero numbers is lower by this. */
 const TURNING = 0.1;
 
 /**
- * The product so that its left side is mostly zeros, if either is. Guessed from a sample: the order of additions, but
- * nothing else, depends on what it meets.
+ * A product with mostly zeros on its left side, transposed if need be; `undefined` if neither side is like that. The
+ * share of zeros is estimated from a sample. The choice changes nothing but the order of additions.
  */
 export function asSparse(call: GemmCall): SparseCall | undefined {
   const { m, n, k, batch, accumulate, bias } = call;
@@ -53,7 +58,7 @@ export function asSparse(call: GemmCall): SparseCall | undefined {
   return left <= right ? { ...call, turned: false } : turned;
 }
 
-/** Cᵀ = Bᵀ · Aᵀ. */
+/** The product of the transposed matrices: Cᵀ = Bᵀ · Aᵀ. */
 function transposed(call: GemmCall): GemmCall {
   return { ...call, m: call.n, n: call.m, a: flipped(call.b), b: flipped(call.a) };
 }
@@ -62,10 +67,10 @@ function flipped({ address, rowStride, columnStride }: GemmCall["a"]): GemmCall[
   return { address, rowStride: columnStride, columnStride: rowStride };
 }
 
-/** Steps that meet rows and columns all over. */
+/** Primes, so that the sample is spread over all rows and columns. */
 const [ROW_STEP, COLUMN_STEP] = [7919, 104729];
 
-/** The share of numbers of the left side other than zero; 1 where lists would not do. */
+/** The estimated share of non-zero numbers on the left side; 1 if the kernels cannot take it. */
 function shareOfOthers({ m, n, k, a }: GemmCall): number {
   if (m < LIST_ROWS || n < GROUP * COLUMNS || (a.rowStride !== 1 && a.columnStride !== 1)) return 1;
   return shareOf(m, k, a, GLANCE) < 1 ? shareOf(m, k, a, SAMPLE) : 1;
@@ -81,7 +86,10 @@ function shareOf(m: number, k: number, { address, rowStride, columnStride }: Gem
   return others / count;
 }
 
-/** C = A · B (+ bias); `multiply` gets what these kernels do not do. */
+/**
+ * C = A · B (+ bias). The columns that do not fill a panel are left to `multiply`; so is everything if a number of B is
+ * infinite or NaN.
+ */
 export function multiplySparse(call: SparseCall, multiply: (call: GemmCall) => void): void {
   const dense = (rest: GemmCall): void => multiply(call.turned ? transposed(rest) : rest);
   engine.module(KEY, buildSparseGemm);
@@ -96,14 +104,14 @@ export function multiplySparse(call: SparseCall, multiply: (call: GemmCall) => v
   } finally {
     memory.release(lists);
   }
-  // Zero times infinity or NaN is not zero.
+  // Zero times infinity or NaN is NaN, so zeros must not be skipped.
   if (!areFinite(table)) dense(call);
   else if (n < call.n) dense(part(call, [n, call.n], [0, call.k]));
 }
 
 let table: Block | undefined;
 
-/** How much of k goes into the lists of so many rows. */
+/** How much of k the lists cover at a time. */
 function depthAtATime(rows: number): number {
   return DEPTH * Math.max(1, Math.floor(LISTED / rows / DEPTH));
 }
@@ -124,7 +132,7 @@ function multiplySlab(call: SparseCall, table: number, lists: number): void {
 
 type Range = readonly [first: number, end: number];
 
-/** Some columns and some of k, of which all after the first are added to what C has. */
+/** The part of a product with some columns and some of k. All parts of k but the first add to C. */
 function part({ m, a, b, c, bias, turned }: SparseCall, n: Range, k: Range): SparseCall {
   return {
     m,

@@ -1,4 +1,4 @@
-/** Loops over planes, outputs and windows, for every pooling kernel. */
+/** The loops of pooling kernels over planes, outputs, and the elements of windows. */
 import { type Expr, type Func, i32, type Local, load, loadLane, op, select, shuffle, splat } from "../wasm/emitter.ts";
 import { at, type Element, type Int, min, shareOf } from "./element.ts";
 import type { geometryParams, WindowRow } from "./pool-geometry.ts";
@@ -7,9 +7,9 @@ export type PoolLocals = { readonly [N in (typeof geometryParams)[number] | "chu
 
 const axes = ["Depth", "Height", "Width"] as const;
 
-/** Where a window lies along one axis. */
+/** The extent of a window along one axis. */
 interface Range {
-  /** Before clipping; negative in the padding. */
+  /** Where the window begins, padding included: negative there. */
   readonly start: Int;
   /** Its first and last (exclusive) element inside the input. */
   readonly first: Int;
@@ -31,11 +31,13 @@ export function planeBytes(f: Func, e: Element, p: PoolLocals): { input: Int; ou
 export interface OutputVisitor {
   readonly plane: (number: Int) => void;
   readonly output: (window: Window) => void;
-  /** A vector of outputs of a row, if none of their windows leaves the row; gets the window of the first. */
+  /** For a vector of neighbouring outputs whose windows all lie inside the row; gets the window of the first. */
   readonly some: (window: Window) => void;
 }
 
-/** Every plane of this chunk, then every output in it, row by row. */
+/**
+ * Visits every plane of this chunk and every output in it, row by row; several outputs together where that is possible.
+ */
 export function forEachOutput(
   f: Func,
   p: PoolLocals,
@@ -73,7 +75,7 @@ export function forEachOutput(
   });
 }
 
-/** Every row of outputs of this chunk's planes: where its windows lie along the other axes. */
+/** Visits every row of outputs of this chunk's planes; `body` gets the extents of its windows along the other axes. */
 function forEachLine(
   f: Func,
   p: PoolLocals,
@@ -89,14 +91,14 @@ function forEachLine(
   });
 }
 
-/** How many windows follow that lie in their row altogether. */
+/** How many windows from here on lie completely inside their row of the input. */
 function windowsInside(f: Func, p: PoolLocals, row: WindowRow, start: Int, x: Int): Expr<"i32"> {
   const room = f.let(op("i32.sub", op("i32.sub", p.inWidth, (row.width - 1) * row.dilation + 1), start));
   const windows = min(f, op("i32.add", op("i32.div_u", room, row.stride), 1), op("i32.sub", p.outWidth, x));
   return select(op("i32.lt_s", op("i32.or", start, room), 0), i32(0), windows);
 }
 
-/** What a vector of neighbouring windows has at the same place; `address + offset` is that of the first. */
+/** Loads the elements at the same place of neighbouring windows; that of the first window is at `address + offset`. */
 function loadSome(lanes: 2 | 4, address: Int, stride: number, offset: number): Expr<"v128"> {
   const bits = (128 / lanes) as 32 | 64;
   if (stride > 2) {
@@ -116,7 +118,7 @@ function rangeOf(f: Func, p: PoolLocals, axis: (typeof axes)[number], index: Int
   const step = p[`dilation${axis}`];
   const start = f.let(op("i32.sub", op("i32.mul", index, p[`stride${axis}`]), p[`padding${axis}`]));
   const first = f.let(start);
-  // Steps over what lies in the padding.
+  // Skips the elements in the padding.
   f.if(op("i32.lt_s", start, 0), () => {
     const missing = op("i32.sub", op("i32.sub", step, 1), start);
     f.set(first, at(start, op("i32.div_s", missing, step), step));
@@ -133,7 +135,7 @@ function rangeOf(f: Func, p: PoolLocals, axis: (typeof axes)[number], index: Int
   return { start, first, end, step };
 }
 
-/** Every row of a window that lies inside the input: the index in the plane of its first element. */
+/** Visits the rows of a window inside the input; `body` gets the index in the plane of the first element. */
 function forEachRow(f: Func, p: PoolLocals, [depth, height, width]: Window, body: (index: Int) => void): void {
   const [z, y] = [f.local("i32"), f.local("i32")];
   f.for(z, depth.first, depth.end, depth.step, () => {
@@ -144,7 +146,7 @@ function forEachRow(f: Func, p: PoolLocals, [depth, height, width]: Window, body
   });
 }
 
-/** Every element of a window that lies inside the input: its index in the plane. */
+/** Visits the elements of a window inside the input; `body` gets their index in the plane. */
 export function forEachElement(f: Func, p: PoolLocals, window: Window, body: (index: Int) => void): void {
   const [x, { first, end, step }] = [f.local("i32"), window[2]];
   forEachRow(f, p, window, (index) => {
@@ -155,12 +157,12 @@ export function forEachElement(f: Func, p: PoolLocals, window: Window, body: (in
   });
 }
 
-/** Rows of windows up to here are written out. */
+/** Loops over rows of windows are unrolled up to this width. */
 const UNROLLED = 8;
 
 /**
- * What a vector of neighbouring windows of `plane` has, place by place, the places of the first one's as a vector, and whether
- * nothing came before.
+ * Visits the places of neighbouring windows, several windows at once. `body` gets a vector with the elements of all
+ * windows at a place, the place in the first window as a vector, and whether it is the first place.
  */
 export function forEachSome(
   f: Func,

@@ -1,20 +1,21 @@
 /**
- * Neighbouring outputs of a convolution with fewer products: along an axis, two of them with a kernel of three share four
- * products instead of six, with one of two three instead of four. Longer kernels are sums of such pieces. Only 0, 1, -1 and
- * infinity are points of the polynomials behind this, so results are as exact as sums in any other order (Winograd,
- * Arithmetic Complexity of Computations, 1980; Lavin & Gray, Fast Algorithms for Convolutional Neural Networks, 2016).
+ * Winograd's transforms along one axis, with which neighbouring outputs of a convolution need fewer products: two
+ * outputs of a kernel of three take four products instead of six, of a kernel of two three instead of four. Longer
+ * kernels are sums of such pieces. The polynomials behind this are evaluated only at 0, 1, -1 and infinity, so that
+ * results are as exact as sums in any other order. (Winograd, Arithmetic Complexity of Computations, 1980; Lavin &
+ * Gray, Fast Algorithms for Convolutional Neural Networks, 2016.)
  */
 
-/** By rows. */
+/** A list of rows. */
 export type Matrix = readonly (readonly number[])[];
 
-/** Each output is a sum of products: `output` · ((`weight` · taps) ⊙ (`input` · window)). */
+/** The outputs of a tile are `output` · ((`weight` · taps) ⊙ (`input` · window)), with ⊙ the element-wise products. */
 export interface Axis {
-  /** Of as many elements as the window, for each product. */
+  /** A row for each product, a column for each element of the window. */
   readonly input: Matrix;
-  /** Of as many as the kernel has taps, for each product. */
+  /** A row for each product, a column for each tap. */
   readonly weight: Matrix;
-  /** Of as many as there are products, for each output. */
+  /** A row for each output, a column for each product. */
   readonly output: Matrix;
   /** Elements of the input from one output to the next. */
   readonly step: number;
@@ -58,12 +59,12 @@ const TWO: Axis = {
   ],
 };
 
-/** An axis along which the kernel has one tap: outputs go one by one. */
+/** For a kernel with one tap along the axis: every output is a product by itself. */
 const ONE: Axis = { step: 1, input: [[1]], weight: [[1]], output: [[1]] };
 
 /**
- * In steps of two, the outer taps meet every second element, as a kernel of two would, and the middle one those between: five
- * products for two outputs instead of six.
+ * For a kernel of three with stride two: its outer taps see every second element, like a kernel of two, and its middle
+ * tap sees those in between. Two outputs take five products instead of six.
  */
 const STEPPING: Axis = {
   step: 2,
@@ -93,7 +94,7 @@ const padded = (row: readonly number[], before: number, length: number): number[
   return result;
 };
 
-/** Both kernels, one behind the other. */
+/** The axis of a kernel that consists of two shorter ones, one after the other. */
 function joined(a: Axis, b: Axis): Axis {
   const [taps, window] = [a.weight[0]!.length, a.input[0]!.length];
   const [allTaps, whole] = [taps + b.weight[0]!.length, window + b.weight[0]!.length];
@@ -107,13 +108,13 @@ function joined(a: Axis, b: Axis): Axis {
 
 const axes: Readonly<Record<number, Axis>> = { 1: ONE, 2: TWO, 3: THREE, 4: joined(TWO, TWO), 5: joined(THREE, TWO) };
 
-/** For a kernel of so many taps that takes such steps, if there is one. */
+/** The axis for a kernel of `taps` taps and a stride of `step`, if there is one. */
 export function axisOf(taps: number, step: number): Axis | undefined {
   return step === 1 ? axes[taps] : step === 2 && taps === 3 ? STEPPING : undefined;
 }
 
-/** How many elements of the input lie from one tile to the next. */
+/** The distance from one tile to the next, in elements of the input. */
 export const advanceOf = ({ output, step }: Axis): number => output.length * step;
 
-/** How many elements of the input two outputs, or one, see. */
+/** The number of elements of the input that the outputs of a tile see. */
 export const windowOf = ({ input }: Axis): number => input[0]!.length;

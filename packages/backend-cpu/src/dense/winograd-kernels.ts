@@ -1,7 +1,10 @@
 /**
- * Convolution by tiles of neighbouring outputs, see `winograd-axis.ts`: windows of the input and the weights are transformed,
- * for each product there is one matrix product over the channels, and the outputs are sums of their results. As many groups
- * of tiles as the packed micro kernel is wide are a panel; a unit of work is some panels, whose numbers stay in the caches.
+ * The kernels of Winograd convolution, see `winograd-axis.ts`. Windows of the input and the weights are transformed;
+ * then each of the transforms' products is one matrix product over the channels; and the outputs are sums of the
+ * results.
+ *
+ * Four tiles side by side are a *group* (the lanes of a vector); as many groups as the packed micro kernel is wide are
+ * a *panel*. A unit of work is some panels, so few that all their numbers stay in the caches.
  */
 import { type Expr, type Func, i32, load, type Module, op, when } from "../wasm/emitter.ts";
 import { type After, pools } from "./conv-forward.ts";
@@ -23,21 +26,21 @@ import {
   windowSpreader,
 } from "./winograd-transforms.ts";
 
-/** Bytes of one panel: what is multiplied, and what comes of that. */
+/** The bytes of a panel: of its transformed windows, and of the results of the matrix products. */
 export function panelBytes(axes: Axes, vectors: number, channels: number, outputs: number) {
   const products = productsOf(axes);
   return { windows: products * (16 * vectors * channels + GAP), results: products * 16 * vectors * outputs };
 }
 
-/** In the order of `frame`. Widths, `plane`, `pitch` and `before` are in bytes. */
+/** The parameters of `frame`. Widths, `plane`, `pitch` and `before` are in bytes. */
 export const frameNames = [
   ...(["channels", "depth", "outer", "zeros", "height", "width", "plane", "pitch", "before"] as const),
 ] as const;
 export type Frame = { readonly [K in (typeof frameNames)[number]]: number };
 
 /**
- * `frame`: copies planes into frames of zeros; of the `outer` planes of each channel, those from the first `zeros` on are not
- * empty.
+ * Exports `frame`, which copies images into frames of zeros. A frame has `outer` planes for each channel, of which the
+ * first `zeros` are padding, followed by the `depth` planes of the image.
  */
 function buildFrame(m: Module): void {
   m.func("frame", ["chunk", "chunks", "x", "to", ...frameNames], (f, p) => {
@@ -72,9 +75,9 @@ function copyRow(f: Func, from: Int, to: Int, bytes: Int): void {
   }
 }
 
-/** In the order of `convolve`. */
+/** The parameters of `convolve`. */
 export const sizeNames = [
-  // Each of a kernel's `depth` planes counts as a channel.
+  // `channels` counts each channel `depth` times: every plane of the kernel is treated as a channel of its own.
   ...(["groups", "unit", "rowGroups", "tileRows", "planes", "channels", "depth", "splits"] as const),
   ...(["blockCount", "blockRows", "blockExtra", "height", "width"] as const),
   // Bytes from one image, channel, plane and row to the next, and from one row of tiles in `y`.
@@ -84,18 +87,18 @@ export type Sizes = { readonly [K in (typeof sizeNames)[number]]: number };
 
 type SizeLocals = { readonly [K in (typeof sizeNames)[number]]: Int };
 
-/** What the kernels of one way to end have in common. */
+/** What the functions of a module share. */
 interface Kernels {
   readonly axes: Axes;
   readonly after: After;
   readonly spread: ReturnType<typeof windowSpreader>;
   readonly collect: ReturnType<typeof outputCollector>;
   readonly micros: Numbered<Micro>;
-  /** Vectors in a row of a panel, which is as many groups. */
+  /** The groups of a panel, which are the vectors in a row of it. */
   readonly vectors: number;
 }
 
-/** A unit of work: some groups, and the blocks of output channels that it computes of them. */
+/** A unit of work: some groups, and the blocks of output channels that it computes for them. */
 interface Unit {
   readonly first: Int;
   readonly count: Int;
@@ -104,7 +107,7 @@ interface Unit {
   readonly blocksEnd: Int;
   readonly firstOutput: Int;
   readonly outputs: Int;
-  /** What is multiplied, the products of a panel behind each other, and what comes of that. */
+  /** The transformed windows, panel by panel and in each of them product by product; then the results. */
   readonly windows: Int;
   readonly productStep: Int;
   readonly windowBytes: Int;
@@ -112,7 +115,7 @@ interface Unit {
   readonly resultBytes: Int;
 }
 
-/** `convolve`, and what comes before it. */
+/** Exports `convolve`, and the kernels that prepare its operands. */
 export function buildTiled(m: Module, axes: Axes, after: After): void {
   const { wide } = tilesFor(m.options);
   buildFrame(m);

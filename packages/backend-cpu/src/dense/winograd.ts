@@ -1,4 +1,7 @@
-/** Convolutions of float32 by tiles of neighbouring outputs in a plane: with half as many products. */
+/**
+ * Winograd convolution of float32: outputs are computed in tiles of neighbours, which takes about half as many products
+ * (see `winograd-axis.ts`) but transforms of input, weights and output. This module decides whether that pays.
+ */
 import type { Block } from "../runtime/block.ts";
 import { engine, memory, threads } from "../runtime/index.ts";
 import { type After, pools } from "./conv-forward.ts";
@@ -10,7 +13,7 @@ import { advanceOf, axisOf, windowOf } from "./winograd-axis.ts";
 import { buildTiled, type Frame, frameNames, panelBytes, type Sizes, sizeNames } from "./winograd-kernels.ts";
 import { type Axes, EDGE_BYTES, GAP, GROUP, productsOf } from "./winograd-transforms.ts";
 
-/** Addresses of dense tensors, as for the other way to convolve. */
+/** Addresses of dense tensors. */
 export interface Tensors {
   readonly x: number;
   readonly w: number;
@@ -20,29 +23,33 @@ export interface Tensors {
   readonly keep?: Keep | undefined;
 }
 
-/** Where what was made of weights is kept while they stay as they are; nowhere the first time, see {@link CpuStorage}. */
+/**
+ * Where transformed weights are kept until the weights change; see `CpuStorage.prepared`, which gives none the first
+ * time.
+ */
 export type Keep = (key: object) => { block: Block | null } | undefined;
 
-/** Where the weights of an output channel and an input channel lie, in elements. */
+/** The distances between the weights of output channels (`row`) and input channels (`channel`), in elements. */
 export interface WeightSteps {
   readonly row: number;
   readonly channel: number;
-  /** The taps are in reverse order. */
+  /** Whether the taps are in reverse order. */
   readonly reversed: boolean;
 }
 
-/** Tiles over the outputs of an image, and the part of the input that they see. */
+/** The tiles that cover the outputs of an image, and the part of the input that they see. */
 interface Tiling {
   readonly axes: Axes;
   readonly tileRows: number;
   readonly rowGroups: number;
   readonly groups: number;
-  /** Planes, rows and columns that tiles see, and whether the input must be copied into a frame of zeros for them. */
+  /** The planes, rows and columns of the input that tiles see, including padding. */
   readonly seen: readonly [depth: number, height: number, width: number];
+  /** Whether the input must be copied into a frame of zeros for that. */
   readonly framed: boolean;
 }
 
-/** How tiles of a convolution share products, if they can. */
+/** The transforms along both axes for a convolution; `undefined` if there are none for it. */
 export function axesOf({ type, groups, kernel, stride, dilation }: Geometry): Axes | undefined {
   const [, height, width] = kernel;
   const isPlain = groups === 1 && stride[0] * product(dilation) === 1;
@@ -66,13 +73,17 @@ function tilingOf(g: Geometry): Tiling | undefined {
   return { axes, tileRows, rowGroups, groups, seen, framed };
 }
 
-/** What a number of a transform costs, in multiply-adds of four lanes: of the input, of the output and, one by one, of the weights. */
+/**
+ * What transforming a number costs, in multiply-adds: of the input and output, which go four at a time, and of the
+ * weights.
+ */
 const [IN, OUT, WEIGHT] = [7, 5, 10];
-/** What may be left of the work, for tiles to pay; where weights are kept, this much may be done at the first call. */
+/** Tiles pay if the estimated work goes down to this share. */
 const MOST_LEFT = 0.9;
+/** If transformed weights are kept for later calls, the first call may cost so many times the usual work. */
 const MOST_AT_FIRST = 1.75;
 
-/** What tiles leave of the work, with their weights at hand or not. */
+/** The share of the usual work that tiles take, with transformed weights at hand (`prepared`) or not. */
 function costOf(g: Geometry, { axes, groups }: Tiling, prepared: boolean): number {
   const [channels, outputs] = [g.channels * g.kernel[0], g.outputs];
   const tiles = g.batch * GROUP * groups;
@@ -80,24 +91,27 @@ function costOf(g: Geometry, { axes, groups }: Tiling, prepared: boolean): numbe
   return (productsOf(axes) * (perProduct + (prepared ? 0 : WEIGHT * channels * outputs))) / g.work;
 }
 
-/** Images go together as long as their frames take no more. */
+/** As many images are convolved together as have frames of so many bytes. */
 const FRAME_BYTES = 2 ** 26;
-/** What of a unit should stay in the caches. */
+/** The bytes of a unit of work that should stay in the caches. */
 const UNIT_BYTES = 2 ** 19;
-/** Units that are enough for a few threads. */
+/** So many units of work are enough for a few threads. */
 const MOST_UNITS = 16;
-/** Weights that do not stay in the caches are read once for as many panels, and their rows are shared out. */
+/**
+ * Weights of more bytes do not stay in the caches. Then each reading of them serves `MANY_PANELS` panels, and the
+ * output channels are shared by several units.
+ */
 const BIG_WEIGHTS = 2 ** 20;
 const MANY_PANELS = 8;
 const MAX_CHUNKS = 256;
 
 interface Plan {
   readonly key: string;
-  /** Whether it takes weights that are kept to gain. */
+  /** Whether this pays only if transformed weights are kept. */
   readonly onlyKept: boolean;
   readonly sizes: Sizes;
-  /** How many there are, and how many go together. */
   readonly images: number;
+  /** How many images are convolved together. */
   readonly together: number;
   readonly chunks: number;
   readonly scratch: number;
@@ -111,7 +125,7 @@ function planOf(g: Geometry, after: After): Plan | null {
   const atFirst = costOf(g, tiling, false);
   if (atFirst > MOST_AT_FIRST) return null;
   const { axes } = tiling;
-  // Windows of two rows are pooled where tiles have two.
+  // Pooling by 2×2 needs tiles with two rows of outputs.
   if (pools(after) && (g.output[0] > 1 || axes.rows.output.length === 1)) return null;
   const key = `conv:tiled:${after}:${g.kernel[1]}x${g.kernel[2]}:${axes.rows.step}x${axes.columns.step}`;
   engine.module(key, (m) => buildTiled(m, axes, after));
@@ -123,7 +137,7 @@ function planOf(g: Geometry, after: After): Plan | null {
   return { key, onlyKept, images: g.batch, together, sizes: { ...sizes, ...shares }, frame, ...rest };
 }
 
-/** How the work on so many images is cut into units, and the memory that it takes. */
+/** How the work on images that are convolved together is cut into units, and the memory that it takes. */
 function sharesOf(g: Geometry, { axes, groups }: Tiling, together: number) {
   const channels = g.channels * g.kernel[0];
   const { vectors, rows } = tilesFor(engine.options).wide;
@@ -171,12 +185,13 @@ const plans: { readonly [A in After]: (g: Geometry) => Plan | null } = {
   ...{ store: planFor("store"), relu: planFor("relu"), pool: planFor("pool"), reluPool: planFor("reluPool") },
 };
 
-/** Whether tiles gain something even where no weights are kept. */
+/** Whether tiles pay even if transformed weights are not kept. */
 export const tilesPay = (g: Geometry, after: After): boolean => plans[after](g)?.onlyKept === false;
 
 /**
- * y = x ∗ w + bias, and what comes behind it; of weights at other places, if `steps` says so. False where that gains nothing,
- * and where something is infinite or NaN: `y` is to be written in another way then.
+ * y = x ∗ w + bias, and what follows it (`after`); `steps` says where weights lie, if not in the usual order. Returns
+ * false if tiles do not pay, or if a number is infinite or NaN, which the transforms would spread: `y` must then be
+ * computed in another way.
  */
 export function convTiled(g: Geometry, after: After, tensors: Tensors, steps?: WeightSteps): boolean {
   const plan = plans[after](g);
@@ -207,7 +222,7 @@ function transformWeights(g: Geometry, { key, sizes }: Plan, w: number, { addres
 function run(plan: Plan, tensors: Tensors, weights: number): boolean {
   const { images, together, sizes, frame } = plan;
   const frameBytes = frame ? together * sizes.xImage : 0;
-  // The last word is a flag.
+  // The last word is a flag that kernels set if a result is infinite or NaN.
   const block = memory.allocate(frameBytes + 4);
   const flag = block.address + frameBytes;
   try {
@@ -222,7 +237,7 @@ function run(plan: Plan, tensors: Tensors, weights: number): boolean {
   }
 }
 
-/** Some images, and addresses beside those of the tensors. */
+/** The images of one run, and addresses beside those of the tensors. */
 interface Images {
   readonly first: number;
   readonly count: number;

@@ -1,6 +1,6 @@
 /**
- * How elements of each dtype get into vectors and out again. Wherever they come from (packed, strided, one repeated), the
- * raw elements are first brought side by side, then widened to lanes of the type that trees compute in.
+ * Loads and stores elements of each dtype. Wherever elements come from (packed, strided, or one that is repeated), they
+ * are first brought side by side as they are stored, then widened to lanes of the type that trees compute in.
  */
 import type { DType } from "@dl/tensor";
 import { type Expr, type Func, type Local, load, loadLane, op, shuffle, splat } from "../wasm/emitter.ts";
@@ -11,10 +11,10 @@ import type { Lanes, VectorLanes } from "./lanes.ts";
 export interface Access {
   /** Bytes of an element. */
   readonly bytes: 1 | 2 | 4 | 8;
-  /** What a raw element is loaded as. */
+  /** The type that a stored element is loaded as. */
   readonly raw: NumberType;
   readonly signed: boolean;
-  /** From the raw element to the number that trees compute with, and from a tree's result to what is stored. */
+  /** The trees from a stored element to the number that formulas compute with, and back. */
   readonly decode: (raw: Node) => Node;
   readonly encode: (value: Node) => Node;
 }
@@ -57,7 +57,7 @@ export const access: { readonly [D in DType]: Access } = {
 
 type Address = Expr<"i32">;
 
-/** `lanes` packed elements from `address + offset`; may read up to 15 bytes further. */
+/** Loads `lanes` packed elements from `address + offset`. May read up to 15 bytes beyond them. */
 export function loadPacked({ bytes, signed }: Access, lanes: VectorLanes, address: Address, offset = 0): Expr<"v128"> {
   const total = bytes * lanes;
   if (bytes === 2 && lanes === 4) return load(signed ? "v128.load16x4_s" : "v128.load16x4_u", address, offset);
@@ -71,7 +71,7 @@ export function loadPacked({ bytes, signed }: Access, lanes: VectorLanes, addres
   return widen(packed, bytes, signed);
 }
 
-/** One element in every lane. */
+/** Loads one element into every lane. */
 export function loadRepeated({ bytes, signed }: Access, address: Address, lanes?: VectorLanes): Expr<"v128"> {
   const names = {
     1: "v128.load8_splat",
@@ -95,7 +95,7 @@ const storeLaneNames = {
   8: "v128.store64_lane",
 } as const;
 
-/** `count` elements `stride` bytes apart; the pointer moves past them. */
+/** Loads `count` elements that are `stride` bytes apart, and moves the pointer past them. */
 export function loadStrided(
   f: Func,
   { bytes, signed }: Access,
@@ -118,14 +118,14 @@ function widen(packed: Expr<"v128">, bytes: number, signed: boolean, lanes: Vect
   return lanes === 8 ? half : op(`i32x4.extend_low_i16x8_${sign}`, half);
 }
 
-/** `lanes` packed elements of which the first is the last, `offset` elements ahead of `address`. */
+/** Loads `lanes` packed elements in reverse order, beginning with the one `offset` elements before `address`. */
 export function loadReversed(from: Access, lanes: VectorLanes, address: Address, offset = 0): Expr<"v128"> {
   const loaded = loadPacked(from, lanes, op("i32.sub", address, (offset + lanes - 1) * from.bytes));
   const last = lanes === 2 && from.bytes < 8 ? [1, 0, 2, 3] : [...Array(lanes).keys()].reverse();
   return shuffle(loaded, loaded, last);
 }
 
-/** Lanes of 32 bits or less cut to the element's width, side by side at the low end. */
+/** Cuts lanes to the width of the stored element, and moves them side by side to the low end of the vector. */
 function narrow(value: Expr<"v128">, bytes: number, lanes: VectorLanes = 4): Expr<"v128"> {
   if (bytes * lanes === 16) return value;
   if (lanes === 8) return shuffle(value, value, [0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14]);
@@ -148,7 +148,10 @@ export function storePacked(
   else f.storeLane(storeLaneNames[total], address, packed, 0, offset);
 }
 
-/** Vectors of `lanes` elements side by side, from `at` elements on; those that fill half a vector each are joined. */
+/**
+ * Stores vectors of `lanes` elements side by side, from `at` elements on. Vectors that fill only a half are joined
+ * first.
+ */
 export function storeRun(
   f: Func,
   to: Access,
@@ -167,7 +170,7 @@ export function storeRun(
   } else for (const [i, value] of values.entries()) storePacked(f, to, lanes, address, value, place(i));
 }
 
-/** The first `count` lanes, `stride` bytes apart; the pointer moves past them. */
+/** Stores the first `count` lanes `stride` bytes apart, and moves the pointer past them. */
 export function storeStrided(
   f: Func,
   { bytes }: Access,
@@ -183,7 +186,7 @@ export function storeStrided(
   }
 }
 
-/** Writes lanes 0 … `left`-1 of a last, partial vector. */
+/** Stores the lanes 0 … `left`-1 of a last, partial vector. */
 export function storeFirst(
   f: Func,
   { bytes }: Access,

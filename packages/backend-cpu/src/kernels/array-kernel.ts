@@ -1,6 +1,5 @@
 /**
- * Kernels of whole row-major arrays: those that follow indices, comparisons or running totals along a dimension rather than
- * views.
+ * Kernels over whole row-major arrays, for ops (such as indexing, sorting and scans) that do not work on strided views.
  */
 import {
   type Attrs,
@@ -32,14 +31,16 @@ export type ArrayKernel<K extends KernelOp | FusedOp> = (
   outputs: readonly ArrayView[],
 ) => void;
 
-/** In which dtype a kernel sees an input of some dtype; the output's says what it makes. */
+/** The dtype to which an input is converted before the kernel sees it, from its own dtype and that of the output. */
 export type Seen = (input: DType, output: DType) => DType;
 
-/** Elements that are only moved: as they are stored. */
+/** For kernels that only move elements. */
 export const asStored: Seen = (input) => input;
-/** Elements that are compared or computed with: 16-bit floats as float32. */
+/** For kernels that compare elements or compute with them: 16-bit floats become float32. */
 export const asNumbers: Seen = (input) => (input === "float16" || input === "bfloat16" ? "float32" : input);
-/** The kernel on views: what is not row-major, or of another dtype than it is seen in, is copied. */
+/**
+ * Turns a kernel over arrays into one over views: inputs that are not row-major or have another dtype are copied first.
+ */
 export function overArrays<K extends KernelOp | FusedOp>(kernel: ArrayKernel<K>, seen: Seen): Kernel<K> {
   return ({ inputs, attrs }, outputs) => {
     withTemporaries(outputs[0]!, (temporaries) => {
@@ -48,7 +49,7 @@ export function overArrays<K extends KernelOp | FusedOp>(kernel: ArrayKernel<K>,
         return dtype === out.dtype ? viewOf(out) : temporaries.make(out.shape, dtype);
       });
       const views = inputs as readonly View[];
-      // Copies first: an array over the heap must not be kept while memory is allocated.
+      // All copies are made before the first array, since an array over the heap must not be kept over an allocation.
       const dense = views.map((view) => temporaries.rowMajor(view, seen(view.dtype, outputs[0]!.dtype)));
       kernel(dense.map(arrayOf), attrs as Attrs<K>, made.map(arrayOf));
       made.forEach((view, i) => {
@@ -63,7 +64,7 @@ function arrayOf({ storage, shape, dtype, offset }: View): ArrayView {
   return { shape, dtype, data };
 }
 
-/** A dimension seen from both sides: index = (outer * size + i) * inner + j. */
+/** A dimension, with the elements outside and inside of it: index = (outer * size + i) * inner + j. */
 export interface Axis {
   readonly outer: number;
   readonly size: number;

@@ -1,7 +1,8 @@
 /**
- * What picking and placing along one dimension by an index tensor share. A table is [outer, size, inner], values are
- * [outer, count, inner]; there is an index for each of the values, or one for each of their rows. Whole numbers outside the
- * table end the walk: `failure` says so.
+ * What all kernels share that pick or place elements along one dimension by an index tensor. The indices point into a
+ * *table* of shape [outer, size, inner]; the elements picked or placed are the *values*, of shape [outer, count,
+ * inner]. There is an index for each value, or one for each row of them. An index outside the table ends the walk and
+ * sets `failure`.
  */
 import type { DType } from "@dl/tensor";
 import { at, partOf } from "../dense/element.ts";
@@ -12,7 +13,7 @@ import { Tools } from "./helpers.ts";
 
 export type Address = Local<"i32">;
 
-/** One element to `to + offset`. */
+/** Copies one element, by its size in bytes, to `to + offset`. */
 export const moves: { readonly [bytes: number]: (f: Func, to: Address, from: Address, offset?: number) => void } = {
   1: (f, to, from, offset) => f.store("i32.store8", to, load("i32.load8_u", from), offset),
   2: (f, to, from, offset) => f.store("i32.store16", to, load("i32.load16_u", from), offset),
@@ -21,9 +22,10 @@ export const moves: { readonly [bytes: number]: (f: Func, to: Address, from: Add
 };
 
 /**
- * Each outer position has `parts` units of up to `per` rows or columns. `indexStep` leads from one outer position's indices
- * to the next. There are as many `rows` of values as indices, or where rows are placed one for all of them. `self` is what a
- * table that is written begins as: 0 is zeros; where it is the table, it lies there already.
+ * The parameters of all kernels. The work at each outer position is cut into `parts` units of up to `per` rows or
+ * columns. `indexStep` is the distance between the indices of outer positions. There are as many `rows` of values as
+ * indices, or a single one that is placed at every index. `self` is the address of the initial contents of a table that
+ * is written; 0 stands for zeros, and the table's own address for contents that are there already.
  */
 // biome-ignore format: by meaning
 export const walkParams = [
@@ -55,7 +57,7 @@ export function eachPart(f: Func, p: Params, total: Address, body: (part: Part) 
   });
 }
 
-/** The index at an address, inside the table. */
+/** Loads an index, and leaves the function if it is outside the table. */
 export function indexAt(f: Func, p: Params, address: Address, bound: Local<"i64">, offset = 0): Expr<"i32"> {
   const index = f.let(load("i64.load", address, offset));
   f.if(op("i64.ge_u", index, bound), () => {
@@ -65,7 +67,9 @@ export function indexAt(f: Func, p: Params, address: Address, bound: Local<"i64"
   return op("i32.wrap_i64", index);
 }
 
-/** The tree of what meets at a place of the table, from what is there and one of the values, as both are stored. */
+/**
+ * The tree of a new element of the table, from the old one and the value that is placed there, all as they are stored.
+ */
 export function combined(
   m: Module,
   dtype: DType,
@@ -77,8 +81,9 @@ export function combined(
 }
 
 /**
- * Whether some of `count` int64 are outside of [0, size), which `outside` says. The greatest of what vectors hold as words
- * tells: of the high ones it must be 0, of the low ones at most that of the last place.
+ * Exports `check`, which sets `outside` if any of `count` int64 indices is outside [0, size). It is enough to gather
+ * the maximum of the high and low words, as unsigned numbers: that of the high words must be 0, that of the low ones
+ * below size.
  */
 export function buildCheck(m: Module): void {
   m.func("check", ["chunk", "chunks", "index", "count", "size", "outside"], (f, p) => {

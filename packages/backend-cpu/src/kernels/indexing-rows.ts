@@ -1,4 +1,4 @@
-/** Picking and placing whole rows: an index for each, the same for all outer positions. */
+/** Picking and placing whole rows: an index for each row, the same for all outer positions. */
 import type { DType } from "@dl/tensor";
 import { at } from "../dense/element.ts";
 import { type Expr, type Func, i32, load, type Module, op, select } from "../wasm/emitter.ts";
@@ -27,17 +27,22 @@ export function buildPickRows(m: Module, bytes: number): void {
   });
 }
 
-/** Bytes of a row from which it is worth asking for the next one: they come from anywhere, and what is asked for is followed up. */
+/**
+ * For rows of at least so many bytes the beginning of the next row is read ahead: rows come from anywhere in memory,
+ * and the processor prefetches the rest of a row once its beginning was read.
+ */
 const TOUCHED = 2 ** 8;
 
-/** Reads where the row of the next index begins, which is not checked yet. */
+/** Reads the beginning of the row of the next index, which has not been checked yet. */
 function touchNext(f: Func, p: Params, table: Address, index: Address, rowBytes: Address): void {
   const last = at(p.index, op("i32.sub", p.count, 1), 8);
   const next = f.let(load("i32.load", select(op("i32.lt_u", index, last), op("i32.add", index, 8), index)));
   f.drop(load("i32.load", at(table, select(op("i32.lt_u", next, p.size), next, i32(0)), rowBytes)));
 }
 
-/** A part is some rows of the table: of the values' rows, all of which it looks at, it takes those that go there. */
+/**
+ * Placing of rows. A unit is some rows of the table: it goes through all indices and places the rows that belong there.
+ */
 export function buildPlaceRows(m: Module, dtype: DType, placing: "replace" | "add"): void {
   const { bytes } = access[dtype];
   const write = placing === "add" ? adderOf(m, dtype) : copyRow;
@@ -64,7 +69,7 @@ export function buildPlaceRows(m: Module, dtype: DType, placing: "replace" | "ad
   });
 }
 
-/** Writes a row into another, whose addresses it may move. */
+/** Writes the code that places a row of `width` bytes. It may move both addresses. */
 type RowWriter = (f: Func, bytes: number, to: Address, from: Address, width: Address) => void;
 
 function adderOf(m: Module, dtype: DType): RowWriter {
@@ -86,12 +91,15 @@ function adderOf(m: Module, dtype: DType): RowWriter {
 }
 
 /**
- * Bytes from which the engine's own copying is faster: it has wider vectors, so more of the next row is under way while this
- * one is written. Rows that lie side by side are fetched ahead anyhow.
+ * For rows of at least so many bytes `memory.copy` is faster: it uses wider vectors, so more of the next row is loaded
+ * while this one is written.
  */
 const LONG_ROW = 2 ** 12;
 
-/** Vectors, the last of which may overlap; single elements where there is not even one; the engine's own copying of long rows. */
+/**
+ * Copies a row: in vectors, the last of which may overlap the one before; element by element if it is shorter than a
+ * vector; by `memory.copy` if it is long.
+ */
 function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Address): void {
   const end = f.let(op("i32.add", to, width));
   const inVectors = (): void => {
@@ -107,10 +115,12 @@ function copyRow(f: Func, bytes: number, to: Address, from: Address, width: Addr
   f.if(op("i32.ge_u", width, LONG_ROW), inBulk, () => f.if(op("i32.lt_u", width, 16), singly, inVectors));
 }
 
-/** Vectors of a row that go by together: first all are loaded, then all are stored. */
+/** So many vectors of a row are copied together: first all are loaded, then all are stored. */
 const ROUND = 8;
 
-/** Whole vectors of a row, whose addresses go with them: `read` gives what writes one. */
+/**
+ * Goes through the whole vectors of a row, and moves both addresses. `read` loads a vector and returns what stores it.
+ */
 function eachRound(
   f: Func,
   [to, from]: readonly [Address, Address],

@@ -1,4 +1,7 @@
-/** Picking and placing by index tensors. An index outside its table throws; then the output is left unfinished. */
+/**
+ * Launches the kernels that pick and place elements by index tensors; see `indexing-loops.ts` for the terms. An index
+ * outside its table throws, and then the output is left unfinished.
+ */
 import { fail, isContiguous, type Shape, type View } from "@dl/tensor";
 import { engine, heap, memory, threads } from "../runtime/index.ts";
 import type { Module } from "../wasm/emitter.ts";
@@ -12,16 +15,16 @@ import { part } from "./movement.ts";
 import { isTally, tally } from "./tally.ts";
 import { viewOf, withTemporaries } from "./temporary.ts";
 
-/** Elements below which a second thread does not pay, and those of a unit that reads. */
+/** With fewer elements a second thread does not pay. Also the size of a unit that picks. */
 const PARALLEL = 2 ** 14;
 const MAX_CHUNKS = 64;
-/** Outer positions from which they alone are units enough. */
+/** So many outer positions are units enough for all threads. */
 const MANY = 16;
 const failure = memory.allocate(64);
 
 /**
- * What a unit has some of, of one outer position. Those that read are cut anyhow; those that write, by where they write,
- * so that a place adds up in the order of the indices.
+ * How the work at one outer position is cut into units. Picking may be cut in any way. Placing is cut by the places
+ * that are written, so that each place is written by one unit, in the order of the indices.
  */
 type Cut = "rows of values" | "columns" | "rows of the table";
 
@@ -34,9 +37,9 @@ interface Walk {
   readonly table: ArrayView;
   readonly index: ArrayView;
   readonly values: ArrayView;
-  /** How many of the values there are along the dimension: as many as indices, or one that stands for all of them. */
+  /** The number of indices along the dimension, if a single row of values is placed at all of them. */
   readonly count?: number;
-  /** What the table begins as, where it is written; one zero that stands for all of it is laid out on the way. */
+  /** The initial contents of a table that is written. A single element is a zero, which stands for all of it. */
   readonly self?: ArrayView;
 }
 
@@ -51,7 +54,7 @@ function walk(how: Walk): void {
     return;
   }
   const isInPlace = cut !== "rows of values" && addressOf(self) === addressOf(table);
-  // What is written in place cannot be taken back.
+  // In place, nothing may be written if any index is wrong.
   if (isInPlace && !areInside(addressOf(index), index.data.length, size)) refuse(op, index, size, dim);
   const [parts, per] = partsOf(cut, outer, size, count, inner);
   const indexStep = index.data.length === count ? 0 : 8 * count * inner;
@@ -71,8 +74,9 @@ function walk(how: Walk): void {
 }
 
 /**
- * How many parts an outer position has, and how much each. Columns cost all parts something. So do rows of the table, where
- * besides memory is slow if values are skipped: one thread takes all, and places add up in the order of indices even so.
+ * The number of parts of an outer position, and the rows or columns of each. Columns are not cut too finely, since each
+ * part reads all indices. So do parts of rows of the table, which moreover skip through the values; a single thread
+ * therefore takes all of them.
  */
 function partsOf(cut: Cut, outer: number, size: number, count: number, inner: number): [parts: number, per: number] {
   const ways = { "rows of values": count, columns: inner, "rows of the table": size };
@@ -98,7 +102,10 @@ function refuse(op: string, index: ArrayView, size: number, dim: number): never 
   fail(op, `index ${wrong} is out of range for dimension ${dim} of size ${size}`);
 }
 
-/** What a table begins as need not lie packed: one zero stays one; all else is brought there, and the kernel finds it done. */
+/**
+ * Prepares the initial contents of the table for a kernel: an expanded zero becomes a single one; contents that are not
+ * row-major are copied to the output first, where the kernel finds them.
+ */
 function laidOut<K extends "scatter" | "indexAdd" | "indexCopy">(kernel: Kernel<K>): Kernel<K> {
   return (call, [out]) => {
     const self = call.inputs[0] as View;
@@ -112,7 +119,7 @@ function laidOut<K extends "scatter" | "indexAdd" | "indexCopy">(kernel: Kernel<
   };
 }
 
-/** The first elements of each dimension. */
+/** The part of a view with the first elements of each dimension. */
 function corner({ storage, dtype, strides, offset }: View, shape: Shape): View {
   return { storage, shape, dtype, strides, offset };
 }
@@ -142,7 +149,7 @@ export const gather: Kernel<"gather"> = (call, outputs) => {
   picked({ ...call, inputs: [corner(x, reached(x.shape, index.shape, call.attrs.dim)), index] }, outputs);
 };
 
-/** What folds begin with where the tensor itself does not count. */
+/** With `includeSelf: false`, how the places that are written are initialised before the values are combined there. */
 const beginnings = { replace: "replace", add: "zero", prod: "one", amax: "replace", amin: "replace" } as const;
 
 const placeAll: ArrayKernel<"scatter"> = ([self, index, values], { dim, reduce, includeSelf }, [out]) => {
@@ -201,7 +208,7 @@ function indexed<K extends "indexAdd" | "indexCopy">(op: K, placing: "add" | "re
   };
 }
 
-/** A row that is placed everywhere is not laid out once for each place. */
+/** Lets a kernel see a single row of values where one row was expanded to all indices. */
 function rowOnce<K extends "indexAdd" | "indexCopy">(kernel: Kernel<K>): Kernel<K> {
   return (call, outputs) => {
     const [, , source] = call.inputs as readonly [View, View, View];
@@ -216,7 +223,7 @@ const addAll = rowOnce(laidOut(overArrays(indexed("indexAdd", "add"), asNumbers)
 
 export const indexAdd: Kernel<"indexAdd"> = (call, [out]) => {
   const [self, , source] = call.inputs as readonly [View, View, View];
-  // Where an index is outside, the way of all others says which.
+  // If an index is out of range, `addAll` finds out which and throws.
   if (!(isTally(source, self) && tally(call.inputs as readonly View[], out!, failure.address))) addAll(call, [out!]);
 };
 export const indexCopy: Kernel<"indexCopy"> = rowOnce(laidOut(overArrays(indexed("indexCopy", "replace"), asStored)));

@@ -1,4 +1,4 @@
-/** Row-major copies that live as long as one kernel call. */
+/** Temporary memory that lives as long as one kernel call. */
 import {
   type Backend,
   type DType,
@@ -28,7 +28,7 @@ export class Temporaries {
     this.#backend = backend;
   }
 
-  /** Fresh memory, row-major. */
+  /** Allocates memory for a row-major tensor. */
   make(shape: Shape, dtype: DType): Temporary {
     const storage = new CpuStorage(this.#backend, dtype, sizeOf(shape));
     storage.retain();
@@ -36,7 +36,7 @@ export class Temporaries {
     return { storage, shape, dtype, strides: stridesOf(shape), offset: 0, address: storage.block.address };
   }
 
-  /** The view itself where it is row-major and of that dtype, else a copy that is. */
+  /** The view itself if it is row-major and has the dtype, otherwise a copy. */
   rowMajor(view: View, dtype: DType = view.dtype): View {
     if (view.dtype === dtype && isContiguous(view.shape, view.strides)) return view;
     const copy = this.make(view.shape, dtype);
@@ -49,7 +49,7 @@ export class Temporaries {
   }
 }
 
-/** Runs `body` and gives back what it made. `owner` is anything on the device. */
+/** Runs `body`, and frees the temporaries it made. `owner` is any view or output on the device. */
 export function withTemporaries<T>(owner: Output | View, body: (temporaries: Temporaries) => T): T {
   const temporaries = new Temporaries(owner.storage.backend);
   try {
@@ -59,7 +59,7 @@ export function withTemporaries<T>(owner: Output | View, body: (temporaries: Tem
   }
 }
 
-/** Calls `body` for at most `most` positions of a dimension at a time. The inputs have the shape of `out`. */
+/** Calls `body` for slices of at most `most` positions of a dimension. The inputs have the shape of `out`. */
 export function bySlices<X extends KernelInput>(
   inputs: readonly X[],
   out: Output,

@@ -1,15 +1,15 @@
-/** What the allocator hands out, and what keeps the collector's account of it. */
+/** The blocks that the allocator hands out, and the spans by which it notices that blocks were garbage collected. */
 import { sizeOf } from "./size-classes.ts";
 
-/** A range of the heap that has a registry entry: one block, or a page of small ones. */
+/** A range of the heap with an entry in the FinalizationRegistry: one block, or a page of small blocks. */
 export class Span {
   readonly address: number;
   readonly bytes: number;
-  /** The class of its blocks. */
+  /** The size class of its blocks. */
   readonly sizeClass: number;
   /** Bytes in blocks that are in use. */
   live = 0;
-  /** What the registry watches: the block, or the page. */
+  /** The object that the registry watches: the block, or the page. */
   target: WeakRef<object> | null = null;
 
   constructor(address: number, bytes: number, sizeClass: number) {
@@ -19,7 +19,7 @@ export class Span {
   }
 }
 
-/** Kept alive by its blocks: once all are gone, so is the page. */
+/** A page of small blocks. Only its blocks refer to it, so it is garbage collected with the last of them. */
 export class Page {
   readonly span: Span;
   used = 0;
@@ -29,11 +29,14 @@ export class Page {
   }
 }
 
-/** A piece of the heap. Keep the object as long as the memory is needed. */
+/**
+ * A piece of the heap. Hold the object as long as the memory is needed: when it is garbage collected, the memory is
+ * reused.
+ */
 export class Block {
   /** Byte address, a multiple of 64. */
   readonly address: number;
-  /** Its real size, at least what was asked for. */
+  /** Its size, which may be larger than was asked for. */
   readonly bytes: number;
   /** @internal */
   readonly sizeClass: number;

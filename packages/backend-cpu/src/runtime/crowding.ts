@@ -1,9 +1,12 @@
 /**
- * Whether others want the cores that our threads run on, told from how often the system takes one away, and from how little
- * is left. That counts what harms us, whoever the others are: other processes, the program's own threads, or more threads than
- * there are cores. Hosts that do not count it (browsers, Windows) are never crowded. On quiet cores the engine's own helpers take
- * one 20 to 350 times a second of computing, and two threads compute for 1.9 seconds a second; beside a process that keeps one of
- * two busy it is 300 to 2 000 times, and 1.1 seconds.
+ * Detects whether others compete for the cores that our threads run on: other processes, threads of the same program,
+ * or more threads than there are cores. It is told by the effects: how often the system takes a core away from us
+ * (involuntary context switches), and how little time we get. Hosts that do not count these (browsers, Windows) are
+ * never crowded.
+ *
+ * Measured on two cores: undisturbed, helper threads of the engine take a core 20 to 350 times in a second of
+ * computing, and two threads get 1.9 seconds a second. Beside a process that keeps one core busy it is 300 to 2 000
+ * times and 1.1 seconds.
  */
 
 /** The fields of Node's `process.resourceUsage()` that tell it; times in microseconds. */
@@ -13,25 +16,30 @@ export interface Usage {
   readonly involuntaryContextSwitches: number;
 }
 
-/** What a reading costs, 3 µs, should not be felt, and few switches should not be counted by chance. */
+/** The time between readings: long enough that their cost of 3 µs does not matter, and chance neither. */
 const WINDOW_MS = 100;
-/** Even a look at the clock is much for a short task: only every so many tasks do. */
+/** Only one in so many tasks looks at the clock, since even that is much for a short task. */
 const TASKS = 16;
-/** Computing time between two switches below which it may be crowded, in microseconds. */
+/** If there is less computing time than this between two switches, it may be crowded. In microseconds. */
 const UNDISTURBED = 2500;
-/** Threads that look for work compute, too: undisturbed, they get nearly all of their cores. */
+/** Undisturbed threads get nearly all of their cores (those that look for work compute, too); crowded ones get less. */
 const SHARE = 0.75;
-/** Windows until it is judged again: workers that rest are seldom disturbed, and get less of a core, crowded or not. */
+/**
+ * Once crowded, it is judged again only after so many windows: workers that rest are seldom disturbed and get less of a
+ * core in any case, so they tell nothing.
+ */
 const HOLD = 10;
 
-/** Whether it was crowded between two readings, `milliseconds` apart, for so many threads. */
+/** Whether it was crowded between two readings that are `milliseconds` apart, with a number of threads. */
 export function crowdedBetween(before: Usage, after: Usage, milliseconds: number, threads: number): boolean {
   const computed = after.userCPUTime - before.userCPUTime + (after.systemCPUTime - before.systemCPUTime);
   const switches = after.involuntaryContextSwitches - before.involuntaryContextSwitches;
   return switches * UNDISTURBED > computed && computed < 1000 * milliseconds * threads * SHARE;
 }
 
-/** What to ask once a task, with how many threads there are: whether it was crowded a while ago. */
+/**
+ * Returns a function to be called once for each task, with the number of threads. It tells whether cores are crowded.
+ */
 export function watchCrowding(
   read: (() => Usage) | undefined,
   clock = (): number => performance.now(),

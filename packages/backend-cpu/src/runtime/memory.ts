@@ -2,9 +2,10 @@
  * The allocator: free lists by size class over the heap. Memory is never given back to the system, because touching fresh
  * pages is many times slower than using old ones again.
  *
- * Blocks are released by hand; what was forgotten comes back when the garbage collector finds the block unreachable. A
- * registry entry costs as much as a small kernel, so a block is registered once, when it is first made, and keeps its
- * entry as it goes through the free list; small blocks (≤ 4 KiB) share pages of 64 KiB, and one entry a page.
+ * Blocks are normally released explicitly. A block that was forgotten comes back when the garbage collector finds it
+ * unreachable, through a FinalizationRegistry. Registering an object costs as much as a small kernel, so a block is
+ * registered only once, when it is first made, and keeps its entry while it goes through the free list. Small blocks
+ * (≤ 4 KiB) share pages of 64 KiB, with one entry for a page.
  */
 import { failExhausted, Pressure } from "@dl/tensor";
 import { Block, Page, Span } from "./block.ts";
@@ -29,11 +30,11 @@ export interface MemoryOptions {
 }
 
 export interface MemoryStatistics {
-  /** Bytes in blocks that are in use, or forgotten and not collected yet. */
+  /** Bytes in blocks that are in use, or forgotten but not garbage collected yet. */
   readonly live: number;
   /** Bytes taken from the system. */
   readonly reserved: number;
-  /** Bytes in blocks that wait in free lists. */
+  /** Bytes in the blocks of the free lists. */
   readonly cached: number;
   /** Blocks in use. */
   readonly blocks: number;
@@ -43,28 +44,28 @@ export interface MemoryStatistics {
 
 export class Memory {
   readonly heap: Heap;
-  /** When the collector is asked for what was forgotten: by the allocator, and between the steps of a loop. */
+  /** Decides when to ask for a garbage collection: in the allocator, and between the steps of a loop. */
   readonly pressure: Pressure = new Pressure(
     () => this.#live,
     () => this.limit,
   );
-  /** The most bytes that may be held, room between blocks included. */
+  /** The most bytes that may be held, including free room between blocks. */
   limit: number;
   readonly #free: Block[][] = Array.from({ length: CLASS_COUNT }, () => []);
   readonly #openPages: (Page | null)[] = new Array(classOf(SMALL) + 1).fill(null);
   #freePages: number[] = [];
   #gaps: Gap[] = [];
   #top: number = ARENA_START;
-  /** Bytes that were cut since idle blocks were last joined. */
+  /** Bytes that new blocks have taken since free blocks were last joined. */
   #carved = 0;
   #live = 0;
   #peak = 0;
   /** Blocks in use, by size class. */
   readonly #held: Uint32Array = new Uint32Array(CLASS_COUNT);
   readonly #registry: FinalizationRegistry<Span>;
-  /** Those that it watches. */
+  /** The spans that the registry watches. */
   readonly #watched = new Set<Span>();
-  /** Whether so much came from the system that {@link findForgotten} is worth its time. */
+  /** Whether so much memory was taken from the system that {@link findForgotten} is worth its time. */
   isFelt = false;
 
   constructor({ heap = new Heap(), limit = Number.POSITIVE_INFINITY }: MemoryOptions = {}) {
@@ -74,7 +75,7 @@ export class Memory {
   }
 
   /**
-   * A block of at least `bytes` bytes, aligned to 64; its content is whatever was there.
+   * Returns a block of at least `bytes` bytes, aligned to 64. It is not cleared.
    *
    * @throws TensorError if the limit or the host does not allow it
    */
@@ -90,7 +91,7 @@ export class Memory {
     return block;
   }
 
-  /** Gives a block back at once. The caller must forget it: the next `allocate` may hand out the same object. */
+  /** Frees a block. The caller must not use it any more: the next `allocate` may hand out the same object. */
   release(block: Block): void {
     if (!block.held) throw new Error("release: the block at this address is free already. Remedy: release it once.");
     block.held = false;
@@ -101,8 +102,8 @@ export class Memory {
   }
 
   /**
-   * Dissolves all free blocks, joins neighbours, and makes the room available to blocks of any size. Nothing goes back to
-   * the system. Returns the bytes that were freed so.
+   * Joins the room of all free blocks, so that blocks of any size can be made of it. Nothing is given back to the
+   * system. Returns the bytes that are free in this way.
    */
   trim(): number {
     const gaps = [...this.#gaps, ...this.#freePages.map((address) => ({ address, bytes: PAGE }))];
@@ -129,14 +130,14 @@ export class Memory {
     return { live: this.#live, reserved: this.heap.bytes, cached, blocks, peak: this.#peak };
   }
 
-  /** Lets the peak be counted anew. */
+  /** Resets the peak to what is in use now. */
   resetPeak(): void {
     this.#peak = this.#live;
   }
 
   /**
-   * Looks at once for what was forgotten, for loops that never let other tasks run. Only for where nobody works with an
-   * address whose block he does not hold any more.
+   * Collects garbage and recovers forgotten blocks now, for loops that never let other tasks run. Call it only where no
+   * code works with the address of a block that it does not hold.
    */
   findForgotten(): void {
     this.isFelt = false;
@@ -175,12 +176,12 @@ export class Memory {
     }
     const block = new Block(page.span.address + page.used, sizeClass, page.span, page);
     page.used += bytes;
-    // A full page must be kept alive by its blocks alone.
+    // From now on only the page's blocks may keep it alive.
     if (page.used + bytes > PAGE) this.#openPages[sizeClass] = null;
     return block;
   }
 
-  /** Fresh addresses: from what `trim` joined, else from the top of the heap. */
+  /** Finds room for a new block: in the gaps that `trim` has joined, otherwise at the top of the heap. */
   #carve(bytes: number): number {
     this.#carved += bytes;
     const address = this.#fromGaps(bytes) ?? this.#fromIdle(bytes) ?? this.#fromTop(bytes);
@@ -193,8 +194,8 @@ export class Memory {
   }
 
   /**
-   * Where sizes change from step to step, much may lie idle in lists of other sizes: before the heap grows, that is made
-   * available, but not before a quarter of the heap has been cut anew since the last time.
+   * Room in the free lists of other sizes, where much may lie idle if sizes change from step to step. They are joined
+   * before the heap would grow, but not before new blocks have taken a quarter of the heap since the last time.
    */
   #fromIdle(bytes: number): number | undefined {
     const idle = this.#top - this.#live;
@@ -239,7 +240,7 @@ export class Memory {
     return pages;
   }
 
-  /** Sorts and joins gaps; the last one goes back to the top. */
+  /** Sorts and joins gaps. A gap at the top of the heap lowers the top instead. */
   #adopt(gaps: Gap[]): number {
     const joined: Gap[] = [];
     let total = 0;
@@ -258,7 +259,10 @@ export class Memory {
     return total;
   }
 
-  /** The collector found that nobody has the block, or any block of the page. It may tell what was found before. */
+  /**
+   * Makes the room of a span available, since the block, or all blocks of the page, were garbage collected. The
+   * registry may report a span that {@link findForgotten} has found before.
+   */
   #recover(span: Span): void {
     if (!this.#watched.delete(span)) return;
     const blockBytes = sizeOf(span.sizeClass);

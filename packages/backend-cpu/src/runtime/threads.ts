@@ -1,10 +1,14 @@
 /**
- * Fork and join over the shared memory. A task is one exported function called for chunks 0 … n-1. Each thread has a share,
- * as many neighbouring chunks as every other, which it claims one by one (in WebAssembly, see `wasm/shares.ts`), and then
- * those of the others that nobody has claimed. So a core mostly works on what the caches next to it still hold from the task
- * before. The caller takes part, and at the end waits only for chunks that others have claimed: a worker that is asleep, busy
- * starting or starved of a core costs nothing. Which thread runs a chunk is chance, so kernels must split their work by the
- * shapes alone and write to separate places; then results do not depend on the number of threads.
+ * Fork and join over the shared memory. A task is one exported function that is called for the chunks 0 … n-1.
+ *
+ * Each thread has a share of the task: a run of neighbouring chunks, the same in every task of that size, so that a
+ * core mostly works on data that its caches still hold from the task before. A thread claims the chunks of its share
+ * one by one (in WebAssembly, see `wasm/shares.ts`), and then those of other shares that nobody has claimed yet. The
+ * calling thread takes part, and at the end waits only for chunks that others have claimed. So a worker that is asleep,
+ * still starting or has no core delays nothing.
+ *
+ * Which thread runs a chunk is left to chance. Kernels must cut their work by the shapes alone, and chunks must write
+ * to separate places; then results do not depend on the number of threads.
  */
 import * as control from "./control.ts";
 import { watchCrowding } from "./crowding.ts";
@@ -31,7 +35,8 @@ export class Threads {
     const { heap } = engine.memory;
     this.#engine = engine;
     this.#scratch = new Scratch(engine.memory);
-    // Views of their own: in non-shared memory they lose their buffer when it grows, but then there are no workers.
+    // Not the views of the heap, which are replaced when it grows. These stay valid as long as memory is shared;
+    // without shared memory there are no workers.
     this.#words = new Int32Array(heap.memory.buffer, CONTROL, control.CONTROL_WORDS);
     this.#values = new Float64Array(heap.memory.buffer, TASK_ARGUMENTS, MAX_ARGUMENTS);
     this.#broken = !heap.shared;
@@ -41,7 +46,7 @@ export class Threads {
     for (let thread = 0; heap.shared && thread < MAX_THREADS; thread++) this.#words[shareOf(thread)] = control.CLOSED;
   }
 
-  /** Threads that take part in a task, the caller included. */
+  /** The number of threads that take part in a task, including the caller. */
   get count(): number {
     return this.#broken ? 1 : this.#count;
   }
@@ -81,7 +86,9 @@ export class Threads {
     }
   }
 
-  /** Does all of a task. The views of memory that is not shared change as it grows. */
+  /**
+   * Runs a whole task on this thread. Takes the views from the heap, since memory that is not shared may have grown.
+   */
   #work(loop: ShareLoop, chunks: number, args: readonly number[]): void {
     const words = this.#engine.memory.heap.i32;
     words[CONTROL / 4 + control.ALONE] = 0;
@@ -89,7 +96,7 @@ export class Threads {
     loop.run(placeOf(control.ALONE), placeOf(control.COUNTS), 0, chunks, chunks, chunks, ...args);
   }
 
-  /** Enough workers, and all of them have been sent the module. */
+  /** Makes sure that there are enough workers, and that all of them have been sent the module. */
   #prepare(compiled: Compiled, active: number): void {
     if (!this.#sent.has(compiled.id)) {
       this.#sent.set(compiled.id, compiled.module);
@@ -111,7 +118,7 @@ export class Threads {
     }
   }
 
-  /** Writes the task down while nothing can be claimed, then opens it, which also makes visible what was written. */
+  /** Writes the task down while all shares are closed, then opens them. That also makes everything written visible. */
   #publish(compiled: Compiled, loop: ShareLoop, chunks: number, args: readonly number[], active: number): void {
     const words = this.#words;
     this.#tag = (this.#tag + control.CHUNK_MASK + 1) | 0;
@@ -131,7 +138,9 @@ export class Threads {
     if (Atomics.load(words, control.SLEEPERS) > 0) Atomics.notify(words, control.STATE);
   }
 
-  /** Takes what there is of its own share, then of the others'; waits for what they have taken. */
+  /**
+   * Runs the chunks of the caller's own share, then those left in other shares, then waits for those that others took.
+   */
   #share({ run }: ShareLoop, chunks: number, args: readonly number[], active: number): void {
     const words = this.#words;
     words[control.COUNTS] = 0;
@@ -145,7 +154,7 @@ export class Threads {
     }
   }
 
-  /** How many chunks were claimed by anybody; no more can be, which matters after a trap. */
+  /** Closes all shares, which matters after a trap, and returns how many chunks were claimed by any thread. */
   #close(chunks: number, active: number): number {
     let claimed = 0;
     for (let thread = 0; thread < active; thread++) {
@@ -165,7 +174,7 @@ export class Threads {
     }
   }
 
-  /** Until DONE is no longer what it was. */
+  /** Sleeps until the word DONE has changed, or a millisecond has passed. */
   #sleep(done: number): void {
     const words = this.#words;
     Atomics.store(words, control.WAITING, 1);
@@ -175,10 +184,10 @@ export class Threads {
 }
 
 const shareOf = (thread: number): number => control.SHARES + thread * control.SHARE_WORDS;
-/** The address of a word. */
+/** The address of a word of the control block. */
 const placeOf = (word: number): number => CONTROL + 4 * word;
 
-/** The main thread of a browser may not sleep: it has to spin. */
+/** Whether this thread may sleep. The main thread of a browser may not, and has to spin. */
 function canWait(words: Int32Array): boolean {
   try {
     Atomics.wait(words, control.DONE, -1, 0);
