@@ -1,11 +1,11 @@
-/** How batches come about: from indices, or from a stream. */
+/** Makes batches, from indices or from a stream. */
 import { fail } from "@dl/tensor";
 import { type Collate, fromSamples, isPromise, wholeBatch } from "./batches.ts";
 import { indexList } from "./checks.ts";
 import type { Dataset } from "./dataset.ts";
 import type { Stream } from "./options.ts";
 
-/** A batch for each list of indices; a promise where the data set's items are. */
+/** Yields a batch for each list of indices, or a promise of it if the data set's samples are promises. */
 export function* indexedBatches<T, B>(
   dataset: Dataset<T>,
   order: Iterable<unknown>,

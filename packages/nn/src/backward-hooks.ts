@@ -1,4 +1,4 @@
-/** Gradients on their way through a module. */
+/** The backward hooks of modules, which see the gradients on their way through a call. */
 import { fail, isTensor, needRecorder, type Tensor } from "@dl/tensor";
 
 /** The gradients of the tensors among a call's arguments or results, in order; `null` where there is none. */
@@ -11,7 +11,10 @@ export type BackwardHook<M> = (
   gradOutput: Gradients,
 ) => Tensor | Gradients | undefined | void;
 
-/** What a hook returned, for the only gradient that it may replace. @throws TensorError for anything else */
+/**
+ * The gradient that a hook returned to replace the only gradient of the arguments. @throws TensorError for anything
+ * else
+ */
 export function replacement(returned: unknown, gradInput: Gradients): Tensor | undefined {
   if (returned == null) return undefined;
   const op = "registerFullBackwardHook";
@@ -27,8 +30,8 @@ export function replacement(returned: unknown, gradInput: Gradients): Tensor | u
 type Report = (gradInput: Gradients, gradOutput: Gradients) => Tensor | undefined;
 
 /**
- * Calls `forward` on aliases of its inputs, so that their gradients are this call's alone, and `report` in each backward
- * pass when all of them are known; `null` stands for those that it does not reach.
+ * Calls `forward` with aliases of its arguments, whose gradients come from this call alone. In each backward pass
+ * `report` is called once all gradients are known; those that the pass does not reach are `null`.
  */
 export function watchGradients(
   args: readonly unknown[],
@@ -37,7 +40,7 @@ export function watchGradients(
 ): unknown {
   const inputs = args.map(alias);
   const result = forward(inputs);
-  // What comes out as it came in is two things to see.
+  // A result that is an argument itself gets an alias, since it has two gradients: as a result and as an argument.
   const output = inputs.includes(result) ? alias(result) : result;
   collect(inputs.filter(isTensor), [output].flat(3).filter(isTensor), report);
   return output;
@@ -47,7 +50,10 @@ function alias(value: unknown): unknown {
   return isTensor(value) && value.requiresGrad ? value.view(value.shape) : value;
 }
 
-/** Of results and arguments that the pass does not reach nothing is heard: its end ends the wait for them. */
+/**
+ * Collects the gradients of a pass and reports them when all have arrived. Results and arguments that the pass does not
+ * reach get none, so at the latest the end of the pass ends the collection.
+ */
 function collect(inputs: readonly Tensor[], outputs: readonly Tensor[], report: Report): void {
   let seen: readonly [gradInput: (Tensor | null)[], gradOutput: (Tensor | null)[]] | null = null;
   const finish = (): Tensor | undefined => {

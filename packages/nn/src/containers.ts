@@ -83,7 +83,7 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
     return removed;
   }
 
-  /** Renames all items by position. */
+  /** Replaces all items; the new ones are named by their positions. */
   protected replace(items: Iterable<T>): void {
     for (const name of this.keys()) this.#hide(name);
     this.#items.clear();
@@ -92,13 +92,13 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
     this.#reindex();
   }
 
-  /** The item for a value. Throws for what may be none. */
+  /** The item that is made of a value. @throws TensorError for a value that none can be made of */
   protected accept(value: V, name: string): T {
     if (value instanceof this.#kind) return value as never;
     return fail(this.getName(), `item ${name} is no module`, "Wrap functions in a Module of their own");
   }
 
-  /** Keeps `this[0]`, `this[-1]`… in step; not enumerable, since items are listed by name. */
+  /** Updates the fields `this[0]`, `this[-1]`… They are not enumerable, since items are listed by name. */
   #reindex(): void {
     const [before, names] = [this.#order.length, this.keys()];
     for (let i = before; i < names.length; i++) {
@@ -111,13 +111,13 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
     Object.defineProperty(this, "length", { value: names.length, configurable: true });
   }
 
-  /** Lets an item be read and replaced as a field. */
+  /** Defines a field through which an item can be read and replaced. */
   #show(key: string, nameOf: () => string): void {
     const access = { get: () => this.#items.get(nameOf()), set: (value: V) => this.put(nameOf(), value) };
     Object.defineProperty(this, key, { ...access, configurable: true });
   }
 
-  /** The end of an item that was a field by its name, which is no position. */
+  /** Deletes the field of an item that was named by the user. */
   #hide(name: string): void {
     const isField = Object.getOwnPropertyDescriptor(this, name)?.get !== undefined;
     if (isField && !/^\d+$/.test(name)) Reflect.deleteProperty(this, name);

@@ -11,12 +11,12 @@ export type ForwardHook<M extends Computing> = (
   output: ReturnType<M["forward"]>,
 ) => unknown;
 
-/** What taking a hook away again looks like. */
+/** The handle of a hook, which removes it again. */
 export interface Removable {
   remove(): void;
 }
 
-/** Functions in the order they were added. */
+/** A list of hooks in the order in which they were added. The same function may be added several times. */
 export class Hooks<F> {
   readonly #list = new Set<{ readonly hook: F }>();
 

@@ -13,7 +13,7 @@ import { byRows, dispatch } from "./numbered.ts";
 import { packer } from "./packer.ts";
 import { type Tile, tilesFor } from "./tiles.ts";
 
-/** Output channels in a tile. */
+/** The output channels of a tile. */
 export function tileColumns(e: Element, { vectors }: Tile): number {
   return vectors * e.lanes;
 }
@@ -22,7 +22,9 @@ const taps = ["x0", "x1", "x2", "x3", "x4", "x5"] as const;
 const microParams = [...taps, "pixels", "pixelsEnd", "dy", "sums", "sumsRow"] as const;
 type Micro = FuncRef<typeof microParams, undefined>;
 
-/** Adds to a tile of sums: for each pixel, the input at some taps times the gradients of neighbouring output channels. */
+/**
+ * For each pixel, adds the input at some taps times the gradients of neighbouring output channels to a tile of sums.
+ */
 function tapMicro(m: Module, e: Element, tile: Tile): Micro {
   return m.inner(`taps${tile.rows}`, microParams, (f, p) => {
     const { sums, multiply } = tileSums(f, e, tile);
@@ -42,7 +44,7 @@ type I32 = Expr<"i32">;
 
 const multiplyParams = ["plan", "x", "firstTap", "tapCount", "pixels", "pixelsEnd", "dy", "sums", "sumsRow"] as const;
 
-/** A column of tiles: all taps from `firstTap` on, for the output channels of one tile. */
+/** Computes a column of tiles: `tapCount` taps from `firstTap` on, for the output channels of one tile. */
 function multiplier(m: Module, e: Element): FuncRef<typeof multiplyParams, undefined> {
   const { wide } = tilesFor(m.options);
   const micros = byRows(wide.rows, (rows) => tapMicro(m, e, { ...wide, rows }));
@@ -88,7 +90,7 @@ function gradientPacker(m: Module, e: Element): FuncRef<typeof packParams, undef
 
 const stageParams = ["plan", "x", "c0", "c1", "images", "target"] as const;
 
-/** Stages the input channels `c0` to `c1` of a group; the others keep their (unused) places. */
+/** Stages the input channels `c0` to `c1` of a group. The others have a place, too, but are not staged. */
 function imageStager(m: Module, e: Element): FuncRef<typeof stageParams, undefined> {
   const stage = stager(m, e);
   return m.inner("stageImages", stageParams, (f, q) => {
@@ -103,7 +105,7 @@ function imageStager(m: Module, e: Element): FuncRef<typeof stageParams, undefin
 
 const storeParams = ["sums", "sumsRow", "taps", "outputs", "dw", "dwRow"] as const;
 
-/** From a row of output channels for each tap, to a row of taps for each output channel. */
+/** Stores the sums, which are rows of output channels, as rows of taps for each output channel. */
 function sumStorer(m: Module, e: Element): FuncRef<typeof storeParams, undefined> {
   return m.inner("storeSums", storeParams, (f, q) => {
     f.range(q.outputs, (output) => {
@@ -120,7 +122,7 @@ function sumStorer(m: Module, e: Element): FuncRef<typeof storeParams, undefined
 
 const unitParams = ["plan", "images", "pixels", "x", "dy", "dw", "group", "c0", "c1", "o0", "o1"] as const;
 
-/** The weights from input channels `c0` to `c1` to output channels `o0` to `o1` of a group. */
+/** Computes the weights between the input channels `c0` to `c1` and the output channels `o0` to `o1` of a group. */
 function weightUnit(m: Module, e: Element): FuncRef<typeof unitParams, undefined> {
   const columns = tileColumns(e, tilesFor(m.options).wide);
   const [multiply, pack, stage, store] = [multiplier(m, e), gradientPacker(m, e), imageStager(m, e), sumStorer(m, e)];

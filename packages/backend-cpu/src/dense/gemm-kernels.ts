@@ -1,9 +1,9 @@
 /**
- * Micro kernels of matrix multiplication. All strides are in bytes. A sum is added to, if `add` is not 0, the element at
- * `add` with row stride `addRow`: that is C itself to accumulate, or one row of biases with `addRow` 0.
+ * Micro kernels of matrix multiplication. All strides are in bytes. If `add` is not 0, it is the address of what is
+ * added to the product, with the row stride `addRow`: C itself to accumulate, or a row of biases (`addRow` is 0).
  *
- * They are leaf functions with one single-step loop and as many live vectors as V8 allocates without
- * spilling, see `tiles.ts`.
+ * A micro kernel contains a single loop over one step of k, calls nothing, and has as many vectors as V8 can keep in
+ * registers, see `tiles.ts`.
  */
 import { type Expr, type Func, type FuncRef, type Local, load, type Module, op } from "../wasm/emitter.ts";
 import type { Element, Int } from "./element.ts";
@@ -13,8 +13,8 @@ type MicroParams = readonly ["a", "aEnd", "b", "c", "cRow", "add", "addRow"];
 export type Micro = FuncRef<MicroParams, undefined>;
 
 /**
- * C[rows × vectors] = add + A·B from packed panels: `pitch` rows of A, of which the first ones count, and `vectors` of B
- * follow each other for every k ≥ 1.
+ * C[rows × vectors] = add + A·B from packed panels. For each step of k ≥ 1 these hold `pitch` rows of A, of which the
+ * first `tile.rows` are used, and `vectors` vectors of B.
  */
 export function packedMicro(m: Module, e: Element, tile: Tile, pitch = tile.rows): Micro {
   const params = ["a", "aEnd", "b", "c", "cRow", "add", "addRow"] as const;
@@ -29,7 +29,7 @@ export function packedMicro(m: Module, e: Element, tile: Tile, pitch = tile.rows
   });
 }
 
-/** The sums of a tile, row by row, and what adds to them vectors at `b`, times a factor for each row. */
+/** The sums of a tile, row by row, and `multiply`, which adds to each row the vectors at `b` times a factor. */
 export function tileSums(f: Func, e: Element, { rows, vectors }: Tile) {
   const sums = f.locals("v128", rows * vectors);
   const row = f.locals("v128", vectors);
@@ -47,7 +47,10 @@ export function tileSums(f: Func, e: Element, { rows, vectors }: Tile) {
   return { sums, multiply };
 }
 
-/** The end of a micro kernel. Two branches: sums that were changed in one of them would not stay in registers before. */
+/**
+ * The end of a micro kernel, in two separate branches with and without `add`. If a branch changed the sums before a
+ * common end, V8 would not keep them in registers during the loop.
+ */
 export function storeTile(f: Func, e: Element, tile: FinishedTile): void {
   const { sums, vectors, c, cRow, add, addRow } = tile;
   const rows = (each: (sum: Local<"v128">, offset: number) => void, endOfRow: () => void): void => {

@@ -10,15 +10,15 @@ import { packedProduct } from "./gemm-packed.ts";
 import { dispatch, type Numbered } from "./numbered.ts";
 import { callByName, type Product, productParams } from "./product.ts";
 
-/** How the blocks are multiplied. */
+/** The ways to multiply blocks (`mode`), see `gemm.ts`. */
 export const SCALAR = 0;
 export const DIRECT = 1;
 export const DOT = 2;
 export const PACKED = 3;
 
 /**
- * `batch` matrices, each cut into `gridRows` × `gridColumns` blocks of `blockRows` × `blockColumns`. `offsets` is 0, or a
- * table of three byte offsets (A, B, C) for each matrix of the batch.
+ * There are `batch` matrices, each cut into a grid of blocks. `offsets` is the address of a table with three byte
+ * offsets (A, B, C) for each matrix of the batch, or 0.
  */
 const unitParams = [
   "chunk",
@@ -55,7 +55,10 @@ function productWays(m: Module, name: ScalarName): Numbered<Product> {
   ];
 }
 
-/** Units are numbered by matrix, then by column, then by row of the grid: a thread's neighbouring units read the same columns. */
+/**
+ * Multiplies a block. Units are numbered by matrix, then by column, then by row of the grid, so that neighbouring
+ * units, which mostly go to the same thread, read the same columns.
+ */
 function multiplyUnit(f: Func, p: Locals, unit: Local<"i32">, ways: Numbered<Product>): void {
   const rest = f.let(op("i32.div_u", unit, p.gridRows));
   const i = f.let(op("i32.mul", op("i32.rem_u", unit, p.gridRows), p.blockRows));

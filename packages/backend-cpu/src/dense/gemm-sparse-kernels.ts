@@ -25,23 +25,23 @@ import { checker, lister, PLACES } from "./zeros.ts";
 
 const e = elements.f32;
 
-/** Vectors in a row of a panel. */
+/** The vectors in a row of a panel. */
 const panelVectors = ({ joined }: Pick<ModuleOptions, "joined">): number => (joined ? 8 : 4);
 export const panelColumns = (options: Pick<ModuleOptions, "joined">): number => panelVectors(options) * e.lanes;
 
-/** Of k, in a panel and in a list: so deep, a group of panels stays in the L1 cache. */
+/** How much of k a panel and a list cover: so much that a group of panels stays in the L1 cache. */
 export const DEPTH = 128;
-/** Panels side by side whose sums fit into the registers. */
+/** The panels of a group, which are multiplied side by side: as many as have their sums in registers. */
 export const GROUP = 3;
-/** Rows that one unit of `list` lists. */
+/** The rows that a unit of `list` makes lists of. */
 export const LIST_ROWS = 16;
-/** Before each list, its length. */
+/** The bytes before a list, which hold its length. */
 const HEAD = 16;
-/** A list, with what the lister writes beyond. */
+/** The bytes of a list, including what the lister may write beyond its end. */
 export const LIST_BYTES: number = HEAD + 8 * (DEPTH + 4);
-/** The scratch area of a thread that transposes rows before it lists them. */
+/** The scratch bytes of `list`, which may have to transpose rows first. */
 export const LIST_SCRATCH: number = LIST_ROWS * DEPTH * e.bytes;
-/** That of one that packs a group, and puts so many rows of C there before it transposes them. */
+/** The scratch bytes of `multiply`, for a packed group, and for `rows` rows of C that are transposed afterwards. */
 export const groupScratch = (options: Pick<ModuleOptions, "joined">, rows: number): number =>
   GROUP * panelColumns(options) * (DEPTH + rows) * e.bytes;
 
@@ -51,14 +51,14 @@ export function buildSparseGemm(m: Module): void {
   exportMultiply(m, turn);
 }
 
-/** The lists of one slab of k after the other. */
+/** The address of the list of a row, for k `from` on. The lists of all rows for one part of k follow each other. */
 function listAt(p: { readonly lists: Int; readonly m: Int }, from: Int, row: Int): Expr<"i32"> {
   return at(p.lists, at(row, op("i32.div_u", from, DEPTH), p.m), LIST_BYTES);
 }
 
 const sizes = ["chunk", "chunks", "table", "lists", "m", "k"] as const;
 
-/** `list`: the lists of A, whose rows or columns are contiguous. */
+/** Exports `list`, which makes the lists of A. Its rows or its columns must be contiguous. */
 function exportList(m: Module, turn: Turn): void {
   const listRows = rowLister(m, turn);
   m.func("list", [...sizes, "a", "aRow", "aColumn"], (f, p) => {
@@ -100,7 +100,7 @@ function rowLister(m: Module, turn: Turn): FuncRef<typeof listParams, undefined>
 const microParams = ["entries", "end", "b", "panel", "c", "add"] as const;
 type Micro = FuncRef<typeof microParams, undefined>;
 
-/** One row of C in so many panels, which are `panel` bytes apart. */
+/** Adds a function that computes one row of C in `panels` panels, which are `panel` bytes apart. */
 function microKernel(m: Module, panels: number): Micro {
   const vectors = panelVectors(m.options);
   return m.inner(`sparse${panels}`, microParams, (f, p) => {
@@ -123,7 +123,7 @@ function microKernel(m: Module, panels: number): Micro {
 
 const stripParams = ["list", "rows", "b", "panel", "c", "cRow", "add", "addRow"] as const;
 
-/** So many rows of C, in so many panels. */
+/** Adds a function that computes `rows` rows of C in `panels` panels. */
 function strip(m: Module, panels: number): FuncRef<typeof stripParams, undefined> {
   const micro = microKernel(m, panels);
   return m.inner(`strip${panels}`, stripParams, (f, p) => {

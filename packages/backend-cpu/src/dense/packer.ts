@@ -16,7 +16,7 @@ interface Packing extends Readonly<Record<PackParams[number], Int>> {
   /** The next step, and where the first line has it. */
   readonly k: Int;
   readonly s: Int;
-  /** How many steps are transposed, of each panel; and copied, of all panels, before the rest. */
+  /** The number of steps of each panel that are transposed; the number of steps that are copied in all panels first. */
   readonly full: Int;
   readonly ready: Int;
 }
@@ -51,12 +51,12 @@ export function packer(m: Module, e: Element, width: number): FuncRef<PackParams
   });
 }
 
-/** Steps of many lines that are copied at a time: rows a power of two apart share the few places of one set of a cache. */
+/** So many steps are copied at a time, since rows that are a power of two apart compete for one set of the cache. */
 const STEPS = 8;
 
 /**
- * Lines lie side by side. Few steps of all whole panels, then the next few: a cache line is used up before others push it
- * out.
+ * Copies lines that lie side by side: a few steps of all whole panels, then the next few steps. So a cache line is used
+ * up before others evict it.
  */
 function copySteps(f: Func, packing: Packing): void {
   const { target, source, n, count, step, width, pitch, first, k, s, ready } = packing;
@@ -75,7 +75,7 @@ function copySteps(f: Func, packing: Packing): void {
   });
 }
 
-/** The steps of one panel that `copySteps` left. */
+/** Copies the steps of one panel that `copySteps` has left. */
 function copyRest(f: Func, packing: Packing): void {
   const { target, count, step, pitch, k, s, ready } = packing;
   f.set(s, at(s, ready, step));
@@ -86,7 +86,7 @@ function copyRest(f: Func, packing: Packing): void {
   });
 }
 
-/** Whole vectors, the last of which overlaps where they do not fill the width. */
+/** Copies one step of a panel in whole vectors. If these do not fit the width, the last one overlaps the one before. */
 function copyStep(f: Func, { e, width, step }: Packing, to: Int, from: Int, offset: number): void {
   for (let j = 0; j < width; j += e.lanes) {
     const start = Math.min(j, width - e.lanes) * e.bytes;
@@ -95,7 +95,7 @@ function copyStep(f: Func, { e, width, step }: Packing, to: Int, from: Int, offs
   f.inc(from, step);
 }
 
-/** Elements of a line lie side by side: `lanes` steps of all lines at once, transposed. */
+/** Packs lines whose elements are contiguous: transposes `lanes` steps of all lines of a panel at a time. */
 function transposeSteps(f: Func, { e, width, pitch, target, count, line, k, s, full }: Packing): void {
   f.set(full, op("i32.and", count, -e.lanes));
   f.for(k, 0, full, e.lanes, () => {
@@ -113,7 +113,7 @@ function transposeSteps(f: Func, { e, width, pitch, target, count, line, k, s, f
   });
 }
 
-/** One element of each line at a time. */
+/** Packs lines with any strides, one element of each line at a time. */
 function packSteps(f: Func, { e, width, pitch, target, count, line, step, k, s }: Packing): void {
   f.while(op("i32.lt_s", k, count), () => {
     const from = f.let(s);
@@ -127,7 +127,7 @@ function packSteps(f: Func, { e, width, pitch, target, count, line, step, k, s }
   });
 }
 
-/** A panel of fewer lines, with zeros for the others. */
+/** Packs a last panel with fewer lines, with zeros in place of the others. */
 function packFewer(f: Func, { e, pitch, target, count, line, step, k, s }: Packing, lines: Int): void {
   f.fill(target, 0, op("i32.mul", count, pitch));
   f.for(k, 0, count, 1, () => {

@@ -1,6 +1,6 @@
 /**
- * The ways into and out of the products of `winograd-axis.ts`. Four tiles of outputs side by side are a group, and go through
- * the transforms as the lanes of a vector.
+ * The transforms of Winograd convolution, see `winograd-axis.ts`: of weights and windows before the products, and of
+ * the results. Four tiles side by side are a group, which goes through the transforms as the lanes of a vector.
  */
 import {
   type Expr,
@@ -20,9 +20,9 @@ import { largestOfQuad } from "./pool-quads.ts";
 import { tilesFor } from "./tiles.ts";
 import { type Axis, advanceOf, type Matrix, windowOf } from "./winograd-axis.ts";
 
-/** Tiles in a group. */
+/** The tiles of a group. */
 export const GROUP = 4;
-/** A row of a group's outputs, at the start of the scratch area: it may not fit where it belongs. */
+/** The bytes of a row of a group's outputs. At the edge of an image it goes through the start of the scratch area. */
 export const EDGE_BYTES = 64;
 
 export interface Axes {
@@ -32,7 +32,9 @@ export interface Axes {
 
 export const productsOf = ({ rows, columns }: Axes): number => rows.input.length * columns.input.length;
 
-/** Σ of coefficients times numbers: those of one size are added up before they are multiplied by it. */
+/**
+ * Σ coefficient · number. Numbers with the same coefficient, up to its sign, are added up before they are multiplied.
+ */
 function combined<T extends "f32" | "v128">(
   shape: T extends "f32" ? "f32" : "f32x4",
   coefficients: readonly number[],
@@ -54,13 +56,13 @@ function combined<T extends "f32" | "v128">(
   return sizes.map(sumOf).reduce((a, b) => apply("add", a, b));
 }
 
-/** What is multiplied with a square of numbers from the left, and its transpose from the right. */
+/** The matrices of a transform X → rows · X · columnsᵀ. */
 export interface Matrices {
   readonly rows: Matrix;
   readonly columns: Matrix;
 }
 
-/** Transforms a square of numbers along its rows and columns: `give` gets what comes of it, one by one. */
+/** Writes the code of a transform. `give` gets the elements of the result, one by one. */
 export function transform<T extends "f32" | "v128">(
   f: Func,
   shape: T extends "f32" ? "f32" : "f32x4",
@@ -81,10 +83,13 @@ export function transform<T extends "f32" | "v128">(
   }
 }
 
-/** Bytes between the numbers of one product and those of the next, beyond their own: steps that are powers of two collide. */
+/**
+ * Extra bytes between the numbers of one product and the next: steps that are powers of two would compete for one cache
+ * set.
+ */
 export const GAP = 64;
 
-/** Where the transformed weights of a block of rows lie, and how far one product's are from the next one's. */
+/** Where the transformed weights of a block of rows lie, and the step from one product to the next. */
 export function weightBlock(f: Func, axes: Axes, w: Int, channels: Int, number: Int, block: { rows: Int; first: Int }) {
   const gaps = op("i32.mul", number, GAP * productsOf(axes));
   return {

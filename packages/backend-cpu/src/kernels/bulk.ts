@@ -1,16 +1,20 @@
-/** Moves of long runs by the engine itself: `memory.copy` and `memory.fill`. */
+/** Copies and clears long runs by the engine's own instructions, `memory.copy` and `memory.fill`. */
 import { type Expr, type Func, i32, type Local, op, select } from "../wasm/emitter.ts";
 import { type Access, loadScalar } from "./access.ts";
 
 type Int = Local<"i32">;
 
-/** Bytes from which the engine's own copying is faster than vectors that are not full, and than those that are. */
+/** From so many bytes on `memory.copy` is faster than a loop whose vectors are not full. */
 const BULK = 2 ** 8;
+/** From so many bytes on it is faster than a loop over full vectors. */
 const BULK_FULL = 2 ** 14;
-/** Bytes that it copies at once: of more it keeps the caches free, which is slower. */
+/** It copies so many bytes at a time. Longer copies would bypass the caches, which is slower. */
 const PIECE = 2 ** 18;
 
-/** Moves a packed run, and is done, if it is long; `moved` elements would go by together without. */
+/**
+ * Writes code that copies a packed run and leaves the function, if the run is long enough. `moved` is the number of
+ * elements that the loop behind it would take at a time.
+ */
 export function addBulk(f: Func, [from, to]: readonly Int[], count: Int, { bytes }: Access, moved: number): void {
   const least = moved * bytes < 16 ? BULK : BULK_FULL;
   f.if(op("i32.ge_u", count, least / bytes), () => {
@@ -19,7 +23,7 @@ export function addBulk(f: Func, [from, to]: readonly Int[], count: Int, { bytes
   });
 }
 
-/** The engine's own copying, a piece at a time; moves the addresses. */
+/** Copies by `memory.copy`, a piece at a time, and moves both addresses. */
 export function copyBulk(f: Func, to: Int, from: Int, bytes: Int): void {
   eachPiece(f, bytes, (some) => {
     f.copy(to, from, some);
@@ -27,7 +31,7 @@ export function copyBulk(f: Func, to: Int, from: Int, bytes: Int): void {
   });
 }
 
-/** The same for one element that is repeated, if it is zero. */
+/** The same for a run of one repeated element, if that is zero. */
 export function addZeros(f: Func, [from, to]: readonly Int[], count: Int, of: Access): void {
   f.if(op("i32.ge_u", count, BULK_FULL / of.bytes), () => {
     const element = loadScalar({ ...of, raw: of.bytes === 8 ? "i64" : "i32" }, from!) as Expr<"i32">;

@@ -1,20 +1,23 @@
 /**
- * Rows that are folded into each other, side by side. Memory is read as it lies: the totals of a unit's columns stay in
- * scratch memory while a few rows at a time go by.
+ * Loops that fold rows into each other. To read memory in order, the totals of a panel of columns are kept in the
+ * scratch area, and a few rows at a time are added to them.
  */
 import { type Expr, type Func, type Local, op } from "../wasm/emitter.ts";
 
 type I32 = Local<"i32">;
 
-/** Columns that a unit takes. */
+/** The columns of a unit of work. */
 export const COLUMNS = 1024;
-/** Rows, and vectors of each, that are visited together: what registers hold. */
+/** So many rows, and vectors of each row, are visited together, since registers hold that many; or one at a time. */
 const TOGETHER = [4, 1] as const;
 
 /** Where a run of vectors begins, and how many bytes each takes. */
 export type Run = readonly [start: Expr<"i32">, bytes: number];
 
-/** Visits runs of vectors with `width` elements together; `left` counts elements from there on. */
+/**
+ * Visits several runs of `width` elements in step, vector by vector. `left` is how many elements are left from there
+ * on.
+ */
 export function eachVector(
   f: Func,
   width: I32,
@@ -34,7 +37,10 @@ export function eachVector(
   }
 }
 
-/** Visits `count` rows, `stride` bytes apart, of which `row` is a run; `first` is the number of the first row visited. */
+/**
+ * Visits `count` rows that are `stride` bytes apart, beginning with `row`. `first` is the number of the first row
+ * visited.
+ */
 export function eachRow(
   f: Func,
   count: I32,

@@ -1,6 +1,7 @@
 /**
- * ★ 16-bit floats: a row says how an element becomes float32, and what float32 is stored as. What is only chosen among
- * elements, or gets another sign, has its element still: it is neither widened nor rounded.
+ * ★ The conversions of 16-bit floats, one row per format: `decode` turns a stored element into float32, `encode` turns
+ * float32 into an element. Results that are merely elements chosen by a condition, or given another sign, need no
+ * conversion at all: their trees are rewritten to work on the stored elements.
  */
 import {
   add,
@@ -37,22 +38,26 @@ export interface HalfFormat {
   readonly encode: Unary;
 }
 
-/** The elements of decoded numbers, and the whole parts of some. */
+/** The stored elements that decoded numbers were made of. */
 const decoded = new WeakMap<Node, Node>();
+/** Cheaper trees for the whole parts of some decoded numbers. */
 const wholes = new WeakMap<Node, Node>();
 
-/** Whether a number that was an element differs from 0: that can be seen without its value. */
+/** For a number that was just decoded: whether it differs from 0, which its element tells without being decoded. */
 export function isElementNonzero(x: Node): Node | undefined {
   const element = decoded.get(x);
   return element && ne(and(element, 0x7fff), 0);
 }
 
-/** The whole part of a number, if there is a cheaper way than for all numbers. */
+/** The whole part of a decoded number, if there is a cheaper tree than the general one. */
 export function wholeOf(x: Node): Node | undefined {
   return wholes.get(x);
 }
 
-/** `exact` is what takes no rounding without its low bits, where that is cheaper than to choose among elements. */
+/**
+ * A format whose `encode` avoids rounding where it can. `exact` encodes a number that needs no rounding; it is used if
+ * working on the elements would still take float32 arithmetic.
+ */
 function format(decode: Unary, encode: Unary, exact?: Unary): HalfFormat {
   const elements = new WeakMap<Node, Node>();
   return {
@@ -78,7 +83,10 @@ export const halves: { readonly [D in "float16" | "bfloat16"]: HalfFormat } = {
   bfloat16: format((x) => float(shl(x, 16)), toBrain, upperBits),
 };
 
-/** What a number, or its bits, are stored as, if that takes no rounding; bits above the lower 16 are not stored. */
+/**
+ * The element that a number (or its bits) is stored as, as a tree over elements, if that needs no rounding. Bits above
+ * the lower 16 do not matter.
+ */
 function elementOf(x: Node, elements: WeakMap<Node, Node>): Node | undefined {
   const known = elements.get(x);
   if (known) return known;
@@ -89,7 +97,7 @@ function elementOf(x: Node, elements: WeakMap<Node, Node>): Node | undefined {
   return parts.every((part) => part !== undefined) ? preserving[op]!(parts, args) : undefined;
 }
 
-/** Functions of numbers or their bits as functions of elements. */
+/** For each op that keeps elements as they are: the same on elements. */
 const preserving: { readonly [op: string]: (elements: readonly Node[], numbers: readonly Node[]) => Node } = {
   bits: ([x]) => x!,
   float: ([x]) => x!,
@@ -101,14 +109,17 @@ const preserving: { readonly [op: string]: (elements: readonly Node[], numbers: 
   pmin: ([x, y], [a, b]) => select(lt(b!, a!), y!, x!),
 };
 
-/** Of 0, of all bits, and of what takes the sign or leaves it away. */
+/** The element of a constant: 0, or a mask of all bits, of the sign, or of everything but the sign. */
 function elementOfConstant({ type, detail }: Node): Node | undefined {
   if (Object.is(detail, 0)) return constant("i32", 0);
   const isKept = type === "i32" && [-1, 0x7fffffff, -0x80000000].includes(detail as number);
   return isKept ? constant("i32", Number(detail) >>> 16) : undefined;
 }
 
-/** The exponent is moved by a multiplication, which also gets subnormals right; infinities and NaN need theirs filled. */
+/**
+ * Decodes float16. A multiplication moves the exponent, which is right for subnormals, too. Infinities and NaN are
+ * patched: their exponents are filled with ones.
+ */
 function fromHalf(raw: Node): Node {
   const value = mul(float(and(shl(raw, 13), -0x70002000)), 2 ** 112);
   const tooLarge = beyond(value, 65504);
@@ -122,8 +133,8 @@ function fromHalf(raw: Node): Node {
 }
 
 /**
- * Adding a power of two, chosen by the exponent, rounds the fraction off to nearest even; a little more than that power, so
- * that the exponent's low bits come out right.
+ * Encodes float16. Adding a power of two that is chosen by the exponent rounds the fraction to nearest even; a little
+ * more than that power is added, so that the low bits of the exponent come out right.
  */
 function toHalf(x: Node): Node {
   const word = bits(x);
@@ -131,7 +142,7 @@ function toHalf(x: Node): Node {
   const sign = and(shrUnsigned(word, 16), 0x8000);
   const power = add(max(and(word, 0x7f800000), singleBits(2 ** -14)), singleBits(2 ** 13) - singleBits(1) + 0x800);
   const rounded = bits(add(float(size), float(power)));
-  // The upper half has the exponent, which belongs three bits above its place there.
+  // The upper half holds the exponent, which has to be moved up by three bits.
   const finite = or(dot(rounded, 8 * 0x10000 + 1), sign);
   if (isFromInts(x, 2)) return finite;
   const tooLarge = sub(singleBits(65520) - 1, size);

@@ -1,4 +1,6 @@
-/** What trees call: functions of `Math`, and small functions with loops that are added to the modules that need them. */
+/**
+ * The functions that trees may call: those of `Math`, and small functions with loops, which are added to the module.
+ */
 import { NOTES } from "../runtime/layout.ts";
 import { type Expr, type FuncRef, type Local, type Module, op, select } from "../wasm/emitter.ts";
 import type { Helper, HostFunction, Node, NumberType } from "./expression.ts";
@@ -7,7 +9,7 @@ import { collect } from "./lanes.ts";
 type HostRef = FuncRef<readonly `${string}:f64`[], "f64">;
 const twoArguments = new Set<HostFunction>(["atan2", "pow"]);
 
-/** The functions that some trees call, in one module. Make it before any function of the module. */
+/** The functions that some trees call. Make it before any function of the module, since imports come first. */
 export class Tools {
   readonly #m: Module;
   readonly #hosts = new Map<HostFunction, HostRef>();
@@ -20,7 +22,7 @@ export class Tools {
     for (const node of all) if (node.op === "helper") this.#addHelper(m, node);
   }
 
-  /** Where a vector has room in memory that no other thread writes. */
+  /** The address of room for a vector, in memory that only this thread writes. */
   notes(): Expr<"i32"> {
     return op("i32.add", this.#m.area(), NOTES);
   }
@@ -60,14 +62,14 @@ const helpers: { readonly [H in Helper]: (m: Module, type: NumberType) => FuncRe
   power: (m, type) => addPower(m, type as IntName),
 };
 
-/** Instructions of one type by their short names. */
+/** Applies instructions of one type by their names without the type. */
 function instructions<T extends NumberType>(type: T): (name: string, ...args: readonly unknown[]) => Expr<T> {
   return (name, ...args) => (op as (name: string, ...args: readonly unknown[]) => Expr<T>)(`${type}.${name}`, ...args);
 }
 
 const asBool = (x: Expr): Expr<"i32"> => x as Expr<"i32">;
 
-/** The exact remainder with a's sign: multiples of b, halving, are taken away from a. */
+/** Adds the exact remainder, with the sign of a: subtracts multiples of b that are halved again and again. */
 function addFmod(m: Module, type: FloatName): FuncRef {
   const of = instructions(type);
   return m.inner(`fmod_${type}`, [`a:${type}`, `b:${type}`], (f, { a, b }: Record<"a" | "b", Local<FloatName>>) => {
@@ -99,7 +101,10 @@ function addGcd(m: Module, type: IntName): FuncRef {
   }) as FuncRef;
 }
 
-/** Whole powers by squaring, wrapping; negative exponents give what rounds towards zero: 0 unless a is 1 or -1. */
+/**
+ * Adds powers of whole numbers by squaring, which wrap around. With a negative exponent they are 0, unless a is 1 or
+ * -1.
+ */
 function addPower(m: Module, type: IntName): FuncRef {
   const of = instructions(type);
   return m.inner(`power_${type}`, [`a:${type}`, `b:${type}`], (f, { a, b }: Record<"a" | "b", Local<IntName>>) => {

@@ -75,8 +75,8 @@ function walk(how: Walk): void {
 
 /**
  * The number of parts of an outer position, and the rows or columns of each. Columns are not cut too finely, since each
- * part reads all indices. So do parts of rows of the table, which moreover skip through the values; a single thread
- * therefore takes all of them.
+ * part reads all indices. So do parts of rows of the table, which moreover skip through the values; if there is only
+ * one thread, these are not cut at all.
  */
 function partsOf(cut: Cut, outer: number, size: number, count: number, inner: number): [parts: number, per: number] {
   const ways = { "rows of values": count, columns: inner, "rows of the table": size };

@@ -30,7 +30,7 @@ import { unary } from "./unary.ts";
 
 type Address = Local<"i32">;
 
-/** Lines that one thread takes side by side. */
+/** The neighbouring lines that one unit takes row by row. */
 export const COLUMNS = 256;
 export const ABREAST = 4;
 
@@ -40,7 +40,7 @@ function addExp(a: Node, b: Node): Node {
   return pick(lt(abs(top), Number.POSITIVE_INFINITY), sum, top);
 }
 
-/** What a total begins with, and how an element joins it. */
+/** The initial total of each fold, and how an element is added to it. */
 const folds = {
   cumsum: { start: 0, step: add },
   cumprod: { start: 1, step: mul },
@@ -48,7 +48,9 @@ const folds = {
 } as const;
 export type RunningFold = keyof typeof folds;
 
-/** Whether an element takes the place of the extreme: the last of equal ones does, and NaN for good. */
+/**
+ * Whether an element replaces the extreme so far. Of equal elements the last one counts, and nothing replaces a NaN.
+ */
 const extremes = {
   cummax: (x: Node, best: Node) => or(isNan(x), ge(x, best)),
   cummin: (x: Node, best: Node) => or(isNan(x), le(x, best)),
@@ -62,14 +64,14 @@ type Params = { readonly [K in (typeof params)[number]]: Address };
 const scalarOf = (f: Func, tools: Tools, tree: Node, ...inputs: readonly Expr[]): Expr =>
   new Lowering(f, [tree], "scalar", tools).emit([tree], inputs)[0]!;
 
-/** A running fold. Float totals are float64. */
+/** The code of a running fold. Totals of floats are float64. */
 interface Running {
   readonly source: Access;
   readonly target: Access;
-  /** A total in scratch memory. */
+  /** How totals are stored in scratch memory. */
   readonly held: Access;
   readonly start: (f: Func) => Expr;
-  /** A total with the element at an address. */
+  /** Adds the element at an address to a total. */
   readonly join: (f: Func, total: Expr, at: Address) => Local;
   readonly write: (f: Func, at: Address, total: Local) => void;
 }
@@ -107,7 +109,7 @@ export function buildFold(m: Module, name: RunningFold, from: DType, to: DType):
   });
 }
 
-/** Some packed lines at once. */
+/** Folds some packed lines side by side. */
 function foldLines(
   f: Func,
   p: Params,

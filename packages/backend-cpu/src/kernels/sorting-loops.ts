@@ -1,7 +1,8 @@
 /**
- * Lines put in order as records: an unsigned key whose order is the one wanted, and the position. Keys of 32 bits share one
- * word with the position, those of 64 have a second one. Many are sorted by the bytes of their keys, the lowest first; few,
- * or the first few of many, are kept in order by insertion.
+ * Sorts lines of elements as records. A record is an unsigned key, made such that keys have the wanted order, and the
+ * position of the element. A key of 32 bits shares a 64-bit word with the position; one of 64 bits has a word of its
+ * own. Long lines are sorted by the bytes of the keys, the lowest byte first (radix sort). Short ones, and the first
+ * few elements of long ones, are kept in order by insertion.
  */
 import type { DType } from "@dl/tensor";
 import { at, shareOf } from "../dense/element.ts";
@@ -37,9 +38,10 @@ const COUNTS = 4 * BUCKETS;
 
 interface Records {
   readonly bytes: 8 | 16;
-  /** Where in a record its key begins, how long that is, and where the position is. */
+  /** The offset of the key. */
   readonly key: number;
   readonly keyBytes: 4 | 8;
+  /** The offset of the position. */
   readonly position: number;
 }
 
@@ -50,13 +52,13 @@ function recordsOf(dtype: DType): Records {
   return access[dtype].bytes === 8 ? wide : narrow;
 }
 
-/** Bytes that a thread needs to sort lines of so many elements. */
+/** The bytes that a thread needs to sort lines of `size` elements. */
 export function areaOf(dtype: DType, size: number): number {
   const { bytes, keyBytes } = recordsOf(dtype);
   return 2 * size * bytes + keyBytes * COUNTS;
 }
 
-/** NaN comes last; −0 is 0; negative floats are upside down. */
+/** The key of an element. NaN gets the highest key, −0 that of 0; the bits of negative floats are inverted. */
 function keyOf(x: Node, down: boolean): Node {
   const type = widthOf(x.type) === 64 ? "i64" : "i32";
   const sign = constant(type, type === "i64" ? -(2n ** 63n) : -(2 ** 31));
@@ -74,7 +76,7 @@ const params = [
 ] as const;
 type Params = { readonly [K in (typeof params)[number]]: Address };
 
-/** What all functions of a module go by. */
+/** What all functions of a module share. */
 interface Order {
   readonly m: Module;
   readonly dtype: DType;
@@ -84,7 +86,7 @@ interface Order {
   readonly tools: Tools;
 }
 
-/** Exports `sort` and `few`, the latter for few that are kept: both with `params`. */
+/** Exports `sort`, and `few` for the first few elements of each line, both with `params`. */
 export function buildSort(m: Module, dtype: DType, down: boolean): void {
   const { raw, decode } = access[dtype];
   const key = keyOf(decode(input(0, raw)), down);
@@ -94,7 +96,7 @@ export function buildSort(m: Module, dtype: DType, down: boolean): void {
   addSort(order, write);
 }
 
-/** The order of a record: its key, and for narrow ones the position below. */
+/** What records are compared by: the key, and in narrow ones the position in the bits below it. */
 const orderAt = (address: Expr<"i32">): Expr<"i64"> => load("i64.load", address);
 
 function move({ bytes }: Records, f: Func, to: Expr<"i32">, from: Expr<"i32">): void {
@@ -102,7 +104,7 @@ function move({ bytes }: Records, f: Func, to: Expr<"i32">, from: Expr<"i32">): 
   else f.store("v128.store", to, load("v128.load", from));
 }
 
-/** The order of an element as its record will have it. */
+/** What the record of an element would be compared by. */
 function orderOf({ dtype, key, records, tools }: Order, f: Func, element: Address, position: Address): Local<"i64"> {
   const loaded = f.let(loadScalar(access[dtype], element));
   const value = new Lowering(f, [key], "scalar", tools).emit([key], [loaded])[0]!;
@@ -118,7 +120,7 @@ function put({ bytes, position: offset }: Records, f: Func, to: Address, order: 
 
 type Write = FuncRef<readonly ["from", "count", "source", "values", "indices"], undefined>;
 
-/** Values and positions of records in order. */
+/** Adds a function that writes the values and positions of sorted records. */
 function addWrite({ m, dtype, records }: Order): Write {
   const element = access[dtype];
   return m.inner("write", ["from", "count", "source", "values", "indices"], (f, p) => {
@@ -135,7 +137,7 @@ function addWrite({ m, dtype, records }: Order): Write {
   });
 }
 
-/** Calls `body` for the lines of a chunk. */
+/** Visits the lines of a chunk. `body` sorts a line and returns where its records are, which are then written out. */
 function eachLine(
   f: Func,
   p: Params,
@@ -152,7 +154,10 @@ function eachLine(
   });
 }
 
-/** Puts the element at an address in order among `records` up to `place`; where that is taken, only if it is before it. */
+/**
+ * Adds a function that inserts an element into the sorted `records` that end at `place`. If `isTaken`, the record at
+ * `place` is the last that is kept: the element replaces it, but only if it comes before it.
+ */
 function addInsert(order: Order): FuncRef<readonly ["records", "place", "isTaken", "element", "position"], undefined> {
   const { m, records } = order;
   return m.inner("insert", ["records", "place", "isTaken", "element", "position"], (f, p) => {
@@ -171,7 +176,10 @@ function addInsert(order: Order): FuncRef<readonly ["records", "place", "isTaken
   });
 }
 
-/** The first elements are kept; of the others, those that come before the last that is. */
+/**
+ * Exports `few`. It keeps the first elements of a line; each further one is inserted if it comes before the last one
+ * kept.
+ */
 function addFew(order: Order, write: Write): void {
   const { m, dtype, records } = order;
   const { bytes } = access[dtype];
@@ -197,18 +205,20 @@ function addFew(order: Order, write: Write): void {
   });
 }
 
-/** A line of which `i` elements are behind, up to `from`. */
+/** The state of going through a line. */
 interface Offered {
   readonly source: Address;
   readonly size: Address;
-  /** The record of the last that is kept, and its element in all lanes. */
+  /** The last record that is kept. */
   readonly end: Address;
+  /** Its element, in all lanes. */
   readonly bound: Local<"v128">;
+  /** How many elements have been looked at, and where the next one is. */
   readonly i: Address;
   readonly from: Address;
 }
 
-/** Offers the elements of whole vectors; those without any that comes before the last that is kept are passed by. */
+/** Goes through whole vectors, and skips those in which no element comes before the last one kept. */
 function offerVectors(f: Func, order: Order, line: Offered, offer: () => void): void {
   const { dtype, records, down, tools } = order;
   const { source, size, end, bound, i, from } = line;

@@ -1,7 +1,9 @@
 /**
- * Channels of [outer, channels, inner] brought to mean 0 and variance 1, then scaled and shifted, and the gradients of
- * that. A channel is made of segments: runs of elements that share a weight, or that have each weight once. Two passes
- * over a channel: sums, of which every coefficient follows, then the results.
+ * Standardization, which batch, group and layer normalization are made of, and its gradients. Each channel of a tensor
+ * [outer, channels, inner] is brought to mean 0 and variance 1, then scaled and shifted by weights. There are two
+ * passes over a channel: the first computes sums, from which all coefficients follow, the second the results.
+ *
+ * A channel consists of *segments*: runs of elements that share one weight, or that have a weight for each element.
  */
 import type { StandardizeOp } from "@dl/tensor";
 import { at, type Element, loadScalar, shareOf, storeScalar } from "../dense/element.ts";
@@ -13,7 +15,7 @@ import { type Writer, writer } from "./standardize-writes.ts";
 export interface Kind {
   readonly e: Element;
   readonly name: StandardizeOp;
-  /** What has a weight. */
+  /** What the weights belong to. */
   readonly weights: "none" | "segment" | "element";
 }
 
@@ -21,8 +23,9 @@ type Int = Local<"i32">;
 type Double = Local<"f64">;
 
 /**
- * `run` elements make a segment. Forwards the moments of channels are written, backwards they are read. Backwards `dw` and `db` get the gradients
- * of weights: float64 for each segment, or, where elements have weights, for each chunk in their own type.
+ * A segment has `run` elements. The forward pass writes the moments of channels, the backward pass reads them. The
+ * backward pass writes the gradients of weights to `dw` and `db`: in float64 for each segment or, if elements have
+ * weights, in their own type for each chunk.
  */
 // biome-ignore format: by meaning
 const params = [
@@ -30,7 +33,7 @@ const params = [
   "x", "g", "w", "b", "y", "moments", "dw", "db",
 ] as const;
 
-/** Units are channels. */
+/** Exports `run`, whose units are channels. */
 export function buildStandardize(m: Module, kind: Kind): void {
   const [add, write] = [adder(m, kind), writer(m, kind)];
   const { e, name, weights } = kind;
@@ -60,10 +63,11 @@ export function buildStandardize(m: Module, kind: Kind): void {
 type Params = ParamLocals<typeof params>;
 
 interface Sizes {
-  /** How many segments an outer position of a channel has, and how long each is. */
+  /** The number of segments of a channel at each outer position. */
   readonly segments: Int;
+  /** The bytes of a segment. */
   readonly bytes: Int;
-  /** Where the sums of one segment lie, or of all of a channel if they are the gradients of weights. */
+  /** Room for the sums of one segment, or of all segments of a channel if these are the gradients of weights. */
   readonly scratch: Expr<"i32">;
 }
 
@@ -75,8 +79,9 @@ class Segments {
   readonly #sizes: Sizes;
   readonly #sumsGradients: boolean;
   readonly #totals: readonly Double[];
-  /** Of the segment that is reached: its sums, and its number. */
+  /** The sums of the current segment. */
   readonly #sums: Int;
+  /** The number of the current segment. */
   readonly #segment: Int;
 
   constructor(f: Func, p: Params, kind: Kind, sizes: Sizes) {
@@ -87,7 +92,7 @@ class Segments {
     [this.#sums, this.#segment] = [f.local("i32"), f.local("i32")];
   }
 
-  /** What `coefficients` follow of. */
+  /** The first pass: the means over a channel, from which `coefficients` follow. */
   means(add: Adder, channel: Int, origin: Double): readonly Double[] {
     const [f, p, totals] = [this.#f, this.#p, this.#totals];
     const { e } = this.#kind;
@@ -105,7 +110,7 @@ class Segments {
     return totals;
   }
 
-  /** `own`: where a chunk has its sums by element. */
+  /** The second pass: the results. `own` are the chunk's sums for each element, if elements have weights. */
   write(write: Writer, channel: Int, found: Coefficients, own: readonly Int[]): void {
     const [f, p] = [this.#f, this.#p];
     const { centre, gain, rest, slope, shift } = found;

@@ -1,4 +1,4 @@
-/** Matrices to the host, and values from there. */
+/** Moves batches of matrices to the host, and makes tensors of the results. */
 import { isFloat } from "../../dtype.ts";
 import { fail, showShape } from "../../errors.ts";
 import { convert } from "../../host.ts";
@@ -8,7 +8,7 @@ import { fromArray } from "../creation.ts";
 import { rawData } from "../reading.ts";
 import { type Block, blockOf } from "./block.ts";
 
-/** @throws TensorError unless `input` is a float tensor of matrices, square if asked */
+/** @throws TensorError unless `input` is a float tensor of matrices, which are square if `square` is true */
 export function checkMatrices(name: string, input: Tensor, square: boolean): void {
   const [rows, columns] = input.shape.slice(-2);
   if (input.ndim < 2 || (square && rows !== columns)) {
@@ -20,7 +20,7 @@ export function checkMatrices(name: string, input: Tensor, square: boolean): voi
   if (!isFloat(input.dtype)) fail(name, `needs a float dtype, got ${input.dtype}`, 'Cast with .to("float32")');
 }
 
-/** Copies of the matrices of a batch, one after the other. */
+/** Copies of all matrices of a batch. */
 export function matricesOf(input: Tensor, name: string): Block[] {
   const [rows, columns] = input.shape.slice(-2) as [number, number];
   const all = convert(rawData(input, name), input.dtype, "float64") as Float64Array;
@@ -30,7 +30,7 @@ export function matricesOf(input: Tensor, name: string): Block[] {
   );
 }
 
-/** Results of a batch as a constant tensor of shape [...batch, ...inner]. */
+/** The results for a batch as a tensor of shape [...batch, ...inner] without history. */
 export function batchOf(parts: readonly ArrayLike<number>[], like: Tensor, inner: readonly number[]): Tensor {
   const shape = [...like.shape.slice(0, -2), ...inner];
   const { dtype, device } = like;
@@ -44,7 +44,7 @@ export function batchOf(parts: readonly ArrayLike<number>[], like: Tensor, inner
   return fromArray(all, shape, { dtype, device });
 }
 
-/** The mean of matrices and their transposes: both triangles share a gradient. */
+/** The mean of matrices and their transposes, so that both triangles have the same share of a gradient. */
 export function shared(x: Tensor): Tensor {
   return x.add(x.mT).div(2);
 }

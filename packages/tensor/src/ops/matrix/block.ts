@@ -1,22 +1,27 @@
-/** Parts of float64 matrices on the host, and the products that factorizations spend their time in. */
+/**
+ * Float64 matrices on the host, parts of them, and the matrix products that factorizations spend most of their time in.
+ */
 import type { Backend, Storage, View } from "../../backend.ts";
 
-/** A part of a matrix: where it begins, and how far its rows and its columns are apart. */
+/** A matrix or a part of one, as a view of `data`. */
 export interface Block {
   readonly data: Float64Array;
+  /** The index of the first element. */
   readonly at: number;
   readonly rows: number;
   readonly columns: number;
+  /** The distance from one row to the next. */
   readonly row: number;
+  /** The distance from one column to the next. */
   readonly column: number;
 }
 
-/** A whole matrix, row by row. */
+/** A whole row-major matrix. */
 export function blockOf(data: Float64Array, rows: number, columns: number): Block {
   return { data, at: 0, rows, columns, row: columns, column: 1 };
 }
 
-/** Ones on the diagonal, zeros elsewhere. */
+/** A matrix with ones on the diagonal and zeros elsewhere. */
 export function identity(rows: number, columns: number): Block {
   const made = blockOf(new Float64Array(rows * columns), rows, columns);
   for (let i = 0; i < made.data.length; i += columns + 1) made.data[i] = 1;
@@ -28,7 +33,7 @@ export function allFinite(x: Float64Array): boolean {
   return true;
 }
 
-/** So many rows and columns from (i, j) on, or all that follow. */
+/** The part that begins at (i, j); by default up to the last row and column. */
 export function part(
   x: Block,
   i: number,
@@ -44,7 +49,7 @@ export function turned({ data, at, rows, columns, row, column }: Block): Block {
   return { data, at, rows: columns, columns: rows, row: column, column: row };
 }
 
-/** A copy, row by row. */
+/** A row-major copy. */
 export function packed({ data, at, rows, columns, row, column }: Block): Block {
   const copy = blockOf(new Float64Array(rows * columns), rows, columns);
   for (let i = 0, to = 0; i < rows; i++) {
@@ -53,7 +58,7 @@ export function packed({ data, at, rows, columns, row, column }: Block): Block {
   return copy;
 }
 
-/** Writes a matrix that lies row by row to (i, j) of another. */
+/** Writes a row-major matrix into another, from (i, j) on. */
 export function place(
   { data: from, rows, columns, row }: Block,
   { data, at, row: step }: Block,
@@ -63,13 +68,15 @@ export function place(
   for (let k = 0; k < rows; k++) data.set(from.subarray(k * row, k * row + columns), at + (i + k) * step + j);
 }
 
-/** The last row first. */
+/** The matrix with its rows in reverse order. */
 export function reversed(x: Block): Block {
   const { data, at, rows, columns, row, column } = x;
   return { data, at: at + (rows - 1) * row, rows, columns, row: -row, column };
 }
 
-/** Products on a device, or on the host. Columns of B and C lie side by side in rows, or B is a transpose of such a matrix. */
+/**
+ * Matrix products, computed by a device or on the host. Rows of B and C must be contiguous, or those of B's transpose.
+ */
 export interface Products {
   /** A B. */
   product(a: Block, b: Block): Block;
@@ -77,10 +84,10 @@ export interface Products {
   subtract(c: Block, a: Block, b: Block): void;
 }
 
-/** Multiply-adds from which on a device's product pays for copies to and from it. */
+/** With fewer multiply-adds, copying to and from the device costs more than its matrix product saves. */
 const WORTH = 2 ** 13;
 
-/** The device's product where its memory is the host's and has float64. */
+/** The products of a device if the host can address its memory and it has float64, otherwise those of the host. */
 export function productsOn(backend: Backend): Products {
   if (!backend.hostMemory || !backend.dtypes.has("float64")) return onHost;
   const pays = (a: Block, b: Block): boolean => a.rows * a.columns * b.columns >= WORTH;
@@ -103,7 +110,7 @@ function subtractAll({ data, at, rows, columns, row }: Block, product: Float64Ar
   }
 }
 
-/** What `use` makes of the product, which lies in the device's memory. */
+/** Computes a product on the device, and returns what `use` makes of it. */
 function multiplied<T>(backend: Backend, a: Block, b: Block, use: (product: Float64Array) => T): T {
   const lent: Storage[] = [];
   try {
@@ -118,7 +125,7 @@ function multiplied<T>(backend: Backend, a: Block, b: Block, use: (product: Floa
   }
 }
 
-/** A copy on the device, in the order in which the elements lie. */
+/** Copies a matrix to the device, in the order in which its elements lie in memory. */
 function lend(backend: Backend, x: Block, lent: Storage[]): View {
   if (Math.abs(x.row) < Math.abs(x.column)) {
     const { shape, strides, ...view } = lend(backend, turned(x), lent);
@@ -153,8 +160,8 @@ const onHost: Products = {
 };
 
 /**
- * y −= Σ xₚ zₚ, where y and the z are rows of so many columns. Four of them go by at a time, so that every element of y
- * costs one load and one store for four products.
+ * y −= Σ xₚ zₚ, where y and all zₚ are rows of `columns` elements. Four zₚ are taken at a time, so that an element of y
+ * is loaded and stored once for four products.
  */
 export function subtractRows(
   y: Float64Array,

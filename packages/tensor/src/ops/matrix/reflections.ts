@@ -1,20 +1,21 @@
 /**
- * Householder's reflections 1 − τ vᵀ v, whose v are rows. A product of several, the first leftmost, is 1 − Vᵀ T V with an
- * upper triangle T, so that many are applied by products of matrices.
+ * Householder reflections 1 − τ vᵀ v, with row vectors v. The product of several, with the first on the left, is 1 − Vᵀ
+ * T V, where the rows of V are the vectors and T is upper triangular. So many reflections are applied by matrix
+ * products.
  */
 import { type Block, blockOf, type Products, part, turned } from "./block.ts";
 
-/** Up to so many are applied one by one. */
+/** Up to so many reflections are applied one by one. */
 const FEW = 24;
-/** Reflections that are not halved any more. */
+/** Recursions that halve a number of reflections stop here. */
 const NARROW = 8;
 
-/** Memory for reflections, which may be found again and again. */
+/** Some reflections. The memory can be used again for the next matrix. */
 export class Reflections {
-  /** A vector in each row, zero before its own place. */
+  /** A vector in each row. Row k is zero before its k-th element. */
   readonly v: Block;
   readonly taus: Float64Array;
-  /** Where they are applied together. */
+  /** T, if there are enough reflections to apply them together. */
   readonly t: Block | null;
 
   constructor(count: number, length: number) {
@@ -25,8 +26,8 @@ export class Reflections {
 }
 
 /**
- * Finds the reflection that leaves of a row of V, from `at` on, only the first element, which it returns. The row becomes v.
- * There is nothing to do if the others are zero already: τ is 0 then.
+ * Finds the reflection that makes all elements of row k of V zero, except the first (at `at`). The row is overwritten
+ * by v, and the new first element is returned. If the others are zero already, τ is 0.
  */
 export function reflector(made: Reflections, k: number, at: number): number {
   const { data: x, row } = made.v;
@@ -50,7 +51,7 @@ export function reflector(made: Reflections, k: number, at: number): number {
   return sum === 0 ? first : left;
 }
 
-/** The power of two, within 1000, of the largest element; 0 for zeros and what is not finite. */
+/** The exponent of the largest element, limited to ±1000; 0 if all elements are 0 or one is not finite. */
 export function exponentOf(x: Float64Array, from: number, to: number): number {
   let most = 0;
   for (let i = from; i < to; i++) most = Math.max(most, Math.abs(x[i]!));
@@ -58,7 +59,7 @@ export function exponentOf(x: Float64Array, from: number, to: number): number {
   return Math.max(-1000, Math.min(1000, Math.floor(Math.log2(most))));
 }
 
-/** x goes through one reflection. */
+/** Applies one reflection to a row. */
 function reflectRow(x: Float64Array, to: number, v: Float64Array, at: number, count: number, tau: number): void {
   let dot = 0;
   for (let i = 0; i < count; i++) dot += x[to + i]! * v[at + i]!;
@@ -66,7 +67,7 @@ function reflectRow(x: Float64Array, to: number, v: Float64Array, at: number, co
   for (let i = 0; i < count; i++) x[to + i]! -= dot * v[at + i]!;
 }
 
-/** T of the reflections `from` … `to`, which is zero before. */
+/** Computes the part of T for the reflections `from` … `to`. It must be zero before. */
 function join(made: Reflections, products: Products, from: number, to: number): void {
   if (to - from <= NARROW) {
     for (let k = from; k < to; k++) joinOne(made, from, k);
@@ -78,7 +79,7 @@ function join(made: Reflections, products: Products, from: number, to: number): 
   joinHalves(made, products, from, middle, to);
 }
 
-/** A column of T: −τ T (V vᵀ). */
+/** Computes a column of T, −τ T (V vᵀ), and τ on the diagonal. */
 function joinOne({ v: { data: v, row }, taus, t }: Reflections, from: number, k: number): void {
   const { data, row: size } = t!;
   data[k * (size + 1)] = taus[k]!;
@@ -89,7 +90,7 @@ function joinOne({ v: { data: v, row }, taus, t }: Reflections, from: number, k:
   }
 }
 
-/** Two products of reflections become one. */
+/** Computes the part of T that joins two neighbouring products of reflections. */
 function joinHalves({ v, t }: Reflections, products: Products, from: number, middle: number, to: number): void {
   const [count, rest] = [middle - from, to - middle];
   const met = products.product(part(v, from, middle, count), turned(part(v, middle, middle, rest)));
@@ -97,7 +98,7 @@ function joinHalves({ v, t }: Reflections, products: Products, from: number, mid
   products.subtract(part(t!, from, middle, count, rest), left, part(t!, middle, middle, rest, rest));
 }
 
-/** The rows of A go through the reflections `from` … `to`, the first first. */
+/** Applies the reflections `from` … `to` to the rows of A, in this order. */
 function reflect(a: Block, { v, t }: Reflections, products: Products, from: number, to: number): void {
   const count = to - from;
   const [vectors, rows] = [part(v, from, from, count), part(a, 0, from)];
@@ -105,7 +106,10 @@ function reflect(a: Block, { v, t }: Reflections, products: Products, from: numb
   products.subtract(rows, products.product(met, part(t!, from, from, count, count)), vectors);
 }
 
-/** The rows of A become those of a lower triangle: A = Rᵀ Qᵀ for the columns of a matrix Q R. The product of what is made is Q. */
+/**
+ * Turns A into a lower triangular matrix by reflections of its rows. If A is the transpose of a matrix Q R, the result
+ * is the transpose of R, and the product of the reflections is Q.
+ */
 export function triangulate(a: Block, made: Reflections, products: Products): void {
   const count = made.v.rows;
   if (!made.t) {
@@ -130,7 +134,7 @@ function triangulateRows(a: Block, made: Reflections, products: Products, from: 
   joinHalves(made, products, from, middle, to);
 }
 
-/** The row k becomes short, and those up to `to` follow. */
+/** Finds the reflection for row k, and applies it to the rows after it, up to `to`. */
 function triangulateRow(a: Block, made: Reflections, k: number, to: number): void {
   const { data: x, at, row, columns } = a;
   const { data: v } = made.v;
@@ -143,7 +147,10 @@ function triangulateRow(a: Block, made: Reflections, k: number, to: number): voi
   for (let i = k + 1; i < to; i++) reflectRow(x, at + i * row + k, v, place, columns - k, tau);
 }
 
-/** Q becomes the first rows of the product of reflections, turned. T is there already if `joined`. */
+/**
+ * Writes the first columns of the product of all reflections to the rows of `q`. T has been computed already if
+ * `joined`.
+ */
 export function basis(q: Block, made: Reflections, products: Products, joined: boolean): void {
   const { v, t, taus } = made;
   const length = v.columns;
