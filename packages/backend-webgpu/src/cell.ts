@@ -1,7 +1,7 @@
 /**
- * A cell is one value of a tensor's memory. It never changes: writing to a storage hangs a new cell on it (or, for part
- * of one, writes to a cell that nobody else holds), so a call that was only remembered always finds the values it was
- * made with, however memory changed since.
+ * A cell is the contents of a storage at one time. It never changes: writing to a storage gives it a new cell (or, if
+ * only a part is written, writes to a cell that nobody else holds). So a deferred call always finds the values that it
+ * was made with, however often its operands were written since.
  */
 import { type Backend, type DType, Storage } from "@dl/tensor";
 import type { Block } from "./memory.ts";
@@ -9,30 +9,30 @@ import type { Block } from "./memory.ts";
 export interface Cell {
   readonly dtype: DType;
   readonly length: number;
-  /** Where the value is, or ... */
+  /** The memory that holds the value; `null` as long as it is only an expression. */
   block: Block | null;
-  /** ... what it is, while nobody needed it in memory. */
+  /** How to compute the value, as long as nobody has needed it in memory. */
   expression: Expression | null;
-  /** The storage and the expressions that hold it. */
+  /** How many holders (storages and expressions) it has. */
   references: number;
-  /** Whether a call already inlined the expression: the next one wants it in memory. */
+  /** Whether a call has inlined the expression. The next call that needs the value computes it in memory. */
   inlined: boolean;
 }
 
-/** WGSL of one element from its operands and the flat index of the result. */
+/** The WGSL of one element, from its operands and the flat index of the result. */
 export type Row = (values: readonly string[], index: string) => string;
 
-/** An element-wise call that was not launched. */
+/** An element-wise call that has not been launched. */
 export interface Expression {
-  /** With the operands' dtypes, all that decides `row`'s text. */
+  /** Determines the text of `row`, together with the dtypes of the operands. */
   readonly key: string;
   readonly row: Row;
   readonly inputs: readonly Operand[];
-  /** The dtype that numbers among the inputs have. */
+  /** The dtype of numbers among the inputs. */
   readonly computes: DType;
-  /** Calls inlined in it, itself included. */
+  /** The number of calls that are inlined in it, including itself. */
   readonly size: number;
-  /** At most so many buffers it reads, whichever of the calls inside reach memory before it does. */
+  /** The most buffers that it may read, since calls inside may be computed in memory before it is. */
   readonly leaves: number;
 }
 
@@ -50,12 +50,14 @@ export function newCell(dtype: DType, length: number, block: Block | null, expre
   return { dtype, length, block, expression, references: 0, inlined: false };
 }
 
-/** What a storage points to now. It outlives the storage by as long as the collector takes to tell of its death. */
+/**
+ * The present cell of a storage. If the storage is garbage collected, the slot lives until the collector reports that.
+ */
 export interface Slot {
   cell: Cell;
 }
 
-/** The storage of a tensor: a name for its present cell. */
+/** The storage of a tensor, which refers to its present cell. */
 export class GPUStorage extends Storage {
   readonly slot: Slot;
   readonly #drop: (slot: Slot, storage: GPUStorage) => void;

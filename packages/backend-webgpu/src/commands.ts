@@ -1,6 +1,7 @@
 /**
- * One encoder and one compute pass stay open and gather launches; a batch goes to the queue when something is read, on
- * the next microtask, or when it is full. The launches' numbers lie in one uniform buffer that is written once a batch.
+ * Collects launches in one encoder and one compute pass. A batch is submitted to the queue when something is read, on
+ * the next microtask, or when it is full. The uniforms of all launches are in one buffer, which is written once for
+ * each batch.
  */
 import type { Block, Clock } from "./memory.ts";
 import type { Profile } from "./profile.ts";
@@ -38,7 +39,7 @@ export class Commands {
     this.#arena = device.createBuffer({ size: arenaBytes, usage: 0x40 | 0x08 }); // UNIFORM | COPY_DST
   }
 
-  /** Launches at least `groups` workgroups, folded into two dimensions where one cannot count them. */
+  /** Launches at least `groups` workgroups, in two dimensions if they are too many for one. */
   dispatch(compiled: Compiled, blocks: readonly Block[], words: readonly number[], groups: number): void {
     const bytes = Math.max(Math.ceil((words.length * 4) / slice), 1) * slice;
     if (this.#used + bytes > arenaBytes) this.flush();
@@ -62,7 +63,7 @@ export class Commands {
     this.#open().copyBufferToBuffer(from.buffer, fromByte, to, 0, bytes);
   }
 
-  /** Gives the batch to the queue. */
+  /** Submits the batch to the queue. */
   flush(): void {
     if (!this.#encoder) return;
     this.#pass?.end();

@@ -1,11 +1,11 @@
-/** Reuse of an operand's memory for the result: what makes in-place chains allocate nothing. */
+/** Lets the result of an expression take over the memory of an operand, so that in-place chains allocate nothing. */
 import type { Cell } from "./cell.ts";
 import { isWhole } from "./layout.ts";
 import { scalarOf } from "./wgsl/types.ts";
 
 /**
- * An operand in memory that dies when `cell` is launched (only this expression holds it), and that every invocation
- * reads only where it writes.
+ * An operand whose memory the result may overwrite: only this expression holds it, and every invocation reads it only
+ * at the place that it writes.
  */
 export function donor(cell: Cell): Cell | null {
   const inputs = cell.expression?.inputs ?? [];

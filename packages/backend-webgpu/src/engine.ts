@@ -1,6 +1,6 @@
 /**
- * What kernels work with: values (cells), their memory, and launching. Element-wise calls are remembered as expressions;
- * `materialize` launches one, with everything unlaunched inside it, as one kernel.
+ * What kernels are written with: values (cells), their memory, and launches. Element-wise calls are deferred as
+ * expressions; `materialize` computes one as a single kernel, together with all expressions inlined in it.
  */
 import { type DType, sizeOf } from "@dl/tensor";
 import { type Cell, type CellView, newCell, type Operand, type Row, type Slot } from "./cell.ts";
@@ -15,9 +15,12 @@ import { Status } from "./status.ts";
 import type { Scope } from "./wgsl/scope.ts";
 import { checkNumber } from "./words.ts";
 
-/** WebGPU grants 8 storage buffers: at most this many are read by an expression, the rest is the kernel's own. */
+/**
+ * The most buffers that an expression reads. WebGPU guarantees 8 storage buffers, of which the kernel needs some
+ * itself.
+ */
 const maxLeaves = 6;
-/** Longer chains are cut, so that texts stay short. */
+/** The most calls in an expression, so that shader texts stay short. */
 const maxSize = 32;
 
 export class Engine {
@@ -35,7 +38,7 @@ export class Engine {
     this.status = new Status(this.memory);
   }
 
-  /** A new value in memory, to be filled by the next launches. */
+  /** Allocates memory for a new value, which the next launches fill. */
   allocate(dtype: DType, length: number): Cell {
     return newCell(dtype, length, this.memory.take(length * 4), null);
   }
@@ -52,12 +55,12 @@ export class Engine {
     this.#forget(cell);
   }
 
-  /** Frees a value that a kernel made for itself, unless something came to hold it. */
+  /** Frees a value that a kernel made as a temporary, unless something else holds it by now. */
   drop(cell: Cell): void {
     this.release(this.retain(cell));
   }
 
-  /** Remembers an element-wise call. */
+  /** Defers an element-wise call. */
   express(key: string, row: Row, inputs: readonly Operand[], computes: DType, dtype: DType, length: number): Cell {
     for (const input of inputs) if (typeof input === "number") checkNumber(input, computes);
     this.settle(inputs, maxLeaves);
@@ -76,8 +79,9 @@ export class Engine {
   }
 
   /**
-   * Decides which of a consumer's inputs it inlines; the others are in memory afterwards. Inlined once is free, so only
-   * the first consumer may, if it reads each element once and binds at most `room` buffers for them.
+   * Decides which expressions among a consumer's inputs it inlines; the others are computed in memory. Inlining an
+   * expression costs nothing the first time, so only the first consumer may, provided that it reads each element only
+   * once and needs at most `room` buffers for all inputs.
    */
   settle(inputs: readonly Operand[], room: number): void {
     const views = inputs.filter((input) => typeof input !== "number");
@@ -97,7 +101,7 @@ export class Engine {
     }
   }
 
-  /** The memory of a value; computes it if it was only an expression. */
+  /** Returns the memory of a value, which is computed first if it is only an expression. */
   materialize(cell: Cell): Block {
     if (cell.block) return cell.block;
     const given = donor(cell);
@@ -111,7 +115,9 @@ export class Engine {
     return block;
   }
 
-  /** A slot's cell, in memory and held by nobody else, hence free to be written; a copy where others hold it. */
+  /**
+   * Makes sure that a slot's cell is in memory and may be written: if something else holds it, the slot gets a copy.
+   */
   own(slot: Slot): Cell {
     const { cell } = slot;
     this.materialize(cell);
@@ -124,13 +130,13 @@ export class Engine {
     return copy;
   }
 
-  /** One invocation an element: `view[i] = value(i)`. */
+  /** Launches one invocation for each element: `view[i] = value(i)`. */
   map(program: Program, value: Reader, view: CellView, length: number): void {
     const write = program.write(view);
     this.each(program, length, (scope, index) => write(scope, index, value(scope, index)));
   }
 
-  /** One invocation for each of `length` places: `body` writes. */
+  /** Launches one invocation for each of `length` places; `body` writes its WGSL. */
   each(program: Program, length: number, body: (scope: Scope, index: string) => void, declarations = ""): void {
     const count = program.word(length);
     this.launch(program, Math.ceil(length / workgroup), () => program.each(count, body, declarations));
@@ -142,7 +148,7 @@ export class Engine {
     this.commands.dispatch(compiled, program.blocks, program.uniforms, groups);
   }
 
-  /** Lets go of what an expression held. */
+  /** Drops the expression of a cell, and releases its inputs. */
   #forget(cell: Cell): void {
     const inputs = cell.expression?.inputs ?? [];
     cell.expression = null;

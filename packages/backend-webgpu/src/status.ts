@@ -1,6 +1,6 @@
 /**
- * Bad indices are found by kernels, which cannot throw: the first one is noted in device memory, and reported by the
- * next read. (PyTorch on CUDA reports them late too.)
+ * Kernels that find a bad index cannot throw. The first one is noted in device memory, and the next read throws the
+ * error. (PyTorch on CUDA reports bad indices late, too.)
  */
 import { fail } from "@dl/tensor";
 import type { Block, Memory } from "./memory.ts";

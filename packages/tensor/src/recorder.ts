@@ -1,4 +1,7 @@
-/** Where differentiation attaches: a slot that `@dl/autograd` fills, and the switch that every op looks at. */
+/**
+ * The interface between the library and autograd: a slot that `@dl/autograd` fills with a {@link Recorder}, and the
+ * switch that turns recording on and off.
+ */
 import "./dispose.ts";
 import { fail } from "./errors.ts";
 import type { Attrs, Op } from "./ops/table.ts";
@@ -6,8 +9,8 @@ import { state } from "./state.ts";
 import type { GradHook, Tensor } from "./tensor.ts";
 
 /**
- * Of functions whose slopes are constant between bends, where PyTorch's formula reads the input all the same: their second
- * derivative is 0, not absent.
+ * Marks piecewise linear functions whose derivative formula in PyTorch reads the input although it is constant between
+ * bends. Their second derivative is 0 instead of missing.
  */
 export type Linearity = "piecewise";
 
@@ -15,15 +18,17 @@ export type Linearity = "piecewise";
 export interface GradNode {
   /** As PyTorch prints it: `AddBackward0`. */
   readonly name: string;
-  /** The name that is printed instead, where what the user called was made of several calls. */
+  /** The name that is printed instead, if what the user called is one function in PyTorch but several ops here. */
   label?: string;
   /** The nodes of the inputs; `null` where an input needs no gradient. */
   readonly nextFunctions: readonly (GradNode | null)[];
   /** @internal */
   linearity?: Linearity;
-  /** @internal A living tensor is its result. */
+  /** @internal Counts a tensor that is a result of this node. */
   hold(): void;
-  /** @internal One of them was disposed: without the last one, and later nodes, nothing can ask for this gradient. */
+  /**
+   * @internal Uncounts a result that was disposed. Without results and later nodes nobody can ask for this gradient.
+   */
   drop(): void;
 }
 
@@ -39,13 +44,13 @@ export interface BackwardOptions {
   readonly inputs?: readonly Tensor[] | null | undefined;
 }
 
-/** A derivative that a call brings along, where the op table has no row for it: values that the host computes. */
+/** The derivative of values that the host computes, which have no row in the tables: the call brings it along. */
 export interface Derivative {
-  /** As PyTorch names the function: `LinalgInvEx` is printed as `LinalgInvExBackward0`. */
+  /** The name of the function in PyTorch: `LinalgInvEx` is printed as `LinalgInvExBackward0`. */
   readonly name: string;
   /**
-   * From the gradients of the outputs, `null` where none came, to those of the inputs; `wanted` tells which are used. Written
-   * with tensor functions of what was kept, so that it can itself be differentiated.
+   * Computes the gradients of the inputs from those of the outputs, which are `null` where none came. `wanted` tells
+   * which are needed. It is written with tensor functions of the kept values, so that it can be differentiated itself.
    */
   readonly vjp: (
     grads: readonly (Tensor | null)[],
@@ -55,9 +60,9 @@ export interface Derivative {
 }
 
 export interface Recorder {
-  /** Hangs a node for this call on its outputs. Called only when gradients are on and some input requires one. */
+  /** Gives the outputs of a call their node. Called only if recording is on and some input requires a gradient. */
   record<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, outputs: readonly Tensor[]): void;
-  /** Like `record`, for a call with a derivative of its own. `kept`: inputs and outputs that it reads. */
+  /** Like `record`, for a call that brings its derivative along. `kept` are the inputs and outputs that this reads. */
   recordWith(
     derivative: Derivative,
     inputs: readonly Tensor[],
@@ -65,27 +70,27 @@ export interface Recorder {
     kept: readonly Tensor[],
   ): void;
   /**
-   * `target` with its history, before `op` writes into it: another handle of its memory, or a copy where the derivative
-   * needs the old values.
+   * Called before `op` writes into `target`. Returns a tensor that keeps the old history: another handle to the same
+   * memory, or a copy if the derivative of `op` needs the old values.
    */
   beforeInPlace<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, target: Tensor): Tensor;
   /**
-   * Like `record`, for a call that wrote its result into `target` and raised its version. `inputs` hold `before` in
-   * the place of `target`.
+   * Like `record`, for a call that has written its result into `target` and raised its version. `inputs` contain
+   * `before`, the result of `beforeInPlace`, in the place of `target`.
    */
   recordInPlace<K extends Op>(op: K, inputs: readonly Operand[], attrs: Attrs<K>, target: Tensor, before: Tensor): void;
-  /** The history of a view whose base was written through another view. */
+  /** Updates the history of a view after its base was written through another view. */
   refreshView(view: Tensor): void;
   /** The list of hooks for this tensor's gradient. */
   hooksOf(tensor: Tensor): GradHook[];
-  /** Fills `.grad` of a tensor that is no leaf. */
+  /** Lets backward fill `.grad` of a tensor that is no leaf. */
   retainGrad(tensor: Tensor): void;
-  /** Calls `end` once the pass under way has ended. Asked for by hooks. */
+  /** Calls `end` after the backward pass that is running. Used by hooks. */
   afterPass(end: () => void): void;
   backward(roots: readonly Tensor[], gradients: readonly (Tensor | null)[], options: BackwardOptions): void;
 }
 
-/** Installs what records ops and goes back through them: `@dl/autograd` does, when it is imported. */
+/** Installs the recorder. Importing `@dl/autograd` does that. */
 export function setRecorder(recorder: Recorder | null): void {
   state.recorder = recorder;
 }

@@ -1,7 +1,7 @@
 /**
- * The gradient of the weights as a matrix product over pixels: rows are the taps of all input channels, columns the output
- * channels. The output's gradient is packed with its channels side by side; the input is read where it lies, one number for
- * each tap, through a table of where each pixel is.
+ * The gradient of the weights as a matrix product that sums over pixels. Its rows are the taps of all input channels,
+ * its columns the output channels. The output's gradient is packed with its channels side by side. The input is read
+ * where it lies, one number for each tap, through a table of the places of pixels.
  */
 import { type Expr, type Func, type FuncRef, i32, load, type Module, op } from "../wasm/emitter.ts";
 import { readPlan } from "./conv-plan.ts";

@@ -1,14 +1,14 @@
 /**
- * Work by shares: the loop of a thread over the chunks that it claims (see `runtime/threads.ts`). It stands beside every
- * kernel that is cut into chunks, since a call from JavaScript for each costs a tenth of a microsecond, and a chunk of a
- * middle-sized tensor takes one.
+ * The loop in which a thread claims chunks of a share and runs them (see `runtime/threads.ts`). Every kernel that is
+ * cut into chunks has such a loop in its module: calling the kernel from JavaScript for each chunk would take a tenth
+ * of a microsecond, and a chunk of a middle-sized tensor takes only one.
  */
 import type { Func, FuncRef } from "./func.ts";
 import { compareExchange, type Local, load, op } from "./values.ts";
 
 type Int = Local<"i32">;
 
-/** What the loop is called; `Module` exports it beside the kernel. */
+/** The name under which `Module` exports the loop of a kernel. */
 export const shareLoopOf = (kernel: string): string => `${kernel}:share`;
 
 /**
@@ -17,7 +17,7 @@ export const shareLoopOf = (kernel: string): string => `${kernel}:share`;
  */
 const own = ["loop.share", "loop.taken", "loop.tag", "loop.end", "loop.most"] as const;
 
-/** Whether a kernel is called for chunks. */
+/** Whether a kernel with these parameters is cut into chunks. */
 export function isCut(params: readonly string[]): boolean {
   return params[0] === "chunk" && params[1] === "chunks";
 }
@@ -27,8 +27,9 @@ export function loopParams({ params }: FuncRef): readonly string[] {
 }
 
 /**
- * Claims one chunk after the other and calls the kernel, until the share is at its `end` or belongs to another task, which its
- * tag tells, or `most` are taken. A chunk is counted before it is begun, so a trap leaves the right number.
+ * Claims one chunk after the other and calls the kernel, until the share is at its `end`, belongs to another task (as
+ * its tag tells), or `most` chunks are taken. Chunks are counted before they are run, so that the number is right after
+ * a trap.
  */
 export function loopOverShare(f: Func, kernel: FuncRef, p: Readonly<Record<string, Local>>): void {
   const of = (name: (typeof own)[number]): Int => p[name] as Int;
