@@ -249,7 +249,7 @@ function winnersBeforeRelu(backend: Backend, { inputs: [gradient, y] }: KernelCa
   if (typeof gradient !== "object" || typeof y !== "object") return undefined;
   const { pending } = y.storage as CpuStorage;
   const pooled = pending ? pooledFrom.get(pending) : undefined;
-  if (!pooled || y.offset !== 0 || !isContiguous(y.shape, y.strides)) return undefined;
+  if (!pooled || !isWhole(y, y.shape)) return undefined;
   const { values, version, positions } = pooled;
   const call = waitingCall(gradient, "maxPoolBackward");
   const isAsItWas = values.storage.version === version && !(values.storage as CpuStorage).isExposed;
