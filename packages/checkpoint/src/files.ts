@@ -1,4 +1,4 @@
-/** Checkpoints in files, where the host has any. */
+/** Saves and loads checkpoints in files, on hosts that have a file system. */
 import { isTensor, type Tensor } from "@dl/tensor";
 import { CheckpointError } from "./errors.ts";
 import { pack, unpack } from "./packing.ts";
@@ -20,7 +20,7 @@ interface Stats {
   isFile(): boolean;
 }
 
-/** The part of Node's `fs/promises` that is needed. */
+/** The functions of Node's `fs/promises` that are used. */
 interface Files {
   readFile(path: string): Promise<Uint8Array>;
   open(path: string, flags: string): Promise<FileHandle>;
@@ -72,13 +72,13 @@ function explain(op: string, path: string, error: unknown): never {
   throw new CheckpointError(`${op}: ${path}: ${reasons[code ?? ""] ?? message}`, { cause: error });
 }
 
-/** Saves under way, so that two of one path do not share a draft. */
+/** Numbers the drafts, so that two saves to one path do not write to the same draft. */
 let drafts = 0;
 
-/** May be written, as `access` counts. */
+/** The mode of `access` that asks whether a file may be written. */
 const WRITABLE = 2;
 
-/** Where a path leads, and what is there already. @throws of the host, where that may not be written */
+/** The file that a path leads to, through links, and its status if it exists. Rejects if it may not be written. */
 async function targetOf(fs: Files, path: string): Promise<{ target: string; before?: Stats }> {
   const target = await fs.realpath(path).catch(() => undefined);
   if (target === undefined) return { target: path };
@@ -86,7 +86,7 @@ async function targetOf(fs: Files, path: string): Promise<{ target: string; befo
   return { target, before: await fs.stat(target) };
 }
 
-/** What is no ordinary file, such as a pipe, cannot be replaced. */
+/** Writes to something that is no ordinary file, such as a pipe, and so cannot be replaced. */
 async function writeThrough(fs: Files, target: string, bytes: Uint8Array): Promise<void> {
   const file = await fs.open(target, "w");
   try {
@@ -96,7 +96,10 @@ async function writeThrough(fs: Files, target: string, bytes: Uint8Array): Promi
   }
 }
 
-/** The name of the draft says nothing of the file's, which may be as long as names can be. */
+/**
+ * Writes a draft beside the file and renames it, so that the file is complete at any time. The name of the draft does
+ * not contain that of the file, which may already be as long as names can be.
+ */
 async function replace(fs: Files, target: string, bytes: Uint8Array, before: Stats | undefined): Promise<void> {
   const { pid } = (globalThis as unknown as Host).process!;
   const draft = target.replace(/[^/\\]*$/, `.${pid}-${drafts++}.tmp`);

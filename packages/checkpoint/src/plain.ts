@@ -1,18 +1,18 @@
-/** What a pickle of tensors says, and the plain data that it stands for. */
+/** Turns what a pickle describes into plain data: first plans of tensors, then tensors once their memory is known. */
 import { type DType, dtypes, fromArray, type Tensor } from "@dl/tensor";
 import type { Name } from "./pickle.ts";
 import { PickleError } from "./reader.ts";
 
-/** The memory of some tensors; in the old format its bytes come after the pickle. */
+/** The memory that some tensors share. In the old file format its bytes follow after the pickle. */
 export interface Memory {
   readonly dtype: DType;
   readonly size: number;
   bytes?: Uint8Array | undefined;
-  /** All of it, while tensors are made. */
+  /** All of the memory as one tensor, while tensors are made from it. */
   flat?: Tensor;
 }
 
-/** What the pickle says of a tensor. */
+/** The description of a tensor in a pickle. */
 export class Plan {
   readonly memory: Memory;
   readonly offset: number;
@@ -34,7 +34,7 @@ export class Plan {
 export const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isMemory = (value: unknown): value is Memory => Object.hasOwn(Object(value), "dtype");
 
-/** Turns what the pickle made into plain data; what stood in two places does so again. */
+/** Turns the value of a pickle into plain data. An object that occurs in two places becomes one object again. */
 export class Plain {
   readonly #done = new Map<unknown, unknown>();
 
@@ -69,7 +69,7 @@ export class Plain {
   }
 }
 
-/** Of names, dtypes alone are data. */
+/** The dtype that a Python name stands for; all other names are no data. */
 function named(value: object): string {
   const { python } = value as Partial<Name>;
   const dtype = python?.replace(/^torch\./, "");
@@ -87,7 +87,7 @@ function made({ memory, shape, strides, offset, requiresGrad }: Plan): Tensor {
 function flatOf({ dtype, size, bytes }: Memory): Tensor {
   const length = size * dtypes[dtype].bytes;
   if (!bytes || bytes.length < length) throw new PickleError("is cut short");
-  // A copy of its own: elements need not be aligned in the file.
+  // A copy, since elements need not be aligned in the file.
   const { buffer } = new Uint8Array(bytes.subarray(0, length));
   return fromArray(new dtypes[dtype].array(buffer, 0, size), [size], { dtype, device: "cpu" });
 }

@@ -1,11 +1,11 @@
-/** How numbers of one type become numbers of another, by the names of both. */
+/** ★ The vector instructions that convert numbers, by the names of both types. */
 import { type Expr, type OpName, op, shuffle } from "../wasm/emitter.ts";
 import type { Node } from "./expression.ts";
 
 type Vector = Expr<"v128">;
 type Table<F> = Readonly<Record<string, F>>;
 
-/** What the tables of this file know a node by. */
+/** The key of a conversion node in the tables of this file. */
 export const conversionOf = ({ args: [x], type }: Node): string => `${x!.type}>${type}`;
 
 const low = (x: Vector): Vector => shuffle(x, x, [0, 2, 0, 2]);
@@ -25,7 +25,7 @@ export const vectorConversions: Table<(x: Vector) => Vector> = {
 
 const upperHalf = (x: Vector): Vector => shuffle(x, x, [2, 3, 2, 3]);
 
-/** Of the upper lanes of a vector. */
+/** Conversions of the upper half of a vector, for results that are twice as wide. */
 export const upperConversions: Table<(x: Vector) => Vector> = {
   "i32>f64": (x) => vectorConversions["i32>f64"]!(upperHalf(x)),
   "f32>f64": (x) => vectorConversions["f32>f64"]!(upperHalf(x)),
@@ -45,7 +45,7 @@ const sideBySide =
   (a: Vector, b: Vector): Vector =>
     shuffle(vectorConversions[conversion]!(a), vectorConversions[conversion]!(b), [0, 1, 4, 5]);
 
-/** Of two vectors, into one. */
+/** Conversions of two vectors into one, for results that are half as wide. */
 export const joins: Table<(a: Vector, b: Vector) => Vector> = {
   "f64>i32": sideBySide("f64>i32"),
   "f64>f32": sideBySide("f64>f32"),

@@ -1,4 +1,7 @@
-/** Positions of what holds in a mask, or what lies there: counted part by part, then written by each part from its own place on. */
+/**
+ * The positions of the true elements of a mask, or the elements of another tensor there. First each part of the mask
+ * counts its true elements; then each part writes its results, from the place on that follows from the counts.
+ */
 import { engine, heap, memory, threads } from "../runtime/index.ts";
 import { type Expr, type Func, i32, type Local, load, type Module, op, select } from "../wasm/emitter.ts";
 import type { ArrayKernel, ArrayView } from "./array-kernel.ts";
@@ -8,15 +11,15 @@ type Int = Local<"i32">;
 
 const PART = 2 ** 14;
 const MOST_PARTS = 64;
-/** Elements that are looked at together. */
+/** The mask is read in words of so many elements. */
 const WORD = 8;
-/** What parts count, then where each begins, and where the last one ends. */
+/** First the counts of all parts, then where the results of each part begin, and where those of the last one end. */
 const tallies = memory.allocate(4 * (MOST_PARTS + 1));
 
 const ends = ["chunk", "chunks", "per", "size", "mask"] as const;
 type Ends = Readonly<Record<(typeof ends)[number], Int>>;
 
-/** A part's first element, the one behind its last, and where its number stands. */
+/** The first element of a part, the end of the part, and the address of its tally. */
 function partOf(f: Func, { chunk, per, size }: Ends): Int[] {
   const first = f.let(op("i32.mul", chunk, per));
   const end = f.let(op("i32.add", first, per));
@@ -46,17 +49,17 @@ function buildCount(m: Module): void {
   });
 }
 
-/** What an element writes, at most: to `target`, for the element `offset` behind the place that is reached. */
+/** What is written for a true element: `write` writes to `target`, for the element `offset` behind the current one. */
 interface Written {
   readonly bytes: number;
   write(target: Int, offset: number | Int): void;
-  /** The same of all elements of a word. */
+  /** Writes the results of a whole word of true elements. */
   writeWord?(target: Int): void;
 }
 
 /**
- * Every element is written, and only those that hold move on: random branches would cost more. The last one that holds
- * ends the part, so that nothing is written behind it.
+ * Exports `write`. A result is written for every element, but only true elements advance the target: that is faster
+ * than unpredictable branches. A part ends with its last true element, so that nothing is written beyond its results.
  */
 function buildWrite(m: Module, rank: number, written: (f: Func, at: readonly Int[], values: Int) => Written): void {
   const sizes = Array.from({ length: rank }, (_, dim) => `size${dim}` as const);
@@ -83,7 +86,7 @@ function buildWrite(m: Module, rank: number, written: (f: Func, at: readonly Int
   });
 }
 
-/** The elements of a line, from the place `last` up to `stop`, while some are `left` to be found. */
+/** The elements of a line from the coordinate `last` up to `stop`, of which `left` true ones are still to be found. */
 type Line = Readonly<Record<"from" | "last" | "stop" | "left" | "target", Int>>;
 
 function writeLine(f: Func, { bytes, write, writeWord }: Written, line: Line): void {
@@ -133,7 +136,7 @@ const elements =
     };
   };
 
-/** The coordinates of an element. */
+/** The coordinates of an element, from its flat index. */
 function placeOf(f: Func, element: Int, extents: readonly Int[]): Int[] {
   const rest = f.let(element);
   const at = extents.map(() => f.local("i32"));
@@ -145,7 +148,10 @@ function placeOf(f: Func, element: Int, extents: readonly Int[]): Int[] {
   return at;
 }
 
-/** Eight at a time: none, the only one, all together, or one after the other, while at least as many are left to be found. */
+/**
+ * Goes through whole words, as long as at least a word of true elements is left to be found. Words without true
+ * elements, with a single one and with nothing else are treated specially.
+ */
 function words(
   f: Func,
   { from, last, stop, left }: Line,
@@ -172,7 +178,7 @@ function words(
   });
 }
 
-/** At the end of a line the dimension before counts on. */
+/** At the end of a line moves the coordinates on to the next one. */
 function carry(f: Func, at: readonly Int[], extents: readonly Int[]): void {
   for (let dim = at.length - 1; dim > 0; dim--) {
     f.if(op("i32.eq", at[dim]!, extents[dim]!), () => {
@@ -182,7 +188,7 @@ function carry(f: Func, at: readonly Int[], extents: readonly Int[]): void {
   }
 }
 
-/** What the parts counted becomes where each begins. */
+/** Turns the counts of the parts into the places where their results begin. */
 function addUp(parts: number): void {
   let sum = 0;
   for (let k = tallies.address / 4; k <= tallies.address / 4 + parts; k++) {
