@@ -99,7 +99,7 @@ export const rules: { readonly [R in UpdateRule]: Rule } = {
         1 - beta1!,
         beta2!,
         1 - beta2!,
-        Math.sqrt(second),
+        1 / Math.sqrt(second),
         eps!,
         weightDecay!,
         1 - lr! * weightDecay!,
@@ -112,7 +112,7 @@ export const rules: { readonly [R in UpdateRule]: Rule } = {
       const m = add(mean!, mul(sub(g, mean!), fresh1!));
       const v = add(mul(square!, keep2!), mul(mul(g, g), fresh2!));
       const top = is["amsgrad"] ? max(most!, v) : v;
-      const next = sub(start, mul(div(m, add(div(sqrt(top), correction!), eps!)), size!));
+      const next = sub(start, mul(div(m, add(mul(sqrt(top), correction!), eps!)), size!));
       return is["amsgrad"] ? [next, m, v, top] : [next, m, v];
     },
   },
@@ -153,7 +153,7 @@ export const rules: { readonly [R in UpdateRule]: Rule } = {
     step: (is, p, [square0, moves], gradient, [lr, decay, kept, fresh, eps]) => {
       const g = directionOf(is, p, gradient, decay!);
       const squares = running(square0!, kept!, square(g), fresh!);
-      const move = mul(div(sqrt(add(moves!, eps!)), sqrt(add(squares, eps!))), g);
+      const move = mul(sqrt(div(add(moves!, eps!), add(squares, eps!))), g);
       return [sub(p, mul(move, lr!)), squares, running(moves!, kept!, square(move), fresh!)];
     },
   },
@@ -175,7 +175,7 @@ export const rules: { readonly [R in UpdateRule]: Rule } = {
     switches,
     numbers: (attrs) => {
       const { gradientRate, meanRate, beta1, beta2, correction, eps, weightDecay } = attrs as Numbers;
-      return [gradientRate!, weightDecay!, meanRate!, beta1!, 1 - beta1!, beta2!, 1 - beta2!, correction!, eps!];
+      return [gradientRate!, weightDecay!, meanRate!, beta1!, 1 - beta1!, beta2!, 1 - beta2!, 1 / correction!, eps!];
     },
     states: () => 2,
     step: (is, p, [mean, squares], gradient, numbers) => {
@@ -183,8 +183,8 @@ export const rules: { readonly [R in UpdateRule]: Rule } = {
       const g = directionOf(is, p, gradient, decay!);
       const m = running(mean!, kept1!, g, fresh1!);
       const v = running(squares!, kept2!, square(g), fresh2!);
-      const size = add(sqrt(div(v, correction!)), eps!);
-      return [sub(sub(p, mul(div(g, size), gradientRate!)), mul(div(m, size), meanRate!)), m, v];
+      const size = add(sqrt(mul(v, correction!)), eps!);
+      return [sub(p, div(add(mul(g, gradientRate!), mul(m, meanRate!)), size)), m, v];
     },
   },
   radam: {
