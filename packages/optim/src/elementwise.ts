@@ -1,3 +1,4 @@
+/** What optimizers share whose step is one formula for each element. */
 import { type Tensor, type UpdateCall, type UpdateRule, updateParameters, zerosLike } from "@dl/tensor";
 import { Optimizer, type ParamGroup, type ParamState, withGradients } from "./optimizer.ts";
 
@@ -54,7 +55,9 @@ export abstract class ElementwiseOptimizer extends Optimizer {
       const key = Object.values(state)
         .filter((value) => typeof value === "number")
         .join();
-      found.set(key, [...(found.get(key) ?? []), param]);
+      const others = found.get(key);
+      if (others) others.push(param);
+      else found.set(key, [param]);
     }
     return found.values();
   }

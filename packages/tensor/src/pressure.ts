@@ -138,7 +138,10 @@ function collectGarbage(): void {
 
 const nodeModule = (name: string): unknown => host.process?.getBuiltinModule?.(name);
 
-/** In Node, `gc` is available without a command-line flag: contexts made while the flag is set at run time have it. Browsers take hints. */
+/**
+ * In Node, `gc` is available without a command-line flag: contexts made while the flag is set at run time have it.
+ * Browsers take hints.
+ */
 function findCollector(): (() => void) | null {
   if (host.gc) return host.gc;
   const v8 = nodeModule("node:v8") as { setFlagsFromString(flags: string): void } | undefined;

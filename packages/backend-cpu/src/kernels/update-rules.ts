@@ -1,4 +1,7 @@
-/** ★ The optimizers' steps on one element, one row per rule, with the operations and their order as in PyTorch. */
+/**
+ * ★ The optimizers' steps on one element, one row per rule, as in PyTorch; what is the same for all elements comes as a
+ * factor, since divisions are slow.
+ */
 import type { UpdateCall, UpdateRule } from "@dl/tensor";
 import {
   abs,

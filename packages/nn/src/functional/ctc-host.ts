@@ -87,7 +87,7 @@ export interface Alignment {
   readonly slope: () => Tensor;
 }
 
-/** `undefined` where a probability is too small for float64, or none. */
+/** `undefined` where float64 cannot hold a probability, or there is none: NaN. */
 export function align(logs: Tensor, spelling: Spelling): Alignment | undefined {
   const { shape, dtype, device } = logs;
   const wide = noGrad(() => logs.detach().to("float64").exp().contiguous());
@@ -97,7 +97,8 @@ export function align(logs: Tensor, spelling: Spelling): Alignment | undefined {
     const sample = sampleOf(shape, spelling, n);
     return { sample, ways: forward(probabilities, sample) };
   });
-  if (found.some((one) => one && !one.ways.scales.every((scale) => scale > LEAST))) return undefined;
+  if (found.some((one) => one && !one.ways.scales.every((scale) => scale > LEAST && scale < Infinity)))
+    return undefined;
   const sums = found.map((one) => one?.ways.scales.reduce((sum, scale) => sum + Math.log(scale), 0) ?? -Infinity);
   const likelihood = fromArray(Float64Array.from(sums), [sums.length], { dtype, device });
   const slope = (): Tensor => {
