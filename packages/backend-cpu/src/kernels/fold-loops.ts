@@ -8,6 +8,7 @@ import { partOf, shareOf } from "../dense/element.ts";
 import { call, type Expr, type Func, type FuncRef, type Local, type Module, op, shuffle } from "../wasm/emitter.ts";
 import { loadScalar, storeScalar } from "./access.ts";
 import { COLUMNS } from "./columns.ts";
+import type { Node } from "./expression.ts";
 import { foldColumns } from "./fold-columns.ts";
 import { addShortRows } from "./fold-short.ts";
 import {
@@ -23,6 +24,7 @@ import {
   scalarOf,
   smaller,
   stepper,
+  TOTALS,
   times,
   treesOf,
   vectorOf,
@@ -36,8 +38,6 @@ type I32 = Local<"i32">;
 
 /** The scratch bytes that `columns` needs: a total of up to eight bytes for each column. */
 export const FOLD_SCRATCH: number = 8 * COLUMNS;
-/** A row has so many vectors of totals, whose additions need not wait for each other. */
-const TOTALS = 4;
 /**
  * Exports `rows` and `columns`, both with `foldParams`; `columns` needs FOLD_SCRATCH bytes of scratch. If there are
  * several folds, each unit takes them one after the other, while its elements are in the caches.
@@ -185,9 +185,7 @@ function foldVectors(f: Func, fold: Fold, tools: Tools, run: Run): void {
   const { count, total } = run;
   const { lanes, loaded, steps } = fold.packed;
   if (!run.stride) foldNarrow(f, fold, tools, run);
-  // Of elements of 64 bits, more: their products take longest.
-  const together = steps[0]!.quick ? TOTALS : (4 / lanes) * TOTALS;
-  const totals = f.locals("v128", together);
+  const totals = f.locals("v128", TOTALS);
   const step = stepper(f, fold.packed, tools, totals);
   const start = f.let(vectorOf(f, fold.packed.start, lanes, tools));
   const block = f.local("i32");
@@ -196,10 +194,39 @@ function foldVectors(f: Func, fold: Fold, tools: Tools, run: Run): void {
     step.reset();
     f.set(block, op("i32.and", smaller(count, fold.block), -loaded));
     f.inc(count, op("i32.sub", 0, block));
-    for (const vectors of [together / steps.length, 1]) takeVectors(f, fold, step, run, block, vectors);
-    step.settle(together);
+    if (fold.pair) takePairs(f, fold, fold.pair, tools, totals, run, block);
+    for (const vectors of [TOTALS / steps.length, 1]) takeVectors(f, fold, step, run, block, vectors);
+    step.settle(TOTALS);
     const first = joined(f, fold.packed, tools, totals);
     f.set(total, scalarOf(f, fold.absorb, tools, total, f.let(extractLane(fold.type, first, 0))));
+  });
+}
+
+/**
+ * Adds pairs of vectors of a block to the totals, as long as it has enough for all of them. What is added up before it
+ * meets a total need not wait for that total. More totals would have the same effect, but V8 loads a round's vectors
+ * before it adds any, and has fifteen registers for them and the totals.
+ */
+function takePairs(
+  f: Func,
+  fold: Fold,
+  pair: Node,
+  tools: Tools,
+  totals: readonly Local<"v128">[],
+  run: Run,
+  block: I32,
+): void {
+  const { lanes, loaded } = fold.packed;
+  const code = new Lowering(f, [pair], lanes, tools);
+  const round = 2 * totals.length * loaded;
+  f.while(op("i32.ge_s", block, round), () => {
+    for (const [i, total] of totals.entries()) {
+      const places = [2 * i, 2 * i + 1].map((k) => k * loaded * fold.from.bytes);
+      const operands = places.flatMap((offset) => operandsAt(f, fold, loaded, run.at, run.beside, offset, run.stride));
+      f.set(total, code.emit([pair], [total, ...operands])[0] as Expr<"v128">);
+    }
+    if (!run.stride) f.inc(run.at, round * fold.from.bytes);
+    f.inc(block, -round);
   });
 }
 

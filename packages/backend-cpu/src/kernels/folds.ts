@@ -41,10 +41,12 @@ export function placeOf(p: Named<"source" | "kept1" | "keptStride0" | "keptStrid
   return plus(plus(p.source, outer), times(op("i32.rem_u", index, p.kept1), p.keptStride1));
 }
 
-/**
- * After so many elements totals of vectors are added to the wide total. Few if sums round, so that no chain gets long.
- */
-const BLOCK = { exact: 4096, rounding: 256 } as const;
+/** A row has so many vectors of totals, whose additions need not wait for each other. */
+export const TOTALS = 4;
+/** After so many elements totals of vectors are added to the wide total, */
+const BLOCK = 4096;
+/** or if sums round, after so many additions to each total, so that no chain gets long. */
+const CHAIN = 16;
 
 interface Step {
   /** The new total, from the total and a stored element (or a word of two). */
@@ -93,6 +95,8 @@ export interface Fold {
   readonly wideMerge: Node;
   readonly wideFinish: Node;
   readonly narrow: NarrowFold | undefined;
+  /** The new total, from the total and the elements of two places. Not for `quick` steps, nor for words of two. */
+  readonly pair: Node | undefined;
   /** Whether sums round, so that the order of additions matters. */
   readonly rounds: boolean;
   /** Elements of a block, see `BLOCK`. */
@@ -102,8 +106,9 @@ export interface Fold {
 export function foldOf(name: FoldOp, { from, views, element: made }: Folded, to: DType): Fold {
   const { element, combine, start, quick, wide: widens, stored } = reductions[name];
   const [source, target] = [access[from], access[to]];
-  const operands = [1, 2].map((i) => source.decode({ ...input(i, source.raw), element: source }));
-  const raw = made(...operands);
+  const operandsFrom = (first: number): Node[] =>
+    [first, first + 1].map((i) => source.decode({ ...input(i, source.raw), element: source }));
+  const raw = made(...operandsFrom(1));
   const value = element(raw);
   const type = value.type as NumberType;
   const wide = widens && type === "f32" ? "f64" : type;
@@ -112,6 +117,9 @@ export function foldOf(name: FoldOp, { from, views, element: made }: Folded, to:
   const flawed = quick && isFloatType(type) ? ([quick(total, value), isNan(value)] as const) : undefined;
   const steps = packedOf(source, { step: combine(total, value), quick: flawed }, finish);
   const packed = { ...steps, start: constant(type, start(type)), merge: combine(total, input(1, type)), finish };
+  const isSplit = steps.steps.length > 1;
+  const second = (): Node => element(made(...operandsFrom(1 + views)));
+  const pair = quick || isSplit ? undefined : combine(total, combine(value, second()));
   const isPlain = raw.op === "input";
   const extreme = isPlain && stored ? narrowExtreme(source, stored) : undefined;
   const rounds = isFloatType(type) && !quick;
@@ -124,7 +132,8 @@ export function foldOf(name: FoldOp, { from, views, element: made }: Folded, to:
     wideMerge: combine(wideTotal, input(1, wide)),
     wideFinish: target.encode(wideTotal),
     narrow: isPlain ? (special(name, source) ?? extreme) : undefined,
-    ...{ rounds, block: rounds ? BLOCK.rounding : BLOCK.exact },
+    pair,
+    ...{ rounds, block: rounds ? CHAIN * TOTALS * steps.lanes * (pair ? 2 : 1) : BLOCK },
   };
 }
 
@@ -149,9 +158,9 @@ function inHalves({ step, quick }: Step): Step[] {
 }
 
 /** All trees of a fold, which tell the functions that the module needs. */
-export function treesOf({ packed, absorb, wideStep, wideMerge, wideFinish }: Fold): Node[] {
+export function treesOf({ packed, pair, absorb, wideStep, wideMerge, wideFinish }: Fold): Node[] {
   const steps = packed.steps.flatMap(({ step, quick = [] }) => [step, ...quick]);
-  return [...steps, packed.merge, packed.finish, absorb, wideStep, wideMerge, wideFinish];
+  return [...steps, ...(pair ? [pair] : []), packed.merge, packed.finish, absorb, wideStep, wideMerge, wideFinish];
 }
 
 /** Writes code that adds vectors of elements to totals. */
