@@ -29,6 +29,7 @@ export abstract class ElementwiseOptimizer extends Optimizer {
 
   protected override updateGroup(group: ParamGroup): void {
     const slots = this.slotsOf(group);
+    const updates = this.#hasOwnUpdate();
     for (const params of this.#alike(group, slots)) {
       const states = params.map((param) => this.stateOf(param));
       const grads = params.map(({ grad }) => grad!);
@@ -37,12 +38,19 @@ export abstract class ElementwiseOptimizer extends Optimizer {
       const numbers = { ...this.numbersOf(group, states[0]!), weightDecay, maximize };
       const counters = this.countersOf(group, states[0]!);
       const targets = [params, ...slots.map((name) => states.map((state) => state[name] as Tensor))];
-      const done = updateParameters(this.rule, targets, grads, numbers);
+      const done = !updates && updateParameters(this.rule, targets, grads, numbers);
       for (const [i, param] of params.entries()) {
         if (!done) this.update(param, maximize ? grads[i]!.neg() : grads[i]!, states[i]!, group);
         Object.assign(states[i]!, counters);
       }
     }
+  }
+
+  /** Whether a subclass overrides `update` alone, which the kernel would pass over. */
+  #hasOwnUpdate(): boolean {
+    let prototype: object = Object.getPrototypeOf(this);
+    while (!Object.hasOwn(prototype, "update")) prototype = Object.getPrototypeOf(prototype);
+    return !Object.hasOwn(prototype, "numbersOf");
   }
 
   /** The parameters with gradients, together those whose steps take the same numbers. */

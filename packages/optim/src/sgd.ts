@@ -1,4 +1,5 @@
 import { type Arguments, fail, readArguments, type Tensor, updateParameters } from "@dl/tensor";
+import { decayed } from "./elementwise.ts";
 import { Optimizer, type ParamGroup, type ParamState, type Params, withGradients } from "./optimizer.ts";
 import { checkOptions, type Settings } from "./options.ts";
 
@@ -38,48 +39,43 @@ export class SGD extends Optimizer {
   }
 
   protected override updateGroup(group: ParamGroup): void {
-    const { params, grads } = withGradients(group);
-    if (group["momentum"] === 0) {
-      if (params.length > 0 && !updateParameters("sgd", [params], grads, settings(group, false)))
-        super.updateGroup(group);
+    if (this.update !== SGD.prototype.update) {
+      super.updateGroup(group);
       return;
     }
-    const started = params.filter((param) => this.stateOf(param)["momentumBuffer"] !== undefined);
-    const fresh = params.filter((param) => !started.includes(param));
-    if (fresh.length > 0) this.#withMomentum(fresh, group, true);
-    if (started.length > 0) this.#withMomentum(started, group, false);
+    const { params } = withGradients(group);
+    const isFresh = (param: Tensor): boolean => !this.stateOf(param)["momentumBuffer"];
+    const fresh = group["momentum"] === 0 ? [] : params.filter(isFresh);
+    this.#stepAlike(fresh, group, true);
+    this.#stepAlike(fresh.length === 0 ? params : params.filter((param) => !fresh.includes(param)), group, false);
   }
 
-  #withMomentum(params: Tensor[], group: ParamGroup, first: boolean): void {
+  /** Parameters that all have a momentum, or all have none yet. */
+  #stepAlike(params: readonly Tensor[], group: ParamGroup, first: boolean): void {
+    if (params.length === 0) return;
     const grads = params.map(({ grad }) => grad!);
-    const buffers = params.map((param, i) =>
-      first ? grads[i]!.mul(0) : (this.stateOf(param)["momentumBuffer"] as Tensor),
-    );
-    const done = updateParameters("sgd", [params, buffers], grads, settings(group, first));
-    for (const [i, param] of params.entries()) {
-      if (!done) this.#momentumStep(param, buffers[i]!, group, first);
-      this.stateOf(param)["momentumBuffer"] = buffers[i]!;
+    const states = params.map((param) => this.stateOf(param));
+    const buffers = states.map((state, i) => (first ? grads[i]!.mul(0) : (state["momentumBuffer"] as Tensor)));
+    const targets = group["momentum"] === 0 ? [params] : [params, buffers];
+    const done = updateParameters("sgd", targets, grads, settings(group, first));
+    for (const [i, state] of states.entries()) {
+      if (!done) this.update(params[i]!, group["maximize"] ? grads[i]!.neg() : grads[i]!, state, group);
+      else if (first) state["momentumBuffer"] = buffers[i]!;
     }
   }
 
-  #momentumStep(param: Tensor, buffer: Tensor, group: ParamGroup, first: boolean): void {
-    const { lr, momentum, dampening, nesterov } = settings(group, first);
-    const d = direction(param, group);
-    if (first) buffer.copy_(d);
-    else buffer.mul_(momentum).add_(d, { alpha: 1 - dampening });
+  protected override update(param: Tensor, grad: Tensor, state: ParamState, group: ParamGroup): void {
+    const { lr, momentum, dampening, nesterov } = settings(group, false);
+    const d = decayed(param, grad, group);
+    if (momentum === 0) {
+      param.sub_(d, { alpha: lr });
+      return;
+    }
+    const known = state["momentumBuffer"] as Tensor | undefined;
+    const buffer = known ? known.mul_(momentum).add_(d, { alpha: 1 - dampening }) : d.clone();
+    state["momentumBuffer"] = buffer;
     param.sub_(nesterov ? d.add(buffer, { alpha: momentum }) : buffer, { alpha: lr });
   }
-
-  protected override update(param: Tensor, _grad: Tensor, _state: ParamState, group: ParamGroup): void {
-    param.sub_(direction(param, group), { alpha: group.lr });
-  }
-}
-
-/** The gradient, reversed to maximize, with weight decay. */
-function direction(param: Tensor, group: ParamGroup): Tensor {
-  const grad = group["maximize"] ? param.grad!.neg() : param.grad!;
-  const decay = group["weightDecay"] as number;
-  return decay === 0 ? grad : grad.add(param, { alpha: decay });
 }
 
 type Attributes = Readonly<Record<string, number | boolean>> &
