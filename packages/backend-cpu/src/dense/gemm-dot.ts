@@ -77,14 +77,18 @@ function joined(f: Func, e: Element, chains: readonly Sums[]): Sums {
   return chains[0]!;
 }
 
-/** Adds the last elements of the lines, one by one. */
+/** Adds the last elements of the lines, one by one. Each is loaded once: V8 would repeat what is written twice. */
 function addElements(f: Func, lines: Lines, totals: readonly Local<Scalar["type"]>[]): void {
   const { e, columns, k, row, column } = lines;
   f.while(k, () => {
-    forEachCell(totals, columns, (total, i, j) => {
-      const product = combine(e.name, "mul", loadScalar(e.name, row(i)), loadScalar(e.name, column(j)));
-      f.set(total, combine(e.name, "add", total, product));
-    });
+    const left = lines.left.map((_, i) => f.let(loadScalar(e.name, row(i))));
+    for (let j = 0; j < columns; j++) {
+      const right = f.let(loadScalar(e.name, column(j)));
+      for (const [i, element] of left.entries()) {
+        const total = totals[i * columns + j]!;
+        f.set(total, combine(e.name, "add", total, combine(e.name, "mul", element, right)));
+      }
+    }
     advance(f, lines, 1);
   });
 }
