@@ -10,6 +10,18 @@ interface Blend {
 
 type Rule = (size: number, count: number) => readonly Blend[];
 
+/** The same from fewer calls: a data set's pictures have few sizes. */
+function remembering<T>(make: (size: number, count: number) => T): (size: number, count: number) => T {
+  const made = new Map<string, T>();
+  return (size, count) => {
+    const key = `${size} ${count}`;
+    const known = made.get(key) ?? make(size, count);
+    if (made.size === 64) made.clear();
+    made.set(key, known);
+    return known;
+  };
+}
+
 /** A line between the two neighbours, however many lie between one output and the next. */
 const sharp: Rule = (size, count) =>
   Array.from({ length: count }, (_, i) => {
@@ -34,10 +46,15 @@ const smooth: Rule = (size, count) => {
   });
 };
 
+const [sharpTaps, smoothTaps] = [sharp, smooth].map((rule) =>
+  remembering((size, count) => tapsOf(rule(size, count))),
+) as [TapsOf, TapsOf];
+type TapsOf = (size: number, count: number) => Taps;
+
 /** The tensor [..., height, width] in another size; whole numbers are rounded. */
 export function resizedTensor(image: Tensor, height: number, width: number, antialias: boolean): Tensor {
-  const rule = antialias ? smooth : sharp;
-  const stage = (dim: number, count: number) => ({ dim, taps: tapsOf(rule(image.shape[dim]!, count)) });
+  const taps = antialias ? smoothTaps : sharpTaps;
+  const stage = (dim: number, count: number) => ({ dim, taps: taps(image.shape[dim]!, count) });
   const rank = image.shape.length;
   const whole = !image.isFloatingPoint();
   const input = whole ? image.float() : image;
@@ -58,9 +75,9 @@ function tapsOf(blends: readonly Blend[]): Taps {
 
 /** The raw picture in another size, bit for bit as PIL does it: weights of 22 bits, rows first. */
 export function resizedImage({ data, height, width, channels }: RawImage, toHeight: number, toWidth: number): RawImage {
-  const rows = blended(data, height, width, channels, smooth(width, toWidth));
+  const rows = blended(data, height, width, channels, smoothWhole(width, toWidth));
   return new RawImage(
-    blended(rows, 1, height, toWidth * channels, smooth(height, toHeight)),
+    blended(rows, 1, height, toWidth * channels, smoothWhole(height, toHeight)),
     toHeight,
     toWidth,
     channels,
@@ -69,16 +86,34 @@ export function resizedImage({ data, height, width, channels }: RawImage, toHeig
 
 const bits = 22;
 
+interface WholeBlend {
+  readonly first: number;
+  readonly weights: Int32Array;
+}
+
+const smoothWhole = remembering((size, count): readonly WholeBlend[] =>
+  smooth(size, count).map(({ first, weights }) => ({
+    first,
+    weights: Int32Array.from(weights, (weight) => weight * 2 ** bits + 0.5),
+  })),
+);
+
 /** `data` is [outer, size, inner]; the middle becomes as long as `blends`. */
-function blended(data: Uint8Array, outer: number, size: number, inner: number, blends: readonly Blend[]): Uint8Array {
+function blended(
+  data: Uint8Array,
+  outer: number,
+  size: number,
+  inner: number,
+  blends: readonly WholeBlend[],
+): Uint8Array {
   const out = new Uint8Array(outer * blends.length * inner);
-  const whole = blends.map(({ weights }) => Int32Array.from(weights, (weight) => weight * 2 ** bits + 0.5));
+  const half = 2 ** (bits - 1);
   let at = 0;
   for (let o = 0; o < outer; o++) {
-    for (const [i, weights] of whole.entries()) {
-      const start = (o * size + blends[i]!.first) * inner;
+    for (const { first, weights } of blends) {
+      const start = (o * size + first) * inner;
       for (let c = 0; c < inner; c++) {
-        let sum = 2 ** (bits - 1);
+        let sum = half;
         for (let k = 0; k < weights.length; k++) sum += data[start + k * inner + c]! * weights[k]!;
         out[at++] = sum >> bits;
       }

@@ -88,12 +88,13 @@ function sourcesOf({ height, width, angle, center: [cx, cy], units }: Turn): Int
   const start = [round(cos * x0 + sin * y0 + cx), round(cos * y0 - sin * x0 + cy)] as const;
   const [across, along, back] = [round(cos), round(sin), round(-sin)];
   const sources = new Int32Array(height * width);
-  for (let i = 0; i < sources.length; i++) {
-    const [x, y] = [i % width, Math.floor(i / width)];
-    const fromX = pixelAt(start[0] + across * x + along * y, units);
-    const fromY = pixelAt(start[1] + back * x + across * y, units);
-    const within = fromX >= 0 && fromX < width && fromY >= 0 && fromY < height;
-    sources[i] = within ? fromY * width + fromX : -1;
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const fromX = pixelAt(start[0] + across * x + along * y, units);
+      const fromY = pixelAt(start[1] + back * x + across * y, units);
+      const within = fromX >= 0 && fromX < width && fromY >= 0 && fromY < height;
+      sources[i] = within ? fromY * width + fromX : -1;
+    }
   }
   return sources;
 }
@@ -107,9 +108,11 @@ function pixelAt(place: number, units: number): number {
 function picked({ data, height, width, channels }: RawImage, sources: Int32Array, fill: number): RawImage {
   checkByte("RandomRotation", fill);
   const out = new Uint8Array(data.length).fill(fill);
-  sources.forEach((source, i) => {
-    if (source >= 0) out.set(data.subarray(source * channels, (source + 1) * channels), i * channels);
-  });
+  for (let i = 0; i < sources.length; i++) {
+    const source = sources[i]!;
+    if (source < 0) continue;
+    for (let c = 0; c < channels; c++) out[i * channels + c] = data[source * channels + c]!;
+  }
   return new RawImage(out, height, width, channels);
 }
 
