@@ -16,7 +16,9 @@ type Fn<R> = (...args: readonly unknown[]) => R;
  * place meanwhile
  * @see https://pytorch.org/docs/stable/checkpoint.html
  * @example
- * const y = checkpoint((h: Tensor) => block(h), x);
+ * const block = new Sequential(new Linear(4, 64), new ReLU(), new Linear(64, 2));
+ * const y = checkpoint((x: Tensor) => block(x), rand(8, 4, { requiresGrad: true }));
+ * y.sum().backward(); // calls the block again
  */
 export function checkpoint<A extends readonly unknown[], R>(f: (...args: A) => R, ...args: A): R {
   if (!isGradEnabled()) return f(...args);

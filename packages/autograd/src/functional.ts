@@ -15,7 +15,11 @@ export interface FunctionalOptions {
  * labels, `f` takes from around it.
  * @throws TensorError when the result has more than one element, or an argument is not of a float dtype
  * @example
- * const { value, grads: [dw] } = valueAndGrad((w: Tensor, b: Tensor) => loss(w, b, labels))(weight, bias);
+ * const targets = floatTensor([4, 5]);
+ * const loss = (w: Tensor, b: Tensor) => w.mul(3).add(b).sub(targets).square().sum();
+ * const { value, grads } = valueAndGrad(loss)(ones(2), zeros(2));
+ * value; // tensor(5.)
+ * grads; // [tensor([ -6., -12.]), tensor([-2., -4.])]
  */
 export function valueAndGrad<A extends readonly Tensor[]>(
   f: (...args: A) => Tensor,

@@ -41,7 +41,9 @@ export function listOf<T>(value: OneOrMore<T>): readonly T[] {
  * @throws TensorError when an input requires no grad, or is not used (see `allowUnused`)
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.grad.html
  * @example
+ * const x = floatTensor([1, 2], { requiresGrad: true });
  * const [dx] = grad(x.square().sum(), x);
+ * dx!; // tensor([2., 4.])
  */
 export function grad(
   outputs: OneOrMore<Tensor>,

@@ -100,7 +100,7 @@ type SubsetArguments = [generator?: Generator | null];
  * The given indices in a new random order each epoch.
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.SubsetRandomSampler
  * @example
- * [...new SubsetRandomSampler([3, 5, 8])]; // 3, 5 and 8 in some order
+ * [...new SubsetRandomSampler([3, 5, 8])]; // in some order: 3, 5 and 8
  */
 export class SubsetRandomSampler implements Sampler {
   static readonly names = ["generator"] as const;

@@ -69,7 +69,7 @@ export abstract class Hooked<In extends readonly unknown[] = Anything, Out = Any
    * const hook = model.registerFullBackwardHook((_, [gradInput], [gradOutput]) => {
    *   console.log(gradInput?.shape, gradOutput?.shape);
    * });
-   * model(rand(3, 4, { requiresGrad: true })).sum().backward(); // [3, 4] [3, 2]
+   * model(rand(3, 4, { requiresGrad: true })).sum().backward(); // prints [3, 4] [3, 2]
    * hook.remove();
    */
   registerFullBackwardHook(hook: BackwardHook<this>): Removable {

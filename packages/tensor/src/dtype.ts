@@ -109,6 +109,8 @@ const rank: { readonly [K in DTypeKind]: number } = { bool: 0, int: 1, float: 2 
 /**
  * The dtype that holds both operands.
  * @see https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+ * @example
+ * promoteTypes("int64", "float16"); // "float16"
  */
 export function promoteTypes(a: DType, b: DType): DType {
   if (a === b) return a;

@@ -56,7 +56,15 @@ export class Generator {
 /** The generator that everything random uses unless given another. */
 export const defaultGenerator: Generator = new Generator().manualSeed(Math.floor(Math.random() * 2 ** 32));
 
-/** Seeds the default generator. @see https://pytorch.org/docs/stable/generated/torch.manual_seed.html */
+/**
+ * Seeds the default generator.
+ * @see https://pytorch.org/docs/stable/generated/torch.manual_seed.html
+ * @example
+ * manualSeed(0);
+ * const first = rand(2);
+ * manualSeed(0);
+ * rand(2).equal(first); // true
+ */
 export function manualSeed(seed: number): Generator {
   return defaultGenerator.manualSeed(seed);
 }
@@ -121,7 +129,12 @@ export function randint<D extends DType = "int64">(
 
 type Bounded<D extends DType> = readonly [low: number, high: number, size: Shape, options?: RandomOptions<D>];
 
-/** 0 … n − 1 in random order. @see https://pytorch.org/docs/stable/generated/torch.randperm.html */
+/**
+ * 0 … n − 1 in random order.
+ * @see https://pytorch.org/docs/stable/generated/torch.randperm.html
+ * @example
+ * randperm(4); // in some order: 0, 1, 2 and 3
+ */
 export function randperm<D extends DType = "int64">(n: number, options: RandomOptions<D> = {}): Tensor<NoInfer<D>> {
   const { generator = defaultGenerator, device, dtype = "int64" as D } = options;
   const made = tidy(() => shuffled(n, generator, device).to(dtype));

@@ -50,7 +50,12 @@ export const relu6 = composite(
   (input: Tensor, inplace: boolean = false): Tensor => hardtanh(input, 0, 6, inplace),
 );
 
-/** x, or `negativeSlope` · x below zero. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html */
+/**
+ * x, or `negativeSlope` · x below zero.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
+ * @example
+ * F.leakyRelu(floatTensor([-1, 1]), 0.1); // tensor([-0.1000, 1.0000])
+ */
 export const leakyRelu = composite(
   "leakyRelu(input, negativeSlope?, inplace?)",
   (input: Tensor, negativeSlope: number = 0.01, inplace: boolean = false): Tensor =>
@@ -129,7 +134,12 @@ export const selu = composite(
   "EluBackward0",
 );
 
-/** x · Φ(x), or its approximation by "tanh". @see https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html */
+/**
+ * x · Φ(x), or its approximation by "tanh".
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
+ * @example
+ * F.gelu(floatTensor([-1, 0, 1])); // tensor([-0.1587, 0.0000, 0.8413])
+ */
 export const gelu = composite(
   "gelu(input, approximate?)",
   (input: Tensor, approximate: "none" | "tanh" = "none"): Tensor => {
@@ -233,7 +243,12 @@ export const threshold = composite(
   "piecewise",
 );
 
-/** The first half along `dim`, gated by the sigmoid of the second. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.glu.html */
+/**
+ * The first half along `dim`, gated by the sigmoid of the second.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.glu.html
+ * @example
+ * F.glu(floatTensor([[1, 2, 0, 0]])); // tensor([[0.5000, 1.0000]])
+ */
 export const glu = composite(
   "glu(input, dim?)",
   (input: Tensor, dim: number = -1): Tensor => {
@@ -250,7 +265,12 @@ function usualDim({ ndim }: Tensor, dim: number | null | undefined): number {
   return dim ?? (ndim === 0 || ndim === 1 || ndim === 3 ? 0 : 1);
 }
 
-/** eˣ / Σ eˣ along `dim`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html */
+/**
+ * eˣ / Σ eˣ along `dim`.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
+ * @example
+ * F.softmax(floatTensor([[0, 0]]), 1); // tensor([[0.5000, 0.5000]])
+ */
 export const softmax = composite(
   "softmax(input, dim?, dtype?)",
   (input: Tensor, dim?: number | null, dtype?: DType | null): Tensor =>

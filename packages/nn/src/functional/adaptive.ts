@@ -47,7 +47,12 @@ function adaptiveAvgPool(
 /** The mean of each of `outputSize` windows of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html */
 export const adaptiveAvgPool1d: OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> =
   adaptiveAvgPool(1);
-/** The mean of each of `outputSize` windows of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html */
+/**
+ * The mean of each of `outputSize` windows of [N, C, H, W] or [C, H, W].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
+ * @example
+ * F.adaptiveAvgPool2d(rand(1, 8, 7, 5), 1).shape; // [1, 8, 1, 1]
+ */
 export const adaptiveAvgPool2d: OpFunction<["input", "outputSize"], [input: Tensor, outputSize: AdaptiveSize], Tensor> =
   adaptiveAvgPool(2);
 /** The mean of each of `outputSize` windows of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool3d.html */

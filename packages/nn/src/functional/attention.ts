@@ -14,6 +14,8 @@ function additive(mask: Tensor, blocked: boolean, like: Tensor): Tensor {
 /**
  * softmax(Q Kᵀ / √E + mask) V for `[*, L, E]`, `[*, S, E]` and `[*, S, V]`. In a bool `attnMask` true means "may look".
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
+ * @example
+ * F.scaledDotProductAttention(rand(2, 4, 5, 8), rand(2, 4, 6, 8), rand(2, 4, 6, 8)).shape; // [2, 4, 5, 8]
  */
 export const scaledDotProductAttention = composite(
   "scaledDotProductAttention(query, key, value, attnMask?, dropoutP?, isCausal?, scale?)",

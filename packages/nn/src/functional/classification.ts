@@ -84,6 +84,8 @@ function nll(
  * targets equal to `ignoreIndex`.
  * @throws TensorError for shapes that do not fit and class numbers out of range
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
+ * @example
+ * F.nllLoss(zeros(2, 4).logSoftmax(1), tensor([0, 3])); // tensor(1.3863)
  */
 export const nllLoss = composite(
   "nllLoss(input, target, weight?, ignoreIndex?, reduction?)",
@@ -143,6 +145,8 @@ function soft(
  * numbers [N, …], or probabilities of the scores' shape.
  * @throws TensorError for shapes that do not fit and class numbers out of range
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
+ * @example
+ * F.crossEntropy(zeros(2, 4), tensor([0, 3])); // tensor(1.3863)
  */
 export const crossEntropy = composite(
   "crossEntropy(input, target, weight?, ignoreIndex?, reduction?, labelSmoothing?)",
@@ -239,6 +243,8 @@ function certainPlaces(input: Tensor): Tensor | null {
 /**
  * {@link binaryCrossEntropy} of sigmoid(input), without overflow.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
+ * @example
+ * F.binaryCrossEntropyWithLogits(zeros(2), floatTensor([0, 1])); // tensor(0.6931)
  */
 export const binaryCrossEntropyWithLogits = composite(
   "binaryCrossEntropyWithLogits(input, target, weight?, reduction?, posWeight?)",

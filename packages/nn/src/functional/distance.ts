@@ -29,7 +29,12 @@ export const pdist = composite("pdist(input, p?)", (input: Tensor, p: number = 2
   return lpNorm(input.indexSelect(0, first).sub(input.indexSelect(0, second)), p, 1, false);
 });
 
-/** The cosine of the angle along `dim`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html */
+/**
+ * The cosine of the angle along `dim`.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
+ * @example
+ * F.cosineSimilarity(floatTensor([[1, 0]]), floatTensor([[1, 1]])); // tensor([0.7071])
+ */
 export const cosineSimilarity = composite(
   "cosineSimilarity(x1, x2, dim?, eps?)",
   (x1: Tensor, x2: Tensor, dim: number = 1, eps: number = 1e-8): Tensor => {
@@ -42,7 +47,12 @@ export const cosineSimilarity = composite(
   },
 );
 
-/** x divided by its p-norm along `dim`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.normalize.html */
+/**
+ * x divided by its p-norm along `dim`.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.normalize.html
+ * @example
+ * F.normalize(floatTensor([[3, 4]])); // tensor([[0.6000, 0.8000]])
+ */
 export const normalize = composite(
   "normalize(input, p?, dim?, eps?)",
   (input: Tensor, p: number = 2, dim: number = 1, eps: number = 1e-12): Tensor =>

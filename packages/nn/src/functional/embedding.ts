@@ -81,6 +81,8 @@ function paddingRowOf(name: string, paddingIdx: number | null | undefined, count
  * shortened in place. Gradients are dense: `sparse` changes nothing.
  * @throws TensorError for row numbers out of range
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding.html
+ * @example
+ * F.embedding(tensor([2, 0]), floatTensor([[0, 0], [1, 1], [2, 2]])); // tensor([[2., 2.], [0., 0.]])
  */
 export const embedding = composite(
   "embedding(input, weight, paddingIdx?, maxNorm?, normType?, scaleGradByFreq?, sparse?)",
@@ -251,6 +253,8 @@ function sumsOfRows(weight: Tensor, rows: Tensor, bounds: Int32Array): Tensor {
 /**
  * A 1 at each class number, zeros elsewhere: `[*]` → `[*, numClasses]` of int64.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
+ * @example
+ * F.oneHot(tensor([0, 2]), 3); // tensor([[1, 0, 0], [0, 0, 1]])
  */
 export const oneHot = composite("oneHot(tensor, numClasses?)", (tensor: Tensor, numClasses: number = -1): Tensor => {
   if (tensor.dtype !== "int64")

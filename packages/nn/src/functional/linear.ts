@@ -5,6 +5,8 @@ import { addmm, composite, fail, labelled, showShape, sizeOf, type Tensor } from
  * y = x Wᵀ + b for x `[*, in]`, weight [out, in] and bias [out].
  * @throws TensorError when the last size of the input is not the weight's
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
+ * @example
+ * F.linear(ones(1, 2), floatTensor([[1, 2], [3, 4]]), floatTensor([10, 20])); // tensor([[13., 27.]])
  */
 export const linear = composite(
   "linear(input, weight, bias?)",

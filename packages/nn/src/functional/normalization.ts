@@ -137,6 +137,8 @@ export const batchNorm = composite(
 /**
  * Normalises over the last dimensions, those of `normalizedShape`.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
+ * @example
+ * F.layerNorm(floatTensor([[1, 2, 3]]), [3]); // tensor([[-1.2247, 0.0000, 1.2247]])
  */
 export const layerNorm = composite(
   "layerNorm(input, normalizedShape, weight?, bias?, eps?)",

@@ -30,6 +30,9 @@ function padEdge(
 /**
  * Adds elements before and after dimensions: `pad` lists pairs from the last dimension backwards. Negative numbers cut.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
+ * @example
+ * F.pad(tensor([[1, 2]]), [1, 1]); // tensor([[0, 1, 2, 0]])
+ * F.pad(floatTensor([[[1, 2, 3]]]), [1, 1], { mode: "reflect" }); // tensor([[[2., 1., 2., 3., 2.]]])
  */
 export const pad = composite(
   "pad(input, pad, mode?, value?)",

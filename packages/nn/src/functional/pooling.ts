@@ -86,7 +86,12 @@ function maxPool(rank: Rank): MaxPool {
 
 /** The largest of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html */
 export const maxPool1d: MaxPool = maxPool(1);
-/** The largest of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html */
+/**
+ * The largest of each window of [N, C, H, W] or [C, H, W].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
+ * @example
+ * F.maxPool2d(rand(1, 8, 28, 28), 2).shape; // [1, 8, 14, 14]
+ */
 export const maxPool2d: MaxPool = maxPool(2);
 /** The largest of each window of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html */
 export const maxPool3d: MaxPool = maxPool(3);
@@ -154,7 +159,12 @@ function avgPool(rank: Rank): OpFunction<AvgNames, AvgArguments, Tensor> {
 
 /** The mean of each window of [N, C, L] or [C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html */
 export const avgPool1d: OpFunction<AvgNames, AvgArguments, Tensor> = avgPool(1);
-/** The mean of each window of [N, C, H, W] or [C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html */
+/**
+ * The mean of each window of [N, C, H, W] or [C, H, W].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
+ * @example
+ * F.avgPool2d(ones(1, 1, 2, 2), 2); // tensor([[[[1.]]]])
+ */
 export const avgPool2d: OpFunction<AvgNames, AvgArguments, Tensor> = avgPool(2);
 /** The mean of each window of [N, C, D, H, W] or [C, D, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html */
 export const avgPool3d: OpFunction<AvgNames, AvgArguments, Tensor> = avgPool(3);

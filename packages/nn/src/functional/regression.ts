@@ -17,6 +17,8 @@ function difference(name: string, input: Tensor, target: Tensor): Tensor {
 /**
  * The squares of input − target. Shapes that differ are broadcast, with a warning.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
+ * @example
+ * F.mseLoss(floatTensor([1, 2]), floatTensor([0, 0])); // tensor(2.5000)
  */
 export const mseLoss = composite(
   "mseLoss(input, target, reduction?)",
@@ -25,14 +27,24 @@ export const mseLoss = composite(
   "MseLossBackward0",
 );
 
-/** |input − target|. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html */
+/**
+ * |input − target|.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
+ * @example
+ * F.l1Loss(floatTensor([1, 2]), floatTensor([0, 0])); // tensor(1.5000)
+ */
 export const l1Loss = composite(
   "l1Loss(input, target, reduction?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
     reduced("l1Loss", difference("l1Loss", input, target).abs(), reduction),
 );
 
-/** Half the square below `beta`, divided by it; the distance less half of `beta` above. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html */
+/**
+ * Half the square below `beta`, divided by it; the distance less half of `beta` above.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html
+ * @example
+ * F.smoothL1Loss(floatTensor([0.5, 3]), zeros(2)); // tensor(1.3125)
+ */
 export const smoothL1Loss = composite(
   "smoothL1Loss(input, target, reduction?, beta?)",
   (input: Tensor, target: Tensor, reduction: Reduction = "mean", beta: number = 1): Tensor => {

@@ -138,6 +138,9 @@ const areas = { 1: adaptiveAvgPool1d, 2: adaptiveAvgPool2d, 3: adaptiveAvgPool3d
 /**
  * Resizes [N, C, L], [N, C, H, W] or [N, C, D, H, W] to `size`, or by `scaleFactor`.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
+ * @example
+ * F.interpolate(floatTensor([[[1, 3]]]), { scaleFactor: 2 }); // tensor([[[1., 1., 3., 3.]]])
+ * F.interpolate(rand(1, 3, 8, 8), { size: [16, 16], mode: "bilinear" }).shape; // [1, 3, 16, 16]
  */
 export const interpolate = composite(
   "interpolate(input, size?, scaleFactor?, mode?, alignCorners?, recomputeScaleFactor?, antialias?)",

@@ -1,7 +1,12 @@
 /** Channels moved into space, back, or among each other. */
 import { composite, fail, showShape, type Tensor } from "@dl/tensor";
 
-/** `[*, C r², H, W]` → `[*, C, H r, W r]`. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html */
+/**
+ * `[*, C r², H, W]` → `[*, C, H r, W r]`.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html
+ * @example
+ * F.pixelShuffle(rand(1, 9, 4, 4), 3).shape; // [1, 1, 12, 12]
+ */
 export const pixelShuffle = composite(
   "pixelShuffle(input, upscaleFactor)",
   (input: Tensor, upscaleFactor: number): Tensor => {

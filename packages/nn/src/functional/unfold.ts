@@ -45,7 +45,12 @@ function batched(name: string, input: Tensor, rank: number): [Tensor, boolean] {
   return fail(name, `needs ${rank - 1} or ${rank} dimensions, got ${showShape(input.shape)}`);
 }
 
-/** Blocks of [N, C, H, W] as columns [N, C · KH · KW, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html */
+/**
+ * Blocks of [N, C, H, W] as columns [N, C · KH · KW, L].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
+ * @example
+ * F.unfold(rand(1, 3, 4, 4), 2).shape; // [1, 12, 9]
+ */
 export const unfold = composite(
   "unfold(input, kernelSize, dilation?, padding?, stride?)",
   (input: Tensor, kernelSize: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1): Tensor =>

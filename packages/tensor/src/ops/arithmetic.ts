@@ -47,7 +47,12 @@ const both = (name: BinaryOp): Both => binary(name, (input, other) => isTensor(i
 const first = (name: BinaryOp): First => binary(name, (input) => isTensor(input));
 const either = (name: BinaryOp): Either => binary(name, (input, other) => isTensor(input) || isTensor(other));
 
-/** The larger of two; NaN if either is. @see https://pytorch.org/docs/stable/generated/torch.maximum.html */
+/**
+ * The larger of two; NaN if either is.
+ * @see https://pytorch.org/docs/stable/generated/torch.maximum.html
+ * @example
+ * maximum(tensor([1, 5]), tensor([3, 2])); // tensor([3, 5])
+ */
 export const maximum: Both = both("maximum");
 /** The smaller of two; NaN if either is. @see https://pytorch.org/docs/stable/generated/torch.minimum.html */
 export const minimum: Both = both("minimum");
@@ -55,14 +60,34 @@ export const minimum: Both = both("minimum");
 export const fmax: Both = both("fmax");
 /** The smaller of two; a number wins over NaN. @see https://pytorch.org/docs/stable/generated/torch.fmin.html */
 export const fmin: Both = both("fmin");
-/** The remainder with the divisor's sign. @see https://pytorch.org/docs/stable/generated/torch.remainder.html */
+/**
+ * The remainder with the divisor's sign.
+ * @see https://pytorch.org/docs/stable/generated/torch.remainder.html
+ * @example
+ * tensor([-3, 3]).remainder(2); // tensor([1, 1])
+ */
 export const remainder: Either = either("remainder");
-/** The remainder with the dividend's sign. @see https://pytorch.org/docs/stable/generated/torch.fmod.html */
+/**
+ * The remainder with the dividend's sign.
+ * @see https://pytorch.org/docs/stable/generated/torch.fmod.html
+ * @example
+ * tensor([-3, 3]).fmod(2); // tensor([-1, 1])
+ */
 export const fmod: First = first("fmod");
-/** ⌊a / b⌋. @see https://pytorch.org/docs/stable/generated/torch.floor_divide.html */
+/**
+ * ⌊a / b⌋.
+ * @see https://pytorch.org/docs/stable/generated/torch.floor_divide.html
+ * @example
+ * tensor([-3, 3]).floorDivide(2); // tensor([-2, 1])
+ */
 export const floorDivide: Either = either("floorDivide");
 const power: Either = either("pow");
-/** aᵇ. @see https://pytorch.org/docs/stable/generated/torch.pow.html */
+/**
+ * aᵇ.
+ * @see https://pytorch.org/docs/stable/generated/torch.pow.html
+ * @example
+ * tensor([1, 2, 3]).pow(2); // tensor([1, 4, 9])
+ */
 export const pow: Either = Object.assign(
   (input: Operand, exponent: Operand) =>
     typeof exponent === "number" ? power(input, exponent) : labelled(power(input, exponent), "PowBackward1"),
@@ -86,7 +111,12 @@ export const bitwiseXor: Either = either("bitwiseXor");
 export const bitwiseLeftShift: Either = either("bitwiseLeftShift");
 /** ⌊a / 2ᵇ⌋. @see https://pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html */
 export const bitwiseRightShift: Either = either("bitwiseRightShift");
-/** a = b; bool. @see https://pytorch.org/docs/stable/generated/torch.eq.html */
+/**
+ * a = b; bool.
+ * @see https://pytorch.org/docs/stable/generated/torch.eq.html
+ * @example
+ * tensor([1, 2]).eq(tensor([1, 3])); // tensor([ True, False])
+ */
 export const eq: First = first("eq");
 /** a ≠ b; bool. @see https://pytorch.org/docs/stable/generated/torch.ne.html */
 export const ne: First = first("ne");
@@ -109,6 +139,9 @@ export const logicalXor: Both = both("logicalXor");
  * input + alpha · other.
  * @throws TensorError when dtypes differ (unless promotion is on) or shapes do not broadcast
  * @see https://pytorch.org/docs/stable/generated/torch.add.html
+ * @example
+ * tensor([1, 2]).add(10); // tensor([11, 12])
+ * tensor([1, 2]).add(tensor([3, 4]), { alpha: 2 }); // tensor([ 7, 10])
  */
 export const add = op(
   "add(input, other, alpha?)",
@@ -129,12 +162,20 @@ export const rsub = op("rsub(input, other, alpha?)", (input: Tensor, other: Oper
   return labelled(sub(other, input, alpha), typeof other === "number" ? "RsubBackward1" : "RsubBackward0");
 });
 
-/** input · other. @see https://pytorch.org/docs/stable/generated/torch.mul.html */
+/**
+ * input · other.
+ * @see https://pytorch.org/docs/stable/generated/torch.mul.html
+ * @example
+ * floatTensor([[1], [2]]).mul(floatTensor([10, 20])); // tensor([[10., 20.], [20., 40.]])
+ */
 export const mul = op("mul(input, other)", (input: Operand, other: Operand): Tensor => apply("mul", [input, other]));
 
 /**
  * input / other, a float for whole numbers too; `roundingMode` "trunc" or "floor" rounds and keeps the dtype.
  * @see https://pytorch.org/docs/stable/generated/torch.div.html
+ * @example
+ * tensor([7, -7]).div(2); // tensor([ 3.5000, -3.5000])
+ * tensor([7, -7]).div(2, { roundingMode: "floor" }); // tensor([ 3, -4])
  */
 export const div = op(
   "div(input, other, roundingMode?)",
@@ -159,6 +200,9 @@ export interface Where extends OpFunction<["condition", "input", "other"], [...C
 /**
  * `input` where `condition` holds, `other` elsewhere; all three broadcast.
  * @see https://pytorch.org/docs/stable/generated/torch.where.html
+ * @example
+ * const x = floatTensor([-1, 2]);
+ * where(x.gt(0), x, 0); // tensor([0., 2.])
  */
 export const where: Where = op(
   "where(condition, input, other)",

@@ -8,6 +8,8 @@ import { composite, op } from "./signature.ts";
 /**
  * |a − b| ≤ atol + rtol · |b|; equal infinities are close.
  * @see https://pytorch.org/docs/stable/generated/torch.isclose.html
+ * @example
+ * floatTensor([1, 2]).isclose(floatTensor([1.000001, 3])); // tensor([ True, False])
  */
 export const isclose = composite(
   "isclose(input, other, rtol?, atol?, equalNan?)",
@@ -25,7 +27,12 @@ export const isclose = composite(
   },
 );
 
-/** Whether all elements are close. @see https://pytorch.org/docs/stable/generated/torch.allclose.html */
+/**
+ * Whether all elements are close.
+ * @see https://pytorch.org/docs/stable/generated/torch.allclose.html
+ * @example
+ * floatTensor([1, 2]).allclose(floatTensor([1.000001, 2])); // true
+ */
 export const allclose = op(
   "allclose(input, other, rtol?, atol?, equalNan?)",
   (input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean =>
@@ -35,7 +42,12 @@ export const allclose = op(
 /** Elements that each are compared with; more of them are sorted, and searched. */
 const FEW = 64;
 
-/** Whether each element is among `testElements`; bool. @see https://pytorch.org/docs/stable/generated/torch.isin.html */
+/**
+ * Whether each element is among `testElements`; bool.
+ * @see https://pytorch.org/docs/stable/generated/torch.isin.html
+ * @example
+ * isin(tensor([1, 2, 3]), tensor([2, 3])); // tensor([False, True, True])
+ */
 export const isin = composite(
   "isin(elements, testElements, assumeUnique?, invert?)",
   (

@@ -16,7 +16,12 @@ import { roomy } from "./pointwise.ts";
 import type { Dims } from "./reduce.ts";
 import { composite } from "./signature.ts";
 
-/** eˣ / Σ eˣ along `dim`. @see https://pytorch.org/docs/stable/generated/torch.softmax.html */
+/**
+ * eˣ / Σ eˣ along `dim`.
+ * @see https://pytorch.org/docs/stable/generated/torch.softmax.html
+ * @example
+ * floatTensor([[1, 2, 3]]).softmax(1); // tensor([[0.0900, 0.2447, 0.6652]])
+ */
 export const softmax = composite(
   "softmax(input, dim, dtype?)",
   (input: Tensor, dim: number, dtype?: DType | null): Tensor => {
@@ -44,7 +49,12 @@ export const logSoftmax = composite(
   },
 );
 
-/** log(Σ eˣ), without overflow. @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html */
+/**
+ * log(Σ eˣ), without overflow.
+ * @see https://pytorch.org/docs/stable/generated/torch.logsumexp.html
+ * @example
+ * floatTensor([0, 0]).logsumexp(0); // tensor(0.6931)
+ */
 export const logsumexp = composite(
   "logsumexp(input, dim, keepdim?)",
   (input: Tensor, dim: Dims, keepdim: boolean = false): Tensor => {
@@ -71,7 +81,13 @@ function bounded(name: "maximum" | "minimum", keeps: "ge" | "le", input: Tensor,
   return bound instanceof Tensor && out.requiresGrad ? where(apply(keeps, [input, bound]), input, out) : out;
 }
 
-/** Limits every element to [min, max]; either may be missing, or a tensor. @see https://pytorch.org/docs/stable/generated/torch.clamp.html */
+/**
+ * Limits every element to [min, max]; either may be missing, or a tensor.
+ * @see https://pytorch.org/docs/stable/generated/torch.clamp.html
+ * @example
+ * floatTensor([-2, 0.5, 2]).clamp(-1, 1); // tensor([-1.0000, 0.5000, 1.0000])
+ * floatTensor([-2, 0.5, 2]).clamp({ min: 0 }); // tensor([0.0000, 0.5000, 2.0000])
+ */
 export const clamp = composite(
   "clamp(input, min?, max?)",
   (input: Tensor, min?: Tensor | number | null, max?: Tensor | number | null): Tensor => {
@@ -85,7 +101,13 @@ export const clamp = composite(
   },
 );
 
-/** `value` where `mask` holds. @see https://pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html */
+/**
+ * `value` where `mask` holds.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html
+ * @example
+ * const x = floatTensor([1, 2, 3]);
+ * x.maskedFill(x.gt(1), 0); // tensor([1., 0., 0.])
+ */
 export const maskedFill = composite(
   "maskedFill(input, mask, value)",
   (input: Tensor, mask: Tensor, value: Tensor | number): Tensor => {
@@ -102,7 +124,13 @@ export const maskedFill = composite(
   },
 );
 
-/** The variance over `dim`, of a sample (n − 1) unless `correction` is 0. @see https://pytorch.org/docs/stable/generated/torch.var.html */
+/**
+ * The variance over `dim`, of a sample (n − 1) unless `correction` is 0.
+ * @see https://pytorch.org/docs/stable/generated/torch.var.html
+ * @example
+ * floatTensor([1, 2, 3, 4]).var(); // tensor(1.6667)
+ * floatTensor([1, 2, 3, 4]).var({ correction: 0 }); // tensor(1.2500)
+ */
 export const variance = composite(
   "var(input, dim?, unbiased?, keepdim?, correction?)",
   (
@@ -125,7 +153,12 @@ export const variance = composite(
 
 export { variance as var };
 
-/** The standard deviation: the root of {@link variance}. @see https://pytorch.org/docs/stable/generated/torch.std.html */
+/**
+ * The standard deviation: the root of {@link variance}.
+ * @see https://pytorch.org/docs/stable/generated/torch.std.html
+ * @example
+ * floatTensor([[1, 3], [2, 6]]).std(1); // tensor([1.4142, 2.8284])
+ */
 export const std = composite(
   "std(input, dim?, unbiased?, keepdim?, correction?)",
   (
@@ -142,7 +175,13 @@ export const std = composite(
   },
 );
 
-/** One dimension from several: `startDim` to `endDim`. @see https://pytorch.org/docs/stable/generated/torch.flatten.html */
+/**
+ * One dimension from several: `startDim` to `endDim`.
+ * @see https://pytorch.org/docs/stable/generated/torch.flatten.html
+ * @example
+ * zeros(2, 3, 4).flatten().shape; // [24]
+ * zeros(2, 3, 4).flatten(1).shape; // [2, 12]
+ */
 export const flatten = composite(
   "flatten(input, startDim?, endDim?)",
   (input: Tensor, startDim: number = 0, endDim: number = -1): Tensor => {

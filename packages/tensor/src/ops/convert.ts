@@ -32,6 +32,8 @@ export type ToRest<D extends DType> =
  * The tensor in another dtype or on another device; itself when nothing changes. Leaving a GPU waits where the host
  * can (Node, workers); elsewhere it throws, and `await x.cpu()` is the way.
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to.html
+ * @example
+ * tensor([1.7, -1.7]).to("int64"); // tensor([ 1, -1])
  */
 export function to<D extends DType>(input: Tensor, dtype: D, ...rest: ToRest<D>): Tensor<D>;
 export function to<D extends DType = DType>(
@@ -96,6 +98,8 @@ export function data(input: Tensor): Promise<TypedArray> {
  * The only element, as a number (a bigint where an int64 is beyond 2⁵³) or a boolean.
  * @throws TensorError for more than one element
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.item.html
+ * @example
+ * floatTensor([[2.5]]).item(); // 2.5
  */
 export function item(input: Tensor): number {
   if (input.numel() !== 1) {
@@ -119,7 +123,11 @@ export function toArray(input: Tensor): Nested {
   return build(0, 0);
 }
 
-/** {@link toArray} under PyTorch's name. */
+/**
+ * {@link toArray} under PyTorch's name.
+ * @example
+ * tensor([[1, 2], [3, 4]]).tolist(); // [[1, 2], [3, 4]]
+ */
 export const tolist: typeof toArray = toArray;
 
 /** {@link toArray}, as `JSON.stringify` calls it. */

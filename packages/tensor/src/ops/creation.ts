@@ -198,13 +198,24 @@ function inKind(value: number, dtype: DType): number {
   return kind === "float" ? value : kind === "int" ? Math.trunc(value) : Number(value !== 0);
 }
 
-/** All zeros; float32 unless said otherwise. @see https://pytorch.org/docs/stable/generated/torch.zeros.html */
+/**
+ * All zeros; float32 unless said otherwise.
+ * @see https://pytorch.org/docs/stable/generated/torch.zeros.html
+ * @example
+ * zeros(2, 3); // tensor([[0., 0., 0.], [0., 0., 0.]])
+ * zeros([2], { dtype: "int64" }); // tensor([0, 0])
+ */
 export function zeros<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<NoInfer<D>> {
   const [shape, options] = parseSizes("zeros", args);
   return filled(0, shape, options.dtype ?? state.defaultDType, options);
 }
 
-/** All ones. @see https://pytorch.org/docs/stable/generated/torch.ones.html */
+/**
+ * All ones.
+ * @see https://pytorch.org/docs/stable/generated/torch.ones.html
+ * @example
+ * ones(2, 2); // tensor([[1., 1.], [1., 1.]])
+ */
 export function ones<D extends DType = "float32">(...args: SizesAndOptions<D>): Tensor<NoInfer<D>> {
   const [shape, options] = parseSizes("ones", args);
   return filled(1, shape, options.dtype ?? state.defaultDType, options);
@@ -214,6 +225,8 @@ export function ones<D extends DType = "float32">(...args: SizesAndOptions<D>): 
  * One value everywhere; its kind gives the dtype, as in {@link tensor}.
  * @throws TensorError for a number that the dtype does not have
  * @see https://pytorch.org/docs/stable/generated/torch.full.html
+ * @example
+ * full([2, 2], 7); // tensor([[7, 7], [7, 7]])
  */
 export function full<D extends DType = DType>(
   size: Shape,
@@ -297,6 +310,9 @@ export interface RangeOptions<D extends DType = DType> extends TensorOptions<D> 
 /**
  * start, start + step, … below `end`; `arange(end)` counts from 0. int64 where all three are whole.
  * @see https://pytorch.org/docs/stable/generated/torch.arange.html
+ * @example
+ * arange(5); // tensor([0, 1, 2, 3, 4])
+ * arange(1, 2, 0.25); // tensor([1.0000, 1.2500, 1.5000, 1.7500])
  */
 export function arange<D extends DType = DType>(
   ...args:
@@ -333,7 +349,12 @@ function boundsOf(given: readonly number[], options: RangeOptions): Bounds {
   return [start, end, step];
 }
 
-/** `steps` values evenly from `start` to `end`, both included. @see https://pytorch.org/docs/stable/generated/torch.linspace.html */
+/**
+ * `steps` values evenly from `start` to `end`, both included.
+ * @see https://pytorch.org/docs/stable/generated/torch.linspace.html
+ * @example
+ * linspace(0, 1, 5); // tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+ */
 export function linspace<D extends DType = "float32">(
   start: number,
   end: number,
@@ -363,7 +384,11 @@ function wholeLinspace<D extends DType>(
   return fromArray(values, [steps], options);
 }
 
-/** The identity matrix, n × m. @see https://pytorch.org/docs/stable/generated/torch.eye.html */
+/**
+ * The identity matrix, n × m.
+ * @see https://pytorch.org/docs/stable/generated/torch.eye.html
+ * @example eye(2); // tensor([[1., 0.], [0., 1.]])
+ */
 export function eye<D extends DType = "float32">(
   ...args:
     | readonly [n: number, options?: TensorOptions<D>]

@@ -17,6 +17,8 @@ function twoDims(name: string, dim1: number, dim2: number, rank: number): [numbe
 /**
  * A view of the elements with equal positions in two dimensions, `offset` to the right; it becomes the last dimension.
  * @see https://pytorch.org/docs/stable/generated/torch.diagonal.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).diagonal(); // tensor([1, 4])
  */
 export const diagonal = op(
   "diagonal(input, offset?, dim1?, dim2?)",
@@ -55,6 +57,9 @@ export const diagEmbed = composite(
 /**
  * The diagonal of a matrix as a copy, or a matrix with a vector on its diagonal.
  * @see https://pytorch.org/docs/stable/generated/torch.diag.html
+ * @example
+ * tensor([1, 2]).diag(); // tensor([[1, 0], [0, 2]])
+ * tensor([[1, 2], [3, 4]]).diag(); // tensor([1, 4])
  */
 export const diag = composite(
   "diag(input, diagonal?)",
@@ -72,7 +77,12 @@ export const diagflat = composite(
   (input: Tensor, offset: number = 0): Tensor => diagEmbed(input.reshape(-1), offset),
 );
 
-/** The sum of a matrix's diagonal. @see https://pytorch.org/docs/stable/generated/torch.trace.html */
+/**
+ * The sum of a matrix's diagonal.
+ * @see https://pytorch.org/docs/stable/generated/torch.trace.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).trace(); // tensor(5)
+ */
 export const trace = composite(
   "trace(input)",
   (input: Tensor): Tensor => {
@@ -104,14 +114,24 @@ function triangle(name: "tril" | "triu", input: Tensor, offset: number): Tensor 
   return input;
 }
 
-/** Zero above the diagonal that lies `diagonal` to the right. @see https://pytorch.org/docs/stable/generated/torch.tril.html */
+/**
+ * Zero above the diagonal that lies `diagonal` to the right.
+ * @see https://pytorch.org/docs/stable/generated/torch.tril.html
+ * @example
+ * ones(3, 3).tril(); // tensor([[1., 0., 0.], [1., 1., 0.], [1., 1., 1.]])
+ */
 export const tril = composite(
   "tril(input, diagonal?)",
   (input: Tensor, offset: number = 0): Tensor => triangle("tril", input, offset),
   "TrilBackward0",
 );
 
-/** Zero below the diagonal that lies `diagonal` to the right. @see https://pytorch.org/docs/stable/generated/torch.triu.html */
+/**
+ * Zero below the diagonal that lies `diagonal` to the right.
+ * @see https://pytorch.org/docs/stable/generated/torch.triu.html
+ * @example
+ * ones(3, 3).triu(1); // tensor([[0., 1., 1.], [0., 0., 1.], [0., 0., 0.]])
+ */
 export const triu = composite(
   "triu(input, diagonal?)",
   (input: Tensor, offset: number = 0): Tensor => triangle("triu", input, offset),

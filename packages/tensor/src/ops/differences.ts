@@ -8,7 +8,12 @@ import { cat } from "./joining.ts";
 import type { Dims } from "./reduce.ts";
 import { composite, op } from "./signature.ts";
 
-/** The `n`-th difference of neighbours along `dim`, after adding what to prepend and append. @see https://pytorch.org/docs/stable/generated/torch.diff.html */
+/**
+ * The `n`-th difference of neighbours along `dim`, after adding what to prepend and append.
+ * @see https://pytorch.org/docs/stable/generated/torch.diff.html
+ * @example
+ * tensor([1, 4, 9]).diff(); // tensor([3, 5])
+ */
 export const diff = composite(
   "diff(input, n?, dim?, prepend?, append?)",
   (

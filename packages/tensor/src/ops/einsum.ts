@@ -18,6 +18,10 @@ interface Labelled {
  * `einsum("bij,bjk->bik", a, b)`; repeated letters take a diagonal, `...` stands for any dimensions, which broadcast.
  * @throws TensorError for an equation that does not fit the operands
  * @see https://pytorch.org/docs/stable/generated/torch.einsum.html
+ * @example
+ * einsum("ij,jk->ik", floatTensor([[1, 2]]), floatTensor([[3], [4]])); // tensor([[11.]])
+ * einsum("ii->", eye(3)); // tensor(3.)
+ * einsum("bhqd,bhkd->bhqk", rand(2, 4, 5, 8), rand(2, 4, 6, 8)).shape; // [2, 4, 5, 6]
  */
 export function einsum(equation: string, ...operands: readonly Tensor[] | readonly [readonly Tensor[]]): Tensor {
   const list = (Array.isArray(operands[0]) ? operands[0] : operands) as readonly Tensor[];

@@ -107,6 +107,9 @@ export const signbit: Unary = unary("signbit");
 /**
  * Rounds to whole numbers, halves to even, or to `decimals` places.
  * @see https://pytorch.org/docs/stable/generated/torch.round.html
+ * @example
+ * floatTensor([0.5, 1.5, 2.5]).round(); // tensor([0., 2., 2.])
+ * floatTensor([3.14159]).round({ decimals: 2 }); // tensor([3.1400])
  */
 export const round = composite("round(input, decimals?)", (input: Tensor, decimals: number = 0): Tensor => {
   if (input.dtype === "bool") fail("round", "bool tensors have no arithmetic", "Cast to an integer dtype");

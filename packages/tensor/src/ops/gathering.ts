@@ -11,7 +11,12 @@ import { composite, op } from "./signature.ts";
 import type { ScatterReduce } from "./table.ts";
 import { placeInto } from "./writing.ts";
 
-/** out[i][j] = input[index[i][j]][j] for dim 0. @see https://pytorch.org/docs/stable/generated/torch.gather.html */
+/**
+ * out[i][j] = input[index[i][j]][j] for dim 0.
+ * @see https://pytorch.org/docs/stable/generated/torch.gather.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).gather(1, tensor([[0], [1]])); // tensor([[1], [4]])
+ */
 export const gather = op("gather(input, dim, index)", (input: Tensor, dim: number, index: Tensor): Tensor => {
   const [x, at] = alongside("gather", input, index);
   const d = normalizeDim("gather", dim, x.ndim);
@@ -27,6 +32,8 @@ const reductions: Readonly<Record<string, ScatterReduce>> = { add: "add", multip
 /**
  * A copy of `input` with out[index[i][j]][j] = src[i][j] for dim 0; `src` may be a number.
  * @see https://pytorch.org/docs/stable/generated/torch.scatter.html
+ * @example
+ * zeros(2, 3).scatter(1, tensor([[2], [0]]), 1); // tensor([[0., 0., 1.], [1., 0., 0.]])
  */
 export const scatter = composite(
   "scatter(input, dim, index, src, reduce?)",
@@ -36,14 +43,24 @@ export const scatter = composite(
   },
 );
 
-/** Like {@link scatter}, adding. @see https://pytorch.org/docs/stable/generated/torch.scatter_add.html */
+/**
+ * Like {@link scatter}, adding.
+ * @see https://pytorch.org/docs/stable/generated/torch.scatter_add.html
+ * @example
+ * zeros(3).scatterAdd(0, tensor([0, 2, 2]), ones(3)); // tensor([1., 0., 2.])
+ */
 export const scatterAdd = composite(
   "scatterAdd(input, dim, index, src)",
   (input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor => scatterInto(input, dim, index, src, "add", true),
   "ScatterAddBackward0",
 );
 
-/** Whole slices of `dim` at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.index_select.html */
+/**
+ * Whole slices of `dim` at the positions of a 1-d index.
+ * @see https://pytorch.org/docs/stable/generated/torch.index_select.html
+ * @example
+ * tensor([[1, 2], [3, 4], [5, 6]]).indexSelect(0, tensor([2, 0])); // tensor([[5, 6], [1, 2]])
+ */
 export const indexSelect = composite(
   "indexSelect(input, dim, index)",
   (input: Tensor, dim: number, index: Tensor): Tensor => {
@@ -54,7 +71,12 @@ export const indexSelect = composite(
   },
 );
 
-/** A copy with slices of `source` added at the positions of a 1-d index. @see https://pytorch.org/docs/stable/generated/torch.index_add.html */
+/**
+ * A copy with slices of `source` added at the positions of a 1-d index.
+ * @see https://pytorch.org/docs/stable/generated/torch.index_add.html
+ * @example
+ * zeros(3).indexAdd(0, tensor([0, 0]), floatTensor([1, 2])); // tensor([3., 0., 0.])
+ */
 export const indexAdd = composite(
   "indexAdd(input, dim, index, source, alpha?)",
   (input: Tensor, dim: number, index: Tensor, source: Tensor, alpha: number = 1): Tensor =>
@@ -83,7 +105,14 @@ function place(name: "indexAdd" | "indexCopy", input: Tensor, dim: number, index
   return input.ndim === 0 ? out.view([]) : out;
 }
 
-/** Sorted along `dim`, stable, NaN last, with int64 positions. @see https://pytorch.org/docs/stable/generated/torch.sort.html */
+/**
+ * Sorted along `dim`, stable, NaN last, with int64 positions.
+ * @see https://pytorch.org/docs/stable/generated/torch.sort.html
+ * @example
+ * const { values, indices } = tensor([3, 1, 2]).sort();
+ * [values, indices]; // [tensor([1, 2, 3]), tensor([1, 2, 0])]
+ * tensor([3, 1, 2]).sort({ descending: true }).values; // tensor([3, 2, 1])
+ */
 export const sort = op(
   "sort(input, dim?, descending?, stable?)",
   (input: Tensor, dim: number = -1, descending: boolean = false, _stable?: boolean): ValuesIndices => {
@@ -95,14 +124,25 @@ export const sort = op(
 /** Sorted along the first dimension. @see https://pytorch.org/docs/stable/generated/torch.msort.html */
 export const msort = composite("msort(input)", (input: Tensor): Tensor => sort(input, 0).values);
 
-/** The positions that would sort. @see https://pytorch.org/docs/stable/generated/torch.argsort.html */
+/**
+ * The positions that would sort.
+ * @see https://pytorch.org/docs/stable/generated/torch.argsort.html
+ * @example
+ * tensor([3, 1, 2]).argsort(); // tensor([1, 2, 0])
+ */
 export const argsort = composite(
   "argsort(input, dim?, descending?, stable?)",
   (input: Tensor, dim: number = -1, descending: boolean = false, _stable?: boolean): Tensor =>
     sort(input, dim, descending).indices,
 );
 
-/** The `k` largest (or smallest) along `dim`, sorted, with int64 positions. @see https://pytorch.org/docs/stable/generated/torch.topk.html */
+/**
+ * The `k` largest (or smallest) along `dim`, sorted, with int64 positions.
+ * @see https://pytorch.org/docs/stable/generated/torch.topk.html
+ * @example
+ * const { values, indices } = tensor([1, 4, 2, 3]).topk(2);
+ * [values, indices]; // [tensor([4, 3]), tensor([1, 3])]
+ */
 export const topk = op(
   "topk(input, k, dim?, largest?, sorted?)",
   (input: Tensor, k: number, dim: number = -1, largest: boolean = true, _sorted?: boolean): ValuesIndices => {

@@ -9,7 +9,12 @@ import { extremes } from "./extremes.ts";
 import { tally } from "./scattering.ts";
 import { composite } from "./signature.ts";
 
-/** Counts of elements in `bins` equal intervals from `min` to `max`, or of the data's range. @see https://pytorch.org/docs/stable/generated/torch.histc.html */
+/**
+ * Counts of elements in `bins` equal intervals from `min` to `max`, or of the data's range.
+ * @see https://pytorch.org/docs/stable/generated/torch.histc.html
+ * @example
+ * floatTensor([1, 2, 1]).histc(4, 0, 3); // tensor([0., 2., 1., 0.])
+ */
 export const histc = composite(
   "histc(input, bins?, min?, max?)",
   (input: Tensor, bins: number = 100, min: number = 0, max: number = 0): Tensor => {
@@ -101,7 +106,12 @@ function equalBins(x: Tensor, bins: number, range: readonly number[] | null): Te
   return linspace(from, to, bins + 1, { dtype: x.dtype, device: x.device });
 }
 
-/** How often each whole number from 0 occurs, or the sum of its weights. @see https://pytorch.org/docs/stable/generated/torch.bincount.html */
+/**
+ * How often each whole number from 0 occurs, or the sum of its weights.
+ * @see https://pytorch.org/docs/stable/generated/torch.bincount.html
+ * @example
+ * tensor([0, 2, 2]).bincount(); // tensor([1, 0, 2])
+ */
 export const bincount = composite(
   "bincount(input, weights?, minlength?)",
   (input: Tensor, weights: Tensor | null = null, minlength: number = 0): Tensor => {

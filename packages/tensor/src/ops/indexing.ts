@@ -29,7 +29,14 @@ interface Cut {
  * @throws TensorError for an index outside its dimension or too many of them
  * @see https://pytorch.org/docs/stable/tensor_view.html
  * @example
- * t.at(0); t.at([2, 5]); t.at("...", -1); t.at([null, null, 2], 3); t.at(t.gt(0)); t.at(tensor([0, 2]))
+ * const x = arange(12).view(3, 4); // [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+ * x.at(0); // tensor([0, 1, 2, 3]): x[0]
+ * x.at(-1, 2); // tensor(10): x[-1, 2]
+ * x.at([1, 3], 0); // tensor([4, 8]): x[1:3, 0]
+ * x.at("...", [null, null, 2]); // tensor([[ 0, 2], [ 4, 6], [ 8, 10]]): x[..., ::2]
+ * x.at(null, 0).shape; // [1, 4]: x[None, 0]
+ * x.at(x.gt(9)); // tensor([10, 11]): x[x > 9]
+ * x.at(tensor([2, 0]), tensor([1, 3])); // tensor([9, 3]): x[[2, 0], [1, 3]]
  */
 export function at(input: Tensor, ...index: readonly Index[]): Tensor {
   const read = (): Tensor => {

@@ -18,6 +18,9 @@ function needSome(name: string, tensors: readonly Tensor[]): void {
 /**
  * Tensors joined along an existing dimension; they agree in all others. Empty 1-d tensors are skipped, as in PyTorch.
  * @see https://pytorch.org/docs/stable/generated/torch.cat.html
+ * @example
+ * cat([zeros(2, 3), ones(1, 3)]).shape; // [3, 3]
+ * cat([tensor([[1], [2]]), tensor([[3], [4]])], 1); // tensor([[1, 3], [2, 4]])
  */
 export const cat = op("cat(tensors, dim?)", (tensors: readonly Tensor[], dim: number = 0): Tensor => {
   needSome("cat", tensors);
@@ -29,7 +32,13 @@ export const cat = op("cat(tensors, dim?)", (tensors: readonly Tensor[], dim: nu
   return apply("cat", parts, { dim: at });
 });
 
-/** Tensors of one shape joined along a new dimension. @see https://pytorch.org/docs/stable/generated/torch.stack.html */
+/**
+ * Tensors of one shape joined along a new dimension.
+ * @see https://pytorch.org/docs/stable/generated/torch.stack.html
+ * @example
+ * stack([tensor([1, 2]), tensor([3, 4])]); // tensor([[1, 2], [3, 4]])
+ * stack([zeros(3), ones(3)], 1).shape; // [3, 2]
+ */
 export const stack = composite("stack(tensors, dim?)", (tensors: readonly Tensor[], dim: number = 0): Tensor => {
   needSome("stack", tensors);
   const [first] = tensors;
@@ -48,6 +57,9 @@ export const stack = composite("stack(tensors, dim?)", (tensors: readonly Tensor
 /**
  * Views of `splitSize` elements each along `dim` (the last may be smaller), or of the sizes listed.
  * @see https://pytorch.org/docs/stable/generated/torch.split.html
+ * @example
+ * arange(5).split(2); // [tensor([0, 1]), tensor([2, 3]), tensor([4])]
+ * arange(5).split([1, 4]); // [tensor([0]), tensor([1, 2, 3, 4])]
  */
 export const split = op(
   "split(input, splitSize, dim?)",
@@ -70,7 +82,12 @@ function evenly(size: number, step: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.min(step, size - i * step));
 }
 
-/** At most `chunks` views of equal size along `dim`. @see https://pytorch.org/docs/stable/generated/torch.chunk.html */
+/**
+ * At most `chunks` views of equal size along `dim`.
+ * @see https://pytorch.org/docs/stable/generated/torch.chunk.html
+ * @example
+ * arange(6).chunk(3); // [tensor([0, 1]), tensor([2, 3]), tensor([4, 5])]
+ */
 export const chunk = op("chunk(input, chunks, dim?)", (input: Tensor, chunks: number, dim: number = 0): Tensor[] => {
   if (!(chunks > 0)) fail("chunk", `needs at least one chunk, got ${chunks}`);
   const size = input.shape[normalizeDim("chunk", dim, input.ndim)]!;
@@ -79,7 +96,12 @@ export const chunk = op("chunk(input, chunks, dim?)", (input: Tensor, chunks: nu
     : split(input, Math.ceil(size / chunks), dim);
 });
 
-/** One view for each position of `dim`, without that dimension. @see https://pytorch.org/docs/stable/generated/torch.unbind.html */
+/**
+ * One view for each position of `dim`, without that dimension.
+ * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).unbind(); // [tensor([1, 2]), tensor([3, 4])]
+ */
 export const unbind = op(
   "unbind(input, dim?)",
   (input: Tensor, dim: number = 0): Tensor[] => {
@@ -90,7 +112,12 @@ export const unbind = op(
   "UnbindBackward0",
 );
 
-/** Repeats the whole tensor along each dimension. @see https://pytorch.org/docs/stable/generated/torch.Tensor.repeat.html */
+/**
+ * Repeats the whole tensor along each dimension.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.repeat.html
+ * @example
+ * tensor([1, 2]).repeat(2, 2); // tensor([[1, 2, 1, 2], [1, 2, 1, 2]])
+ */
 export function repeat(input: Tensor, ...repeats: Sizes<"repeats">): Tensor {
   const times = sizes(repeats, "repeat", "repeats");
   if (times.length < input.ndim) fail("repeat", `needs ${input.ndim} or more counts, got ${showShape(times)}`);

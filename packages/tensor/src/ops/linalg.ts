@@ -12,6 +12,9 @@ import { labelled } from "./labels.ts";
  * The matrix product with PyTorch's rules: 1-d operands are vectors, leading dimensions are batches and broadcast.
  * @throws TensorError when the inner sizes differ
  * @see https://pytorch.org/docs/stable/generated/torch.matmul.html
+ * @example
+ * floatTensor([[1, 2], [3, 4]]).matmul(floatTensor([1, 1])); // tensor([3., 7.])
+ * rand(8, 3, 4).matmul(rand(4, 5)).shape; // [8, 3, 5]
  */
 export function matmul(input: Tensor, other: Tensor): Tensor {
   needTensor("matmul", input);
@@ -73,7 +76,12 @@ export function mm(input: Tensor, mat2: Tensor): Tensor {
   return matrices("mm", input, mat2);
 }
 
-/** [b, n, k] × [b, k, m]. @see https://pytorch.org/docs/stable/generated/torch.bmm.html */
+/**
+ * [b, n, k] × [b, k, m].
+ * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
+ * @example
+ * rand(8, 3, 4).bmm(rand(8, 4, 5)).shape; // [8, 3, 5]
+ */
 export function bmm(input: Tensor, mat2: Tensor): Tensor {
   needRank("bmm", input, 3);
   needRank("bmm", mat2, 3);
@@ -91,7 +99,12 @@ export function mv(input: Tensor, vec: Tensor): Tensor {
   return product("mv", input, vec);
 }
 
-/** The inner product of two vectors. @see https://pytorch.org/docs/stable/generated/torch.dot.html */
+/**
+ * The inner product of two vectors.
+ * @see https://pytorch.org/docs/stable/generated/torch.dot.html
+ * @example
+ * floatTensor([1, 2]).dot(floatTensor([3, 4])); // tensor(11.)
+ */
 export function dot(input: Tensor, tensor: Tensor): Tensor {
   needTensor("dot", tensor);
   needRank("dot", input, 1);

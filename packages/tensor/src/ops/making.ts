@@ -48,7 +48,12 @@ function triangleIndices(
   });
 }
 
-/** [2, n] positions of the lower triangle. @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html */
+/**
+ * [2, n] positions of the lower triangle.
+ * @see https://pytorch.org/docs/stable/generated/torch.tril_indices.html
+ * @example
+ * trilIndices(2, 2); // tensor([[0, 1, 1], [0, 0, 1]])
+ */
 export function trilIndices(row: number, col: number, ...rest: TriangleRest): Tensor {
   const [offset, options] = readRest(rest);
   return triangleIndices(row, col, (r) => [0, r + offset + 1], options);
@@ -72,6 +77,8 @@ function readRest(rest: TriangleRest): [number, TensorOptions] {
 /**
  * base^start … base^end, `steps` values evenly spaced in the exponent.
  * @see https://pytorch.org/docs/stable/generated/torch.logspace.html
+ * @example
+ * logspace(0, 2, 3); // tensor([ 1., 10., 100.])
  */
 export function logspace(
   start: number,

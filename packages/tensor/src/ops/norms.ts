@@ -39,7 +39,12 @@ function rootOf(sum: Tensor, root: (sum: Tensor) => Tensor): Tensor {
 /** A norm's order as PyTorch writes it. */
 type NormOrder = number | "fro" | "nuc" | null;
 
-/** The p-norm over `dim`, of all elements without it. @see https://pytorch.org/docs/stable/generated/torch.norm.html */
+/**
+ * The p-norm over `dim`, of all elements without it.
+ * @see https://pytorch.org/docs/stable/generated/torch.norm.html
+ * @example
+ * floatTensor([3, 4]).norm(); // tensor(5.)
+ */
 export const norm = composite(
   "norm(input, p?, dim?, keepdim?, dtype?)",
   (input: Tensor, p: NormOrder = "fro", dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor => {
@@ -87,6 +92,8 @@ interface Rows {
 /**
  * Distances between all rows of [..., n, m] and all rows of [..., k, m].
  * @see https://pytorch.org/docs/stable/generated/torch.cdist.html
+ * @example
+ * cdist(floatTensor([[0, 0]]), floatTensor([[3, 4], [0, 1]])); // tensor([[5., 1.]])
  */
 export const cdist = composite(
   "cdist(input, x2, p?, computeMode?)",

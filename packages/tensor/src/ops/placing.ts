@@ -10,7 +10,12 @@ import { checkIndex, scatterInto } from "./scattering.ts";
 import { composite } from "./signature.ts";
 import type { ScatterReduce } from "./table.ts";
 
-/** A copy with `value` in whole slices of `dim`. @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_fill.html */
+/**
+ * A copy with `value` in whole slices of `dim`.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_fill.html
+ * @example
+ * zeros(3).indexFill(0, tensor([0, 2]), 7); // tensor([7., 0., 7.])
+ */
 export const indexFill = composite(
   "indexFill(input, dim, index, value)",
   (input: Tensor, dim: number, index: Tensor, value: Tensor | number): Tensor => {
@@ -52,6 +57,8 @@ const flatPositions = (name: string, input: Tensor, index: Tensor): Tensor =>
  * Elements of the flattened tensor.
  * @throws TensorError for an index that is out of range, or neither int64 nor int32
  * @see https://pytorch.org/docs/stable/generated/torch.take.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).take(tensor([0, 3])); // tensor([1, 4])
  */
 export const take = composite(
   "take(input, index)",
@@ -99,6 +106,8 @@ const kernels: Readonly<Record<string, ScatterReduce>> = {
 /**
  * Like scatter, combining what meets in one place: "sum", "prod", "mean", "amax" or "amin".
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_reduce_.html
+ * @example
+ * zeros(2).scatterReduce(0, tensor([0, 0, 1]), floatTensor([1, 5, 2]), "amax"); // tensor([5., 2.])
  */
 export const scatterReduce = composite(
   "scatterReduce(input, dim, index, src, reduce, includeSelf?)",
@@ -127,7 +136,13 @@ export const indexReduce = composite(
   },
 );
 
-/** The elements where the mask holds, as a vector. Reads the mask. @see https://pytorch.org/docs/stable/generated/torch.masked_select.html */
+/**
+ * The elements where the mask holds, as a vector. Reads the mask.
+ * @see https://pytorch.org/docs/stable/generated/torch.masked_select.html
+ * @example
+ * const x = tensor([1, 2, 3]);
+ * x.maskedSelect(x.gt(1)); // tensor([2, 3])
+ */
 export const maskedSelect = composite(
   "maskedSelect(input, mask)",
   (input: Tensor, mask: Tensor): Tensor => {

@@ -125,7 +125,12 @@ function xTimesLog(name: string, input: Operand, other: Operand, shift: 0 | 1): 
   return where(zero, 0, product);
 }
 
-/** log(eᵃ + eᵇ), without overflow. @see https://pytorch.org/docs/stable/generated/torch.logaddexp.html */
+/**
+ * log(eᵃ + eᵇ), without overflow.
+ * @see https://pytorch.org/docs/stable/generated/torch.logaddexp.html
+ * @example
+ * floatTensor([0]).logaddexp(floatTensor([0])); // tensor([0.6931])
+ */
 export const logaddexp = composite(
   "logaddexp(input, other)",
   (input: Tensor, other: Tensor): Tensor => {
@@ -171,14 +176,24 @@ export const floatPower = composite("floatPower(input, exponent)", (input: Opera
   return apply("pow", [x!, y!]);
 });
 
-/** 0 below zero, 1 above, `values` at zero. @see https://pytorch.org/docs/stable/generated/torch.heaviside.html */
+/**
+ * 0 below zero, 1 above, `values` at zero.
+ * @see https://pytorch.org/docs/stable/generated/torch.heaviside.html
+ * @example
+ * floatTensor([-1, 0, 1]).heaviside(floatTensor([0.5])); // tensor([0.0000, 0.5000, 1.0000])
+ */
 export const heaviside = composite("heaviside(input, values)", (input: Tensor, values: Tensor): Tensor => {
   needTensors("heaviside", input, values);
   if (input.dtype !== values.dtype) fail("heaviside", `dtypes ${input.dtype} and ${values.dtype} differ`);
   return where(input.eq(0), values, input.gt(0).to(input.dtype));
 });
 
-/** NaN and infinities replaced: by 0 and the largest numbers unless given. @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html */
+/**
+ * NaN and infinities replaced: by 0 and the largest numbers unless given.
+ * @see https://pytorch.org/docs/stable/generated/torch.nan_to_num.html
+ * @example
+ * floatTensor([NaN, Infinity, 1]).nanToNum(0, 9); // tensor([0., 9., 1.])
+ */
 export const nanToNum = composite(
   "nanToNum(input, nan?, posinf?, neginf?)",
   (input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor => {
@@ -224,7 +239,12 @@ function roundedOnce(name: string, operands: readonly Tensor[], f: (...xs: Tenso
 
 const times = (x: Tensor, by: number): Tensor => (by === 1 ? x : x.mul(Number(by)));
 
-/** input + value · tensor1 · tensor2. @see https://pytorch.org/docs/stable/generated/torch.addcmul.html */
+/**
+ * input + value · tensor1 · tensor2.
+ * @see https://pytorch.org/docs/stable/generated/torch.addcmul.html
+ * @example
+ * ones(2).addcmul(floatTensor([1, 2]), floatTensor([3, 4]), { value: 10 }); // tensor([31., 81.])
+ */
 export const addcmul = composite(
   "addcmul(input, tensor1, tensor2, value?)",
   (input: Tensor, tensor1: Tensor, tensor2: Tensor, value: number = 1): Tensor =>
@@ -248,6 +268,8 @@ export const addcdiv = composite(
 /**
  * start + weight · (end − start), from whichever is nearer, so that weight 1 gives `end` itself.
  * @see https://pytorch.org/docs/stable/generated/torch.lerp.html
+ * @example
+ * floatTensor([0, 10]).lerp(floatTensor([10, 20]), 0.5); // tensor([ 5., 15.])
  */
 export const lerp = composite(
   "lerp(input, end, weight)",

@@ -15,7 +15,12 @@ function needVectors(name: string, ...vectors: readonly Tensor[]): void {
   if (wrong) fail(name, `needs vectors, got ${showShape(wrong.shape)}`);
 }
 
-/** All products of two vectors' elements, [n, m]. @see https://pytorch.org/docs/stable/generated/torch.outer.html */
+/**
+ * All products of two vectors' elements, [n, m].
+ * @see https://pytorch.org/docs/stable/generated/torch.outer.html
+ * @example
+ * tensor([1, 2]).outer(tensor([3, 4])); // tensor([[3, 4], [6, 8]])
+ */
 export const outer = composite("outer(input, vec2)", (input: Tensor, vec2: Tensor): Tensor => {
   needVectors("outer", input, vec2);
   return input.unsqueeze(1).mul(vec2);
@@ -36,6 +41,8 @@ export const inner = composite("inner(input, other)", (input: Tensor, other: Ten
 /**
  * Sums of products over `dims`: so many last of the first and first of the second, or two lists.
  * @see https://pytorch.org/docs/stable/generated/torch.tensordot.html
+ * @example
+ * tensordot(rand(2, 3, 4), rand(3, 4, 5), 2).shape; // [2, 5]
  */
 export const tensordot = composite(
   "tensordot(input, other, dims?)",
@@ -67,7 +74,12 @@ function lastAndFirst(input: Tensor, count: number): number[][] {
   return [range.map((i) => input.ndim - count + i), range];
 }
 
-/** Every element of the first times the whole second. @see https://pytorch.org/docs/stable/generated/torch.kron.html */
+/**
+ * Every element of the first times the whole second.
+ * @see https://pytorch.org/docs/stable/generated/torch.kron.html
+ * @example
+ * tensor([[1, 2]]).kron(tensor([[1, 1]])); // tensor([[1, 1, 2, 2]])
+ */
 export const kron = composite("kron(input, other)", (input: Tensor, other: Tensor): Tensor => {
   const rank = Math.max(input.ndim, other.ndim);
   const padded = (x: Tensor): number[] => [...new Array<number>(rank - x.ndim).fill(1), ...x.shape];
@@ -111,7 +123,12 @@ function factorFor({ dtype }: Tensor, factor: number): number {
   return dtype === "bool" ? Number(factor !== 0) : Math.trunc(factor);
 }
 
-/** beta · input + alpha · (mat1 @ mat2). @see https://pytorch.org/docs/stable/generated/torch.addmm.html */
+/**
+ * beta · input + alpha · (mat1 @ mat2).
+ * @see https://pytorch.org/docs/stable/generated/torch.addmm.html
+ * @example
+ * zeros(2, 2).addmm(ones(2, 3), ones(3, 2)); // tensor([[3., 3.], [3., 3.]])
+ */
 export const addmm = composite(
   "addmm(input, mat1, mat2, beta?, alpha?)",
   (input: Tensor, mat1: Tensor, mat2: Tensor, beta: number = 1, alpha: number = 1): Tensor => {

@@ -63,7 +63,12 @@ function interpolated(sorted: Tensor, q: Tensor, skipNan: boolean, interpolation
   return value(low).lerp(value(high), weight);
 }
 
-/** The values below which a share `q` of the elements lies. @see https://pytorch.org/docs/stable/generated/torch.quantile.html */
+/**
+ * The values below which a share `q` of the elements lies.
+ * @see https://pytorch.org/docs/stable/generated/torch.quantile.html
+ * @example
+ * floatTensor([1, 2, 3, 4]).quantile(0.5); // tensor(2.5000)
+ */
 export const quantile = composite(
   "quantile(input, q, dim?, keepdim?, interpolation?)",
   quantileBody("quantile", false),

@@ -29,7 +29,13 @@ function picked({ lanes, home }: Lanes, order: Tensor, place: Tensor): ValuesInd
   return valuesIndices(home(lanes.gather(-1, index)), home(index));
 }
 
-/** The k-th smallest along `dim` and its position. @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html */
+/**
+ * The k-th smallest along `dim` and its position.
+ * @see https://pytorch.org/docs/stable/generated/torch.kthvalue.html
+ * @example
+ * const { values, indices } = tensor([3, 1, 2]).kthvalue(2);
+ * [values, indices]; // [tensor(2), tensor(2)]
+ */
 export const kthvalue = composite(
   "kthvalue(input, k, dim?, keepdim?)",
   (input: Tensor, k: number, dim: number = -1, keepdim: boolean = false): ValuesIndices => {
@@ -122,7 +128,12 @@ export const median: Median = median_("median", false);
 /** {@link median} without NaN. @see https://pytorch.org/docs/stable/generated/torch.nanmedian.html */
 export const nanmedian: Median = median_("nanmedian", true);
 
-/** The most frequent element along `dim`, the smallest of several, and a position. @see https://pytorch.org/docs/stable/generated/torch.mode.html */
+/**
+ * The most frequent element along `dim`, the smallest of several, and a position.
+ * @see https://pytorch.org/docs/stable/generated/torch.mode.html
+ * @example
+ * tensor([1, 2, 2]).mode().values; // tensor(2)
+ */
 export const mode = composite(
   "mode(input, dim?, keepdim?)",
   (input: Tensor, dim: number = -1, keepdim: boolean = false): ValuesIndices => {

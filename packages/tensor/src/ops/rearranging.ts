@@ -8,7 +8,12 @@ import { asVector } from "./scattering.ts";
 import { composite, op, type Sizes, sizes } from "./signature.ts";
 import { permute, reshape, transpose, view } from "./views.ts";
 
-/** Two dimensions swapped. @see https://pytorch.org/docs/stable/generated/torch.swapaxes.html */
+/**
+ * Two dimensions swapped.
+ * @see https://pytorch.org/docs/stable/generated/torch.swapaxes.html
+ * @example
+ * zeros(2, 3, 4).swapaxes(0, 2).shape; // [4, 3, 2]
+ */
 export const swapaxes = op(
   "swapaxes(input, axis0, axis1)",
   (input: Tensor, axis0: number, axis1: number): Tensor => transpose(input, axis0, axis1),
@@ -28,6 +33,8 @@ function listOf(dims: number | readonly number[]): readonly number[] {
  * Dimensions at new places; the others keep their order.
  * @throws TensorError when the lists differ in length or name a dimension twice
  * @see https://pytorch.org/docs/stable/generated/torch.movedim.html
+ * @example
+ * zeros(2, 3, 4).movedim(0, -1).shape; // [3, 4, 2]
  */
 export const movedim = op(
   "movedim(input, source, destination)",
@@ -58,7 +65,12 @@ export function ravel(input: Tensor): Tensor {
   return reshape(input, -1);
 }
 
-/** One dimension as several, one size of which may be -1. @see https://pytorch.org/docs/stable/generated/torch.unflatten.html */
+/**
+ * One dimension as several, one size of which may be -1.
+ * @see https://pytorch.org/docs/stable/generated/torch.unflatten.html
+ * @example
+ * zeros(6, 4).unflatten(0, [2, 3]).shape; // [2, 3, 4]
+ */
 export const unflatten = op("unflatten(input, dim, sizes)", (input: Tensor, dim: number, sizes: Shape): Tensor => {
   const at = normalizeDim("unflatten", dim, input.ndim);
   if (sizes.length === 0) fail("unflatten", "needs at least one size");
@@ -104,6 +116,8 @@ export function sumToSize(input: Tensor, ...size: Sizes<"size">): Tensor {
 /**
  * A view of all windows of `size` elements along a dimension, `step` apart; they become the last dimension.
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.unfold.html
+ * @example
+ * arange(5).unfold(0, 3, 1); // tensor([[0, 1, 2], [1, 2, 3], [2, 3, 4]])
  */
 export const unfold = op(
   "unfold(input, dimension, size, step)",
@@ -122,7 +136,12 @@ export const unfold = op(
   "UnfoldBackward0",
 );
 
-/** Turned by `k` quarters from `dims[0]` towards `dims[1]`. @see https://pytorch.org/docs/stable/generated/torch.rot90.html */
+/**
+ * Turned by `k` quarters from `dims[0]` towards `dims[1]`.
+ * @see https://pytorch.org/docs/stable/generated/torch.rot90.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).rot90(); // tensor([[2, 4], [1, 3]])
+ */
 export const rot90 = composite(
   "rot90(input, k?, dims?)",
   (input: Tensor, k: number = 1, dims: readonly number[] = [0, 1]): Tensor => {
@@ -140,6 +159,8 @@ export const rot90 = composite(
 /**
  * Elements moved along dimensions, those beyond the end coming in at the start; without `dims`, of the flattened tensor.
  * @see https://pytorch.org/docs/stable/generated/torch.roll.html
+ * @example
+ * tensor([1, 2, 3]).roll(1); // tensor([3, 1, 2])
  */
 export const roll = composite(
   "roll(input, shifts, dims?)",
@@ -166,13 +187,23 @@ export function fliplr(input: Tensor): Tensor {
   return input.flip(1);
 }
 
-/** Rows in reverse order. @see https://pytorch.org/docs/stable/generated/torch.flipud.html */
+/**
+ * Rows in reverse order.
+ * @see https://pytorch.org/docs/stable/generated/torch.flipud.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).flipud(); // tensor([[3, 4], [1, 2]])
+ */
 export function flipud(input: Tensor): Tensor {
   if (input.ndim < 1) fail("flipud", "needs at least 1 dimension, got a 0-d tensor");
   return input.flip(0);
 }
 
-/** Repeats the whole tensor; missing leading counts are 1. @see https://pytorch.org/docs/stable/generated/torch.tile.html */
+/**
+ * Repeats the whole tensor; missing leading counts are 1.
+ * @see https://pytorch.org/docs/stable/generated/torch.tile.html
+ * @example
+ * tensor([1, 2]).tile(2); // tensor([1, 2, 1, 2])
+ */
 export function tile(input: Tensor, ...dims: Sizes<"dims">): Tensor {
   const counts = sizes(dims, "tile", "dims");
   return inNameOf("tile", () => input.repeat([...input.shape.slice(counts.length).map(() => 1), ...counts]));
@@ -181,6 +212,8 @@ export function tile(input: Tensor, ...dims: Sizes<"dims">): Tensor {
 /**
  * Each element (or slice of `dim`) `repeats` times in place; `repeats` may be a tensor with one count each.
  * @see https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
+ * @example
+ * tensor([1, 2]).repeatInterleave(2); // tensor([1, 1, 2, 2])
  */
 export const repeatInterleave = composite(
   "repeatInterleave(input, repeats, dim?)",

@@ -22,7 +22,15 @@ function castTo(input: Tensor, dtype: DType | null | undefined): Tensor {
   return dtype && dtype !== input.dtype ? apply("cast", [input], { dtype }) : input;
 }
 
-/** The sum; int64 for whole numbers and bools. @see https://pytorch.org/docs/stable/generated/torch.sum.html */
+/**
+ * The sum; int64 for whole numbers and bools.
+ * @see https://pytorch.org/docs/stable/generated/torch.sum.html
+ * @example
+ * const x = floatTensor([[1, 2], [3, 4]]);
+ * x.sum(); // tensor(10.)
+ * x.sum(0); // tensor([4., 6.])
+ * x.sum({ dim: 1, keepdim: true }); // tensor([[3.], [7.]])
+ */
 export const sum = op(
   "sum(input, dim?, keepdim?, dtype?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor => {
@@ -31,14 +39,24 @@ export const sum = op(
   },
 );
 
-/** The product over one dimension or all. @see https://pytorch.org/docs/stable/generated/torch.prod.html */
+/**
+ * The product over one dimension or all.
+ * @see https://pytorch.org/docs/stable/generated/torch.prod.html
+ * @example
+ * tensor([2, 3, 4]).prod(); // tensor(24)
+ */
 export const prod = op(
   "prod(input, dim?, keepdim?, dtype?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor =>
     castTo(reduce("prod", castTo(input, dtype), dim, keepdim), dtype),
 );
 
-/** The mean of a float tensor. @see https://pytorch.org/docs/stable/generated/torch.mean.html */
+/**
+ * The mean of a float tensor.
+ * @see https://pytorch.org/docs/stable/generated/torch.mean.html
+ * @example
+ * floatTensor([[1, 2], [3, 4]]).mean(1); // tensor([1.5000, 3.5000])
+ */
 export const mean = composite(
   "mean(input, dim?, keepdim?, dtype?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor => {
@@ -50,7 +68,12 @@ export const mean = composite(
   },
 );
 
-/** The largest element. @see https://pytorch.org/docs/stable/generated/torch.amax.html */
+/**
+ * The largest element.
+ * @see https://pytorch.org/docs/stable/generated/torch.amax.html
+ * @example
+ * tensor([[1, 5], [3, 4]]).amax(1); // tensor([5, 4])
+ */
 export const amax = op("amax(input, dim?, keepdim?)", (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => {
   needElements("amax", input, dim);
   return labelled(reduce("amax", input, dim, keepdim), "AmaxBackward0");
@@ -68,7 +91,12 @@ function arg(name: "argmax" | "argmin", input: Tensor, dim: number | null | unde
   return reduce(name, input, dim, keepdim);
 }
 
-/** int64 position of the first largest element, in the flattened tensor when no `dim` is given. @see https://pytorch.org/docs/stable/generated/torch.argmax.html */
+/**
+ * int64 position of the first largest element, in the flattened tensor when no `dim` is given.
+ * @see https://pytorch.org/docs/stable/generated/torch.argmax.html
+ * @example
+ * tensor([[1, 5], [3, 4]]).argmax(1); // tensor([1, 1])
+ */
 export const argmax = op(
   "argmax(input, dim?, keepdim?)",
   (input: Tensor, dim?: number | null, keepdim: boolean = false): Tensor => arg("argmax", input, dim, keepdim),
@@ -86,13 +114,23 @@ function flags(name: "any" | "all", input: Tensor, dim: Dims | undefined, keepdi
   return input.dtype === "uint8" ? castTo(found, "uint8") : found;
 }
 
-/** Whether any element is non-zero. @see https://pytorch.org/docs/stable/generated/torch.any.html */
+/**
+ * Whether any element is non-zero.
+ * @see https://pytorch.org/docs/stable/generated/torch.any.html
+ * @example
+ * tensor([0, 1]).any(); // tensor(True)
+ */
 export const any = op(
   "any(input, dim?, keepdim?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => flags("any", input, dim, keepdim),
 );
 
-/** Whether all elements are non-zero. @see https://pytorch.org/docs/stable/generated/torch.all.html */
+/**
+ * Whether all elements are non-zero.
+ * @see https://pytorch.org/docs/stable/generated/torch.all.html
+ * @example
+ * tensor([0, 1]).all(); // tensor(False)
+ */
 export const all = op(
   "all(input, dim?, keepdim?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false): Tensor => flags("all", input, dim, keepdim),
@@ -102,7 +140,12 @@ function scan(name: ScanOp, input: Tensor, dim: number): Tensor[] {
   return applyAll(name, [input], { dim: normalizeDim(name, dim, input.ndim) });
 }
 
-/** The running sum. @see https://pytorch.org/docs/stable/generated/torch.cumsum.html */
+/**
+ * The running sum.
+ * @see https://pytorch.org/docs/stable/generated/torch.cumsum.html
+ * @example
+ * tensor([1, 2, 3]).cumsum(0); // tensor([1, 3, 6])
+ */
 export const cumsum = op(
   "cumsum(input, dim, dtype?)",
   (input: Tensor, dim: number, dtype?: DType | null): Tensor =>
@@ -122,7 +165,12 @@ export const logcumsumexp = op("logcumsumexp(input, dim)", (input: Tensor, dim: 
   return scan("logcumsumexp", input, dim)[0]!;
 });
 
-/** The running maximum and where it was met. @see https://pytorch.org/docs/stable/generated/torch.cummax.html */
+/**
+ * The running maximum and where it was met.
+ * @see https://pytorch.org/docs/stable/generated/torch.cummax.html
+ * @example
+ * tensor([1, 3, 2]).cummax(0).values; // tensor([1, 3, 3])
+ */
 export const cummax = op("cummax(input, dim)", (input: Tensor, dim: number): ValuesIndices => {
   const [values, indices] = scan("cummax", input, dim);
   return valuesIndices(values!, indices!);

@@ -21,7 +21,12 @@ export function randintLike(
   return randint(low, high, input.shape, { dtype: input.dtype, device: input.device, ...options });
 }
 
-/** 1 with the probability each element gives, else 0. @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html */
+/**
+ * 1 with the probability each element gives, else 0.
+ * @see https://pytorch.org/docs/stable/generated/torch.bernoulli.html
+ * @example
+ * bernoulli(floatTensor([0, 1])); // tensor([0., 1.])
+ */
 export const bernoulli = composite(
   "bernoulli(input, p?, generator?)",
   (input: Tensor, p?: number | null, generator?: Generator): Tensor => {
@@ -67,6 +72,8 @@ function detached(value: Tensor | number): Tensor | number {
  * Positions drawn from each row of weights, [rows, numSamples].
  * @throws TensorError when a row has fewer non-zero weights than draws without replacement
  * @see https://pytorch.org/docs/stable/generated/torch.multinomial.html
+ * @example
+ * multinomial(floatTensor([0, 1, 0]), 3, true); // tensor([1, 1, 1])
  */
 export const multinomial = composite(
   "multinomial(input, numSamples, replacement?, generator?)",

@@ -34,7 +34,12 @@ function wholeNumbers(
   return fromArray(Int32Array.from(values), shape, { dtype, device: like.device });
 }
 
-/** Positions of the non-zero elements, [count, ndim]. @see https://pytorch.org/docs/stable/generated/torch.argwhere.html */
+/**
+ * Positions of the non-zero elements, [count, ndim].
+ * @see https://pytorch.org/docs/stable/generated/torch.argwhere.html
+ * @example
+ * tensor([[0, 1], [1, 0]]).argwhere(); // tensor([[0, 1], [1, 0]])
+ */
 export const argwhere = op("argwhere(input)", (input: Tensor): Tensor => positionsOf(input));
 
 /** A matrix of positions, or a vector for each dimension. */
@@ -60,6 +65,8 @@ function before(a: Value, b: Value): boolean {
 /**
  * Where elements would go in sorted rows so that they stay sorted: before equal ones, or behind if `right`.
  * @see https://pytorch.org/docs/stable/generated/torch.searchsorted.html
+ * @example
+ * searchsorted(tensor([1, 3, 5]), tensor([0, 3, 9])); // tensor([0, 1, 3])
  */
 export const searchsorted = composite(
   "searchsorted(input, values, outInt32?, right?, side?, sorter?)",
@@ -105,7 +112,12 @@ function bisect(sorted: Tensor, values: Tensor, behind: boolean): Tensor {
   return found;
 }
 
-/** The interval between `boundaries` that each element lies in. @see https://pytorch.org/docs/stable/generated/torch.bucketize.html */
+/**
+ * The interval between `boundaries` that each element lies in.
+ * @see https://pytorch.org/docs/stable/generated/torch.bucketize.html
+ * @example
+ * bucketize(tensor([0, 3, 9]), tensor([1, 3, 5]), { right: true }); // tensor([0, 2, 3])
+ */
 export const bucketize = op(
   "bucketize(input, boundaries, outInt32?, right?)",
   (input: Tensor, boundaries: Tensor, outInt32: boolean = false, right: boolean = false): Tensor => {
@@ -211,6 +223,8 @@ function collect(slices: Slices, order: readonly number[], withInverse: boolean,
 /**
  * The distinct elements (or slices of `dim`), sorted; on demand the number of each element's, and how often each occurs.
  * @see https://pytorch.org/docs/stable/generated/torch.unique.html
+ * @example
+ * tensor([3, 1, 3]).unique(); // tensor([1, 3])
  */
 export const unique: UniqueFunction = composite(
   "unique(input, sorted?, returnInverse?, returnCounts?, dim?)",

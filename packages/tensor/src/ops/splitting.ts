@@ -17,6 +17,8 @@ export const splitWithSizes = op(
 /**
  * Views between the cuts, or a number of parts, the first of which are one larger where the size does not divide.
  * @see https://pytorch.org/docs/stable/generated/torch.tensor_split.html
+ * @example
+ * arange(5).tensorSplit(2); // [tensor([0, 1, 2]), tensor([3, 4])]
  */
 export const tensorSplit = op(
   "tensorSplit(input, indicesOrSections, dim?)",

@@ -55,14 +55,24 @@ export const concatenate = op(
   (tensors: Tensors, dim: number = 0): Tensor => cat(tensors, dim),
 );
 
-/** Side by side: along the second dimension, vectors along their only one. @see https://pytorch.org/docs/stable/generated/torch.hstack.html */
+/**
+ * Side by side: along the second dimension, vectors along their only one.
+ * @see https://pytorch.org/docs/stable/generated/torch.hstack.html
+ * @example
+ * hstack([tensor([1]), tensor([2, 3])]); // tensor([1, 2, 3])
+ */
 export const hstack = composite("hstack(tensors)", (tensors: Tensors): Tensor => {
   needSome("hstack", tensors);
   const parts = atleast1d(tensors);
   return cat(parts, parts[0]!.ndim === 1 ? 0 : 1);
 });
 
-/** On top of each other: along the first dimension, vectors as rows. @see https://pytorch.org/docs/stable/generated/torch.vstack.html */
+/**
+ * On top of each other: along the first dimension, vectors as rows.
+ * @see https://pytorch.org/docs/stable/generated/torch.vstack.html
+ * @example
+ * vstack([tensor([1, 2]), tensor([3, 4])]); // tensor([[1, 2], [3, 4]])
+ */
 export const vstack = composite("vstack(tensors)", (tensors: Tensors): Tensor => {
   needSome("vstack", tensors);
   return cat(atleast2d(tensors), 0);
@@ -90,14 +100,24 @@ export function broadcastShapes(...shapes: readonly (Shape | number)[]): Shape {
     .reduce<Shape>((a, b) => broadcastTwo("broadcastShapes", a, b), []);
 }
 
-/** All tensors as views of their common shape. @see https://pytorch.org/docs/stable/generated/torch.broadcast_tensors.html */
+/**
+ * All tensors as views of their common shape.
+ * @see https://pytorch.org/docs/stable/generated/torch.broadcast_tensors.html
+ * @example
+ * broadcastTensors(zeros(3, 1), zeros(4)).map(({ shape }) => shape); // [3, 4] [3, 4]
+ */
 export function broadcastTensors(...tensors: Variadic): Tensor[] {
   const list = listOf(tensors);
   const shape = broadcastAll("broadcastTensors", list);
   return list.map((x) => x.expand(shape));
 }
 
-/** Matrices along the diagonal of a larger one; vectors count as rows. @see https://pytorch.org/docs/stable/generated/torch.block_diag.html */
+/**
+ * Matrices along the diagonal of a larger one; vectors count as rows.
+ * @see https://pytorch.org/docs/stable/generated/torch.block_diag.html
+ * @example
+ * blockDiag(ones(1, 2), ones(1, 1)); // tensor([[1., 1., 0.], [0., 0., 1.]])
+ */
 export function blockDiag(...tensors: Variadic): Tensor {
   const blocks = atleast2d(listOf(tensors));
   needSome("blockDiag", blocks);
@@ -123,7 +143,12 @@ export interface MeshgridOptions {
   readonly indexing?: "ij" | "xy";
 }
 
-/** Coordinates of a grid, one tensor for each vector. @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html */
+/**
+ * Coordinates of a grid, one tensor for each vector.
+ * @see https://pytorch.org/docs/stable/generated/torch.meshgrid.html
+ * @example
+ * meshgrid([tensor([1, 2]), tensor([3, 4])], { indexing: "ij" }); // [tensor([[1, 1], [2, 2]]), tensor([[3, 4], [3, 4]])]
+ */
 export function meshgrid(...args: readonly (Tensor | Tensors | MeshgridOptions)[]): Tensor[] {
   const last = args.at(-1);
   const { indexing = "ij" } = isOptions(last) ? (last as MeshgridOptions) : {};
@@ -138,7 +163,12 @@ export function meshgrid(...args: readonly (Tensor | Tensors | MeshgridOptions)[
   return swap ? [grids[1]!, grids[0]!, ...grids.slice(2)] : grids;
 }
 
-/** Every choice of one element from each vector, a row each. @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html */
+/**
+ * Every choice of one element from each vector, a row each.
+ * @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html
+ * @example
+ * cartesianProd(tensor([1, 2]), tensor([3, 4])); // tensor([[1, 3], [1, 4], [2, 3], [2, 4]])
+ */
 export function cartesianProd(...tensors: Variadic): Tensor {
   const list = listOf(tensors);
   needSome("cartesianProd", list);
@@ -158,7 +188,12 @@ function choices(n: number, r: number): number {
   return count;
 }
 
-/** Every choice of `r` elements of a vector, in order, a row each. @see https://pytorch.org/docs/stable/generated/torch.combinations.html */
+/**
+ * Every choice of `r` elements of a vector, in order, a row each.
+ * @see https://pytorch.org/docs/stable/generated/torch.combinations.html
+ * @example
+ * combinations(tensor([1, 2, 3])); // tensor([[1, 2], [1, 3], [2, 3]])
+ */
 export const combinations = composite(
   "combinations(input, r?, withReplacement?)",
   (input: Tensor, r: number = 2, withReplacement: boolean = false): Tensor => {

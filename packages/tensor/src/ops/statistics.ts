@@ -14,7 +14,12 @@ import { composite } from "./signature.ts";
 
 type Unbiased = boolean | number | null;
 
-/** {@link variance} and mean. @see https://pytorch.org/docs/stable/generated/torch.var_mean.html */
+/**
+ * {@link variance} and mean.
+ * @see https://pytorch.org/docs/stable/generated/torch.var_mean.html
+ * @example
+ * varMean(floatTensor([1, 2, 3])); // [tensor(1.), tensor(2.)]
+ */
 export const varMean = composite(
   "varMean(input, dim?, unbiased?, keepdim?, correction?)",
   (
@@ -44,7 +49,12 @@ export const stdMean = composite(
   ],
 );
 
-/** The sum without NaN. @see https://pytorch.org/docs/stable/generated/torch.nansum.html */
+/**
+ * The sum without NaN.
+ * @see https://pytorch.org/docs/stable/generated/torch.nansum.html
+ * @example
+ * floatTensor([1, NaN, 2]).nansum(); // tensor(3.)
+ */
 export const nansum = composite(
   "nansum(input, dim?, keepdim?, dtype?)",
   (input: Tensor, dim?: Dims, keepdim: boolean = false, dtype?: DType | null): Tensor =>
@@ -62,7 +72,12 @@ export const nanmean = composite(
   },
 );
 
-/** How many elements are not zero. @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html */
+/**
+ * How many elements are not zero.
+ * @see https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
+ * @example
+ * tensor([0, 1, 2]).countNonzero(); // tensor(2)
+ */
 export const countNonzero = composite(
   "countNonzero(input, dim?)",
   (input: Tensor, dim?: Dims): Tensor => input.ne(0).sum(dim),
@@ -71,7 +86,13 @@ export const countNonzero = composite(
 /** Smallest and largest elements. */
 export type MinMax = [min: Tensor, max: Tensor] & { readonly min: Tensor; readonly max: Tensor };
 
-/** The smallest and the largest element. @see https://pytorch.org/docs/stable/generated/torch.aminmax.html */
+/**
+ * The smallest and the largest element.
+ * @see https://pytorch.org/docs/stable/generated/torch.aminmax.html
+ * @example
+ * const { min, max } = tensor([3, 1, 2]).aminmax();
+ * [min, max]; // [tensor(1), tensor(3)]
+ */
 export const aminmax = composite(
   "aminmax(input, dim?, keepdim?)",
   (input: Tensor, dim?: number | null, keepdim: boolean = false): MinMax => {
@@ -84,6 +105,8 @@ export const aminmax = composite(
 /**
  * Covariances of the rows of a matrix (variables) over its columns (observations).
  * @see https://pytorch.org/docs/stable/generated/torch.cov.html
+ * @example
+ * floatTensor([[0, 1, 2], [2, 1, 0]]).cov(); // tensor([[ 1., -1.], [-1., 1.]])
  */
 export const cov = composite(
   "cov(input, correction?, fweights?, aweights?)",
@@ -119,7 +142,12 @@ function checkWeights(name: string, weights: Tensor | null, count: number, float
   if (count > 0 && weights.amin().item() < 0) fail("cov", `${name} must not be negative`);
 }
 
-/** Correlations of the rows of a matrix. @see https://pytorch.org/docs/stable/generated/torch.corrcoef.html */
+/**
+ * Correlations of the rows of a matrix.
+ * @see https://pytorch.org/docs/stable/generated/torch.corrcoef.html
+ * @example
+ * floatTensor([[0, 1, 2], [2, 1, 0]]).corrcoef(); // tensor([[ 1., -1.], [-1., 1.]])
+ */
 export const corrcoef = composite("corrcoef(input)", (input: Tensor): Tensor => {
   if (input.ndim > 2) fail("corrcoef", `needs at most 2 dimensions, got ${showShape(input.shape)}`);
   const c = cov(input);

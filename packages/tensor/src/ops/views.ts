@@ -20,6 +20,9 @@ import { strided, window } from "./windows.ts";
  * The same elements under another shape, one size of which may be -1; always shares memory.
  * @throws TensorError when the element counts differ or the strides allow no view
  * @see https://pytorch.org/docs/stable/generated/torch.Tensor.view.html
+ * @example
+ * arange(6).view(2, 3); // tensor([[0, 1, 2], [3, 4, 5]])
+ * arange(6).view(3, -1).shape; // [3, 2]
  */
 export function view(input: Tensor, ...shape: Sizes<"size">): Tensor {
   const wanted = inferSize("view", sizes(shape, "view", "size"), input.numel(), input.shape);
@@ -34,7 +37,12 @@ export function view(input: Tensor, ...shape: Sizes<"size">): Tensor {
   return labelled(applyView("reshape", input, { shape: wanted }, wanted, strides), "ViewBackward0");
 }
 
-/** Like {@link view}, but copies where no view is possible. @see https://pytorch.org/docs/stable/generated/torch.reshape.html */
+/**
+ * Like {@link view}, but copies where no view is possible.
+ * @see https://pytorch.org/docs/stable/generated/torch.reshape.html
+ * @example
+ * arange(6).reshape(2, -1); // tensor([[0, 1, 2], [3, 4, 5]])
+ */
 export function reshape(input: Tensor, ...shape: Sizes<"shape">): Tensor {
   const wanted = inferSize("reshape", sizes(shape, "reshape", "shape"), input.numel(), input.shape);
   const strides = reshapeStrides(input.shape, input.strides, wanted);
@@ -42,7 +50,11 @@ export function reshape(input: Tensor, ...shape: Sizes<"shape">): Tensor {
   return labelled(applyView("reshape", input, { shape: wanted }, wanted, strides), "ViewBackward0");
 }
 
-/** Itself where it already lies row-major, else a row-major copy. */
+/**
+ * Itself where it already lies row-major, else a row-major copy.
+ * @example
+ * zeros(2, 3).t().contiguous().stride(); // [2, 1]
+ */
 export function contiguous(input: Tensor): Tensor {
   return isContiguous(input.shape, input.strides) ? input : apply("copy", [input]);
 }
@@ -50,12 +62,22 @@ export function contiguous(input: Tensor): Tensor {
 /**
  * A copy, through which gradients flow. It lies in memory as `input` does, without gaps.
  * @see https://pytorch.org/docs/stable/generated/torch.clone.html
+ * @example
+ * const x = tensor([1, 2]);
+ * const copy = x.clone();
+ * x.zero_();
+ * copy; // tensor([1, 2])
  */
 export function clone(input: Tensor): Tensor {
   return apply("copy", [input], { keepsOrder: true });
 }
 
-/** The dimensions in another order. @see https://pytorch.org/docs/stable/generated/torch.permute.html */
+/**
+ * The dimensions in another order.
+ * @see https://pytorch.org/docs/stable/generated/torch.permute.html
+ * @example
+ * zeros(2, 3, 4).permute(2, 0, 1).shape; // [4, 2, 3]
+ */
 export function permute(input: Tensor, ...order: Sizes<"dims">): Tensor {
   const wanted = sizes(order, "permute", "dims");
   const dims = wanted.map((dim) => normalizeDim("permute", dim, input.ndim));
@@ -66,7 +88,12 @@ export function permute(input: Tensor, ...order: Sizes<"dims">): Tensor {
   return labelled(applyView("permute", input, { dims }, pick(input.shape), pick(input.strides)), "PermuteBackward0");
 }
 
-/** Two dimensions swapped. @see https://pytorch.org/docs/stable/generated/torch.transpose.html */
+/**
+ * Two dimensions swapped.
+ * @see https://pytorch.org/docs/stable/generated/torch.transpose.html
+ * @example
+ * zeros(2, 3, 4).transpose(0, 1).shape; // [3, 2, 4]
+ */
 export const transpose = op(
   "transpose(input, dim0, dim1)",
   (input: Tensor, dim0: number, dim1: number): Tensor => {
@@ -77,14 +104,23 @@ export const transpose = op(
   "TransposeBackward0",
 );
 
-/** The transpose of a matrix; tensors of fewer dimensions as they are. */
+/**
+ * The transpose of a matrix; tensors of fewer dimensions as they are.
+ * @example
+ * tensor([[1, 2], [3, 4]]).t(); // tensor([[1, 3], [2, 4]])
+ */
 export function t(input: Tensor): Tensor {
   if (input.ndim > 2) fail("t", `needs at most 2 dimensions, got ${showShape(input.shape)}`, "Use .transpose(a, b)");
   const order = input.shape.map((_, dim) => input.ndim - 1 - dim);
   return labelled(permute(input, order), "TBackward0");
 }
 
-/** Repeats dimensions of size 1 without copying; -1 keeps a size. @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html */
+/**
+ * Repeats dimensions of size 1 without copying; -1 keeps a size.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html
+ * @example
+ * tensor([[1], [2]]).expand(2, 3); // tensor([[1, 1, 1], [2, 2, 2]])
+ */
 export function expand(input: Tensor, ...shape: Sizes<"size">): Tensor {
   const wanted = sizes(shape, "expand", "size");
   const lead = wanted.length - input.ndim;
@@ -95,7 +131,12 @@ export function expand(input: Tensor, ...shape: Sizes<"size">): Tensor {
   return applyView("expand", input, { shape: target }, target, expandStrides(input.shape, input.strides, target));
 }
 
-/** `length` elements of one dimension from `start`. @see https://pytorch.org/docs/stable/generated/torch.narrow.html */
+/**
+ * `length` elements of one dimension from `start`.
+ * @see https://pytorch.org/docs/stable/generated/torch.narrow.html
+ * @example
+ * arange(5).narrow(0, 1, 3); // tensor([1, 2, 3])
+ */
 export const narrow = op(
   "narrow(input, dim, start, length)",
   (input: Tensor, dim: number, start: number | Tensor, length: number): Tensor => {
@@ -117,7 +158,12 @@ export const narrowCopy = composite(
     clone(narrow(input, dim, start, length)),
 );
 
-/** One position of a dimension, which disappears. @see https://pytorch.org/docs/stable/generated/torch.select.html */
+/**
+ * One position of a dimension, which disappears.
+ * @see https://pytorch.org/docs/stable/generated/torch.select.html
+ * @example
+ * tensor([[1, 2], [3, 4]]).select(1, 0); // tensor([1, 3])
+ */
 export const select = composite(
   "select(input, dim, index)",
   (input: Tensor, dim: number, index: number): Tensor => {
@@ -137,7 +183,13 @@ function drop(input: Tensor, dims: readonly number[]): Tensor {
   return applyView("reshape", input, { shape }, shape, rest(input.strides));
 }
 
-/** Without the dimensions of size 1, or without those named that have it. @see https://pytorch.org/docs/stable/generated/torch.squeeze.html */
+/**
+ * Without the dimensions of size 1, or without those named that have it.
+ * @see https://pytorch.org/docs/stable/generated/torch.squeeze.html
+ * @example
+ * zeros(1, 3, 1).squeeze().shape; // [3]
+ * zeros(1, 3, 1).squeeze(0).shape; // [3, 1]
+ */
 export const squeeze = op("squeeze(input, dim?)", (input: Tensor, dim?: number | readonly number[] | null): Tensor => {
   const list = typeof dim === "number" ? [dim] : dim;
   const named = list?.map((d) => normalizeDim("squeeze", d, input.ndim));
@@ -145,7 +197,12 @@ export const squeeze = op("squeeze(input, dim?)", (input: Tensor, dim?: number |
   return labelled(drop(input, dims), named ? "SqueezeBackward1" : "SqueezeBackward0");
 });
 
-/** A new dimension of size 1 at `dim`. @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html */
+/**
+ * A new dimension of size 1 at `dim`.
+ * @see https://pytorch.org/docs/stable/generated/torch.unsqueeze.html
+ * @example
+ * zeros(3).unsqueeze(0).shape; // [1, 3]
+ */
 export const unsqueeze = op(
   "unsqueeze(input, dim)",
   (input: Tensor, dim: number): Tensor => {
@@ -157,7 +214,12 @@ export const unsqueeze = op(
   "UnsqueezeBackward0",
 );
 
-/** The elements in reverse order along `dims`; a copy, as in PyTorch. @see https://pytorch.org/docs/stable/generated/torch.flip.html */
+/**
+ * The elements in reverse order along `dims`; a copy, as in PyTorch.
+ * @see https://pytorch.org/docs/stable/generated/torch.flip.html
+ * @example
+ * tensor([1, 2, 3]).flip(0); // tensor([3, 2, 1])
+ */
 export function flip(input: Tensor, ...order: Sizes<"dims">): Tensor {
   const dims = sizes(order, "flip", "dims").map((dim) => normalizeDim("flip", dim, input.ndim));
   const start = input.shape.map((size, dim) => (dims.includes(dim) ? Math.max(size - 1, 0) : 0));
@@ -169,6 +231,8 @@ export function flip(input: Tensor, ...order: Sizes<"dims">): Tensor {
  * A view with any shape and strides (in elements) over the storage.
  * @throws TensorError when it would reach outside the storage
  * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
+ * @example
+ * arange(6).asStrided([2, 2], [3, 1]); // tensor([[0, 1], [3, 4]])
  */
 export const asStrided = op(
   "asStrided(input, size, stride, storageOffset?)",
@@ -187,7 +251,12 @@ export const asStrided = op(
   "AsStridedBackward0",
 );
 
-/** The same memory without history. @see https://pytorch.org/docs/stable/generated/torch.Tensor.detach.html */
+/**
+ * The same memory without history.
+ * @see https://pytorch.org/docs/stable/generated/torch.Tensor.detach.html
+ * @example
+ * ones(2, { requiresGrad: true }).detach().requiresGrad; // false
+ */
 export function detach(input: Tensor): Tensor {
   return new Tensor(input.storage, input.shape, input.strides, input.offset, input.dtype);
 }

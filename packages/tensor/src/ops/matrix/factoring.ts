@@ -19,6 +19,8 @@ function lowerHalf(x: Tensor): Tensor {
  * L, lower triangular, with L Lᵀ = A (or its transpose if `upper`).
  * @throws TensorError unless the matrices are positive definite
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.cholesky.html
+ * @example
+ * linalg.cholesky(floatTensor([[4, 2], [2, 5]])); // tensor([[2., 0.], [1., 2.]])
  */
 export const cholesky = composite(
   "cholesky(A, upper?)",

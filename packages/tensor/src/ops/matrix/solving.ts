@@ -43,6 +43,8 @@ export function identities(A: Tensor): Block[] {
  * The inverse of square matrices.
  * @throws TensorError for a singular matrix
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.inv.html
+ * @example
+ * linalg.inv(floatTensor([[2, 0], [0, 4]])); // tensor([[0.5000, 0.0000], [0.0000, 0.2500]])
  */
 export const inv = composite("inv(A)", (A: Tensor): Tensor => {
   checkMatrices("inv", A, true);
@@ -54,6 +56,8 @@ export const inv = composite("inv(A)", (A: Tensor): Tensor => {
  * X with A X = B (or X A = B if `left` is false); B may hold vectors.
  * @throws TensorError for a singular matrix
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.solve.html
+ * @example
+ * linalg.solve(floatTensor([[2, 0], [0, 4]]), floatTensor([2, 8])); // tensor([1., 2.])
  */
 export const solve = composite(
   "solve(A, B, left?)",
@@ -148,7 +152,12 @@ function spread(x: Tensor): Tensor {
   return x.unsqueeze(-1).unsqueeze(-1);
 }
 
-/** The determinant. @see https://pytorch.org/docs/stable/generated/torch.linalg.det.html */
+/**
+ * The determinant.
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.det.html
+ * @example
+ * linalg.det(floatTensor([[1, 2], [3, 4]])); // tensor(-2.)
+ */
 export const det = composite("det(A)", (A: Tensor): Tensor => {
   checkMatrices("det", A, true);
   const { sign, logabsdet } = determinants("det", A);

@@ -27,7 +27,12 @@ function total(...parts: readonly (Tensor | null | undefined)[]): Tensor {
   return parts.filter((part) => part != null).reduce((sum, part) => sum.add(part));
 }
 
-/** Eigenvalues of symmetric matrices, from one triangle, and orthonormal eigenvectors. @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html */
+/**
+ * Eigenvalues of symmetric matrices, from one triangle, and orthonormal eigenvectors.
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html
+ * @example
+ * linalg.eigh(floatTensor([[2, 0], [0, 1]])).eigenvalues; // tensor([1., 2.])
+ */
 export const eigh = composite("eigh(A, UPLO?)", (A: Tensor, UPLO: "L" | "U" = "L"): Eigen => {
   const [values, vectors] = eigenOf("eigh", A, UPLO, true);
   recorded("LinalgEigh", [A], [values, vectors!], [values, vectors!], ([gW, gV], [w, v]) => [eigenSlope(w, v, gW, gV)]);
@@ -154,7 +159,12 @@ function svdSlope([u, s, v]: Three<Tensor>, [gU, gS, gV]: Three<Tensor | null>):
   return total(left.matmul(v.mT), gV && v.shape.at(-2)! > s.shape.at(-1)! ? u.matmul(outside(v, gV).mT) : null);
 }
 
-/** Singular values, descending. @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
+/**
+ * Singular values, descending.
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.svdvals.html
+ * @example
+ * linalg.svdvals(floatTensor([[3, 0], [0, 4]])); // tensor([4., 3.])
+ */
 export const svdvals = composite(
   "svdvals(A, driver?)",
   (A: Tensor, _driver?: string | null): Tensor => (isWanted(A) ? svd(A, false).S : singularOf("svdvals", A, "none").s),
@@ -192,6 +202,8 @@ export const matrixRank = composite(
 /**
  * The pseudoinverse (Moore and Penrose); singular values within the tolerances count as zero.
  * @see https://pytorch.org/docs/stable/generated/torch.linalg.pinv.html
+ * @example
+ * linalg.pinv(floatTensor([[2, 0], [0, 4]])); // tensor([[0.5000, 0.0000], [0.0000, 0.2500]])
  */
 export const pinv = composite(
   "pinv(A, rcond?, hermitian?, atol?, rtol?)",
