@@ -384,11 +384,7 @@ function wholeLinspace<D extends DType>(
   return fromArray(values, [steps], options);
 }
 
-/**
- * The identity matrix, n × m.
- * @see https://pytorch.org/docs/stable/generated/torch.eye.html
- * @example eye(2); // tensor([[1., 0.], [0., 1.]])
- */
+/** The identity matrix, n × m. @see https://pytorch.org/docs/stable/generated/torch.eye.html */
 export function eye<D extends DType = "float32">(
   ...args:
     | readonly [n: number, options?: TensorOptions<D>]
