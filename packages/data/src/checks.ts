@@ -1,19 +1,9 @@
 /** Checks of lengths, indices and counts that users give. */
-import { dtypes, fail, isTensor } from "@dl/tensor";
+import { dtypes, fail, isTensor, showValue } from "@dl/tensor";
 
 /** Whatever has a length: a data set, an array. */
 export interface Sized {
   readonly length: number;
-}
-
-/** Describes a value for an error message: `"2"`, `5n`, `a Set`. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return "a function";
-  if (typeof value !== "object" || value === null) return String(value);
-  const name: string = value.constructor?.name ?? "Object";
-  return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
 }
 
 /** Whether `for await` can go over a value. */
@@ -31,8 +21,8 @@ export function isOrder(value: unknown): value is Iterable<unknown> {
 export function lengthOf(op: string, source: Sized, what: string = "the data set"): number {
   const length = (source as Partial<Sized> | null | undefined)?.length;
   if (Number.isInteger(length) && length! >= 0) return length!;
-  const got = typeof length === "function" ? "a method" : show(length);
-  const of = typeof source === "object" && source !== null ? "" : `, which is ${show(source)},`;
+  const got = typeof length === "function" ? "a method" : showValue(length);
+  const of = typeof source === "object" && source !== null ? "" : `, which is ${showValue(source)},`;
   return fail(
     op,
     `the length of ${what}${of} is ${got}, needs a whole number from 0 up`,
@@ -44,7 +34,7 @@ export function lengthOf(op: string, source: Sized, what: string = "the data set
 export function checkIndex(op: string, index: number, length: number): number {
   if (Number.isInteger(index) && index >= -length && index < length) return index < 0 ? index + length : index;
   const remedy = "Indices are whole numbers below length; negative ones count from the end";
-  return fail(op, `index ${show(index)} is not in 0 … ${length - 1}`, remedy);
+  return fail(op, `index ${showValue(index)} is not in 0 … ${length - 1}`, remedy);
 }
 
 /** The indices as a list. @throws TensorError unless they are a list or an integer tensor */
@@ -58,13 +48,13 @@ export function indexList(op: string, indices: unknown, what: string = "the indi
   const list = indices as ArrayLike<number> | null;
   if (typeof list === "object" && Number.isInteger(list?.length)) return list!;
   const remedy = iterates(indices) ? "Spread it: [...indices]" : undefined;
-  return fail(op, `${what} are ${show(indices)}, need a list or an integer tensor`, remedy);
+  return fail(op, `${what} are ${showValue(indices)}, need a list or an integer tensor`, remedy);
 }
 
 /** Returns `value`. @throws TensorError unless it is a whole number above 0 */
 export function checkCount(op: string, name: string, value: number): number {
   if (isCount(value)) return value;
-  return fail(op, `${name} is ${show(value)}, needs a whole number above 0`);
+  return fail(op, `${name} is ${showValue(value)}, needs a whole number above 0`);
 }
 
 export function isCount(value: unknown): boolean {

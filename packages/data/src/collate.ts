@@ -8,12 +8,12 @@ import {
   type Scalar,
   sameShape,
   showShape,
+  showValue,
   stack,
   type Tensor,
   type TypedArray,
   tensor,
 } from "@dl/tensor";
-import { show } from "./checks.ts";
 
 /** What {@link defaultCollate} makes of samples of type `T`. */
 export type Collated<T> = unknown extends T
@@ -132,7 +132,7 @@ export function steadyCollate(): typeof defaultCollate {
 }
 
 function collate<T>(samples: readonly T[], known: Known): Collated<T> {
-  if (!Array.isArray(samples)) fail("defaultCollate", `needs a list of samples, got ${show(samples)}`);
+  if (!Array.isArray(samples)) fail("defaultCollate", `needs a list of samples, got ${showValue(samples)}`);
   if (samples.length === 0) fail("defaultCollate", "needs at least one sample, got none");
   return join(samples, "", known) as Collated<T>;
 }
@@ -173,7 +173,7 @@ export function isPlain(value: unknown): boolean {
 function describe(value: unknown): string {
   const kind = kindOf(value);
   if (kind) return kind === "object" ? "an object" : `a ${kind}`;
-  return show(value);
+  return showValue(value);
 }
 
 /** The batch with every tensor in it on `device`. */

@@ -1,7 +1,16 @@
 /** Data sets made of others: cut, joined, side by side. */
-import { type Arguments, fail, type Generator, isOptions, permutation, readArguments, type Tensor } from "@dl/tensor";
+import {
+  type Arguments,
+  fail,
+  type Generator,
+  isOptions,
+  permutation,
+  readArguments,
+  showValue,
+  type Tensor,
+} from "@dl/tensor";
 import { batchOf, type Collate, joinBatches, joined } from "./batches.ts";
-import { checkIndex, indexList, iterates, show } from "./checks.ts";
+import { checkIndex, indexList, iterates } from "./checks.ts";
 import { type Collated, steadyCollate } from "./collate.ts";
 import { Dataset, IterableDataset, needDataset, type Source } from "./dataset.ts";
 import { merge } from "./merge.ts";
@@ -62,7 +71,7 @@ export class ConcatDataset<T> extends Dataset<T> {
   constructor(sources: readonly Source<T>[]) {
     super();
     if (!Array.isArray(sources)) {
-      fail("ConcatDataset", `needs a list of data sets, got ${show(sources)}`, "Write new ConcatDataset([a, b])");
+      fail("ConcatDataset", `needs a list of data sets, got ${showValue(sources)}`, "Write new ConcatDataset([a, b])");
     }
     if (sources.length === 0) fail("ConcatDataset", "needs at least one data set, got none");
     let end = 0;
@@ -133,7 +142,7 @@ export class StackDataset<const D extends readonly Part[] | Readonly<Record<stri
     super();
     if (!Array.isArray(datasets) && !isOptions(datasets)) {
       const remedy = "Write new StackDataset([a, b]) or new StackDataset({ x: a, y: b })";
-      fail("StackDataset", `needs a list or an object of data sets, got ${show(datasets)}`, remedy);
+      fail("StackDataset", `needs a list or an object of data sets, got ${showValue(datasets)}`, remedy);
     }
     this.#parts = Object.values<Part>(datasets).map((source) => ({
       dataset: needDataset<unknown>("StackDataset", source as Source<unknown>),
@@ -184,7 +193,7 @@ export class ChainDataset<T> extends IterableDataset<T> {
   constructor(datasets: Iterable<Stream<T>>) {
     super();
     if (!iterates(datasets)) {
-      fail("ChainDataset", `needs a list of streams, got ${show(datasets)}`, "Write new ChainDataset([a, b])");
+      fail("ChainDataset", `needs a list of streams, got ${showValue(datasets)}`, "Write new ChainDataset([a, b])");
     }
     this.datasets = datasets;
   }
@@ -192,7 +201,11 @@ export class ChainDataset<T> extends IterableDataset<T> {
   override async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (const dataset of this.datasets) {
       if (!iterates(dataset)) {
-        fail("ChainDataset", `needs streams, got ${show(dataset)}`, "ConcatDataset joins data sets with get(index)");
+        fail(
+          "ChainDataset",
+          `needs streams, got ${showValue(dataset)}`,
+          "ConcatDataset joins data sets with get(index)",
+        );
       }
       yield* dataset as AsyncIterable<T>;
     }

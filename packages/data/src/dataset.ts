@@ -1,6 +1,6 @@
 /** Data sets: things with a length and an item for each index, and streams. */
-import { fail, fromArray, isTensor, type Tensor } from "@dl/tensor";
-import { checkIndex, lengthOf, show } from "./checks.ts";
+import { fail, fromArray, isTensor, showValue, type Tensor } from "@dl/tensor";
+import { checkIndex, lengthOf } from "./checks.ts";
 import type { Collated } from "./collate.ts";
 
 /**
@@ -69,7 +69,7 @@ export function needDataset<T>(op: string, source: Source<T>): Dataset<T> {
   const given = source as Partial<Dataset<T>> | null | undefined;
   if (!Array.isArray(source) && typeof given?.get !== "function") {
     const remedy = "Give it length and get(index); streams are joined by ChainDataset, tensors go into a TensorDataset";
-    fail(op, `needs a data set or a list, got ${show(source)}`, remedy);
+    fail(op, `needs a data set or a list, got ${showValue(source)}`, remedy);
   }
   const dataset = asDataset(source);
   lengthOf(op, dataset);
@@ -96,7 +96,7 @@ export class TensorDataset<T extends readonly Tensor[]> extends Dataset<Row<T>> 
     const wrong = tensors.findIndex((x) => !isTensor(x));
     if (wrong >= 0) {
       const remedy = "Spread a list of tensors: ...list; make a tensor of numbers with tensor(list)";
-      fail("TensorDataset", `argument ${wrong} is ${show(tensors[wrong])}, needs a tensor`, remedy);
+      fail("TensorDataset", `argument ${wrong} is ${showValue(tensors[wrong])}, needs a tensor`, remedy);
     }
     const lengths = tensors.map(({ shape }) => shape[0]);
     const [length] = lengths;

@@ -1,6 +1,5 @@
 /** Batches into one, along their first dimension. */
-import { cat, fail, fromArray, isTensor, showShape, type Tensor, tidy } from "@dl/tensor";
-import { show } from "./checks.ts";
+import { cat, fail, fromArray, isTensor, showShape, showValue, type Tensor, tidy } from "@dl/tensor";
 import { isPlain } from "./collate.ts";
 
 /** The rows of the batches laid end to end, in the given order: of tensors and lists of strings, wherever they are. */
@@ -33,7 +32,7 @@ function formOf(batch: unknown): string {
   if (Array.isArray(batch)) return `a list of ${batch.length}`;
   if (isPlain(batch)) return `an object of ${Object.keys(batch as object).join(", ")}`;
   const remedy = "Let getBatch give what defaultCollate does";
-  return fail("ConcatDataset", `cannot join batches that hold ${show(batch)}`, remedy);
+  return fail("ConcatDataset", `cannot join batches that hold ${showValue(batch)}`, remedy);
 }
 
 function checkForms(forms: readonly string[], place: string): void {

@@ -1,6 +1,6 @@
 /** What a loader can be told, and which of it contradicts. */
-import { fail, Generator, isOptions, readArguments, type Tensor } from "@dl/tensor";
-import { isCount, isOrder, iterates, lengthOf, type Sized, show } from "./checks.ts";
+import { fail, Generator, isOptions, readArguments, showValue, type Tensor } from "@dl/tensor";
+import { isCount, isOrder, iterates, lengthOf, type Sized } from "./checks.ts";
 import type { Dataset, IterableDataset } from "./dataset.ts";
 import { checkSampler, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
 import type { AbortSignalLike } from "./signal.ts";
@@ -132,7 +132,7 @@ export function checkOptions(options: AnyOptions<never, unknown>, stream: boolea
     name === "batchSize" ? given[name] !== undefined : (given[name] ?? false) !== false;
   for (const [name, value] of Object.entries(options)) {
     const { needs, fits, excludes } = ruleOf(name);
-    if (value != null && !fits(value as never)) fail("DataLoader", `${name} is ${show(value)}, needs ${needs}`);
+    if (value != null && !fits(value as never)) fail("DataLoader", `${name} is ${showValue(value)}, needs ${needs}`);
     const rival = isSet(name as Names) ? excludes?.find(isSet) : undefined;
     if (rival) fail("DataLoader", `${name} and ${rival} exclude each other`, "Leave one of them out");
   }

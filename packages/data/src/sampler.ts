@@ -1,6 +1,15 @@
 /** The orders in which indices are drawn. Each iteration is a new epoch. */
-import { type Arguments, fail, type Generator, isTensor, permutation, readArguments, type Tensor } from "@dl/tensor";
-import { checkCount, indexList, isOrder, lengthOf, type Sized, show } from "./checks.ts";
+import {
+  type Arguments,
+  fail,
+  type Generator,
+  isTensor,
+  permutation,
+  readArguments,
+  showValue,
+  type Tensor,
+} from "@dl/tensor";
+import { checkCount, indexList, isOrder, lengthOf, type Sized } from "./checks.ts";
 import { checkGenerator, uniforms } from "./random.ts";
 
 /**
@@ -23,7 +32,7 @@ export abstract class Sampler<I = number> {
 export function checkSampler<I>(op: string, sampler: Sampler<I>): Sampler<I> {
   if (isTensor(sampler)) return indexList(op, sampler) as unknown as Sampler<I>;
   if (isOrder(sampler)) return sampler;
-  return fail(op, `the sampler is ${show(sampler)}, needs a sampler or a list of indices`);
+  return fail(op, `the sampler is ${showValue(sampler)}, needs a sampler or a list of indices`);
 }
 
 /**

@@ -47,7 +47,7 @@ describe("defaultCollate", () => {
       "sample 1.x is of shape [3] where sample 0 is of [2]. Pad or resize them, or pass a collateFn",
     );
     expect(() => defaultCollate([Uint8Array.of(1), Uint8Array.of(1, 2)])).toThrow("sample 1 is of shape [2] where");
-    expect(() => defaultCollate([Object.create(Object.create(null))])).toThrow("samples that are an Object");
+    expect(() => defaultCollate([Object.create(Object.create(null))])).toThrow("samples that are an object");
     expect(() => defaultCollate(new Set([1]) as never)).toThrow("needs a list of samples, got a Set");
   });
 });

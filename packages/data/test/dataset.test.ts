@@ -237,10 +237,7 @@ describe("errors name what was given", () => {
       "randomSplit: the generator is 42, needs a Gen",
       make(() => randomSplit(list, [1, 2], { generator: 42 as never })),
     ],
-    [
-      "TensorDataset: argument 1 is an Array, needs a tensor",
-      make(() => new TensorDataset(arange(2), [1, 2] as never)),
-    ],
+    ["TensorDataset: argument 1 is [1, 2], needs a tensor", make(() => new TensorDataset(arange(2), [1, 2] as never))],
     ["ChainDataset: needs a list of streams, got 5", make(() => new ChainDataset(5 as never))],
   ])("%s", (message, body) => {
     expect(body).toThrow(message);

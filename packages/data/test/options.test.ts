@@ -24,7 +24,7 @@ describe("options", () => {
     [{ seed: 5n }, "seed is 5n, needs a whole number below 2 ** 53"],
     [{ seed: 2 ** 60 }, "needs a whole number below 2 ** 53"],
     [{ device: 0 }, "device is 0, needs a device's name"],
-    [{ signal: {} }, "signal is an Object, needs an AbortSignal"],
+    [{ signal: {} }, "signal is an object, needs an AbortSignal"],
     [{ numWorkers: 2 }, "There are no worker processes: prefetch starts on batches ahead of the one in use"],
     [{ pin_memory: true }, "There are no worker processes: prefetch starts on batches ahead"],
     [{ batch_size: 4 }, "DataLoader: unknown option batch_size. Options are batchSize, shuffle,"],

@@ -40,9 +40,9 @@ describe("convolution", () => {
   it("refuses sizes that are none", () => {
     const [x, w] = [ones(1, 3, 6, 6), ones(4, 3, 2, 2)];
     expect(() => F.conv2d(x, w, { padding: -1 })).toThrow("conv2d: padding is -1, needs whole numbers from 0 up");
-    expect(() => F.conv2d(x, w, { stride: [1, 0] })).toThrow("conv2d: stride is 1,0, needs whole numbers from 1 up");
+    expect(() => F.conv2d(x, w, { stride: [1, 0] })).toThrow("conv2d: stride is [1, 0], needs whole numbers from 1 up");
     expect(() => F.conv2d(x, w, { dilation: 1.5 })).toThrow("conv2d: dilation is 1.5");
-    expect(() => F.conv2d(x, ones(4, 3, 0, 0))).toThrow("conv2d: kernelSize is 0,0");
+    expect(() => F.conv2d(x, ones(4, 3, 0, 0))).toThrow("conv2d: kernelSize is [0, 0]");
     expect(() => F.maxPool2d(x, 0)).toThrow("maxPool2d: kernelSize is 0");
     expect(() => new nn.Conv2d(3, 4, 0)).toThrow("Conv2d: kernelSize is 0, needs whole numbers from 1 up");
   });

@@ -1,5 +1,5 @@
 /** The element types: how each is stored, and PyTorch's lattice of promotion between them. */
-import { fail } from "./errors.ts";
+import { fail, showValue } from "./errors.ts";
 
 export type FloatDType = "float32" | "float64" | "float16" | "bfloat16";
 export type IntDType = "int64" | "int32" | "int16" | "int8" | "uint8";
@@ -75,7 +75,7 @@ export function isWhole(x: number): boolean {
 
 export function checkDType(op: string, dtype: string): asserts dtype is DType {
   if (!Object.hasOwn(dtypes, dtype)) {
-    fail(op, `unknown dtype ${JSON.stringify(dtype)}`, `Use one of ${Object.keys(dtypes).join(", ")}`);
+    fail(op, `unknown dtype ${showValue(dtype)}`, `Use one of ${Object.keys(dtypes).join(", ")}`);
   }
 }
 
@@ -90,6 +90,7 @@ export const largest: Readonly<Record<FloatDType, number>> = {
 /** `value`, where the dtype reaches so far; below 0, uint8 wraps around as in PyTorch. */
 export function inRange<S extends number | bigint | boolean>(op: string, value: S, dtype: DType): S {
   const { kind, bytes } = dtypes[dtype];
+  if (!["number", "boolean", "bigint"].includes(typeof value)) fail(op, `needs a number, got ${showValue(value)}`);
   if (kind === "bool") return value;
   if (isFloat(dtype)) {
     const size = Math.abs(Number(value));

@@ -39,6 +39,19 @@ export function inNameOf<T>(op: string, body: () => T): T {
   }
 }
 
+/** What a user gave, in words: `"mean"`, `[1, 2]`, `a tensor [2, 3]`, `a function`, `a Map`. */
+export function showValue(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.slice(0, 8).map(showValue).join(", ")}${value.length > 8 ? ", …" : ""}]`;
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  const { shape, storage } = value as { readonly shape?: unknown; readonly storage?: unknown };
+  if (Array.isArray(shape) && storage !== undefined) return `a tensor ${showShape(shape)}`;
+  const { name = "Object" } = (value.constructor ?? {}) as { readonly name?: string };
+  return name === "Object" ? "an object" : `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
+}
+
 /** `[2, 3]`. */
 export function showShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;

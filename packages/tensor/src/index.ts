@@ -27,7 +27,7 @@ export {
   promoteTypes,
   type TypedArray,
 } from "./dtype.ts";
-export { checkName, fail, showShape, TensorError } from "./errors.ts";
+export { checkName, fail, showShape, showValue, TensorError } from "./errors.ts";
 export { failExhausted, type Shortage } from "./exhausted.ts";
 export { formatTensor, getPrintOptions, type PrintOptions, setPrintOptions } from "./format.ts";
 export { clearGradients, type ZeroGradArguments } from "./gradients.ts";

@@ -2,7 +2,7 @@
 import type { Backend, Storage, View } from "./backend.ts";
 import "./dispose.ts";
 import { type DType, isFloat } from "./dtype.ts";
-import { fail, showShape, TensorError } from "./errors.ts";
+import { fail, showShape, showValue, TensorError } from "./errors.ts";
 import { dropGradient, holdGradient } from "./gradients.ts";
 import type { Methods } from "./methods.ts";
 import { type Arguments, readArguments } from "./ops/signature.ts";
@@ -307,5 +307,5 @@ function failCopies(): never {
 
 /** @throws TensorError for what is no tensor, as plain JavaScript may give it */
 export function needTensor(op: string, value: unknown): void {
-  if (!isTensor(value)) fail(op, `needs a tensor, got ${JSON.stringify(value)}`, "Make it one with tensor(…)");
+  if (!isTensor(value)) fail(op, `needs a tensor, got ${showValue(value)}`, "Make it one with tensor(…)");
 }

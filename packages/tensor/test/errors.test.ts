@@ -1,5 +1,5 @@
 import "./reference.ts";
-import { addcmul, einsum, equal, ones, rand, TensorError, tensor, vstack, zeros } from "@dl/tensor";
+import { addcmul, einsum, equal, full, ones, rand, showValue, TensorError, tensor, vstack, zeros } from "@dl/tensor";
 import { expect, test } from "vitest";
 
 const [a, b] = [ones(2, 3), zeros(2, 3, { dtype: "float64" })];
@@ -46,4 +46,34 @@ test("the trace begins with the same message", () => {
     expect((error as Error).stack).toContain("max: dimension 3 is out of range");
     expect((error as Error).stack).not.toContain("argmax: dimension");
   }
+});
+
+test.each<[string, unknown, string]>([
+  ["a string", "mean", '"mean"'],
+  ["a bigint", 5n, "5n"],
+  ["a symbol", Symbol("dim"), "Symbol(dim)"],
+  ["nothing", undefined, "undefined"],
+  ["null", null, "null"],
+  ["a tensor", zeros(2, 3), "a tensor [2, 3]"],
+  ["a list", [1, [ones(2), "a"]], '[1, [a tensor [2], "a"]]'],
+  ["a long list", Array(9).fill(0), "[0, 0, 0, 0, 0, 0, 0, 0, …]"],
+  ["a function", () => 1, "a function"],
+  ["a class's instance", new Map(), "a Map"],
+  ["a typed array", new Int8Array(2), "an Int8Array"],
+  ["an object", { shape: [2] }, "an object"],
+  ["an object without a prototype", Object.create(null), "an object"],
+])("errors say what %s is", (_, value, text) => {
+  expect(showValue(value)).toBe(text);
+});
+
+test.each<[string, () => unknown, string]>([
+  ["at", () => ones(2).at((() => 0) as never), "at: index 0 is a function. Slices are [start, stop, step]"],
+  ["at", () => ones(2).at({} as never), "at: index 0 is an object"],
+  ["einsum", () => einsum(ones(2) as never), 'einsum: needs an equation first, got a tensor [2]. Write einsum("ij'],
+  ["full", () => full([2], undefined as never), "full: needs a number, got undefined"],
+  ["full", () => full([2], [1] as never, { dtype: "int64" }), "full: needs a number, got [1]"],
+  ["sum", () => ones(2).sum(Symbol("a") as never), "sum: "],
+])("%s refuses what it cannot use", (_, run, message) => {
+  expect(run).toThrow(TensorError);
+  expect(run).toThrow(message);
 });

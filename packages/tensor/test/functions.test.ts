@@ -253,7 +253,7 @@ test("numbers meet a dtype last", () => {
 });
 
 test("functions of tensors refuse numbers, bits refuse floats, bools refuse arithmetic", () => {
-  expect(() => tensor([1]).maximum(2 as never)).toThrow("maximum: needs tensors, got a tensor and 2");
+  expect(() => tensor([1]).maximum(2 as never)).toThrow("maximum: needs tensors, got a tensor [1] and 2");
   expect(() => floatTensor([1]).bitwiseAnd(1)).toThrow("bitwiseAnd: needs whole numbers");
   expect(() => tensor([true]).neg()).toThrow("neg: bool tensors have no arithmetic");
 });

@@ -4,6 +4,7 @@ import {
   floatTensor,
   fromArray,
   full,
+  maximum,
   ones,
   pow,
   randint,
@@ -65,7 +66,7 @@ test("ragged lists name the place and both lengths", () => {
   const deep = (last: unknown) => Array.of([[1], [2]], [[3], last]) as never;
   expect(() => tensor(deep([null]))).toThrow("null at [1, 1, 0] is no number");
   expect(() => tensor(deep([4, 5]))).toThrow("the list at [1, 1] has 2 elements");
-  expect(() => tensor([tensor(1)] as never)).toThrow("a tensor at [0] is no number. Join tensors with stack or cat");
+  expect(() => tensor([tensor(1)] as never)).toThrow("a tensor [] at [0] is no number. Join tensors with stack or cat");
 });
 
 test("int64 is exact beyond 2^53", () => {
@@ -249,8 +250,10 @@ test("a multiple that is added is taken in the dtype of the sum", () => {
 
 test("operands that are no tensors are named", () => {
   const remedy = "Make it one with tensor(…)";
-  expect(() => ones(2).mul([1, 2] as never)).toThrow(`mul: needs tensors and numbers, got [1,2]. ${remedy}`);
+  expect(() => ones(2).mul([1, 2] as never)).toThrow(`mul: needs tensors and numbers, got [1, 2]. ${remedy}`);
   expect(() => ones(2).add_("1" as never)).toThrow(`add_: needs tensors and numbers, got "1". ${remedy}`);
+  expect(() => ones(2).eq(3n as never)).toThrow(`eq: needs tensors and numbers, got 3n. ${remedy}`);
+  expect(() => maximum(ones(2), Object.create(null))).toThrow("maximum: needs tensors, got a tensor [2] and an object");
 });
 
 test("where a number is asked for, a tensor of one element is one", () => {

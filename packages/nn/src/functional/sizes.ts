@@ -1,5 +1,5 @@
 /** A number for all dimensions, or one for each. */
-import { fail, showShape, type Tensor } from "@dl/tensor";
+import { fail, showShape, showValue, type Tensor } from "@dl/tensor";
 
 export type Size = number | readonly number[];
 
@@ -9,7 +9,7 @@ export function each(op: string, what: string, value: Size, rank: number, least:
   const given = typeof value === "number" ? [value] : value;
   if (given.length !== rank && given.length !== 1) fail(op, `${what} ${showShape(given)} needs ${rank} numbers`);
   if (!given.every((count) => Number.isInteger(count) && count >= least)) {
-    fail(op, `${what} is ${value}, needs whole numbers from ${least} up`);
+    fail(op, `${what} is ${showValue(value)}, needs whole numbers from ${least} up`);
   }
   return given.length === rank ? given : Array<number>(rank).fill(given[0]!);
 }
@@ -17,7 +17,7 @@ export function each(op: string, what: string, value: Size, rank: number, least:
 /** Throws unless all are sizes. */
 export function checkCounts(op: string, counts: Readonly<Record<string, number>>): void {
   for (const [what, count] of Object.entries(counts)) {
-    if (!(Number.isInteger(count) && count >= 0)) fail(op, `${what} is ${count}, needs a whole number`);
+    if (!(Number.isInteger(count) && count >= 0)) fail(op, `${what} is ${showValue(count)}, needs a whole number`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Random zeros in training, nothing in eval mode. */
-import { type Arguments, fail, readArguments, type Tensor } from "@dl/tensor";
+import { type Arguments, fail, readArguments, showValue, type Tensor } from "@dl/tensor";
 import * as F from "../functional/index.ts";
 import { Module } from "../module.ts";
 import { describe, float } from "../repr.ts";
@@ -15,7 +15,9 @@ abstract class AnyDropout extends Module<[input: Tensor], Tensor> {
   constructor(...args: Arguments<typeof names, DropoutArguments>) {
     super();
     [this.p = 0.5, this.inplace = false] = readArguments<DropoutArguments>(new.target, args);
-    if (!(this.p >= 0 && this.p <= 1)) fail(new.target.name, `the probability must lie in [0, 1], got ${this.p}`);
+    if (typeof this.p !== "number" || !(this.p >= 0 && this.p <= 1)) {
+      fail(new.target.name, `the probability must lie in [0, 1], got ${showValue(this.p)}`);
+    }
   }
 
   override extraRepr(): string {

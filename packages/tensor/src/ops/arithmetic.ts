@@ -1,6 +1,6 @@
 /** Element-wise functions of two operands, which broadcast. The dtypes of two tensors must agree; some take numbers. */
 import type { DType } from "../dtype.ts";
-import { fail } from "../errors.ts";
+import { fail, showValue } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
@@ -38,8 +38,7 @@ function binary(name: BinaryOp, needed: (input: Operand, other: Operand) => bool
 }
 
 function failOperands(name: string, input: unknown, other: unknown): never {
-  const show = (value: unknown): string => (value instanceof Tensor ? "a tensor" : String(value));
-  return fail(name, `needs tensors, got ${show(input)} and ${show(other)}`, "Wrap numbers with tensor(…)");
+  return fail(name, `needs tensors, got ${showValue(input)} and ${showValue(other)}`, "Wrap numbers with tensor(…)");
 }
 
 const isTensor = (value: unknown): boolean => value instanceof Tensor;

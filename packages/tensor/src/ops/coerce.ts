@@ -1,7 +1,7 @@
 /** What happens before a kernel sees its operands: devices agree, dtypes agree (or are promoted), shapes are expanded. */
 import type { KernelInput } from "../backend.ts";
 import { type DType, inRange, isFloat, isWhole, promoteTypes, resultType } from "../dtype.ts";
-import { fail } from "../errors.ts";
+import { fail, showValue } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { broadcastShapes, expandStrides, type Shape, sameShape } from "../shape.ts";
 import { state } from "../state.ts";
@@ -19,7 +19,7 @@ export function checkDevices(op: string, inputs: readonly Operand[]): void {
   for (const input of inputs) {
     if (typeof input === "number") continue;
     if (input?.storage === undefined) {
-      fail(op, `needs tensors and numbers, got ${JSON.stringify(input)}`, "Make it one with tensor(…)");
+      fail(op, `needs tensors and numbers, got ${showValue(input)}`, "Make it one with tensor(…)");
     }
     if (input.storage.backend !== first!.storage.backend) {
       fail(op, `tensors are on "${first!.device}" and "${input.device}"`, `Move one with .to("${first!.device}")`);

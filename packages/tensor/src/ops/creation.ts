@@ -9,7 +9,7 @@ import {
   isWhole,
   type TypedArray,
 } from "../dtype.ts";
-import { fail, showShape } from "../errors.ts";
+import { fail, showShape, showValue } from "../errors.ts";
 import { convert, encode, type Scalar } from "../host.ts";
 import { getBackend } from "../registry.ts";
 import { tidy } from "../scope.ts";
@@ -149,9 +149,8 @@ function isScalar(data: unknown): data is Scalar {
 }
 
 function failNoNumber(data: unknown, place: readonly number[]): never {
-  const [what, remedy] =
-    data instanceof Tensor ? ["a tensor", "Join tensors with stack or cat"] : [JSON.stringify(data)];
-  fail("tensor", `${what} at [${place.join(", ")}] is no number`, remedy);
+  const remedy = data instanceof Tensor ? "Join tensors with stack or cat" : undefined;
+  fail("tensor", `${showValue(data)} at [${place.join(", ")}] is no number`, remedy);
 }
 
 function failRagged(place: readonly number[], wanted: number | undefined, got: number | undefined): never {

@@ -2,7 +2,7 @@
  * Einstein sums: every letter is a dimension; letters missing behind the arrow are summed. Operands are contracted two
  * at a time, each time as one batched matrix product.
  */
-import { fail, inNameOf, showShape } from "../errors.ts";
+import { fail, inNameOf, showShape, showValue } from "../errors.ts";
 import { tidy } from "../scope.ts";
 import { sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -24,6 +24,8 @@ interface Labelled {
  * einsum("bhqd,bhkd->bhqk", rand(2, 4, 5, 8), rand(2, 4, 6, 8)).shape; // [2, 4, 5, 6]
  */
 export function einsum(equation: string, ...operands: readonly Tensor[] | readonly [readonly Tensor[]]): Tensor {
+  if (typeof equation !== "string")
+    fail("einsum", `needs an equation first, got ${showValue(equation)}`, 'Write einsum("ij,jk->ik", a, b)');
   const list = (Array.isArray(operands[0]) ? operands[0] : operands) as readonly Tensor[];
   const [inputs, result] = equation.replaceAll(" ", "").split("->") as [string, string?];
   const texts = inputs.split(",");

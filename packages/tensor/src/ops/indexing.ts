@@ -4,7 +4,7 @@
  * all that is left; a bool tensor (mask) or an int64 tensor of positions.
  */
 import { dtypes } from "../dtype.ts";
-import { fail, inNameOf, showShape } from "../errors.ts";
+import { fail, inNameOf, showShape, showValue } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
@@ -135,12 +135,9 @@ function plain(item: Index): Index {
 }
 
 function needIndex(item: Index, i: number): void {
-  if (item === null || item === "..." || !["string", "undefined"].includes(typeof item)) return;
-  fail(
-    "at",
-    `index ${i} is ${JSON.stringify(item)}`,
-    'Slices are [start, stop, step], "..." stands for all that is left',
-  );
+  if (item === null || item === "..." || item instanceof Tensor || Array.isArray(item)) return;
+  if (typeof item === "number" || typeof item === "boolean") return;
+  fail("at", `index ${i} is ${showValue(item)}`, 'Slices are [start, stop, step], "..." stands for all that is left');
 }
 
 function consumed(item: Index): number {

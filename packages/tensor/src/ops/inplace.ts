@@ -1,6 +1,6 @@
 /** In-place operations that take more than a row of the op table. The names end in `_`; the result is the tensor itself. */
 import { inRange } from "../dtype.ts";
-import { fail, showShape } from "../errors.ts";
+import { fail, showShape, showValue } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { noGrad } from "../recorder.ts";
 import { sameShape } from "../shape.ts";
@@ -65,8 +65,7 @@ export function copy_(input: Tensor, src: Tensor): Tensor {
 export const fill_ = op("fill_(input, value)", (input: Tensor, value: Operand | boolean): Tensor => {
   if (value instanceof Tensor && value.ndim === 0) return copy_(input, value);
   if (value instanceof Tensor || !["number", "boolean", "bigint"].includes(typeof value)) {
-    const got = value instanceof Tensor ? `a tensor ${showShape(value.shape)}` : JSON.stringify(value);
-    fail("fill_", `needs a number or a 0-d tensor, got ${got}`);
+    fail("fill_", `needs a number or a 0-d tensor, got ${showValue(value)}`);
   }
   const { shape, dtype } = input;
   return applyInPlace("full", [], input, { shape, dtype, value: Number(inRange("fill_", value, dtype)) });

@@ -1,6 +1,6 @@
 /** Element-wise functions made of the rows of the op table. */
 import { dtypes, isFloat, largest, resultType } from "../dtype.ts";
-import { fail } from "../errors.ts";
+import { fail, showValue } from "../errors.ts";
 import type { Operand } from "../recorder.ts";
 import { state } from "../state.ts";
 import { Tensor } from "../tensor.ts";
@@ -12,7 +12,7 @@ import { composite, op } from "./signature.ts";
 /** @throws TensorError unless all are tensors, as PyTorch wants them */
 export function needTensors(name: string, ...values: readonly unknown[]): void {
   const wrong = values.find((value) => !(value instanceof Tensor));
-  if (wrong !== undefined) fail(name, `needs tensors, got ${JSON.stringify(wrong)}`, "Wrap numbers with tensor(…)");
+  if (wrong !== undefined) fail(name, `needs tensors, got ${showValue(wrong)}`, "Wrap numbers with tensor(…)");
 }
 
 /** In a float dtype: its own, or the default one. */

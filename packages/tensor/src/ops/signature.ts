@@ -3,7 +3,7 @@
  * one function. The signature text names the parameters once, for the types, for the run time and for whoever maps
  * calls by name.
  */
-import { fail, showShape, TensorError, toldOf } from "../errors.ts";
+import { fail, showValue, TensorError, toldOf } from "../errors.ts";
 import type { Linearity } from "../recorder.ts";
 import { tidy } from "../scope.ts";
 import { labelled } from "./labels.ts";
@@ -92,14 +92,8 @@ export function op<const S extends string, P extends readonly unknown[], R>(
 /** An error of this call. What is no tensor lacks what tensors have: nothing is checked before it is missed. */
 function explained(name: string, names: readonly string[], values: readonly unknown[], error: unknown): unknown {
   if (!(error instanceof TypeError)) return toldOf(name, error);
-  const got = values.map((value, i) => `${names[i]} ${kindOf(value)}`).join(", ");
+  const got = values.map((value, i) => `${names[i]} ${showValue(value)}`).join(", ");
   return new TensorError(`${name}: cannot use ${got}. Make data tensors with tensor(…)`, { cause: error });
-}
-
-function kindOf(value: unknown): string {
-  if (value === null || typeof value !== "object") return String(value);
-  const { shape } = value as { shape?: readonly number[] };
-  return shape ? `a tensor ${showShape(shape)}` : Array.isArray(value) ? "an array" : "an object";
 }
 
 /** {@link op} for a body that calls other ops: what it makes on the way is freed when it returns. */

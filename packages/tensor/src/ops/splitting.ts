@@ -1,5 +1,5 @@
 /** Tensors cut into views, in NumPy's ways. */
-import { fail, showShape } from "../errors.ts";
+import { fail, showShape, showValue } from "../errors.ts";
 import { normalizeDim } from "../shape.ts";
 import { Tensor } from "../tensor.ts";
 import { split } from "./joining.ts";
@@ -32,7 +32,7 @@ function cutAt(name: string, input: Tensor, where: Sections, dim: number): Tenso
   const size = input.shape[dim]!;
   const cuts = where instanceof Tensor ? (where.toArray() as number | number[]) : (where as number | number[]);
   const at = typeof cuts === "number" ? evenCuts(name, size, cuts) : cuts;
-  if (!Array.isArray(at)) fail(name, `needs a number of parts or positions, got ${JSON.stringify(where)}`);
+  if (!Array.isArray(at)) fail(name, `needs a number of parts or positions, got ${showValue(where)}`);
   const clip = (i: number): number => Math.min(Math.max(i < 0 ? i + size : i, 0), size);
   const edges = [0, ...at.map(clip), size];
   return edges.slice(1).map((end, i) => input.narrow(dim, edges[i]!, Math.max(end - edges[i]!, 0)));
