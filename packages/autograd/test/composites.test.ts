@@ -35,6 +35,7 @@ const elementwise: Readonly<Record<string, Row>> = {
   clamp: [(x) => x.clamp(0.5, 1.5), wide],
   "clamp by tensors": [(x, a, b) => x.clamp(a, b.add(1)), wide, [3], [3]],
   "digamma below zero": [(x) => x.sub(9.3).digamma(), wide],
+  "polygamma below zero": [(x) => x.sub(9.3).polygamma(3), wide],
   frac: [(x) => x.frac(), wide],
   sgn: [(x) => x.sgn(), wide],
   deg2rad: [(x) => x.deg2rad(), wide],

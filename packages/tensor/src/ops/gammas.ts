@@ -4,6 +4,7 @@ import type { Operand } from "../recorder.ts";
 import { Tensor } from "../tensor.ts";
 import { apply } from "./apply.ts";
 import { where } from "./arithmetic.ts";
+import { fullLike } from "./creation.ts";
 import { floating, floatOperands } from "./pointwise.ts";
 import { composite } from "./signature.ts";
 
@@ -13,7 +14,8 @@ const terms = 10;
 const estimate = [1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000] as const;
 
 /**
- * Hurwitz's zeta function: Σ (q + k)⁻ˣ over k = 0, 1, … for x > 1 and q > 0; NaN for x < 1, ∞ at q = 0, −1, …
+ * Hurwitz's zeta function: Σ (q + k)⁻ˣ over k = 0, 1, … for x > 1 and q > -1; NaN for x < 1 and for q below -1, ∞ at q = 0,
+ * −1, …
  * @see https://pytorch.org/docs/stable/special.html#torch.special.zeta
  */
 export const zeta = composite("zeta(input, other)", (input: Operand, other: Operand): Tensor => {
@@ -33,22 +35,56 @@ export const zeta = composite("zeta(input, other)", (input: Operand, other: Oper
       .div(end.square());
   }
   const pole = q.le(0).logicalAnd(q.eq(q.floor()));
-  return where(order.lt(1), Number.NaN, where(pole, Number.POSITIVE_INFINITY, sum));
+  return where(order.lt(1).logicalOr(q.lt(-1)), Number.NaN, sum).maskedFill(pole.logicalAnd(order.ge(1)), Infinity);
 });
 
+/** Coefficients of the polynomial in cot πx that is the derivative of order n of cot πx, over πⁿ: P₀ = c, P′ → −(1 + c²) P′. */
+function cotangentDerivative(n: number): number[] {
+  let polynomial = [0, 1];
+  for (let k = 0; k < n; k++) {
+    const slope = polynomial.slice(1).map((coefficient, i) => coefficient * (i + 1));
+    const next = Array<number>(slope.length + 2).fill(0);
+    for (const [i, coefficient] of slope.entries()) {
+      next[i]! -= coefficient;
+      next[i + 2]! -= coefficient;
+    }
+    polynomial = next;
+  }
+  return polynomial;
+}
+
+/** π times the derivative of order n of cot πx: what ψₙ(x) differs by from (−1)ⁿ ψₙ(1 − x). 0 where `below` does not hold. */
+function reflected(n: number, input: Tensor, below: Tensor): Tensor {
+  // The quarter is any place without a pole: what is not asked for must not give infinite gradients.
+  const cotangent = where(below, input.sub(input.detach().round()), 0.25).mul(Math.PI).tan().reciprocal();
+  const coefficients = cotangentDerivative(n);
+  let value = fullLike(cotangent, coefficients.at(-1)!);
+  // Every other coefficient is 0: powers of the square, whose coefficients have one sign, stay without ∞ − ∞.
+  const square = cotangent.square();
+  let power = coefficients.length - 3;
+  for (; power >= 0; power -= 2) value = value.mul(square).add(coefficients[power]!);
+  if (power === -1) value = value.mul(cotangent);
+  return where(below, value.mul(Math.PI ** (n + 1)), 0);
+}
+
 /**
- * The derivative of order n + 1 of log Γ, for positive x where n > 1: `polygamma(n, x)`, `x.polygamma(n)`.
+ * The derivative of order n + 1 of log Γ: `polygamma(n, x)`, `x.polygamma(n)`.
  * @see https://pytorch.org/docs/stable/special.html#torch.special.polygamma
+ * @example
+ * floatTensor([1, 0.5]).polygamma(1); // tensor([1.6449, 4.9348])
  */
 export const polygamma = composite(
   "polygamma(n, input)",
   (...args: readonly [n: number, input: Tensor] | readonly [input: Tensor, n: number]): Tensor => {
-    const [n, input] = (args[0] instanceof Tensor ? [args[1], args[0]] : args) as [number, Tensor];
+    const [n, given] = (args[0] instanceof Tensor ? [args[1], args[0]] : args) as [number, Tensor];
     if (!(Number.isInteger(n) && n >= 0)) fail("polygamma", `needs a whole number n ≥ 0, got ${n}`);
-    if (n < 2) return apply(n === 0 ? "digamma" : "trigamma", [input]);
+    if (n < 2) return apply(n === 0 ? "digamma" : "trigamma", [given]);
+    const input = floating(given);
+    const below = input.lt(0);
     let factorial = n % 2 === 0 ? -1 : 1;
     for (let k = 2; k <= n; k++) factorial *= k;
-    return zeta(n + 1, input).mul(factorial);
+    const above = zeta(n + 1, where(below, input.neg().add(1), input)).mul(factorial);
+    return where(below, above.mul(n % 2 === 0 ? 1 : -1), above).sub(reflected(n, input, below));
   },
 );
 
