@@ -55,6 +55,7 @@ export function loadState(module: nn.Module, state: readonly (readonly [string, 
   const names = Object.keys(module.stateDict());
   const expected = tensors.map(([name]) => name);
   if (String(names) !== String(expected)) mismatch("state_dict", `has ${names}, expected ${expected}`);
+  if (tensors.some(([, { dtype }]) => dtype === "float64")) module.double();
   module.loadStateDict(Object.fromEntries(tensors));
 }
 
