@@ -37,8 +37,12 @@ export interface Grown {
   grow(): void;
 }
 
-/** For layers whose sizes are not known yet: what they would be with tensors as a state gives them. */
-export const unsized: WeakMap<Module, (tensors: StateDict) => Grown | undefined> = new WeakMap();
+/** Of layers whose sizes are not known yet: what they would be with tensors as a state gives them. */
+export const UNSIZED: unique symbol = Symbol("unsized");
+
+interface Unsized {
+  [UNSIZED](tensors: StateDict): Grown | undefined;
+}
 
 export function loadInto(module: Module, state: StateDict, options: LoadOptions | boolean): LoadReport {
   const { strict = true } = typeof options === "boolean" ? { strict: options } : options;
@@ -78,7 +82,7 @@ function grownBy(module: Module, state: StateDict): Grown[] {
     const prefix = path === "" ? "" : `${path}.`;
     const inside = Object.entries(state).filter(([name]) => name.startsWith(prefix));
     const named = (entries: [string, Shape][]) => entries.map(([name, shape]) => [prefix + name, shape] as const);
-    const grown = unsized.get(layer)?.(
+    const grown = (layer as Partial<Unsized>)[UNSIZED]?.(
       Object.fromEntries(inside.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
     );
     return grown ? [{ ...grown, shapes: Object.fromEntries(named(Object.entries(grown.shapes))) }] : [];

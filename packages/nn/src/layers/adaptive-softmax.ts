@@ -83,7 +83,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
       const mine = nonzero(classes.ge(low).logicalAnd(classes.lt(high))).view(-1);
       if (mine.numel() === 0) return;
       rows.push(mine);
-      parts.push(this.#logProbOf(x, classes, head, mine, i, low));
+      parts.push(logProbOf(this, x, classes, head, mine, i, low));
     });
     const order = rows.length > 0 ? cat(rows) : classes;
     if (order.numel() !== classes.numel() || rows.length === 0) {
@@ -91,14 +91,6 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
     }
     const output = cat(parts).indexSelect(0, order.argsort());
     return { output: target.ndim === 0 ? output.squeeze(0) : output, loss: output.neg().mean() };
-  }
-
-  #logProbOf(x: Tensor, classes: Tensor, head: Tensor, rows: Tensor, cluster: number, low: number): Tensor {
-    const own = head.indexSelect(0, rows);
-    const wanted = classes.indexSelect(0, rows).sub(low).unsqueeze(1);
-    if (cluster === 0) return own.gather(1, wanted).squeeze(1);
-    const inside = F.logSoftmax(this.tail.at(cluster - 1)(x.indexSelect(0, rows)), 1);
-    return own.select(1, this.cutoffs[0]! + cluster - 1).add(inside.gather(1, wanted).squeeze(1));
   }
 
   /** The log-probabilities of all classes: [N, inFeatures] → [N, nClasses]. */
@@ -113,4 +105,20 @@ export class AdaptiveLogSoftmaxWithLoss extends Module<
   predict(input: Tensor): Tensor {
     return this.logProb(input).argmax(1);
   }
+}
+
+function logProbOf(
+  layer: AdaptiveLogSoftmaxWithLoss,
+  x: Tensor,
+  classes: Tensor,
+  head: Tensor,
+  rows: Tensor,
+  cluster: number,
+  low: number,
+): Tensor {
+  const own = head.indexSelect(0, rows);
+  const wanted = classes.indexSelect(0, rows).sub(low).unsqueeze(1);
+  if (cluster === 0) return own.gather(1, wanted).squeeze(1);
+  const inside = F.logSoftmax(layer.tail.at(cluster - 1)(x.indexSelect(0, rows)), 1);
+  return own.select(1, layer.cutoffs[0]! + cluster - 1).add(inside.gather(1, wanted).squeeze(1));
 }

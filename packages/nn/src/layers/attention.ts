@@ -128,7 +128,7 @@ export class MultiheadAttention extends Module<
       fail("MultiheadAttention", `needs 2 or 3 dimensions, got ${showShape(query.shape)}`);
     const sequenceFirst = (x: Tensor): Tensor => (!batched ? x.unsqueeze(1) : this.batchFirst ? x.transpose(0, 1) : x);
     const [q, k, v] = [sequenceFirst(query), sequenceFirst(key), sequenceFirst(value)];
-    this.#check(q, k, v);
+    checkInputs(this, q, k, v);
     const padding = keyPaddingMask && !batched ? keyPaddingMask.unsqueeze(0) : keyPaddingMask;
     const [outputs, shares] = multiHeadAttention(q, k, v, this, {
       numHeads: this.numHeads,
@@ -142,19 +142,19 @@ export class MultiheadAttention extends Module<
     const weights = average ? shares.mean(1) : shares;
     return [output, batched ? weights : weights.squeeze(0)];
   }
+}
 
-  #check(q: Tensor, k: Tensor, v: Tensor): void {
-    const wanted = [this.embedDim, this.kdim, this.vdim];
-    [q, k, v].forEach((x, i) => {
-      if (x.ndim !== 3 || x.shape[2] !== wanted[i]) {
-        fail("MultiheadAttention", `${callNames[i]} needs ${wanted[i]} features, got ${showShape(x.shape)}`);
-      }
-    });
-    if (k.shape[0] !== v.shape[0] || k.shape[1] !== v.shape[1] || q.shape[1] !== k.shape[1]) {
-      fail(
-        "MultiheadAttention",
-        `lengths or batches differ: ${[q, k, v].map(({ shape }) => showShape(shape)).join(", ")}`,
-      );
+function checkInputs(layer: MultiheadAttention, q: Tensor, k: Tensor, v: Tensor): void {
+  const wanted = [layer.embedDim, layer.kdim, layer.vdim];
+  [q, k, v].forEach((x, i) => {
+    if (x.ndim !== 3 || x.shape[2] !== wanted[i]) {
+      fail("MultiheadAttention", `${callNames[i]} needs ${wanted[i]} features, got ${showShape(x.shape)}`);
     }
+  });
+  if (k.shape[0] !== v.shape[0] || k.shape[1] !== v.shape[1] || q.shape[1] !== k.shape[1]) {
+    fail(
+      "MultiheadAttention",
+      `lengths or batches differ: ${[q, k, v].map(({ shape }) => showShape(shape)).join(", ")}`,
+    );
   }
 }

@@ -15,6 +15,9 @@ export interface CellWeights {
   readonly hr: Tensor | null;
 }
 
+/** The key of what a recurrent layer computes at each step. */
+export const CELL: unique symbol = Symbol("cell");
+
 export interface Cell {
   /** Blocks of hiddenSize rows in the weights. */
   readonly gates: number;

@@ -139,24 +139,24 @@ abstract class Conv extends AnyConv<[input: Tensor]> {
     const { weight, bias, stride, padding, dilation, groups, paddingMode } = this;
     const convolve = convolutions[this.kernelSize.length as Rank];
     if (paddingMode === "zeros") return convolve(input, weight, bias, stride, padding, dilation, groups);
-    return convolve(F.pad(input, this.#borders(), paddingMode), weight, bias, stride, 0, dilation, groups);
+    return convolve(F.pad(input, borders(this), paddingMode), weight, bias, stride, 0, dilation, groups);
   }
 
   /** @internal */
   override get [ROLE](): Role | undefined {
     return this.forward === Conv.prototype.forward ? "fresh" : undefined;
   }
+}
 
-  /** Pairs from the last dimension backwards. */
-  #borders(): number[] {
-    const { padding, kernelSize, dilation } = this;
-    const pairs = kernelSize.map((extent, i): [number, number] => {
-      if (typeof padding !== "string") return [padding[i]!, padding[i]!];
-      const total = padding === "same" ? dilation[i]! * (extent - 1) : 0;
-      return [Math.floor(total / 2), Math.ceil(total / 2)];
-    });
-    return pairs.reverse().flat();
-  }
+/** Pairs from the last dimension backwards. */
+function borders(layer: Conv): number[] {
+  const { padding, kernelSize, dilation } = layer;
+  const pairs = kernelSize.map((extent, i): [number, number] => {
+    if (typeof padding !== "string") return [padding[i]!, padding[i]!];
+    const total = padding === "same" ? dilation[i]! * (extent - 1) : 0;
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  });
+  return pairs.reverse().flat();
 }
 
 /**
@@ -250,21 +250,21 @@ abstract class ConvTranspose extends AnyConv<Arguments<typeof transposeCall.name
     const [input, outputSize] = readArguments<ConvTransposeInput>(transposeCall, args);
     const { weight, bias, stride, padding, groups, dilation } = this;
     const transpose = transposes[this.kernelSize.length as Rank];
-    const extra = outputSize ? this.#outputPadding(input, outputSize) : this.outputPadding;
+    const extra = outputSize ? outputPaddingFor(this, input, outputSize) : this.outputPadding;
     return transpose(input, weight, bias, stride, padding, extra, groups, dilation);
   }
+}
 
-  #outputPadding(input: Tensor, outputSize: readonly number[]): readonly number[] {
-    const { padding, stride, dilation, kernelSize } = this;
-    const rank = kernelSize.length;
-    return outputSize.slice(-rank).map((wanted, i) => {
-      const covered = dilation[i]! * (kernelSize[i]! - 1) + 1 - 2 * padding[i]!;
-      const least = (input.shape.at(i - rank)! - 1) * stride[i]! + covered;
-      const most = least + stride[i]! - 1;
-      if (wanted >= least && wanted <= most) return wanted - least;
-      return fail("convTranspose", `outputSize ${wanted} of dimension ${i} must lie between ${least} and ${most}`);
-    });
-  }
+function outputPaddingFor(layer: ConvTranspose, input: Tensor, outputSize: readonly number[]): readonly number[] {
+  const { padding, stride, dilation, kernelSize } = layer;
+  const rank = kernelSize.length;
+  return outputSize.slice(-rank).map((wanted, i) => {
+    const covered = dilation[i]! * (kernelSize[i]! - 1) + 1 - 2 * padding[i]!;
+    const least = (input.shape.at(i - rank)! - 1) * stride[i]! + covered;
+    const most = least + stride[i]! - 1;
+    if (wanted >= least && wanted <= most) return wanted - least;
+    return fail("convTranspose", `outputSize ${wanted} of dimension ${i} must lie between ${least} and ${most}`);
+  });
 }
 
 /** The transpose of {@link Conv1d}. @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html */

@@ -3,7 +3,7 @@
  * size is learnt, where inputs show it and what takes its shape from it; a layer says what it becomes.
  */
 import { type Arguments, noGrad, type Shape, scope, sizeOf, type Tensor, zeros } from "@dl/tensor";
-import { type Grown, type StateDict, unsized } from "../load.ts";
+import { type Grown, type StateDict, UNSIZED } from "../load.ts";
 import type { Module } from "../module.ts";
 import { stateName } from "../naming.ts";
 import {
@@ -68,22 +68,25 @@ interface Lazy<C extends LayerClass, P extends readonly unknown[]> {
 function lazy<L extends Layer>(family: Family<L>, becomes: LayerClass & { readonly prototype: L }): never {
   const Eager = becomes as unknown as new (options: object) => Layer;
   const [size, ...names] = becomes.names as readonly [string, ...string[]];
+  const grow = (layer: Layer, found: number): void => {
+    materialize(layer as L, size, found, family);
+    Object.setPrototypeOf(layer, becomes.prototype);
+  };
   abstract class LazyLayer extends Eager {
     static readonly names = names;
 
     constructor(...args: unknown[]) {
       super({ [size]: 0, ...family.defaults, ...readNamed({ name: new.target.name, names }, args) });
-      const layer = this as unknown as L;
-      const grow = (found: number): void => {
-        hook.remove();
-        unsized.delete(this);
-        materialize(layer, size, found, family);
-        Object.setPrototypeOf(this, becomes.prototype);
-      };
-      const hook = this.registerForwardPreHook((_, [input]) => {
-        grow((input as Tensor).size(family.dim(layer)));
-      });
-      unsized.set(this, (state) => grownTo(layer, family, state, grow));
+    }
+
+    /** Once it has grown, a call is the layer's own. */
+    override invoke(input: unknown[]): unknown {
+      grow(this, (input[0] as Tensor).size(family.dim(this as never)));
+      return super.invoke(input);
+    }
+
+    [UNSIZED](state: StateDict): Grown | undefined {
+      return grownTo(this as never, family, state, (found) => grow(this, found));
     }
   }
   return LazyLayer as never;

@@ -89,18 +89,18 @@ abstract class BatchNorm extends ChannelNorm {
     }
     const { runningMean, runningVar, weight, bias, eps } = this;
     const own = this.training || !runningMean;
-    const momentum = this.training && this.trackRunningStats ? this.#count() : 0;
+    const momentum = this.training && this.trackRunningStats ? countBatch(this) : 0;
     const tracked = this.training && this.trackRunningStats;
     const [mean, variance] = own && !tracked ? [null, null] : [runningMean, runningVar];
     return F.batchNorm(input, mean, variance, weight, bias, own, momentum, eps);
   }
+}
 
-  /** Counts this batch; how much it moves the running moments. */
-  #count(): number {
-    const counter = this.numBatchesTracked;
-    if (counter) noGrad(() => void counter.add_(1));
-    return this.momentum ?? (counter ? 1 / counter.item() : 0);
-  }
+/** Counts this batch; how much it moves the running moments. */
+function countBatch(layer: BatchNorm): number {
+  const counter = layer.numBatchesTracked;
+  if (counter) noGrad(() => void counter.add_(1));
+  return layer.momentum ?? (counter ? 1 / counter.item() : 0);
 }
 
 /** Normalises the channels of [N, C] or [N, C, L]. @see https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html */

@@ -17,7 +17,16 @@ import { uniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import type { Parameter } from "../parameter.ts";
 import { describe, float } from "../repr.ts";
-import { type Cell, type CellWeights, cells, checkStates, type LSTMState, readState, type WithState } from "./cells.ts";
+import {
+  CELL,
+  type Cell,
+  type CellWeights,
+  cells,
+  checkStates,
+  type LSTMState,
+  readState,
+  type WithState,
+} from "./cells.ts";
 import { initialize, type Placement, parameter, placement } from "./placement.ts";
 
 const names = ["inputSize", "hiddenSize", "numLayers", "bias", "batchFirst", "dropout", "bidirectional"] as const;
@@ -43,7 +52,8 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
   readonly batchFirst: boolean;
   readonly dropout: number;
   readonly bidirectional: boolean;
-  readonly #cell: Cell;
+  /** Not private: a copy must have it, too. @internal */
+  readonly [CELL]: Cell;
 
   constructor(name: string, cell: Cell, settings: RecurrentArguments, projSize: number, at: Placement) {
     super();
@@ -60,31 +70,9 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
     this.batchFirst = batchFirst;
     this.dropout = dropout;
     this.bidirectional = bidirectional;
-    this.#cell = cell;
-    for (let layer = 0; layer < numLayers; layer++) this.#addLayer(layer, at);
+    this[CELL] = cell;
+    for (let layer = 0; layer < numLayers; layer++) addLayer(this, layer, at);
     initialize(this);
-  }
-
-  /** Fields `weightIhL0`, `weightHhL0`, `biasIhL0`… and the same with `Reverse`. */
-  #addLayer(layer: number, at: Placement): void {
-    const { hiddenSize, projSize } = this;
-    const gates = this.#cell.gates * hiddenSize;
-    const outputs = projSize || hiddenSize;
-    const inputs = layer === 0 ? this.inputSize : outputs * this.#directions.length;
-    for (const suffix of this.#directions) {
-      const fields: Record<string, Parameter> = {
-        [`weightIhL${layer}${suffix}`]: parameter([gates, inputs], ...at),
-        [`weightHhL${layer}${suffix}`]: parameter([gates, outputs], ...at),
-      };
-      for (const side of this.bias ? ["Ih", "Hh"] : [])
-        fields[`bias${side}L${layer}${suffix}`] = parameter([gates], ...at);
-      if (projSize) fields[`weightHrL${layer}${suffix}`] = parameter([projSize, hiddenSize], ...at);
-      Object.assign(this, fields);
-    }
-  }
-
-  get #directions(): readonly string[] {
-    return this.bidirectional ? ["", "Reverse"] : [""];
   }
 
   /** U(±1/√hiddenSize). */
@@ -93,86 +81,10 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
     for (const weight of this.parameters()) uniform_(weight, -bound, bound);
   }
 
-  #weights(layer: number, suffix: string): CellWeights {
-    const fields = this as unknown as Record<string, Tensor | undefined>;
-    const get = (name: string): Tensor | null => fields[`${name}L${layer}${suffix}`] ?? null;
-    return {
-      ih: get("weightIh")!,
-      hh: get("weightHh")!,
-      biasIh: get("biasIh"),
-      biasHh: get("biasHh"),
-      hr: get("weightHr"),
-    };
-  }
-
   /** The whole sequence through all layers: the last layer's outputs and the final states of all. */
   protected run(input: Tensor, given: RecurrentState | null): [output: Tensor, states: Tensor[]] {
-    const [output, ...states] = tidy(() => this.#run(input, given));
+    const [output, ...states] = tidy(() => runBatched(this, input, given));
     return [output!, states];
-  }
-
-  #run(input: Tensor, given: RecurrentState | null): Tensor[] {
-    const batched = input.ndim === 3;
-    if ((!batched && input.ndim !== 2) || input.shape.at(-1) !== this.inputSize) {
-      const layout = this.batchFirst ? "[N, L, …]" : "[L, N, …]";
-      fail(
-        this.getName(),
-        `needs ${layout.replace("…", String(this.inputSize))} or [L, ${this.inputSize}], got ${showShape(input.shape)}`,
-      );
-    }
-    const batchDim = this.batchFirst ? 0 : 1;
-    const batch = batched ? input : input.unsqueeze(batchDim);
-    const sequence = this.batchFirst ? batch.transpose(0, 1) : batch;
-    const states = this.#states(sequence, given && (batched ? given : given.map((state) => state.unsqueeze(1))));
-    const [outputs, finals] = this.#layers(sequence, states);
-    const output = this.batchFirst ? outputs.transpose(0, 1) : outputs;
-    return batched ? [output, ...finals] : [output.squeeze(batchDim), ...finals.map((state) => state.squeeze(1))];
-  }
-
-  /** Checks the initial states, or makes zeros. */
-  #states(sequence: Tensor, given: RecurrentState | null): RecurrentState {
-    const rows = this.numLayers * this.#directions.length;
-    const sizes = [this.projSize || this.hiddenSize, this.hiddenSize];
-    if (given) checkStates(this.getName(), given, this.#cell.states);
-    return Array.from({ length: this.#cell.states }, (_, i) => {
-      const wanted = [rows, sequence.shape[1]!, sizes[i]!];
-      const state = given?.[i] ?? zeros(wanted, { dtype: sequence.dtype as "float32", device: sequence.device });
-      if (state.ndim !== 3 || state.shape.some((size, dim) => size !== wanted[dim])) {
-        fail(this.getName(), `the initial state must be ${showShape(wanted)}, got ${showShape(state.shape)}`);
-      }
-      return state;
-    });
-  }
-
-  #layers(sequence: Tensor, states: RecurrentState): [Tensor, Tensor[]] {
-    const finals: Tensor[][] = [];
-    let x = sequence;
-    for (let layer = 0; layer < this.numLayers; layer++) {
-      if (layer > 0) x = F.dropout(x, this.dropout, this.training);
-      const outputs = this.#directions.map((suffix, direction) => {
-        const row = layer * this.#directions.length + direction;
-        const start = states.map((state) => state.select(0, row));
-        const [output, final] = this.#direction(x, this.#weights(layer, suffix), start, suffix !== "");
-        finals.push([...final]);
-        return output;
-      });
-      x = outputs.length === 1 ? outputs[0]! : cat(outputs, 2);
-    }
-    return [x, states.map((_, i) => stack(finals.map((final) => final[i]!)))];
-  }
-
-  /** One layer in one direction. The inputs of all steps are multiplied at once. */
-  #direction(x: Tensor, weights: CellWeights, start: RecurrentState, backwards: boolean): [Tensor, RecurrentState] {
-    const gates = F.linear(x, weights.ih, weights.biasIh);
-    const steps = x.shape[0]!;
-    const outputs = new Array<Tensor>(steps);
-    let state = start;
-    for (let i = 0; i < steps; i++) {
-      const t = backwards ? steps - 1 - i : i;
-      state = this.#cell.step(gates.select(0, t), state, weights);
-      outputs[t] = state[0]!;
-    }
-    return [stack(outputs), state];
   }
 
   override extraRepr(): string {
@@ -186,6 +98,113 @@ abstract class Recurrent<In extends readonly unknown[], Out> extends Module<In, 
     if (bidirectional) parts.push(describe({ bidirectional }));
     return parts.join(", ");
   }
+}
+
+/** Fields `weightIhL0`, `weightHhL0`, `biasIhL0`… and the same with `Reverse`. */
+function addLayer(rnn: AnyRecurrent, layer: number, at: Placement): void {
+  const { hiddenSize, projSize } = rnn;
+  const gates = rnn[CELL].gates * hiddenSize;
+  const outputs = projSize || hiddenSize;
+  const inputs = layer === 0 ? rnn.inputSize : outputs * directionsOf(rnn).length;
+  for (const suffix of directionsOf(rnn)) {
+    const fields: Record<string, Parameter> = {
+      [`weightIhL${layer}${suffix}`]: parameter([gates, inputs], ...at),
+      [`weightHhL${layer}${suffix}`]: parameter([gates, outputs], ...at),
+    };
+    for (const side of rnn.bias ? ["Ih", "Hh"] : [])
+      fields[`bias${side}L${layer}${suffix}`] = parameter([gates], ...at);
+    if (projSize) fields[`weightHrL${layer}${suffix}`] = parameter([projSize, hiddenSize], ...at);
+    Object.assign(rnn, fields);
+  }
+}
+
+/** What the functions below need of a layer. */
+type AnyRecurrent = Omit<Recurrent<never[], unknown>, keyof Module> & Pick<Module, "training" | "getName">;
+
+function directionsOf(rnn: AnyRecurrent): readonly string[] {
+  return rnn.bidirectional ? ["", "Reverse"] : [""];
+}
+
+function weightsOf(rnn: AnyRecurrent, layer: number, suffix: string): CellWeights {
+  const fields = rnn as unknown as Record<string, Tensor | undefined>;
+  const get = (name: string): Tensor | null => fields[`${name}L${layer}${suffix}`] ?? null;
+  return {
+    ih: get("weightIh")!,
+    hh: get("weightHh")!,
+    biasIh: get("biasIh"),
+    biasHh: get("biasHh"),
+    hr: get("weightHr"),
+  };
+}
+
+function runBatched(rnn: AnyRecurrent, input: Tensor, given: RecurrentState | null): Tensor[] {
+  const batched = input.ndim === 3;
+  if ((!batched && input.ndim !== 2) || input.shape.at(-1) !== rnn.inputSize) {
+    const layout = rnn.batchFirst ? "[N, L, …]" : "[L, N, …]";
+    fail(
+      rnn.getName(),
+      `needs ${layout.replace("…", String(rnn.inputSize))} or [L, ${rnn.inputSize}], got ${showShape(input.shape)}`,
+    );
+  }
+  const batchDim = rnn.batchFirst ? 0 : 1;
+  const batch = batched ? input : input.unsqueeze(batchDim);
+  const sequence = rnn.batchFirst ? batch.transpose(0, 1) : batch;
+  const states = initialStates(rnn, sequence, given && (batched ? given : given.map((state) => state.unsqueeze(1))));
+  const [outputs, finals] = runLayers(rnn, sequence, states);
+  const output = rnn.batchFirst ? outputs.transpose(0, 1) : outputs;
+  return batched ? [output, ...finals] : [output.squeeze(batchDim), ...finals.map((state) => state.squeeze(1))];
+}
+
+/** Checks the initial states, or makes zeros. */
+function initialStates(rnn: AnyRecurrent, sequence: Tensor, given: RecurrentState | null): RecurrentState {
+  const rows = rnn.numLayers * directionsOf(rnn).length;
+  const sizes = [rnn.projSize || rnn.hiddenSize, rnn.hiddenSize];
+  if (given) checkStates(rnn.getName(), given, rnn[CELL].states);
+  return Array.from({ length: rnn[CELL].states }, (_, i) => {
+    const wanted = [rows, sequence.shape[1]!, sizes[i]!];
+    const state = given?.[i] ?? zeros(wanted, { dtype: sequence.dtype as "float32", device: sequence.device });
+    if (state.ndim !== 3 || state.shape.some((size, dim) => size !== wanted[dim])) {
+      fail(rnn.getName(), `the initial state must be ${showShape(wanted)}, got ${showShape(state.shape)}`);
+    }
+    return state;
+  });
+}
+
+function runLayers(rnn: AnyRecurrent, sequence: Tensor, states: RecurrentState): [Tensor, Tensor[]] {
+  const finals: Tensor[][] = [];
+  let x = sequence;
+  for (let layer = 0; layer < rnn.numLayers; layer++) {
+    if (layer > 0) x = F.dropout(x, rnn.dropout, rnn.training);
+    const outputs = directionsOf(rnn).map((suffix, direction) => {
+      const row = layer * directionsOf(rnn).length + direction;
+      const start = states.map((state) => state.select(0, row));
+      const [output, final] = runDirection(rnn, x, weightsOf(rnn, layer, suffix), start, suffix !== "");
+      finals.push([...final]);
+      return output;
+    });
+    x = outputs.length === 1 ? outputs[0]! : cat(outputs, 2);
+  }
+  return [x, states.map((_, i) => stack(finals.map((final) => final[i]!)))];
+}
+
+/** One layer in one direction. The inputs of all steps are multiplied at once. */
+function runDirection(
+  rnn: AnyRecurrent,
+  x: Tensor,
+  weights: CellWeights,
+  start: RecurrentState,
+  backwards: boolean,
+): [Tensor, RecurrentState] {
+  const gates = F.linear(x, weights.ih, weights.biasIh);
+  const steps = x.shape[0]!;
+  const outputs = new Array<Tensor>(steps);
+  let state = start;
+  for (let i = 0; i < steps; i++) {
+    const t = backwards ? steps - 1 - i : i;
+    state = rnn[CELL].step(gates.select(0, t), state, weights);
+    outputs[t] = state[0]!;
+  }
+  return [stack(outputs), state];
 }
 
 export type RecurrentNonlinearity = "tanh" | "relu";
