@@ -1,5 +1,6 @@
 /** Modules made of modules: their items are named by position or by the user, and reached as `list[0]`. */
 import { type DType, fail, type Tensor } from "@dl/tensor";
+import { type Copy, FILL } from "./copying.ts";
 import { checkName } from "./fields.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
@@ -18,6 +19,17 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
   constructor(kind: Kind) {
     super();
     this.#kind = kind;
+  }
+
+  override emptyCopy(_memo: Map<unknown, unknown>): this {
+    return Object.setPrototypeOf(Reflect.construct(Container, [this.#kind]), Object.getPrototypeOf(this));
+  }
+
+  /** @internal */
+  override [FILL](into: this, copy: Copy): void {
+    into.replace([]);
+    super[FILL](into, copy);
+    for (const [name, item] of this.#items) into.put(name, copy(item, name) as never);
   }
 
   protected override *members(): Iterable<readonly [string, unknown]> {

@@ -2,6 +2,7 @@
 import { fail, type Tensor } from "@dl/tensor";
 import { type BackwardHook, replacement, watchGradients } from "./backward-hooks.ts";
 import { Callable } from "./callable.ts";
+import { type Copy, FILL } from "./copying.ts";
 import { type ForwardHook, type ForwardPreHook, Hooks, type Removable } from "./hooks.ts";
 import { WATCHED } from "./role.ts";
 
@@ -15,6 +16,13 @@ export abstract class Hooked<In extends readonly unknown[] = Anything, Out = Any
 
   /** What calling the module computes. */
   abstract forward(...input: In): Out;
+
+  /** Gives a copy the same hooks. @internal */
+  [FILL](into: this, _copy: Copy): void {
+    into.#before.replace(this.#before);
+    into.#after.replace(this.#after);
+    into.#backward.replace(this.#backward);
+  }
 
   /** Whether hooks see what goes in and out. @internal */
   get [WATCHED](): boolean {

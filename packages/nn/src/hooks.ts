@@ -26,6 +26,12 @@ export class Hooks<F> {
     return { remove: () => void this.#list.delete(entry) };
   }
 
+  /** Has the hooks of another list from now on. Handles remove a hook from the list that gave them alone. */
+  replace(other: Hooks<F>): void {
+    this.#list.clear();
+    for (const hook of other) this.add(hook);
+  }
+
   get size(): number {
     return this.#list.size;
   }

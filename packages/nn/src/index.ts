@@ -5,6 +5,7 @@
  */
 export type { BackwardHook, Gradients } from "./backward-hooks.ts";
 export * from "./containers.ts";
+export { deepcopy } from "./deepcopy.ts";
 export * as F from "./functional/index.ts";
 export * as functional from "./functional/index.ts";
 export type { Reduction } from "./functional/reduction.ts";

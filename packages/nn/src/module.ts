@@ -9,6 +9,7 @@ import {
   Tensor,
   type ZeroGradArguments,
 } from "@dl/tensor";
+import { type Copy, FILL, fieldCopier, listed } from "./copying.ts";
 import { checkField, holdTensor, listedName, refuseTensor } from "./fields.ts";
 import { type Anything, Hooked } from "./hooked.ts";
 import { byName, type LoadOptions, type LoadReport, loadInto, type StateDict } from "./load.ts";
@@ -18,24 +19,7 @@ import { layout } from "./repr.ts";
 import { ROLE, type Role } from "./role.ts";
 import { adoptAll, type ModuleTarget, readTarget } from "./target.ts";
 import { find, gather, nested, unique } from "./tree.ts";
-
-/** What walks take by position or by name. */
-type Prefix = Arguments<["prefix"], [prefix?: string]>;
-type Recursion = Arguments<["recurse"], [recurse?: boolean]>;
-type Naming = Arguments<["prefix", "recurse"], [prefix?: string, recurse?: boolean]>;
-
-function recursion(name: string, args: Recursion): boolean {
-  const [recurse = true] = readArguments<[boolean?]>({ name, names: ["recurse"] }, args);
-  return recurse;
-}
-
-function namings(name: string, args: Naming): [prefix: string, recurse: boolean] {
-  const [prefix = "", recurse = true] = readArguments<[string?, boolean?]>(
-    { name, names: ["prefix", "recurse"] },
-    args,
-  );
-  return [prefix, recurse];
-}
+import { type Naming, namings, type Prefix, type Recursion, recursion } from "./walking.ts";
 
 // biome-ignore lint/correctness/noUnusedVariables: an interface must repeat the parameters of the class that it completes.
 export interface Module<In extends readonly unknown[] = Anything, Out = Anything> {
@@ -68,6 +52,27 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
   readonly #buffers = new Map<string, boolean>();
   /** The names under which parameters were seen, and their places among the members. */
   readonly #parameters = new Map<string, number>();
+
+  /**
+   * The object that {@link deepcopy} fills with this one's fields, made without the constructors of its classes. A class with
+   * private `#members` overrides it; see there.
+   */
+  emptyCopy(_memo: Map<unknown, unknown>): this {
+    return Object.setPrototypeOf(Reflect.construct(Module, []), Object.getPrototypeOf(this));
+  }
+
+  /** @internal */
+  override [FILL](into: this, copy: Copy): void {
+    super[FILL](into, copy);
+    into.#buffers.clear();
+    const copyField = fieldCopier(this, into, copy);
+    for (const key of listed(this)) {
+      const persistent = this.#buffers.get(key as string);
+      if (persistent === undefined) copyField(key);
+      else into.registerBuffer(key as string, copy(this[key as never], String(key)), persistent);
+    }
+    for (const [name, place] of this.#parameters) into.#parameters.set(name, place);
+  }
 
   /** What a container may rely on; layers say it for the `forward` that they have themselves. @internal */
   get [ROLE](): Role | undefined {

@@ -1,5 +1,6 @@
 /** The layers of transformers (Vaswani et al., 2017): attention and two linear layers, with residuals and norms. */
 import { type Arguments, fail, readArguments, type Tensor } from "@dl/tensor";
+import { deepcopy } from "../deepcopy.ts";
 import * as F from "../functional/index.ts";
 import { Module } from "../module.ts";
 import { MultiheadAttention } from "./attention.ts";
@@ -54,7 +55,6 @@ abstract class TransformerLayer<In extends readonly unknown[]> extends Module<In
   readonly normFirst: boolean;
   /** Between the linear layers. */
   activation: (x: Tensor) => Tensor;
-  readonly #arguments: Arguments<typeof layerNames, TransformerLayerArguments>;
 
   /** `attentions`: their fields. There is a norm and a dropout for each, and for the linear layers. */
   constructor(
@@ -63,7 +63,6 @@ abstract class TransformerLayer<In extends readonly unknown[]> extends Module<In
     args: Arguments<typeof layerNames, TransformerLayerArguments>,
   ) {
     super();
-    this.#arguments = args;
     const [
       dModel,
       nhead,
@@ -102,13 +101,9 @@ abstract class TransformerLayer<In extends readonly unknown[]> extends Module<In
     return this.linear2(this.dropout(this.activation(this.linear1(x))));
   }
 
-  /** Another layer with the same settings, values, device, dtype and mode. */
+  /** {@link deepcopy} of this layer. */
   clone(): this {
-    const copy = new (this.constructor as new (...args: unknown[]) => this)(...this.#arguments);
-    const { device, dtype } = this.linear1.weight;
-    copy.activation = this.activation;
-    copy.to({ device, dtype }).train(this.training).loadStateDict(this.stateDict());
-    return copy;
+    return deepcopy(this);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   where,
 } from "@dl/tensor";
 import { ModuleList } from "../containers.ts";
+import { deepcopy } from "../deepcopy.ts";
 import { xavierUniform_ } from "../init.ts";
 import { Module } from "../module.ts";
 import { LayerNorm } from "./normalization.ts";
@@ -23,20 +24,20 @@ import {
 } from "./transformer-layers.ts";
 
 /** A layer to be copied, or a function that makes one. */
-type Source<M> = (M & { clone(): M }) | (() => M);
+type Source<M> = M | (() => M);
 
 function copies<M extends Module>(source: Source<M>, count: number): ModuleList<M> {
-  const make = source instanceof Module ? (): M => source.clone() : source;
+  const make = source instanceof Module ? (): M => deepcopy(source) : source;
   return new ModuleList(Array.from({ length: count }, make));
 }
 
 export type TransformerEncoderArguments = [
-  encoderLayer: TransformerEncoderLayer | (() => Module),
+  encoderLayer: Module | (() => Module),
   numLayers: number,
   norm?: Module | null,
 ];
 export type TransformerDecoderArguments = [
-  decoderLayer: TransformerDecoderLayer | (() => Module),
+  decoderLayer: Module | (() => Module),
   numLayers: number,
   norm?: Module | null,
 ];

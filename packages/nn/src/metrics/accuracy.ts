@@ -74,6 +74,14 @@ export class Accuracy {
     return this.#right / this.#total;
   }
 
+  /** For {@link deepcopy}. @internal */
+  emptyCopy(): Accuracy {
+    const copy = new Accuracy(this.topK, this.ignoreIndex);
+    copy.#right = this.#right;
+    copy.#total = this.#total;
+    return copy;
+  }
+
   get correct(): number {
     return this.#right;
   }

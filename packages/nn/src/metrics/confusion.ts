@@ -50,6 +50,15 @@ export class ConfusionMatrix {
     return this.#counts.map((row, i) => row[i]! / this.#counts.reduce((sum, other) => sum + other[i]!, 0));
   }
 
+  /** For {@link deepcopy}. @internal */
+  emptyCopy(): ConfusionMatrix {
+    const copy = new ConfusionMatrix(this.numClasses);
+    this.#counts.forEach((row, i) => {
+      copy.#counts[i] = [...row];
+    });
+    return copy;
+  }
+
   reset(): void {
     for (const row of this.#counts) row.fill(0);
   }

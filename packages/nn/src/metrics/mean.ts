@@ -24,6 +24,14 @@ export class MeanMetric {
     return this.#sum / this.#weight;
   }
 
+  /** For {@link deepcopy}. @internal */
+  emptyCopy(): MeanMetric {
+    const copy = new MeanMetric();
+    copy.#sum = this.#sum;
+    copy.#weight = this.#weight;
+    return copy;
+  }
+
   reset(): void {
     this.#sum = 0;
     this.#weight = 0;
