@@ -17,5 +17,6 @@ export type { LoadOptions, LoadReport, StateDict } from "./load.ts";
 export * as metrics from "./metrics/index.ts";
 export { Module } from "./module.ts";
 export { Parameter } from "./parameter.ts";
+export * as swaUtils from "./swa-utils.ts";
 export type { ModuleTarget } from "./target.ts";
 export * as utils from "./utils.ts";

@@ -77,7 +77,8 @@ abstract class ChannelNorm extends Module<[input: Tensor], Tensor> {
   }
 }
 
-abstract class BatchNorm extends ChannelNorm {
+/** What the batch norms of all ranks are. */
+export abstract class BatchNorm extends ChannelNorm {
   constructor(...args: Arguments<typeof normNames, NormArguments>) {
     super(new.target.name, args, true);
   }
