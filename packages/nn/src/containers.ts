@@ -5,6 +5,7 @@ import { checkName } from "./fields.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import { pickFirst } from "./role.ts";
+import { PUT } from "./stand-ins.ts";
 
 /** What items are. */
 type Kind = typeof Module | typeof Parameter;
@@ -30,6 +31,13 @@ abstract class Container<T, V, In extends readonly unknown[], Out> extends Modul
     into.replace([]);
     super[FILL](into, copy);
     for (const [name, item] of this.#items) into.put(name, copy(item, name) as never);
+  }
+
+  /** Whether there was such an item to replace. @internal */
+  [PUT](name: string, value: Tensor): boolean {
+    if (!this.#items.has(name)) return false;
+    this.#items.set(name, value as never);
+    return true;
   }
 
   protected override *members(): Iterable<readonly [string, unknown]> {

@@ -9,6 +9,7 @@ export { deepcopy } from "./deepcopy.ts";
 export * as F from "./functional/index.ts";
 export * as functional from "./functional/index.ts";
 export type { Reduction } from "./functional/reduction.ts";
+export { type FunctionalCallOptions, functionalCall } from "./functional-call.ts";
 export type { Anything } from "./hooked.ts";
 export type { ForwardHook, ForwardPreHook, Removable } from "./hooks.ts";
 export * as init from "./init.ts";

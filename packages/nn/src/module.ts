@@ -17,6 +17,7 @@ import { stateName } from "./naming.ts";
 import { Parameter } from "./parameter.ts";
 import { layout } from "./repr.ts";
 import { ROLE, type Role } from "./role.ts";
+import { standsIn } from "./stand-ins.ts";
 import { adoptAll, type ModuleTarget, readTarget } from "./target.ts";
 import { find, gather, nested, unique } from "./tree.ts";
 import { type Naming, namings, type Prefix, type Recursion, recursion } from "./walking.ts";
@@ -142,9 +143,9 @@ export abstract class Module<In extends readonly unknown[] = Anything, Out = Any
     for (const [name, value] of this.members()) {
       place++;
       const seen = this.#parameters.get(name);
-      if (value instanceof Parameter) {
+      if (value instanceof Parameter || standsIn(this, name, value)) {
         this.#parameters.set(name, place);
-        yield [name, value];
+        yield [name, value as Parameter];
       } else if (value instanceof Tensor && seen !== undefined) {
         // What was deleted and is there again, computed from others, has gone to the end.
         if (place <= seen) refuseTensor(this.getName(), name);
