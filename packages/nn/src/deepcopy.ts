@@ -64,6 +64,8 @@ function start(value: object, field: string, memo: Memo): Start {
 }
 
 function startTensor(value: Tensor): Start {
+  // What a call before this one has computed, in a scope that is over.
+  if (value.isDisposed) return [value];
   const data = noGrad(() => value.detach().clone());
   if (value instanceof Parameter) return [new Parameter(data, value.requiresGrad)];
   data.requiresGrad = value.isLeaf && value.requiresGrad;

@@ -4,7 +4,7 @@ import { type BackwardHook, replacement, watchGradients } from "./backward-hooks
 import { Callable } from "./callable.ts";
 import { type Copy, FILL } from "./copying.ts";
 import { type ForwardHook, type ForwardPreHook, Hooks, type Removable } from "./hooks.ts";
-import { WATCHED } from "./role.ts";
+import { BEFORE, WATCHED } from "./role.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a subclass states its inputs and result in `forward`, not here.
 export type Anything = any;
@@ -22,6 +22,11 @@ export abstract class Hooked<In extends readonly unknown[] = Anything, Out = Any
     into.#before.replace(this.#before);
     into.#after.replace(this.#after);
     into.#backward.replace(this.#backward);
+  }
+
+  /** The hooks that see arguments. @internal */
+  get [BEFORE](): Hooks<ForwardPreHook<Hooked>> {
+    return this.#before;
   }
 
   /** Whether hooks see what goes in and out. @internal */

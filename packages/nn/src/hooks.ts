@@ -26,6 +26,11 @@ export class Hooks<F> {
     return { remove: () => void this.#list.delete(entry) };
   }
 
+  /** Takes a hook out, as often as it was added. */
+  delete(hook: F): void {
+    for (const entry of this.#list) if (entry.hook === hook) this.#list.delete(entry);
+  }
+
   /** Has the hooks of another list from now on. Handles remove a hook from the list that gave them alone. */
   replace(other: Hooks<F>): void {
     this.#list.clear();

@@ -8,6 +8,8 @@ import type { Module } from "./module.ts";
 export type Role = "fresh" | "rising" | "risingInPlace" | "largest";
 
 export const ROLE: unique symbol = Symbol("role");
+/** The key of the hooks before a module's calls. */
+export const BEFORE: unique symbol = Symbol("before");
 export const WATCHED: unique symbol = Symbol("watched");
 /**
  * Of what rises and the largest elements either may come first, with the same values and gradients; picking first leaves

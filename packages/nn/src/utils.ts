@@ -3,6 +3,8 @@ import { cat, composite, fail, isTensor, noGrad, op, scope, stack, type Tensor, 
 import { lpNorm } from "./functional/distance.ts";
 
 export * as rnn from "./sequences.ts";
+export { removeSpectralNorm, type SpectralNormArguments, spectralNorm } from "./spectral-norm.ts";
+export { removeWeightNorm, weightNorm } from "./weight-norm.ts";
 
 function gradientsOf(parameters: Tensor | Iterable<Tensor>): Tensor[] {
   if (!isTensor(parameters) && typeof parameters?.[Symbol.iterator] !== "function") {
