@@ -2,6 +2,7 @@
 import { cat, composite, fail, isTensor, noGrad, op, scope, stack, type Tensor, tidy, zeros } from "@dl/tensor";
 import { lpNorm } from "./functional/distance.ts";
 
+export * as prune from "./prune.ts";
 export * as rnn from "./sequences.ts";
 export { removeSpectralNorm, type SpectralNormArguments, spectralNorm } from "./spectral-norm.ts";
 export { removeWeightNorm, weightNorm } from "./weight-norm.ts";
