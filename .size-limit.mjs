@@ -5,9 +5,9 @@ const budgets = [
   {
     name: "training: tensor, backend-cpu, autograd, nn, optim",
     path: "benchmarks/size/training.js",
-    limit: "163.7 kB",
+    limit: "164 kB",
   },
-  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "251.5 kB" },
+  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "255.5 kB" },
 ];
 
 const modifyEsbuildConfig = (config) => ({ ...config, format: "esm", platform: "browser", target: "es2022" });

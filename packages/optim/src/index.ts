@@ -25,4 +25,3 @@ export { type Closure, Optimizer, type ParamGroup, type ParamState, type Params 
 export type { Betas } from "./options.ts";
 export { SGD, type SGDArguments } from "./sgd.ts";
 export type { OptimizerState } from "./state-dict.ts";
-export * as swaUtils from "./swa-utils.ts";

@@ -7,3 +7,4 @@ export type { PerGroup } from "./momentum.ts";
 export * from "./one-cycle.ts";
 export * from "./plateau.ts";
 export * from "./simple.ts";
+export * from "./swa.ts";

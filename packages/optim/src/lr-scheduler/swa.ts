@@ -1,8 +1,8 @@
 /** The schedule for averages of weights; the averages themselves are modules: `swaUtils` of `@dl/nn`. */
 import { type Arguments, fail, readArguments } from "@dl/tensor";
-import { LRScheduler } from "./lr-scheduler/base.ts";
-import { type PerGroup, perGroup } from "./lr-scheduler/momentum.ts";
-import type { Optimizer, ParamGroup } from "./optimizer.ts";
+import type { Optimizer, ParamGroup } from "../optimizer.ts";
+import { LRScheduler } from "./base.ts";
+import { type PerGroup, perGroup } from "./momentum.ts";
 
 export type SWALRArguments = [
   optimizer: Optimizer,
@@ -23,7 +23,7 @@ const curves = {
  * @throws TensorError for epochs that are no whole number of at least 0, another strategy, or rates for other than all groups
  * @see https://pytorch.org/docs/stable/optim.html#torch.optim.swa_utils.SWALR
  * @example
- * const scheduler = new swaUtils.SWALR(optimizer, { swaLr: 0.05, annealEpochs: 5 });
+ * const scheduler = new lrScheduler.SWALR(optimizer, { swaLr: 0.05, annealEpochs: 5 });
  * scheduler.step(); // after each epoch in which weights are averaged
  */
 export class SWALR extends LRScheduler {

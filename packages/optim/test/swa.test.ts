@@ -1,7 +1,7 @@
 import "@dl/backend-cpu";
 import { ones } from "@dl/tensor";
 import { expect, it } from "vitest";
-import { lrScheduler, SGD, swaUtils } from "../src/index.ts";
+import { lrScheduler, SGD } from "../src/index.ts";
 
 const optimizer = (...rates: number[]): SGD =>
   new SGD(
@@ -22,7 +22,7 @@ it.each<[string, object, number[]]>([
   ["upwards", { swaLr: 2, annealEpochs: 3 }, [1, 1.25, 1.75, 2, 2, 2, 2]],
 ])("SWALR goes to its rate %s", (_, options, wanted) => {
   const sgd = optimizer(1);
-  const scheduler = new swaUtils.SWALR(sgd, options as { swaLr: number });
+  const scheduler = new lrScheduler.SWALR(sgd, options as { swaLr: number });
   const rates = wanted.map((_, i) => {
     if (i > 0) scheduler.step();
     return sgd.paramGroups[0]!.lr;
@@ -34,7 +34,7 @@ it("SWALR begins where another schedule has got to", () => {
   const sgd = optimizer(1);
   const [first, then] = [
     new lrScheduler.ExponentialLR(sgd, 0.5),
-    new swaUtils.SWALR(sgd, { swaLr: 0.1, annealEpochs: 2 }),
+    new lrScheduler.SWALR(sgd, { swaLr: 0.1, annealEpochs: 2 }),
   ];
   const rates = [0, 1, 2, 3, 4, 5].map((epoch) => {
     (epoch > 2 ? then : first).step();
@@ -46,7 +46,7 @@ it("SWALR begins where another schedule has got to", () => {
 
 it("SWALR has a rate for each group", () => {
   const sgd = optimizer(1, 2);
-  const scheduler = new swaUtils.SWALR(sgd, [0.5, 0.25], 1);
+  const scheduler = new lrScheduler.SWALR(sgd, [0.5, 0.25], 1);
   scheduler.step();
   expect(sgd.paramGroups.map(({ lr }) => lr)).toEqual([0.5, 0.25]);
   expect(sgd.stateDict().param_groups[0]).toMatchObject({ swa_lr: 0.5 });
@@ -57,5 +57,5 @@ it.each<[object, string]>([
   [{ swaLr: 1, annealEpochs: 1.5 }, "annealEpochs must be a whole number of at least 0, got 1.5"],
   [{ swaLr: 1, annealStrategy: "exp" }, 'annealStrategy is "cos" or "linear", got "exp"'],
 ])("SWALR refuses %j", (options, message) => {
-  expect(() => new swaUtils.SWALR(optimizer(1), options as { swaLr: number })).toThrow(message);
+  expect(() => new lrScheduler.SWALR(optimizer(1), options as { swaLr: number })).toThrow(message);
 });
