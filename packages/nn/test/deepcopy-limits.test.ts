@@ -3,6 +3,7 @@ import "@dl/backend-cpu";
 import { ones, type Tensor } from "@dl/tensor";
 import { describe, expect, it } from "vitest";
 import * as nn from "../src/index.ts";
+import { checkClasses } from "../src/uncopied.ts";
 
 const { deepcopy } = nn;
 
@@ -84,6 +85,15 @@ describe("private members", () => {
     }
     expect(() => deepcopy(new Wrong())).toThrow("emptyCopy() of the value made an object of another class");
   });
+});
+
+it("no layer has private members", () => {
+  const classes = Object.values(nn).flatMap((one) =>
+    typeof one === "function" ? [one as { prototype: unknown }] : [],
+  );
+  const layers = classes.flatMap(({ prototype }) => (prototype instanceof nn.Module ? [prototype] : []));
+  expect(layers.length).toBeGreaterThan(100);
+  for (const prototype of layers) checkClasses(Object.create(prototype), prototype.constructor.name);
 });
 
 describe("memo", () => {

@@ -198,6 +198,15 @@ it("tensors: leaves have their gradient, results lose their history, and views t
   expect([same === x, x.grad === leaf.grad]).toEqual([true, false]);
 });
 
+it("a state dict is copied by it, to be loaded later", () => {
+  const model = new nn.Linear(1, 1);
+  const best = deepcopy(model.stateDict());
+  const before = model.weight.item();
+  noGrad(() => model.weight.fill_(9));
+  model.loadStateDict(best);
+  expect(model.weight.item()).toBe(before);
+});
+
 it("what leads back to itself does so in the copy", () => {
   const node: { self?: unknown; list: unknown[] } = { list: [] };
   node.self = node;

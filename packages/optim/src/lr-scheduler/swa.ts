@@ -30,7 +30,7 @@ export class SWALR extends LRScheduler {
   static readonly names = ["optimizer", "swaLr", "annealEpochs", "annealStrategy", "lastEpoch"] as const;
   readonly annealEpochs: number;
   /** Of the way from the first rate to the last, the part that lies behind after a share of the epochs. */
-  protected readonly anneal: (share: number) => number;
+  readonly #anneal: (share: number) => number;
 
   constructor(...args: Arguments<typeof SWALR.names, SWALRArguments>) {
     const [optimizer, swaLr, epochs = 10, strategy = "cos", lastEpoch] = readArguments<SWALRArguments>(SWALR, args);
@@ -44,7 +44,7 @@ export class SWALR extends LRScheduler {
       group["swaLr"] = rates[i];
     });
     this.annealEpochs = epochs;
-    this.anneal = curves[strategy];
+    this.#anneal = curves[strategy];
     this.step();
   }
 
@@ -52,7 +52,7 @@ export class SWALR extends LRScheduler {
   protected override nextLr(group: ParamGroup): number {
     const swaLr = group["swaLr"] as number;
     const step = this.annealEpochs === 0 ? Math.max(1, this.lastEpoch) : this.lastEpoch;
-    const partAt = (at: number): number => this.anneal(Math.max(0, Math.min(1, at / Math.max(1, this.annealEpochs))));
+    const partAt = (at: number): number => this.#anneal(Math.max(0, Math.min(1, at / Math.max(1, this.annealEpochs))));
     const [before, now] = [partAt(step - 1), partAt(step)];
     const first = before === 1 ? swaLr : (group.lr - before * swaLr) / (1 - before);
     return swaLr * now + first * (1 - now);
