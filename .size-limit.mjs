@@ -7,7 +7,7 @@ const budgets = [
     path: "benchmarks/size/training.js",
     limit: "164 kB",
   },
-  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "255.5 kB" },
+  { name: "all packages, all exports", path: "benchmarks/size/everything.js", limit: "256 kB" },
 ];
 
 const modifyEsbuildConfig = (config) => ({ ...config, format: "esm", platform: "browser", target: "es2022" });
