@@ -34,7 +34,7 @@ export function checkClasses(object: object, field: string): void {
     const trouble = Object.hasOwn(prototype, "constructor") ? troubleOf(made) : "";
     if (trouble) {
       const remedy = "Give the class a method emptyCopy(), or share the object: deepcopy(model, new Map([[it, it]]))";
-      fail("deepcopy", `cannot copy ${field}, a ${made.name}, ${trouble}`, remedy);
+      fail("deepcopy", `cannot copy ${field}, a ${made.name || "nameless class"}, ${trouble}`, remedy);
     }
     prototype = Object.getPrototypeOf(prototype);
   }
