@@ -14,8 +14,8 @@ const terms = 10;
 const estimate = [1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000] as const;
 
 /**
- * Hurwitz's zeta function: Σ (q + k)⁻ˣ over k = 0, 1, … for x > 1 and q > -1; NaN for x < 1 and for q below -1, ∞ at q = 0,
- * −1, …
+ * Hurwitz's zeta function: Σ (q + k)⁻ˣ over k = 0, 1, … for x > 1 and q > −1; ∞ for x = 1 and at q = 0, −1, …, NaN for x < 1
+ * and elsewhere below −1.
  * @see https://pytorch.org/docs/stable/special.html#torch.special.zeta
  */
 export const zeta = composite("zeta(input, other)", (input: Operand, other: Operand): Tensor => {
@@ -35,7 +35,8 @@ export const zeta = composite("zeta(input, other)", (input: Operand, other: Oper
       .div(end.square());
   }
   const pole = q.le(0).logicalAnd(q.eq(q.floor()));
-  return where(order.lt(1).logicalOr(q.lt(-1)), Number.NaN, sum).maskedFill(pole.logicalAnd(order.ge(1)), Infinity);
+  const infinite = order.eq(1).logicalOr(order.gt(1).logicalAnd(pole));
+  return where(order.lt(1).logicalOr(q.lt(-1)), Number.NaN, sum).maskedFill(infinite, Number.POSITIVE_INFINITY);
 });
 
 /** Coefficients of the polynomial in cot πx that is the derivative of order n of cot πx, over πⁿ: P₀ = c, P′ → −(1 + c²) P′. */
