@@ -12,12 +12,18 @@ export const packages = readdirSync("packages").map((folder) => ({
   manifest: readJson(`packages/${folder}/package.json`),
 }));
 
+/** @param {string} part */
+const typescript = (part) =>
+  packages.flatMap(({ folder }) =>
+    readdirSync(join(folder, part), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => join(folder, part, name)),
+  );
+
 /** Every TypeScript source file of the packages. */
-export const sources = packages.flatMap(({ folder }) =>
-  readdirSync(`${folder}/src`, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
-    .map((name) => join(folder, "src", name)),
-);
+export const sources = typescript("src");
+/** Every one of their tests. */
+export const tests = typescript("test");
 
 /**
  * Runs a program and shows what it prints. When it fails, so will this process, after the rest of its checks.

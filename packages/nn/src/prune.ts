@@ -136,7 +136,14 @@ export function l1Unstructured<M extends Module>(
   });
 }
 
-/** Prunes elements at random; like {@link l1Unstructured}. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.random_unstructured.html */
+/**
+ * Prunes elements at random; like {@link l1Unstructured}.
+ * @throws TensorError as that does
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.random_unstructured.html
+ * @example
+ * const layer = utils.prune.randomUnstructured(new Linear(4, 5), "weight", 5);
+ * layer.getBuffer("weight_mask").sum().item(); // 15
+ */
 export function randomUnstructured<M extends Module>(module: M, name: string, amount: number): M {
   return prune("randomUnstructured", module, name, (mask, values) =>
     unstructured("randomUnstructured", mask, RandomUnstructured(values), amount),
@@ -164,20 +171,36 @@ export function lnStructured<M extends Module>(
   );
 }
 
-/** Prunes whole slices along `dim` at random; like {@link lnStructured}. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.random_structured.html */
+/**
+ * Prunes whole slices along `dim` at random; like {@link lnStructured}.
+ * @throws TensorError as that does
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.random_structured.html
+ * @example
+ * const layer = utils.prune.randomStructured(new Linear(4, 5), "weight", 2, 0);
+ * layer.getBuffer("weight_mask").sum().item(); // 12: two of the five rows are gone
+ */
 export function randomStructured<M extends Module>(module: M, name: string, amount: number, dim: number): M {
   const any: PruningMethod = (slices) => rand(slices.shape[0]!, { device: slices.device });
   return prune("randomStructured", module, name, (...state) => structured("randomStructured", state, any, amount, dim));
 }
 
-/** Prunes where `mask` is zero, besides what is pruned already. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.custom_from_mask.html */
+/**
+ * Prunes where `mask` is zero, besides what is pruned already.
+ * @throws TensorError for a mask of another shape than the parameter's
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.custom_from_mask.html
+ * @example utils.prune.customFromMask(new Linear(2, 1), "weight", tensor([[0, 1]]));
+ */
 export function customFromMask<M extends Module>(module: M, name: string, mask: Tensor): M {
   return prune("customFromMask", module, name, (before, values) =>
     before.mul(checkScores("customFromMask", values, mask).to({ dtype: before.dtype, device: before.device })),
   );
 }
 
-/** Prunes nothing yet: the module gets its mask. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.identity.html */
+/**
+ * Prunes nothing yet: the module gets its mask.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.identity.html
+ * @example utils.prune.identity(new Linear(2, 1), "weight").getBuffer("weight_mask"); // tensor([[1., 1.]])
+ */
 export function identity<M extends Module>(module: M, name: string): M {
   return prune("identity", module, name, (mask) => mask.clone());
 }
@@ -225,7 +248,11 @@ export function remove<M extends Module>(module: M, name: string): M {
   return module;
 }
 
-/** Whether something inside is pruned. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.is_pruned.html */
+/**
+ * Whether something inside is pruned.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.prune.is_pruned.html
+ * @example utils.prune.isPruned(model); // false
+ */
 export function isPruned(module: Module): boolean {
   return module.modules().some((inner) => recipesOf(inner).some(({ op }) => op === "prune"));
 }

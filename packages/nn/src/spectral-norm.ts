@@ -84,6 +84,9 @@ function normed(weight: Tensor, [u, v]: [Tensor, Tensor], dim: number, rounds: n
  * @returns the module
  * @throws TensorError where there is no spectral norm of that name
  * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.remove_spectral_norm.html
+ * @example
+ * const layer = utils.spectralNorm(new Linear(4, 2));
+ * utils.removeSpectralNorm(layer).namedParameters().map(([name]) => name); // ["bias", "weight"]
  */
 export function removeSpectralNorm<M extends Module>(module: M, name: string = "weight"): M {
   const settle = ({ compute }: { compute(module: Module): Tensor }): Parameter => {

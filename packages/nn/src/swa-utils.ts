@@ -40,23 +40,31 @@ const each =
     averaged.forEach((x, i) => void scope(() => void x.copy_(average(x, current[i]!, numAveraged))));
   };
 
-/** For {@link AveragedModel}: the mean of all updates, its `avgFn` unless another is given. */
+/**
+ * For {@link AveragedModel}: the mean of all updates, its `avgFn` unless another is given.
+ * @example swaUtils.getSwaAvgFn()(floatTensor([2]), floatTensor([5]), 2); // tensor([3.])
+ */
 export const getSwaAvgFn = (): AvgFn => (averaged, current, numAveraged) =>
   towards(averaged, current, 1 / (numAveraged + 1));
 
-/** {@link getSwaAvgFn} as a `multiAvgFn`. */
+/** {@link getSwaAvgFn} as a `multiAvgFn`. @example new swaUtils.AveragedModel(model, { multiAvgFn: swaUtils.getSwaMultiAvgFn() }); */
 export const getSwaMultiAvgFn = (): MultiAvgFn => each(getSwaAvgFn());
 
 /**
  * For {@link AveragedModel}: decay · average + (1 − decay) · current, an exponential moving average.
  * @throws TensorError for a decay outside [0, 1]
+ * @example swaUtils.getEmaAvgFn(0.75)(floatTensor([2]), floatTensor([6]), 2); // tensor([3.])
  */
 export function getEmaAvgFn(decay: number = 0.999): AvgFn {
   checkDecay("getEmaAvgFn", decay);
   return (averaged, current) => towards(averaged, current, 1 - decay);
 }
 
-/** {@link getEmaAvgFn} as a `multiAvgFn`. @throws TensorError for a decay outside [0, 1] */
+/**
+ * {@link getEmaAvgFn} as a `multiAvgFn`.
+ * @throws TensorError for a decay outside [0, 1]
+ * @example new swaUtils.AveragedModel(model, { multiAvgFn: swaUtils.getEmaMultiAvgFn(0.99) });
+ */
 export function getEmaMultiAvgFn(decay: number = 0.999): MultiAvgFn {
   checkDecay("getEmaMultiAvgFn", decay);
   return each(getEmaAvgFn(decay));

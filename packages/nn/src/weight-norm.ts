@@ -55,6 +55,9 @@ export function weightNorm<M extends Module>(
  * @returns the module
  * @throws TensorError where there is no weight norm of that name
  * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.remove_weight_norm.html
+ * @example
+ * const layer = utils.weightNorm(new Linear(4, 2));
+ * utils.removeWeightNorm(layer).namedParameters().map(([name]) => name); // ["bias", "weight"]
  */
 export function removeWeightNorm<M extends Module>(module: M, name: string = "weight"): M {
   uninstall(

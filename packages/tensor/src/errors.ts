@@ -39,7 +39,11 @@ export function inNameOf<T>(op: string, body: () => T): T {
   }
 }
 
-/** What a user gave, in words: `"mean"`, `[1, 2]`, `a tensor [2, 3]`, `a function`, `a Map`. */
+/**
+ * What a user gave, in words, for the message of an error; of a list the first eight.
+ * @example
+ * showValue([zeros(2, 3), new Map()]); // "[a tensor [2, 3], a Map]"
+ */
 export function showValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.slice(0, 8).map(showValue).join(", ")}${value.length > 8 ? ", …" : ""}]`;
   if (typeof value === "string") return JSON.stringify(value);

@@ -1,6 +1,5 @@
 /** A picture before it is a tensor: what PIL's images are to torchvision. */
-import { fail } from "@dl/tensor";
-import { showValue } from "./show.ts";
+import { fail, showValue } from "@dl/tensor";
 
 /** Bytes row by row, the channels of a pixel side by side. */
 export class RawImage {

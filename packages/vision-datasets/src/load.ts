@@ -1,5 +1,5 @@
 /** From a root or a source to a data set's arrays. */
-import { fail } from "@dl/tensor";
+import { fail, showValue } from "@dl/tensor";
 import { platform } from "#platform";
 import { corrupt, DatasetError } from "./errors.ts";
 import { type Family, families } from "./families.ts";
@@ -7,7 +7,6 @@ import { type FileRequest, localNames, type NamedBytes, type Obtained, type Remo
 import { isGzip } from "./gzip.ts";
 import { type IdxArray, readIdx } from "./idx.ts";
 import type { MNISTOptions, Root } from "./options.ts";
-import { showValue } from "./show.ts";
 
 export interface Parts {
   readonly family: Family;

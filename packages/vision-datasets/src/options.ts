@@ -1,9 +1,8 @@
 /** What a data set can be told, and whether it was told that. */
 import type { AbortSignalLike } from "@dl/data";
-import { fail } from "@dl/tensor";
+import { fail, showValue } from "@dl/tensor";
 import type { DownloadReporter, Source } from "./files.ts";
 import type { RawImage } from "./image.ts";
-import { showValue } from "./show.ts";
 import type { TransformFunction } from "./transforms/transform.ts";
 
 export interface MNISTOptions<X = RawImage, Y = number> {

@@ -59,12 +59,8 @@ function reflected(n: number, input: Tensor, below: Tensor): Tensor {
   // The quarter is any place without a pole: what is not asked for must not give infinite gradients.
   const cotangent = where(below, input.sub(input.detach().round()), 0.25).mul(Math.PI).tan().reciprocal();
   const coefficients = cotangentDerivative(n);
-  let value = fullLike(cotangent, coefficients.at(-1)!);
-  // Every other coefficient is 0: powers of the square, whose coefficients have one sign, stay without ∞ − ∞.
-  const square = cotangent.square();
-  let power = coefficients.length - 3;
-  for (; power >= 0; power -= 2) value = value.mul(square).add(coefficients[power]!);
-  if (power === -1) value = value.mul(cotangent);
+  let value = fullLike(cotangent, coefficients.pop()!);
+  while (coefficients.length > 0) value = value.mul(cotangent).add(coefficients.pop()!);
   return where(below, value.mul(Math.PI ** (n + 1)), 0);
 }
 

@@ -1,5 +1,4 @@
-import { fail } from "@dl/tensor";
-import { showValue } from "../show.ts";
+import { fail, showValue } from "@dl/tensor";
 import { showTransform, Transform, type TransformFunction } from "./transform.ts";
 
 /** One or more transforms; the first takes `In`, the last gives `Out`. */

@@ -1,5 +1,14 @@
-import { type Arguments, fail, isTensor, randn, readArguments, showShape, type Tensor, tensor } from "@dl/tensor";
-import { showValue } from "../show.ts";
+import {
+  type Arguments,
+  fail,
+  isTensor,
+  randn,
+  readArguments,
+  showShape,
+  showValue,
+  type Tensor,
+  tensor,
+} from "@dl/tensor";
 import { checkProbability, uniform } from "./parameters.ts";
 import { showFloat, showTuple, Transform } from "./transform.ts";
 

@@ -1,6 +1,5 @@
 /** What transforms are told, and what they draw. */
-import { defaultGenerator, fail, words } from "@dl/tensor";
-import { showValue } from "../show.ts";
+import { defaultGenerator, fail, showValue, words } from "@dl/tensor";
 
 /** A length for both sides, or [height, width]. */
 export type Size = number | readonly [both: number] | readonly [height: number, width: number];

@@ -1,7 +1,6 @@
 /** Cutting, padding and mirroring, for raw pictures and for tensors [..., height, width]. */
-import { cat, fail, full, isTensor, showShape, type Tensor } from "@dl/tensor";
+import { cat, fail, full, isTensor, showShape, showValue, type Tensor } from "@dl/tensor";
 import { RawImage } from "../image.ts";
-import { showValue } from "../show.ts";
 import { Transform } from "./transform.ts";
 
 /** What transforms of geometry take, and give back in kind. */

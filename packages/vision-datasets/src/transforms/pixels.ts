@@ -8,11 +8,11 @@ import {
   isTensor,
   readArguments,
   showShape,
+  showValue,
   type Tensor,
   tensor,
 } from "@dl/tensor";
 import { RawImage } from "../image.ts";
-import { showValue } from "../show.ts";
 import { showFloat, showTuple, Transform } from "./transform.ts";
 
 /**

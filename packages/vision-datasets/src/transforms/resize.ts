@@ -1,5 +1,4 @@
-import { type Arguments, fail, isTensor, readArguments } from "@dl/tensor";
-import { showValue } from "../show.ts";
+import { type Arguments, fail, isTensor, readArguments, showValue } from "@dl/tensor";
 import { type Size, wholeNumbers } from "./parameters.ts";
 import { type Picture, PictureTransform, sizeOf } from "./picture.ts";
 import { resizedImage, resizedTensor } from "./resampling.ts";

@@ -1,6 +1,5 @@
-import { type Arguments, fail, fromArray, isTensor, readArguments, type Tensor } from "@dl/tensor";
+import { type Arguments, fail, fromArray, isTensor, readArguments, showValue, type Tensor } from "@dl/tensor";
 import { RawImage } from "../image.ts";
-import { showValue } from "../show.ts";
 import { checkFill, uniform } from "./parameters.ts";
 import { checkByte, type Picture, PictureTransform, sizeOf } from "./picture.ts";
 import { showFloat, showTuple } from "./transform.ts";
